@@ -1,0 +1,1 @@
+"""Rig description, time alignment, episodes and bags: what every other package reads."""

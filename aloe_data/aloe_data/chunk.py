@@ -1,0 +1,35 @@
+"""A policy's proposal for the next control ticks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Absolute set points for the next H control ticks of all arms.
+
+    Attributes:
+        stamp_ns: time of the observation it answers; row 0 is for the first control tick at or after it.
+        chunk_id: unique within one run of the policy node, rising by one.
+        data: float32 [H, A]; `Rig.action_layout` names the columns.
+        policy_version: sha256 (hex) of weights, normaliser and rig contract.
+        observation_id: which observation it answers.
+        rate_hz: rate at which the rows are meant to be executed.
+    """
+
+    stamp_ns: int
+    chunk_id: int
+    data: NDArray[np.float32]
+    policy_version: str
+    observation_id: int
+    rate_hz: float
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 2 or self.data.dtype != np.float32:
+            raise ValueError(f"chunk data must be float32 [H, A], got {self.data.dtype} {list(self.data.shape)}")
+
+    @property
+    def horizon(self) -> int:
+        return int(self.data.shape[0])

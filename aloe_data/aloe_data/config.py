@@ -1,0 +1,164 @@
+"""Parameters as frozen dataclasses: one declaration serves a node, a command line and the tests."""
+
+import argparse
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aloe_data.section import nearest
+
+T = TypeVar("T")
+_REQUIRED = dataclasses.MISSING
+
+
+class ConfigError(ValueError):
+    """A parameter that is unknown, missing, of the wrong type or out of bounds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What a parameter's declaration says beyond its default and type."""
+
+    unit: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    doc: str
+
+    def describe(self) -> str:
+        """One line for help texts and parameter descriptions."""
+        notes = [f"[{self.unit}]"] if self.unit else []
+        if self.choices:
+            notes.append("one of " + ", ".join(self.choices))
+        if self.low is not None or self.high is not None:
+            low = "" if self.low is None else f"{self.low:g}"
+            notes.append(f"{low}..{'' if self.high is None else f'{self.high:g}'}")
+        return " ".join([self.doc, *notes]).strip()
+
+
+def parameter(
+    default: Any = _REQUIRED,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    doc: str = "",
+) -> Any:
+    """Declare one parameter of a configuration dataclass; without a default it must be given."""
+    spec = Spec(unit, low, high, tuple(choices), doc)
+    return dataclasses.field(default=default, kw_only=True, metadata={"spec": spec})
+
+
+def spec_of(field: "dataclasses.Field[Any]") -> Spec:
+    """The declaration of a field; plain fields get an empty one."""
+    return typing.cast(Spec, field.metadata.get("spec", Spec("", None, None, (), "")))
+
+
+def from_mapping(cls: type[T], mapping: Mapping[str, Any], source: str) -> T:
+    """Build a configuration, checking names, types and bounds.
+
+    Args:
+        cls: dataclass whose fields are declared with `parameter`.
+        mapping: name to value; missing names take their default.
+        source: where the values come from, for messages.
+
+    Raises:
+        ConfigError: with source, key and the nearest valid name or the bounds.
+    """
+    fields = {field.name: field for field in _fields(cls)}
+    for key in mapping:
+        if key not in fields:
+            raise ConfigError(f"{source}: unknown parameter '{key}'; {nearest(key, fields)}")
+    hints = typing.get_type_hints(cls)
+    values = {key: _checked(source, fields[key], hints[key], value) for key, value in mapping.items()}
+    for name, field in fields.items():
+        if name not in values and is_required(field):
+            raise ConfigError(f"{source}: parameter '{name}' is missing; give it ({spec_of(field).describe()})")
+    return cls(**values)
+
+
+def is_required(field: "dataclasses.Field[Any]") -> bool:
+    """Whether a parameter has no default."""
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def add_arguments(parser: argparse.ArgumentParser, cls: type) -> None:
+    """Add one `--name` per parameter of `cls`."""
+    hints = typing.get_type_hints(cls)
+    for field in _fields(cls):
+        hint, spec = hints[field.name], spec_of(field)
+        options: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "required": is_required(field)}
+        default = "" if is_required(field) else f" (default: {field.default})"
+        options["help"] = (spec.describe() + default).replace("%", "%%")
+        if hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif typing.get_origin(hint) is tuple:
+            options |= {"nargs": "*", "metavar": field.name.upper()}
+        else:
+            options["metavar"] = spec.unit or field.name.upper()
+        parser.add_argument("--" + field.name.replace("_", "-"), **options)
+
+
+def from_arguments(cls: type[T], namespace: argparse.Namespace) -> T:
+    """Build a configuration from parsed arguments; arguments of others are left alone.
+
+    Raises:
+        ConfigError: see `from_mapping`.
+    """
+    hints = typing.get_type_hints(cls)
+    given = {field.name: getattr(namespace, field.name) for field in _fields(cls) if hasattr(namespace, field.name)}
+    return from_mapping(cls, {name: _parse(hints[name], value) for name, value in given.items()}, "command line")
+
+
+def _fields(cls: type) -> tuple["dataclasses.Field[Any]", ...]:
+    return tuple(field for field in dataclasses.fields(cls) if field.init)
+
+
+def _parse(hint: Any, value: Any) -> Any:
+    """Turn command-line text into a number where one is asked for; what does not parse is refused by the check."""
+    if isinstance(value, list):
+        return [_parse(typing.get_args(hint)[0], item) for item in value]
+    for number in (int, float):
+        if isinstance(value, str) and (number is hint or (number is int and hint is float)):
+            try:
+                return number(value)
+            except ValueError:
+                continue
+    return value
+
+
+def _checked(source: str, field: "dataclasses.Field[Any]", hint: Any, value: Any) -> Any:
+    """The value as its type and within its bounds, or a ConfigError."""
+    spec, where = spec_of(field), f"{source}: {field.name}"
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        if value is None and type(None) in typing.get_args(hint):
+            return None
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    if typing.get_origin(hint) is tuple:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise ConfigError(f"{where}: expected a list, got {value!r}")
+        return tuple(_scalar(where, spec, typing.get_args(hint)[0], item) for item in value)
+    return _scalar(where, spec, hint, value)
+
+
+def _scalar(where: str, spec: Spec, hint: type, value: Any) -> Any:
+    if hint is Path and isinstance(value, str | Path):
+        return Path(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
+        unit = f" [{spec.unit}]" if spec.unit else ""
+        raise ConfigError(f"{where}: expected {hint.__name__}{unit}, got {value!r}")
+    if isinstance(value, int | float) and hint is not bool:
+        low = -math.inf if spec.low is None else spec.low
+        high = math.inf if spec.high is None else spec.high
+        if not low <= value <= high:
+            raise ConfigError(f"{where}: {value} is outside {low:g} to {high:g} {spec.unit}".rstrip())
+    if spec.choices and value not in spec.choices:
+        raise ConfigError(f"{where}: unknown value '{value}'; {nearest(str(value), spec.choices)}")
+    return value

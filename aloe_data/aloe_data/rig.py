@@ -1,0 +1,182 @@
+"""The description of a rig: the one place for its facts (cameras, arms, limits, topics), from `config/rig_*.yaml`."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from aloe_data.section import nearest
+
+ACTION_SPACES = ("joint_position", "ee_pose")
+COMMAND_TYPES = ("sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray")
+EE_POSE_FIELDS = ("x", "y", "z", "r11", "r21", "r31", "r12", "r22", "r32", "gripper")
+_Named = TypeVar("_Named", "Camera", "Arm")
+
+
+class RigError(ValueError):
+    """A rig description that cannot be used; the message names file, key and remedy."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One joint and the limits that commands to it obey [rad; m for sliding joints and grippers; per s, s^2, s^3]."""
+
+    name: str
+    lower: float
+    upper: float
+    max_velocity: float
+    max_acceleration: float
+    max_jerk: float
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One camera stream: its topic, image size [px], rate [Hz] and the age [s] at which it counts as stale."""
+
+    name: str
+    topic: str
+    width: int
+    height: int
+    rate_hz: float
+    max_age_s: float
+
+    @property
+    def message_type(self) -> str:
+        """Type of the topic; compressed images are recognised by image_transport's topic suffix."""
+        return f"sensor_msgs/msg/{'CompressedImage' if self.topic.endswith('/compressed') else 'Image'}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm: topics, chain from `base_link` to `tool_link` of its URDF, joints in command order, gripper, home."""
+
+    name: str
+    joint_state_topic: str
+    command_topic: str
+    command_type: str
+    rate_hz: float
+    max_age_s: float
+    urdf: Path
+    base_link: str
+    tool_link: str
+    base_xyz: tuple[float, ...]
+    base_rpy: tuple[float, ...]
+    joints: tuple[Joint, ...]
+    gripper: Joint
+    home: tuple[float, ...]
+
+    @property
+    def all_joints(self) -> tuple[Joint, ...]:
+        """Joints in command order, gripper last."""
+        return (*self.joints, self.gripper)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Joint names in command order, gripper last."""
+        return tuple(joint.name for joint in self.all_joints)
+
+    @property
+    def dof(self) -> int:
+        """Number of joints, gripper included."""
+        return len(self.joints) + 1
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What only a simulated rig has: its task, the service that resets the scene, and where the cameras are mounted.
+
+    `cameras` maps a camera's name to its mount: parent ("world" or an arm), xyz [m], xy_axes (image right and up in the
+    parent's frame), fovy_deg. All is empty on a real rig.
+    """
+
+    task: str = ""
+    reset_service: str = ""
+    cameras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A whole rig; states and actions list the arms in the order of `arms`."""
+
+    name: str
+    simulated: bool
+    rate_hz: float
+    action_space: str
+    policy_max_age_s: float
+    cameras: tuple[Camera, ...]
+    arms: tuple[Arm, ...]
+    simulation: Simulation = field(default_factory=Simulation)
+
+    @property
+    def state_dim(self) -> int:
+        """Number of values in an observation's state: joint positions of all arms."""
+        return sum(arm.dof for arm in self.arms)
+
+    @property
+    def action_dim(self) -> int:
+        """Number of values in one row of an action chunk."""
+        return len(self.action_layout)
+
+    @cached_property
+    def action_layout(self) -> tuple[str, ...]:
+        """Name of every value of an action row, such as "left_arm.x" or "left_arm.waist"."""
+        return tuple(f"{arm.name}.{value}" for arm in self.arms for value in self._action_fields(arm))
+
+    def action_slice(self, arm_name: str) -> slice:
+        """Where an arm's values stand in an action row."""
+        return self._slice(arm_name, [len(self._action_fields(arm)) for arm in self.arms])
+
+    def state_slice(self, arm_name: str) -> slice:
+        """Where an arm's joint positions (gripper last) stand in a state."""
+        return self._slice(arm_name, [arm.dof for arm in self.arms])
+
+    def camera(self, name: str) -> Camera:
+        """The camera of that name."""
+        return _by_name(self.cameras, name, "camera")
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return _by_name(self.arms, name, "arm")
+
+    def contract_fields(self) -> dict[str, Any]:
+        """What a policy depends on, as plain values, so that a mismatch can be explained by field."""
+        return {
+            "cameras": {camera.name: [camera.width, camera.height] for camera in self.cameras},
+            "arms": {arm.name: list(arm.joint_names) for arm in self.arms},
+            "action_space": self.action_space,
+            "rate_hz": self.rate_hz,
+        }
+
+    @cached_property
+    def contract(self) -> str:
+        """sha256 (hex) over `contract_fields`; the order of cameras and arms counts."""
+        return hashlib.sha256(json.dumps(self.contract_fields()).encode()).hexdigest()
+
+    def _action_fields(self, arm: Arm) -> tuple[str, ...]:
+        return EE_POSE_FIELDS if self.action_space == "ee_pose" else arm.joint_names
+
+    def _slice(self, arm_name: str, sizes: list[int]) -> slice:
+        index = self.arms.index(self.arm(arm_name))
+        start = sum(sizes[:index])
+        return slice(start, start + sizes[index])
+
+
+def load_rig(path: str | Path) -> Rig:
+    """Read and check a rig file.
+
+    Raises:
+        RigError: with file, key and remedy.
+    """
+    from aloe_data.rig_file import read_rig  # the reader needs the classes above
+
+    return read_rig(Path(path))
+
+
+def _by_name(items: tuple[_Named, ...], name: str, kind: str) -> _Named:
+    for item in items:
+        if item.name == name:
+            return item
+    raise RigError(f"no {kind} '{name}' in the rig; {nearest(name, [item.name for item in items])}")

@@ -1,0 +1,217 @@
+"""Reading of rig YAML files: nothing unknown, missing, in the wrong unit or impossible gets through."""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import pi
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aloe_data.rig import ACTION_SPACES, COMMAND_TYPES, Arm, Camera, Joint, Rig, RigError, Simulation
+from aloe_data.section import Section, nearest
+from aloe_data.urdf import ChainJoint, UrdfError, load_chain
+
+_MAX_ANGLE_RAD = 4 * pi  # joints that turn further do not exist on arms: such a limit is in degrees
+_MAX_LENGTH_M = 5.0
+
+
+class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]
+    """SafeLoader that refuses a key given twice, instead of quietly keeping the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if key.value != "<<"]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is given twice", node.start_mark)
+        return dict(super().construct_mapping(node, deep))
+
+
+def read_rig(path: Path) -> Rig:
+    """Read and check a rig file; see `rig.load_rig`."""
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+    except FileNotFoundError as error:
+        others = ", ".join(sorted(str(p) for p in path.parent.glob("rig_*.yaml"))) or "none"
+        raise RigError(f"{path}: no such rig file; rig files in that folder: {others}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RigError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise RigError(f"{path}: not valid YAML: {error}") from error
+    return _rig(Section(tree, Rig, str(path), "", RigError), path)
+
+
+def _rig(top: Section, path: Path) -> Rig:
+    simulated = top.boolean("simulated")
+    if not simulated and top.has("simulation"):
+        top.fail("simulation", "only allowed with 'simulated: true'; remove it")
+    rig = Rig(
+        name=top.text("name"),
+        simulated=simulated,
+        rate_hz=top.number("rate_hz", 1, 1000, "Hz"),
+        action_space=top.choice("action_space", ACTION_SPACES),
+        policy_max_age_s=top.number("policy_max_age_s", 0.02, 10, "s"),
+        cameras=tuple(_camera(section) for section in top.sections("cameras", Camera)),
+        arms=tuple(_arm(section, path) for section in top.sections("arms", Arm)),
+        simulation=_simulation(top.section("simulation", Simulation)) if simulated else Simulation(),
+    )
+    if not rig.arms:
+        top.fail("arms", "a rig needs at least one arm")
+    _refuse_duplicates(top, "name", [*(camera.name for camera in rig.cameras), *(arm.name for arm in rig.arms)])
+    _check_mounts(top, rig)
+    topics = [camera.topic for camera in rig.cameras]
+    topics += [topic for arm in rig.arms for topic in (arm.joint_state_topic, arm.command_topic)]
+    _refuse_duplicates(top, "topic", topics)
+    return rig
+
+
+def _simulation(section: Section) -> Simulation:
+    mounts = section.section("cameras", None)
+    return Simulation(
+        task=section.text("task"),
+        reset_service=_topic(section, "reset_service"),
+        cameras={name: dataclasses.asdict(_mount(mounts.section(name, _Mount))) for name in mounts.names()},
+    )
+
+
+@dataclass(frozen=True)
+class _Mount:
+    parent: str
+    xyz: tuple[float, ...]
+    xy_axes: tuple[float, ...]
+    fovy_deg: float
+
+
+def _mount(section: Section) -> _Mount:
+    return _Mount(
+        parent=section.text("parent"),
+        xyz=section.numbers("xyz", 3, -10, 10, "m"),
+        xy_axes=section.numbers("xy_axes", 6, -1, 1, "-"),
+        fovy_deg=section.number("fovy_deg", 5, 170, "deg"),
+    )
+
+
+def _check_mounts(top: Section, rig: Rig) -> None:
+    names = [camera.name for camera in rig.cameras]
+    for camera in names:
+        if rig.simulated and camera not in rig.simulation.cameras:
+            top.fail("simulation.cameras", f"no mount for camera '{camera}'; add '{camera}: {{parent: world, ...}}'")
+    for camera, mount in rig.simulation.cameras.items():
+        if camera not in names:
+            top.fail("simulation.cameras", f"unknown camera '{camera}'; {nearest(camera, names)}")
+        parents = ["world", *(arm.name for arm in rig.arms)]
+        if mount["parent"] not in parents:
+            top.fail(f"simulation.cameras.{camera}.parent", f"unknown '{mount['parent']}'; one of {', '.join(parents)}")
+
+
+def _camera(section: Section) -> Camera:
+    rate_hz = section.number("rate_hz", 0.1, 1000, "Hz")
+    camera = Camera(
+        name=_name(section),
+        topic=_topic(section, "topic"),
+        width=section.integer("width", 8, 8192, "px"),
+        height=section.integer("height", 8, 8192, "px"),
+        rate_hz=rate_hz,
+        max_age_s=_max_age(section, rate_hz),
+    )
+    return camera
+
+
+def _arm(section: Section, path: Path) -> Arm:
+    rate_hz = section.number("rate_hz", 1, 2000, "Hz")
+    joints = tuple(_joint(joint) for joint in section.sections("joints", Joint))
+    arm = Arm(
+        name=_name(section),
+        joint_state_topic=_topic(section, "joint_state_topic"),
+        command_topic=_topic(section, "command_topic"),
+        command_type=section.choice("command_type", COMMAND_TYPES),
+        rate_hz=rate_hz,
+        max_age_s=_max_age(section, rate_hz),
+        urdf=(path.parent / section.text("urdf")).resolve(),
+        base_link=section.text("base_link"),
+        tool_link=section.text("tool_link"),
+        base_xyz=section.numbers("base_xyz", 3, -10, 10, "m"),
+        base_rpy=section.numbers("base_rpy", 3, -2 * pi, 2 * pi, "rad"),
+        joints=joints,
+        gripper=_joint(section.section("gripper", Joint)),
+        home=section.numbers("home", len(joints) + 1, -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad, gripper last"),
+    )
+    _refuse_duplicates(section, "joint name", arm.joint_names)
+    for index, (joint, value) in enumerate(zip(arm.all_joints, arm.home, strict=True)):
+        if not joint.lower <= value <= joint.upper:
+            section.fail(f"home[{index}]", f"{value} is outside {joint.name}'s {joint.lower} to {joint.upper}")
+    _check_against_urdf(section, arm)
+    return arm
+
+
+def _joint(section: Section) -> Joint:
+    joint = Joint(
+        name=section.text("name"),
+        lower=section.number("lower", -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad or m"),
+        upper=section.number("upper", -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad or m"),
+        max_velocity=section.number("max_velocity", 1e-4, 30, "rad/s or m/s"),
+        max_acceleration=section.number("max_acceleration", 1e-3, 1e3, "rad/s^2 or m/s^2"),
+        max_jerk=section.number("max_jerk", 1e-2, 1e6, "rad/s^3 or m/s^3"),
+    )
+    if joint.lower >= joint.upper:
+        section.fail("lower", f"{joint.lower} is not below upper {joint.upper}; swap or correct them")
+    return joint
+
+
+def _check_against_urdf(section: Section, arm: Arm) -> None:
+    try:
+        chain = load_chain(arm.urdf, arm.base_link, arm.tool_link)
+    except UrdfError as error:
+        section.fail("urdf", str(error))
+    moving = [joint for joint in chain if joint.kind != "fixed"]
+    names = [joint.name for joint in arm.joints]
+    if [joint.name for joint in moving] != names:
+        found = ", ".join(joint.name for joint in moving)
+        section.fail("joints", f"{', '.join(names)} are not the moving joints of {arm.urdf.name} in its order: {found}")
+    for index, (joint, urdf) in enumerate(zip(arm.joints, moving, strict=True)):
+        _check_limits(section, f"joints[{index}]", joint, urdf, arm.urdf.name)
+
+
+def _check_limits(section: Section, key: str, joint: Joint, urdf: ChainJoint, file: str) -> None:
+    slack = 1e-6
+    if joint.lower < urdf.lower - slack or joint.upper > urdf.upper + slack:
+        limits = f"{urdf.lower:g} to {urdf.upper:g}"
+        section.fail(key, f"{joint.name}: {joint.lower:g} to {joint.upper:g} exceeds {limits} of {file}; narrow it")
+    if joint.max_velocity > urdf.velocity + slack:
+        section.fail(
+            f"{key}.max_velocity",
+            f"{joint.name}: {joint.max_velocity:g} exceeds {urdf.velocity:g} of {file}; lower it",
+        )
+    if urdf.kind == "prismatic" and max(abs(joint.lower), abs(joint.upper)) > _MAX_LENGTH_M:
+        section.fail(key, f"{joint.name} slides: its limits are in m")
+
+
+def _name(section: Section) -> str:
+    name = section.text("name")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        section.fail("name", f"'{name}' must be lower-case letters, digits and underscores, as in 'left_arm'")
+    return name
+
+
+def _topic(section: Section, key: str) -> str:
+    topic = section.text(key)
+    if not re.fullmatch(r"(/[A-Za-z_][A-Za-z0-9_]*)+", topic):
+        section.fail(key, f"'{topic}' is not an absolute ROS name such as '/left_arm/joint_states'")
+    return topic
+
+
+def _max_age(section: Section, rate_hz: float) -> float:
+    max_age_s = section.number("max_age_s", 0.001, 10, "s")
+    if max_age_s < 1.0 / rate_hz:
+        section.fail("max_age_s", f"{max_age_s:g} s is less than one period at {rate_hz:g} Hz: always stale; raise it")
+    return max_age_s
+
+
+def _refuse_duplicates(section: Section, what: str, values: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            section.fail("", f"{what} '{value}' is used twice; every {what} must be unique")
+        seen.add(value)

@@ -1,0 +1,150 @@
+"""The rig description: what it derives, and that nothing wrong in a rig file gets through."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from aloe_data.rig import Rig, RigError, load_rig
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return load_rig(CONFIG / "rig_sim.yaml")
+
+
+@pytest.fixture
+def tree() -> Any:
+    """The simulated rig's file as plain values, free of shared anchors."""
+    tree = yaml.safe_load((CONFIG / "rig_sim.yaml").read_text())
+    for arm in tree["arms"]:
+        arm["urdf"] = str(CONFIG / "sim_arm.urdf")
+        arm["joints"] = [dict(joint) for joint in arm["joints"]]
+        arm["gripper"] = dict(arm["gripper"])
+    return tree
+
+
+def load_tree(tree: Any, folder: Path) -> Rig:
+    path = folder / "rig_test.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return load_rig(path)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("rig_*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_rig_loads(path: Path) -> None:
+    rig = load_rig(path)
+    assert rig.action_dim == sum(len(range(*rig.action_slice(arm.name).indices(1000))) for arm in rig.arms)
+    assert rig.state_dim == sum(arm.dof for arm in rig.arms)
+
+
+def test_ee_pose_rows_hold_ten_values_per_arm(rig: Rig) -> None:
+    assert rig.action_dim == 20
+    assert rig.action_slice("right_arm") == slice(10, 20)
+    assert rig.action_layout[10] == "right_arm.x"
+    assert rig.action_layout[-1] == "right_arm.gripper"
+
+
+def test_joint_position_rows_hold_the_joints_gripper_last(tree: Any, tmp_path: Path) -> None:
+    rig = load_tree(tree | {"action_space": "joint_position"}, tmp_path)
+    assert rig.action_dim == rig.state_dim == 14
+    assert rig.action_layout[6] == "left_arm.gripper"
+    assert rig.action_slice("right_arm") == rig.state_slice("right_arm") == slice(7, 14)
+
+
+def test_any_number_of_cameras_and_arms_is_accepted(tree: Any, tmp_path: Path) -> None:
+    tree["cameras"], tree["arms"] = [], tree["arms"][:1]
+    tree["simulation"]["cameras"] = {}
+    assert load_tree(tree, tmp_path).action_dim == 10
+
+
+def test_contract_changes_with_what_a_policy_depends_on_and_only_then(rig: Rig, tree: Any, tmp_path: Path) -> None:
+    tree["name"], tree["cameras"][0]["topic"] = "other", "/elsewhere"
+    assert load_tree(tree, tmp_path).contract == rig.contract
+    tree["cameras"][0]["width"] = 160
+    assert load_tree(tree, tmp_path).contract != rig.contract
+
+
+def test_camera_topics_tell_the_message_type(rig: Rig, tree: Any, tmp_path: Path) -> None:
+    assert rig.camera("head").message_type == "sensor_msgs/msg/CompressedImage"
+    tree["cameras"][0]["topic"] = "/cameras/head/image_raw"
+    assert load_tree(tree, tmp_path).camera("head").message_type == "sensor_msgs/msg/Image"
+
+
+def change(*path: Any, to: Any) -> Any:
+    """An edit of the tree at a path; `to=...` (Ellipsis) deletes."""
+
+    def edit(tree: Any) -> None:
+        for key in path[:-1]:
+            tree = tree[key]
+        if to is ...:
+            del tree[path[-1]]
+        else:
+            tree[path[-1]] = to
+
+    return edit
+
+
+BAD = {
+    "unknown top key": (change("rate_herz", to=50), ["rate_herz", "did you mean 'rate_hz'"]),
+    "unknown camera key": (change("cameras", 0, "heigth", to=240), ["cameras[0]", "heigth", "'height'"]),
+    "unknown joint key": (change("arms", 1, "joints", 2, "max_vel", to=1.0), ["arms[1].joints[2]", "'max_velocity'"]),
+    "missing key": (change("cameras", 1, "topic", to=...), ["cameras[1].topic", "missing"]),
+    "action space": (change("action_space", to="ee_poses"), ["ee_poses", "did you mean 'ee_pose'"]),
+    "command type": (change("arms", 0, "command_type", to="JointState"), ["arms[0].command_type", "JointState"]),
+    "limits in degrees": (change("arms", 0, "joints", 0, "upper", to=149.0), ["arms[0].joints[0].upper", "rad"]),
+    "age in milliseconds": (change("cameras", 0, "max_age_s", to=200), ["cameras[0].max_age_s", "[s]"]),
+    "age below a period": (change("cameras", 0, "max_age_s", to=0.01), ["max_age_s", "always stale"]),
+    "text for a number": (change("rate_hz", to="50 Hz"), ["rate_hz", "number", "50 Hz"]),
+    "not finite": (change("rate_hz", to=float("nan")), ["rate_hz", "nan"]),
+    "boolean for a number": (change("cameras", 0, "width", to=True), ["cameras[0].width", "True"]),
+    "fraction of a pixel": (change("cameras", 0, "width", to=320.5), ["cameras[0].width", "whole number"]),
+    "swapped limits": (change("arms", 0, "gripper", "lower", to=0.2), ["arms[0].gripper.lower", "not below"]),
+    "home outside limits": (change("arms", 0, "home", 0, to=3.0), ["arms[0].home[0]", "waist"]),
+    "home too short": (change("arms", 0, "home", to=[0.0] * 6), ["arms[0].home", "list of 7"]),
+    "beyond the URDF": (change("arms", 0, "joints", 0, "upper", to=3.0), ["joints[0]", "waist", "exceeds", "narrow"]),
+    "faster than the URDF": (change("arms", 0, "joints", 0, "max_velocity", to=9.0), ["max_velocity", "exceeds 3"]),
+    "wrong joint name": (change("arms", 0, "joints", 0, "name", to="weist"), ["arms[0].joints", "weist", "waist"]),
+    "no URDF": (change("arms", 0, "urdf", to="none.urdf"), ["arms[0].urdf", "none.urdf"]),
+    "unknown link": (change("arms", 0, "tool_link", to="hand"), ["arms[0].urdf", "'hand'", "tool"]),
+    "relative topic": (change("cameras", 0, "topic", to="head/image"), ["cameras[0].topic", "absolute"]),
+    "shared topic": (change("cameras", 1, "topic", to="/cameras/head/image_raw/compressed"), ["used twice"]),
+    "shared name": (change("arms", 1, "name", to="left_arm"), ["'left_arm' is used twice"]),
+    "no arms": (change("arms", to=[]), ["at least one arm"]),
+    "cameras as text": (change("cameras", to="head"), ["cameras", "list"]),
+    "simulation on a real rig": (change("simulated", to=False), ["simulation", "remove"]),
+    "camera without mount": (change("simulation", "cameras", "head", to=...), ["simulation.cameras", "head"]),
+    "mount on nothing": (change("simulation", "cameras", "head", "parent", to="hip"), ["cameras.head.parent", "hip"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD, ids=lambda case: case.replace(" ", "_"))
+def test_bad_rig_files_are_refused_by_file_key_and_remedy(case: str, tree: Any, tmp_path: Path) -> None:
+    edit, expected = BAD[case]
+    edit(tree)
+    with pytest.raises(RigError) as caught:
+        load_tree(tree, tmp_path)
+    for part in ["rig_test.yaml", *expected]:
+        assert part in str(caught.value)
+
+
+def test_a_missing_rig_file_lists_the_ones_that_exist() -> None:
+    with pytest.raises(RigError, match=r"rig_simm.yaml: no such rig file.*rig_sim\.yaml"):
+        load_rig(CONFIG / "rig_simm.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: [", "just text", "name: a\nname: b\n", ""])
+def test_files_that_are_no_mapping_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "rig_x.yaml"
+    path.write_text(text)
+    with pytest.raises(RigError, match=r"rig_x\.yaml"):
+        load_rig(path)
+
+
+def test_unknown_camera_or_arm_is_named_with_the_nearest(rig: Rig) -> None:
+    with pytest.raises(RigError, match="did you mean 'left_wrist'"):
+        rig.camera("left_wrst")
+    with pytest.raises(RigError, match="did you mean 'left_arm'"):
+        rig.action_slice("leftarm")
