@@ -1,0 +1,8 @@
+"""Import the packages before pytest meets their folders, which have the same names and would be taken for them."""
+
+import contextlib
+import importlib
+
+for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(package)
