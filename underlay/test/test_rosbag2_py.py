@@ -1,0 +1,247 @@
+"""Official behaviour of rosbag2_py that the stand-in follows, and that other readers open its bags."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+rosbag2_py = pytest.importorskip("rosbag2_py")
+pytest.importorskip("rclpy")
+
+from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+from sensor_msgs.msg import JointState  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+
+START_NS = 1_700_000_000_000_000_000
+QOS_YAML = """
+- history: keep_last
+  depth: 1
+  reliability: reliable
+  durability: transient_local
+  deadline: {sec: 9223372036, nsec: 854775807}
+  lifespan: {sec: 9223372036, nsec: 854775807}
+  liveliness: automatic
+  liveliness_lease_duration: {sec: 9223372036, nsec: 854775807}
+  avoid_ros_namespace_conventions: false
+"""
+
+
+def open_writer(folder: Path, **options: object) -> "rosbag2_py.SequentialWriter":
+    writer = rosbag2_py.SequentialWriter()
+    converter = rosbag2_py.ConverterOptions("cdr", "cdr")
+    writer.open(rosbag2_py.StorageOptions(uri=str(folder), storage_id="mcap", **options), converter)
+    qos = rosbag2_py.to_rclcpp_qos_vector(QOS_YAML, 9)
+    writer.create_topic(rosbag2_py.TopicMetadata(0, "/words", "std_msgs/msg/String", "cdr", qos))
+    writer.create_topic(rosbag2_py.TopicMetadata(0, "/joints", "sensor_msgs/msg/JointState", "cdr"))
+    return writer
+
+
+def write_some(writer: "rosbag2_py.SequentialWriter", count: int = 10) -> None:
+    for i in range(count):
+        writer.write("/words", serialize_message(String(data=f"word {i}")), START_NS + i * 1000)
+    writer.write(
+        "/joints",
+        serialize_message(JointState(name=["waist"], position=[0.5], velocity=[0.0], effort=[0.0])),
+        START_NS + 500,
+    )
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    writer = open_writer(tmp_path / "ep_0001", custom_data={"prompt": "sort the räd cube", "rig": "a: 1\nb: [2, 3]\n"})
+    write_some(writer)
+    writer.close()
+    return tmp_path / "ep_0001"
+
+
+def read_all(bag: Path, storage_filter: "rosbag2_py.StorageFilter | None" = None) -> list[tuple[str, bytes, int]]:
+    reader = rosbag2_py.SequentialReader()
+    reader.open(rosbag2_py.StorageOptions(str(bag), "mcap"), rosbag2_py.ConverterOptions("", ""))
+    if storage_filter is not None:
+        reader.set_filter(storage_filter)
+    rows = []
+    while reader.has_next():
+        rows.append(reader.read_next())
+    return rows
+
+
+def test_messages_come_back_in_the_order_of_reception(bag: Path) -> None:
+    rows = read_all(bag)
+    assert [stamp for _, _, stamp in rows] == sorted(stamp for _, _, stamp in rows)
+    assert rows[1][0] == "/joints"
+    assert deserialize_message(rows[2][1], String).data == "word 1"
+
+
+def test_metadata_holds_counts_times_types_and_custom_data(bag: Path) -> None:
+    metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
+    assert (metadata.version, metadata.storage_identifier, metadata.message_count) == (9, "mcap", 11)
+    assert metadata.starting_time.nanoseconds == START_NS
+    assert metadata.duration.nanoseconds == 9000
+    assert metadata.relative_file_paths == ["ep_0001_0.mcap"]
+    assert metadata.custom_data == {"prompt": "sort the räd cube", "rig": "a: 1\nb: [2, 3]\n"}
+    topics = {info.topic_metadata.name: info for info in metadata.topics_with_message_count}
+    assert topics["/words"].message_count == 10
+    assert topics["/words"].topic_metadata.type_description_hash.startswith("RIHS01_")
+    profile = rosbag2_py.convert_rclcpp_qos_to_rclpy_qos(topics["/words"].topic_metadata.offered_qos_profiles[0])
+    assert profile.durability.name == "TRANSIENT_LOCAL"
+
+
+def test_rosbags_opens_the_bag_and_decodes_from_the_embedded_definitions(bag: Path) -> None:
+    highlevel = pytest.importorskip("rosbags.highlevel")
+    with highlevel.AnyReader([bag]) as reader:
+        assert {c.topic: c.msgcount for c in reader.connections} == {"/words": 10, "/joints": 1}
+        decoded = {c.topic: reader.deserialize(raw, c.msgtype) for c, _, raw in reader.messages()}
+    assert decoded["/words"].data == "word 9"
+    assert list(decoded["/joints"].name) == ["waist"]
+
+
+def test_mcap_finds_the_ros2_profile_and_full_message_definitions(bag: Path) -> None:
+    from mcap.reader import make_reader
+
+    with (bag / "ep_0001_0.mcap").open("rb") as stream:
+        reader = make_reader(stream)
+        assert reader.get_header().profile == "ros2"
+        schemas = {schema.name: schema for schema in reader.get_summary().schemas.values()}
+    joint_state = schemas["sensor_msgs/msg/JointState"]
+    assert joint_state.encoding == "ros2msg"
+    separator = "=" * 80
+    assert f"\n{separator}\nMSG: std_msgs/Header\n" in joint_state.data.decode()
+    assert f"\n{separator}\nMSG: builtin_interfaces/Time\n" in joint_state.data.decode()
+
+
+def test_a_filter_chooses_topics_by_name_and_by_regular_expression(bag: Path) -> None:
+    assert {row[0] for row in read_all(bag, rosbag2_py.StorageFilter(topics=["/joints"]))} == {"/joints"}
+    assert {row[0] for row in read_all(bag, rosbag2_py.StorageFilter(regex="/wo.*"))} == {"/words"}
+    assert {row[0] for row in read_all(bag, rosbag2_py.StorageFilter(exclude_topics=["/words"]))} == {"/joints"}
+    assert read_all(bag, rosbag2_py.StorageFilter(topics=["/nowhere"])) == []
+
+
+def test_seek_goes_to_the_first_message_at_or_after_a_time(bag: Path) -> None:
+    reader = rosbag2_py.SequentialReader()
+    reader.open_uri(str(bag))
+    reader.seek(START_NS + 8500)
+    assert reader.read_next()[2] == START_NS + 9000
+    assert not reader.has_next()
+    with pytest.raises(RuntimeError, match="No next message"):
+        reader.read_next()
+
+
+def test_reading_backwards_gives_the_newest_first(bag: Path) -> None:
+    reader = rosbag2_py.SequentialReader()
+    reader.open_uri(str(bag))
+    assert reader.set_read_order(rosbag2_py.ReadOrder(rosbag2_py.ReadOrderSortBy.ReceivedTimestamp, True))
+    assert reader.read_next()[2] == START_NS + 9000
+
+
+def test_zstd_chunks_are_read_like_plain_ones(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "small", storage_preset_profile="zstd_fast")
+    write_some(writer, 2000)
+    writer.close()
+    assert len(read_all(tmp_path / "small")) == 2001
+
+
+def test_a_bag_is_completed_when_its_writer_dies(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "bag")
+    write_some(writer)
+    del writer
+    assert len(read_all(tmp_path / "bag")) == 11
+
+
+def test_an_existing_folder_is_not_overwritten(bag: Path) -> None:
+    with pytest.raises(RuntimeError, match="already exists"):
+        open_writer(bag)
+
+
+def test_an_undeclared_topic_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"/other.*create_topic"):
+        open_writer(tmp_path / "bag").write("/other", b"", 0)
+
+
+def test_a_folder_that_is_no_bag_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"metadata\.yaml"):
+        read_all(tmp_path)
+    (tmp_path / "metadata.yaml").write_text("hello: [")
+    with pytest.raises(RuntimeError, match="parsing"):
+        read_all(tmp_path)
+    (tmp_path / "x.mcap").write_bytes(b"not an mcap file at all" * 10)
+    with pytest.raises(RuntimeError, match="not an MCAP"):
+        read_all(tmp_path / "x.mcap")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_bagfile_size": 1},
+        {"snapshot_mode": True},
+        {"storage_config_uri": "x"},
+        {"storage_preset_profile": "zstd_small"},
+    ],
+)
+def test_what_only_the_official_package_does_is_refused_by_name(tmp_path: Path, options: dict[str, object]) -> None:
+    with pytest.raises(NotImplementedError, match="ros-jazzy-rosbag2-py"):
+        open_writer(tmp_path / "bag", **options)
+    with pytest.raises(NotImplementedError, match="sqlite3"):
+        rosbag2_py.SequentialReader().open(rosbag2_py.StorageOptions("x", "sqlite3"), rosbag2_py.ConverterOptions())
+    with pytest.raises(ImportError, match="ros-jazzy-rosbag2-py"):
+        _ = rosbag2_py.Recorder
+
+
+def test_a_killed_writer_loses_at_most_a_chunk_and_reindexing_makes_the_bag_whole(tmp_path: Path) -> None:
+    script = """
+        import os, signal, sys
+        import rosbag2_py
+        writer = rosbag2_py.SequentialWriter()
+        options = rosbag2_py.StorageOptions(sys.argv[1], "mcap", custom_data={"prompt": "fold"})
+        writer.open(options, rosbag2_py.ConverterOptions("cdr", "cdr"))
+        writer.create_topic(rosbag2_py.TopicMetadata(0, "/words", "std_msgs/msg/String", "cdr"))
+        for i in range(200):
+            writer.write("/words", bytes(20_000), 1_000_000 + i)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    bag = tmp_path / "bag"
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(bag)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(RuntimeError, match="ros2 bag reindex"):
+        read_all(bag)
+    rosbag2_py.Reindexer().reindex(rosbag2_py.StorageOptions(str(bag), "mcap"))
+    assert 200 - len(read_all(bag)) <= 256 * 1024 / 20_000
+    assert rosbag2_py.Info().read_metadata(str(bag), "mcap").custom_data == {"prompt": "fold"}
+    assert sorted(p.name for p in bag.iterdir()) == ["bag_0.mcap", "metadata.yaml"]
+    with pytest.importorskip("rosbags.highlevel").AnyReader([bag]) as reader:
+        assert reader.message_count == len(read_all(bag))
+
+
+def test_a_full_disk_ends_the_bag_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rosbag2_py import _sink
+
+    room = 1_000_000
+    reserve_held = True
+    release = _sink.FileSink._release
+
+    def fake_write(fd: int, data: memoryview, write=os.write) -> int:
+        nonlocal room
+        if reserve_held and len(data) > room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        room -= len(data)
+        return write(fd, data)
+
+    def fake_release(sink: "_sink.FileSink") -> bool:
+        nonlocal reserve_held
+        reserve_held = False
+        return release(sink)
+
+    monkeypatch.setattr(_sink.os, "write", fake_write)
+    monkeypatch.setattr(_sink.FileSink, "_release", fake_release)
+    writer = open_writer(tmp_path / "bag")
+    written = 0
+    with pytest.raises(RuntimeError, match="No space left"):
+        for _ in range(1000):
+            writer.write("/words", bytes(10_000), START_NS + written)
+            written += 1
+    writer.close()
+    assert written <= len(read_all(tmp_path / "bag")) <= written + 1
