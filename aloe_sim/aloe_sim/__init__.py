@@ -1,0 +1,7 @@
+"""A simulated bimanual rig with cameras, its tasks and their scripted experts."""
+
+import os
+import sys
+
+if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it at its first import: off-screen rendering without a screen

@@ -1,0 +1,49 @@
+"""Where the objects appear in the images: privileged labels for pretraining an image encoder in simulation."""
+
+import mujoco
+import numpy as np
+
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks.sorting import COLOURS, Sorting
+
+KEYPOINTS = tuple(f"{colour} cube" for colour in COLOURS)
+
+
+def project(sim: SimRig, camera: str, point: np.ndarray, aspect: float) -> tuple[float, float] | None:
+    """Image coordinates (u right, v down) of a point [3] in m, each 0 to 1 inside the image; None behind the camera.
+
+    Args:
+        sim: the scene.
+        camera: name of the camera.
+        point: in the rig's frame.
+        aspect: width over height of the image.
+    """
+    view = sim.data.camera(camera)
+    local = view.xmat.reshape(3, 3).T @ (point - view.xpos)  # x right, y up, looking along -z
+    if local[2] > -1e-3:
+        return None
+    half = np.tan(np.radians(sim.model.camera(camera).fovy[0]) / 2)
+    x, y = local[:2] / -local[2] / half
+    return float((x / aspect + 1) / 2), float((1 - y) / 2)
+
+
+def is_visible(sim: SimRig, camera: str, body: str) -> bool:
+    """Whether nothing stands between the camera and the body's centre."""
+    eye, target = sim.data.camera(camera).xpos, sim.data.body(body).xpos
+    geom = np.zeros(1, dtype=np.int32)
+    own_body = int(sim.model.camera(camera).bodyid[0])  # the camera's housing does not hide what it sees
+    mujoco.mj_ray(sim.model, sim.data, eye, target - eye, None, 1, own_body, geom)
+    return geom[0] >= 0 and int(sim.model.geom_bodyid[geom[0]]) == sim.model.body(body).id
+
+
+def keypoint_labels(sim: SimRig) -> np.ndarray:
+    """float32 [cameras, keypoints, 3]: u, v, visible (0 or 1), in the order of `KEYPOINTS`."""
+    if not isinstance(sim.task, Sorting):
+        raise ValueError(f"no keypoints are defined for the task '{sim.task.name}'")
+    labels = np.zeros((len(sim.rig.cameras), len(KEYPOINTS), 3), dtype=np.float32)
+    for c, camera in enumerate(sim.rig.cameras):
+        for a in sim.task.assignments:
+            uv = project(sim, camera.name, sim.data.body(a.body).xpos, camera.width / camera.height)
+            if uv and 0 <= min(uv) and max(uv) < 1 and is_visible(sim, camera.name, a.body):
+                labels[c, KEYPOINTS.index(f"{a.colour} cube")] = (*uv, 1.0)
+    return labels

@@ -1,0 +1,134 @@
+"""Physics of the simulated rig: commands in, joint positions and scene state out."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from aloe_data.rig import Rig
+from aloe_sim.mjcf import FINGER_OPEN_M, PHYSICS_STEP_S, scene_xml
+from aloe_sim.tasks import Task, make_task
+
+
+class UnstablePhysicsError(RuntimeError):
+    """The simulation diverged; the episode counts neither as success nor as failure."""
+
+
+@dataclass(frozen=True)
+class ActuatorNoise:
+    """Ornstein-Uhlenbeck offset on the joint set points: arms that do not quite go where they are told.
+
+    Demonstrations recorded under it hold errors and the expert's recoveries (DART, arXiv:1703.09327).
+    """
+
+    std_rad: float = 0.0
+    correlation_s: float = 0.6
+
+
+class SimRig:
+    """A rig with a task's objects.
+
+    Args:
+        rig: arms, cameras and the task's name.
+        task: the task; default: the one that the rig names.
+        noise: disturbance of the arms.
+    """
+
+    def __init__(self, rig: Rig, task: Task | None = None, noise: ActuatorNoise | None = None) -> None:
+        self.rig = rig
+        if not rig.simulated:
+            raise ValueError(f"the rig '{rig.name}' is not simulated; use a rig file with 'simulated: true'")
+        self.task = task or make_task(rig.simulation.task)
+        self.noise = noise or ActuatorNoise()
+        size = max(c.width for c in rig.cameras), max(c.height for c in rig.cameras)
+        self.model = mujoco.MjModel.from_xml_string(scene_xml(rig, self.task.objects_xml(), offscreen=size))
+        self.data = mujoco.MjData(self.model)
+        self._qpos = {a.name: self._joint_addresses(a.name, [j.name for j in a.joints]) for a in rig.arms}
+        self._actuators = {
+            a.name: np.array([self.model.actuator(f"{a.name}/{n}").id for n in a.joint_names]) for a in rig.arms
+        }
+        self._command = {a.name: np.array(a.home) for a in rig.arms}
+        self._offset = {a.name: np.zeros(a.dof) for a in rig.arms}
+        self._rng = np.random.default_rng(0)
+        self.prompt = ""
+        self.reset(0)
+
+    def _joint_addresses(self, arm: str, joints: list[str]) -> np.ndarray:
+        names = [f"{arm}/{j}" for j in joints] + [f"{arm}/finger_left"]
+        return np.array([self.model.joint(n).qposadr[0] for n in names])
+
+    @property
+    def time_s(self) -> float:
+        """Simulated time since the model was made, s; it goes on over resets."""
+        return float(self.data.time)
+
+    def reset(self, seed: int, prompt: str = "") -> str:
+        """Home both arms and place the objects of `seed`; returns the task in words.
+
+        Raises:
+            ValueError: `prompt` names nothing in the scene.
+        """
+        time_s = self.data.time
+        mujoco.mj_resetData(self.model, self.data)
+        self.data.time = time_s
+        self._rng = np.random.default_rng(seed)
+        for arm in self.rig.arms:
+            home = np.array(arm.home)
+            self.data.qpos[self._qpos[arm.name]] = home
+            self.data.joint(f"{arm.name}/finger_right").qpos[0] = home[-1]
+            self.set_command(arm.name, home)
+            self._offset[arm.name][:] = 0.0
+        self.prompt = self.task.reset(self.model, self.data, self._rng)
+        if prompt:
+            self.task.set_prompt(prompt)
+            self.prompt = prompt
+        mujoco.mj_forward(self.model, self.data)
+        self.advance(0.1)
+        return self.prompt
+
+    def set_command(self, arm: str, positions: np.ndarray) -> None:
+        """Joint set points [dof] of one arm, gripper last [rad; m]."""
+        self._command[arm] = np.asarray(positions, dtype=float)
+
+    def advance(self, duration_s: float) -> None:
+        """Let `duration_s` of simulated time pass under the present commands.
+
+        Raises:
+            UnstablePhysicsError: MuJoCo reported bad state.
+        """
+        for arm in self.rig.arms:
+            self._disturb(arm.name, duration_s)
+            low, high = self.model.actuator_ctrlrange[self._actuators[arm.name]].T
+            command = self._command[arm.name] + self._offset[arm.name]
+            self.data.ctrl[self._actuators[arm.name]] = np.clip(command, low, high)
+        mujoco.mj_step(self.model, self.data, max(1, round(duration_s / PHYSICS_STEP_S)))
+        bad = [w for w in ("BADQPOS", "BADQVEL", "BADQACC", "BADCTRL") if self._warned(w)]
+        if bad:
+            raise UnstablePhysicsError(f"MuJoCo reported {', '.join(bad)} at {self.time_s:.3f} s; reset the scene")
+
+    def _warned(self, name: str) -> bool:
+        return bool(self.data.warning[getattr(mujoco.mjtWarning, f"mjWARN_{name}")].number > 0)
+
+    def _disturb(self, arm: str, duration_s: float) -> None:
+        if self.noise.std_rad == 0.0:
+            return
+        keep = np.exp(-duration_s / self.noise.correlation_s)
+        kick = self._rng.normal(0.0, self.noise.std_rad * np.sqrt(1 - keep**2), self._offset[arm].size)
+        self._offset[arm] = keep * self._offset[arm] + kick
+        self._offset[arm][-1] = 0.0  # the gripper obeys
+
+    def joint_positions(self, arm: str) -> np.ndarray:
+        """Measured positions [dof], gripper last [rad; m]."""
+        return self.data.qpos[self._qpos[arm]].copy()
+
+    def command(self, arm: str) -> np.ndarray:
+        """The set points [dof] that the arm follows now [rad; m]."""
+        return self._command[arm].copy()
+
+    def tool_position(self, arm: str) -> np.ndarray:
+        """Position [3] of the tool in the rig's frame, m."""
+        return self.data.site(f"{arm}/tool").xpos.copy()
+
+    def gripper_share(self, arm: str) -> float:
+        """How far the fingers are open, 0 to 1."""
+        return float(self.data.joint(f"{arm}/finger_left").qpos[0] / FINGER_OPEN_M)
