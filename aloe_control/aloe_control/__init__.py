@@ -1,0 +1,1 @@
+"""The only package that commands the robot: chunk executor, inverse kinematics, limits, watchdog, authority."""

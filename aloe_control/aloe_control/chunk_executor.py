@@ -1,0 +1,196 @@
+"""Follows action chunks tick by tick and splices the next one in by the ticks consumed since its observation."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_data.chunk import Chunk
+from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
+from aloe_data.rig import Rig
+
+Array = npt.NDArray[np.float64]
+NS: Final = 1_000_000_000
+_HISTORY: Final = 4096  # ticks: far more than any chunk has rows
+
+
+class ChunkRefused(ValueError):
+    """A chunk that is not followed; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The action of one tick [A] and where it comes from: row `step` of chunk `chunk_id`."""
+
+    action: Array
+    chunk_id: int
+    step: int
+    policy_version: str
+
+
+@dataclass(frozen=True)
+class JumpLimits:
+    """How far two consecutive actions may lie apart before a chunk counts as infeasible."""
+
+    joint_rad: float
+    position_m: float
+    rotation_rad: float
+
+
+class ChunkExecutor:
+    """One action per tick from a stream of overlapping chunks.
+
+    Row 0 of a chunk belongs to the first tick at or after its observation's stamp. How many rows are already past when
+    it arrives is counted in ticks that really ran, so that neither inference time nor transport need be known. At a
+    seam the remaining old rows (after a hold: where the arms are) fade into the new ones.
+
+    Args:
+        rig: for the action layout, the rate and the age from which on a chunk is not followed.
+        blend_ticks: length of a seam.
+        jumps: limits between consecutive actions.
+    """
+
+    def __init__(self, rig: Rig, blend_ticks: int, jumps: JumpLimits) -> None:
+        self._rig = rig
+        self._blend_ticks = blend_ticks
+        self._period_ns = round(NS / rig.rate_hz)
+        self._max_age_ns = round(rig.policy_max_age_s * NS)
+        self._fields = _Fields(rig, jumps)
+        self.start(0)
+
+    @property
+    def newest_stamp_ns(self) -> int | None:
+        """Stamp of the newest accepted chunk; None before the first."""
+        return None if self._chunk is None else self._chunk.stamp_ns
+
+    def start(self, now_ns: int) -> None:
+        """Forget everything: only chunks from observations at or after `now_ns` (arming) will be followed."""
+        self._start_ns = now_ns
+        self._ticks: list[int] = []
+        self._chunk: Chunk | None = None
+        self._plan = np.zeros((0, self._rig.action_dim))  # actions of the coming ticks
+        self._step = 0  # row of the chunk that plan[0] belongs to
+
+    def offer(self, chunk: Chunk, here: Array) -> None:
+        """Splice a chunk in, from the next tick on.
+
+        Args:
+            chunk: what the policy proposes.
+            here: action [A] that corresponds to the last commanded joint positions.
+
+        Raises:
+            ChunkRefused: the chunk is malformed, from the wrong time, or infeasible; the old one goes on.
+        """
+        self._check_form(chunk)
+        self._check_time(chunk)
+        step = len(self._ticks) - bisect_left(self._ticks, chunk.stamp_ns)
+        if step >= chunk.horizon:
+            raise ChunkRefused(
+                f"chunk {chunk.chunk_id} arrived after all its {chunk.horizon} steps: {step} ticks ran since its "
+                "observation; use a faster policy or longer chunks"
+            )
+        rows = self._fields.normalised(np.asarray(chunk.data[step:], float))
+        jump = self._fields.jump(np.vstack((here, rows)))
+        if jump:
+            raise ChunkRefused(f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?")
+        self._plan = self._blended(rows, here)
+        self._chunk, self._step = chunk, step
+
+    def next(self, now_ns: int) -> Planned | None:
+        """The action of the tick at `now_ns`; None where no chunk covers it (hold)."""
+        self._ticks.append(now_ns)
+        if len(self._ticks) > 2 * _HISTORY:
+            del self._ticks[:_HISTORY]
+        chunk, step = self._chunk, self._step
+        if chunk is None or not len(self._plan) or now_ns - chunk.stamp_ns > self._max_age_ns:
+            self._plan = self._plan[:0]
+            return None
+        action, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
+        return Planned(action, chunk.chunk_id, step, chunk.policy_version)
+
+    def _blended(self, rows: Array, here: Array) -> Array:
+        """New rows, the first of which fade in over what remains of the plan."""
+        n = min(self._blend_ticks, len(rows))
+        old = self._plan[:n] if len(self._plan) else here[None]
+        old = np.vstack((old, np.repeat(old[-1:], n - len(old), axis=0))) if len(old) < n else old[:n]
+        weight = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
+        blend = self._fields.normalised(old + weight[:, None] * (rows[:n] - old))
+        return np.vstack((blend, rows[n:]))
+
+    def _check_form(self, chunk: Chunk) -> None:
+        name, shape = f"chunk {chunk.chunk_id}", chunk.data.shape
+        if chunk.data.ndim != 2 or shape[0] == 0 or shape[1] != self._rig.action_dim:
+            raise ChunkRefused(
+                f"{name} has shape {list(shape)}, this rig needs [H, {self._rig.action_dim}] "
+                f"({self._rig.action_space}: {', '.join(self._rig.action_layout)}); load a policy made for this rig"
+            )
+        bad = ~np.isfinite(chunk.data)
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            raise ChunkRefused(
+                f"{name}: value '{self._rig.action_layout[column]}' of step {row} is not finite ({bad.sum()} such "
+                "values); check the policy's normaliser and its input"
+            )
+        if abs(chunk.rate_hz - self._rig.rate_hz) > 0.01 * self._rig.rate_hz:
+            raise ChunkRefused(f"{name} is for {chunk.rate_hz:g} Hz, this rig runs at {self._rig.rate_hz:g} Hz")
+
+    def _check_time(self, chunk: Chunk) -> None:
+        name, now_ns = f"chunk {chunk.chunk_id}", self._ticks[-1] if self._ticks else self._start_ns
+        if chunk.stamp_ns < self._start_ns:
+            raise ChunkRefused(f"{name} answers an observation from before arming")
+        if chunk.stamp_ns > now_ns + 2 * self._period_ns:
+            raise ChunkRefused(
+                f"{name} is stamped {(chunk.stamp_ns - now_ns) / NS:.3f} s in the future; synchronise the clocks"
+            )
+        if self._chunk is not None and chunk.stamp_ns <= self._chunk.stamp_ns:
+            raise ChunkRefused(f"{name} is not newer than chunk {self._chunk.chunk_id}, which is being followed")
+        if now_ns - chunk.stamp_ns > self._max_age_ns:
+            raise ChunkRefused(
+                f"{name} answers an observation {(now_ns - chunk.stamp_ns) / NS:.3f} s old (limit policy_max_age_s = "
+                f"{self._rig.policy_max_age_s:g}); use a faster policy"
+            )
+
+
+class _Fields:
+    """What the columns of an action row are: which hold rotations, and how far each may move in a tick."""
+
+    def __init__(self, rig: Rig, jumps: JumpLimits) -> None:
+        self._layout = rig.action_layout
+        self._jumps = jumps
+        self._rotations: list[slice] = []
+        starts = [rig.action_slice(arm.name).start for arm in rig.arms]
+        if rig.action_space == "ee_pose":
+            self._rotations = [slice(start + 3, start + 9) for start in starts]
+            self._metric = np.concatenate([np.arange(start, start + 3) for start in starts])
+            self._limit, self._unit = jumps.position_m, "m"
+        else:
+            joints = [np.arange(start, start + len(arm.joints)) for start, arm in zip(starts, rig.arms, strict=True)]
+            self._metric = np.concatenate(joints)
+            self._limit, self._unit = jumps.joint_rad, "rad"
+
+    def normalised(self, rows: Array) -> Array:
+        """Rows [H, A] with every 6D rotation made orthonormal."""
+        rows = rows.copy()
+        for columns in self._rotations:
+            try:
+                rows[:, columns] = rotation_to_6d(rotation_from_6d(rows[:, columns]))
+            except ValueError as error:
+                raise ChunkRefused(f"{self._layout[columns.start]}: {error}; check the policy's output") from error
+        return rows
+
+    def jump(self, rows: Array) -> str:
+        """ "" or which consecutive rows lie too far apart."""
+        steps = np.abs(np.diff(rows[:, self._metric], axis=0))
+        if steps.size and steps.max() > self._limit:
+            name = self._layout[self._metric[int(steps.max(axis=0).argmax())]]
+            return f"'{name}' jumps by {steps.max():.3f} {self._unit} in one step (limit {self._limit:g})"
+        for columns in self._rotations:
+            rotations = rotation_from_6d(rows[:, columns])
+            cosines = 0.5 * (np.einsum("hij,hij->h", rotations[:-1], rotations[1:]) - 1.0)
+            if cosines.size and cosines.min() < np.cos(self._jumps.rotation_rad):
+                angle = float(np.arccos(np.clip(cosines.min(), -1.0, 1.0)))
+                arm = self._layout[columns.start].rsplit(".", 1)[0]
+                return f"'{arm}' turns by {angle:.2f} rad in one step (limit {self._jumps.rotation_rad:g})"
+        return ""

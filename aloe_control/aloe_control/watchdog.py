@@ -1,0 +1,94 @@
+"""Health of every stream that motion depends on: silence, bad data and clocks that disagree, each by name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aloe_data.rig import Rig
+
+NS: int = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream that must be healthy.
+
+    Attributes:
+        name: for people, such as "camera 'head'".
+        limit_s: age of the newest sample from which on the stream counts as silent.
+        remedy: what to do about it.
+    """
+
+    name: str
+    limit_s: float
+    remedy: str
+
+
+class Watchdog:
+    """Knows the newest stamp of every required stream and says which of them are unhealthy, and why."""
+
+    def __init__(self, streams: Iterable[Stream]) -> None:
+        self._streams = {stream.name: stream for stream in streams}
+        self._newest: dict[str, int] = {}
+        self._spoilt: dict[str, str] = {}
+
+    def seen(self, name: str, stamp_ns: int) -> bool:
+        """A good sample; returns False, changing nothing, if it is not newer than the newest one."""
+        if stamp_ns <= self._newest.get(name, -1):
+            return False
+        self._newest[name] = stamp_ns
+        self._spoilt.pop(name, None)
+        return True
+
+    def spoil(self, name: str, problem: str) -> None:
+        """A bad sample: the stream is unhealthy until the next good one."""
+        self._spoilt[name] = problem
+
+    def forget(self) -> None:
+        """Start anew, as after a jump of the clock."""
+        self._newest.clear()
+        self._spoilt.clear()
+
+    def problems(self, now_ns: int) -> list[str]:
+        """One sentence per unhealthy stream, with age, limit and remedy."""
+        found = (self._problem(stream, now_ns) for stream in self._streams.values())
+        return [problem for problem in found if problem]
+
+    def _problem(self, stream: Stream, now_ns: int) -> str:
+        if stream.name in self._spoilt:
+            return f"{stream.name}: {self._spoilt[stream.name]}; {stream.remedy}"
+        if stream.name not in self._newest:
+            return f"{stream.name} has never published (limit {stream.limit_s:g} s); {stream.remedy}"
+        age_s = (now_ns - self._newest[stream.name]) / NS
+        if age_s > stream.limit_s:
+            return f"{stream.name} is silent for {age_s:.3f} s (limit {stream.limit_s:g} s); {stream.remedy}"
+        if age_s < -stream.limit_s:
+            return (
+                f"{stream.name} is stamped {-age_s:.3f} s in the future (limit {stream.limit_s:g} s); "
+                "synchronise the clocks, or set use_sim_time on all nodes"
+            )
+        return ""
+
+
+def camera_stream(name: str) -> str:
+    """Name of a camera's stream."""
+    return f"camera '{name}'"
+
+
+def arm_stream(name: str) -> str:
+    """Name of an arm's joint state stream."""
+    return f"joint states of '{name}'"
+
+
+def required_streams(rig: Rig) -> list[Stream]:
+    """The streams that the rig's file declares."""
+    cameras = [
+        Stream(camera_stream(c.name), c.max_age_s, f"check its driver and cable, and that {c.topic} is published")
+        for c in rig.cameras
+    ]
+    arms = [
+        Stream(
+            arm_stream(a.name), a.max_age_s, f"check the arm's driver and power, and that {a.joint_state_topic} is sent"
+        )
+        for a in rig.arms
+    ]
+    return [*arms, *cameras]
