@@ -67,9 +67,7 @@ def test_a_required_parameter_must_be_given() -> None:
 
 
 def test_the_command_line_gives_the_same_configuration() -> None:
-    example = parse(
-        "--rig", "a", "--rate-hz", "20", "--no-record", "--gains", "3", "4.5", "--steps", "7", "--note", "x"
-    )
+    example = parse("--rig", "a", "--rate-hz", "20", "--no-record", "--gains", "3", "4.5", "--steps", "7")
     values = {"rig": "a", "rate_hz": 20.0, "record": False, "gains": [3.0, 4.5], "steps": 7}
     assert example == from_mapping(Example, values, "test")
 

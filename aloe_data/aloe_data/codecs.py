@@ -1,0 +1,155 @@
+"""Images and joint states between their bytes on the wire and arrays, with every fault named."""
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.rig import Arm, Camera
+
+Image = NDArray[np.uint8]
+RAW_ENCODINGS = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8")
+_MAX_POSITION = 4 * np.pi  # no joint is there: such a value is in degrees or garbage
+
+
+class CodecError(ValueError):
+    """Data that is not what its stream must carry; the message says what, where and what to do."""
+
+
+def encode_jpeg(image: Image, quality: int = 85) -> bytes:
+    """JPEG bytes of an RGB image uint8 [h, w, 3]."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise CodecError(f"expected an RGB image uint8 [h, w, 3], got {image.dtype} {list(image.shape)}")
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not ok:
+        raise CodecError("OpenCV could not encode the image as JPEG")
+    return data.tobytes()
+
+
+def check_compressed(data: bytes, camera: Camera) -> None:
+    """Check, without decoding, that bytes are a complete JPEG or PNG of the camera's size.
+
+    Raises:
+        CodecError: naming the camera and the fault.
+    """
+    size = compressed_size(data)
+    if size is None:
+        raise CodecError(f"{_where(camera)}: neither JPEG nor PNG (starts with {data[:4].hex()}); publish JPEG")
+    complete = b"\xff\xd9" in data[-64:] if data[:2] == b"\xff\xd8" else b"IEND" in data[-12:]
+    if not complete:
+        raise CodecError(f"{_where(camera)}: image ends early ({len(data)} bytes); check the driver and the network")
+    check_size(size[0], size[1], camera)
+
+
+def check_size(width: int, height: int, camera: Camera) -> None:
+    """Raise CodecError if an image's size [px] is not the camera's."""
+    if (width, height) != (camera.width, camera.height):
+        raise CodecError(
+            f"{_where(camera)}: image is {width}x{height}, the rig file says {camera.width}x{camera.height}; "
+            "set the driver to that size or correct the rig file (policies trained on the old size will refuse it)"
+        )
+
+
+def compressed_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height [px] from the header of a JPEG or PNG; None if it is neither."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        return int(width), int(height)
+    position = 2
+    while data[:2] == b"\xff\xd8" and position + 9 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # the start of a frame
+            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
+            return int(width), int(height)
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return None
+
+
+def decode_compressed(data: bytes, camera: Camera) -> Image:
+    """RGB image uint8 [h, w, 3] of JPEG or PNG bytes.
+
+    Raises:
+        CodecError: broken data or not the camera's size.
+    """
+    check_compressed(data, camera)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise CodecError(f"{_where(camera)}: OpenCV cannot decode the image ({len(data)} bytes); check the driver")
+    return _rgb(image, cv2.COLOR_BGR2RGB)
+
+
+def decode_raw(data: bytes, encoding: str, width: int, height: int, step: int, camera: Camera) -> Image:
+    """RGB image uint8 [h, w, 3] of the pixels of a sensor_msgs/Image.
+
+    Args:
+        step: bytes per row, padding included.
+
+    Raises:
+        CodecError: unsupported encoding, wrong size, too few bytes.
+    """
+    if encoding not in RAW_ENCODINGS:
+        supported = ", ".join(RAW_ENCODINGS)
+        raise CodecError(f"{_where(camera)}: encoding '{encoding}' is not supported; publish one of {supported}")
+    check_size(width, height, camera)
+    channels = {"mono8": 1, "rgba8": 4, "bgra8": 4}.get(encoding, 3)
+    if step < width * channels or len(data) != step * height:
+        raise CodecError(
+            f"{_where(camera)}: {len(data)} bytes with step {step} are no {width}x{height} {encoding} image"
+        )
+    rows = np.frombuffer(data, np.uint8).reshape(height, step)[:, : width * channels]
+    pixels = rows.reshape(height, width, channels)
+    if encoding == "rgb8":
+        return pixels.copy()
+    code = {"bgr8": cv2.COLOR_BGR2RGB, "rgba8": cv2.COLOR_RGBA2RGB, "bgra8": cv2.COLOR_BGRA2RGB}
+    return _rgb(np.ascontiguousarray(pixels), code.get(encoding, cv2.COLOR_GRAY2RGB))
+
+
+def resize_image(image: Image, size: tuple[int, int]) -> Image:
+    """The image [h, w, 3] at `size` = (height, width) [px]; the one way in which live and recorded images shrink."""
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def select_joints(names: Sequence[str], positions: Sequence[float], arm: Arm) -> NDArray[np.float64]:
+    """Positions [dof] of an arm's joints in the rig's order, gripper last; joints the rig does not know are ignored.
+
+    Raises:
+        CodecError: naming the missing, repeated, non-finite or impossible joints.
+    """
+    where = f"{arm.name} ({arm.joint_state_topic})"
+    if len(names) != len(positions):
+        raise CodecError(f"{where}: {len(names)} names but {len(positions)} positions; check the driver")
+    by_name = dict(zip(names, positions, strict=True))
+    missing = [name for name in arm.joint_names if name not in by_name]
+    if missing:
+        has = ", ".join(names) or "nothing"
+        raise CodecError(
+            f"{where}: no position of {', '.join(missing)}; it has {has}; correct the rig file or the driver"
+        )
+    if len(by_name) != len(names):
+        twice = sorted({name for name in names if list(names).count(name) > 1})
+        raise CodecError(f"{where}: joint {', '.join(twice)} is given twice; check the driver")
+    selected = np.array([by_name[name] for name in arm.joint_names], dtype=np.float64)
+    finite = np.isfinite(selected)
+    if not finite.all():
+        raise CodecError(f"{where}: position of {_bad_names(arm, ~finite)} is not a number; check encoder and driver")
+    far = np.abs(selected) > _MAX_POSITION
+    if far.any():
+        raise CodecError(f"{where}: position of {_bad_names(arm, far)} is beyond any joint's range; publish rad and m")
+    return selected
+
+
+def _bad_names(arm: Arm, bad: NDArray[np.bool_]) -> str:
+    return ", ".join(name for name, is_bad in zip(arm.joint_names, bad, strict=True) if is_bad)
+
+
+def _rgb(image: NDArray[Any], code: int) -> Image:
+    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
+
+
+def _where(camera: Camera) -> str:
+    return f"camera {camera.name} ({camera.topic})"

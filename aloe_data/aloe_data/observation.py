@@ -1,0 +1,190 @@
+"""From streams of images and joint states to one observation, or to the name of the stream that is stale.
+
+Live nodes and bag readers use the same assembler: live ones call `assemble(now)`, bag readers `assemble_at(T)`.
+Given T, the observation does not depend on the order in which the streams' messages came in.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.codecs import (
+    CodecError,
+    Image,
+    check_compressed,
+    check_size,
+    decode_compressed,
+    resize_image,
+    select_joints,
+)
+from aloe_data.rig import Arm, Camera, Rig
+from aloe_data.stream_buffer import Sample, StreamBuffer
+
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What a policy sees at one time.
+
+    Attributes:
+        stamp_ns: the time T it stands for; nothing in it is newer.
+        state: float32 [S], joint positions of all arms in the rig's order, grippers last in each [rad, m].
+        images: camera name to RGB image uint8 [h, w, 3].
+        prompt: the task in words.
+        stamps: stream name (camera or arm) to the stamp of its contribution [ns].
+    """
+
+    stamp_ns: int
+    state: NDArray[np.float32]
+    images: Mapping[str, Image]
+    prompt: str
+    stamps: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StaleInput:
+    """A stream that is too old to act on: its name, its age (infinite: nothing came yet) and limit [s], its topic."""
+
+    stream: str
+    age_s: float
+    limit_s: float
+    topic: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.stream} ({self.topic})" if self.topic else self.stream
+        if math.isinf(self.age_s):
+            return f"{where}: nothing received; start its driver or correct the topic in the rig file"
+        if self.age_s < 0:
+            return f"{where}: stamped {-self.age_s:.3f} s in the future; synchronise the clocks"
+        return f"{where}: newest is {self.age_s:.3f} s old (limit {self.limit_s:g} s); check its driver"
+
+
+class ObservationAssembler:
+    """Aligns the streams of a rig in time.
+
+    Compressed images are checked on arrival but decoded only when an observation uses them, once per frame.
+    One thread may push while another assembles.
+
+    Args:
+        rig: names the streams and their limits.
+        keep_all: keep every sample (bags) instead of the recent past (live).
+        image_size: (height, width) that images are resized to [px]; None: as they are.
+    """
+
+    def __init__(self, rig: Rig, keep_all: bool = False, image_size: tuple[int, int] | None = None) -> None:
+        self._rig, self._image_size = rig, image_size
+        self._streams: dict[str, Camera | Arm] = {camera.name: camera for camera in rig.cameras}
+        self._streams |= {arm.name: arm for arm in rig.arms}
+        # T may lie as far back as the slowest stream allows: every stream must remember that long.
+        memory_s = max(stream.max_age_s for stream in self._streams.values()) + 0.5
+        self._buffers: dict[str, StreamBuffer[Any]] = {
+            name: StreamBuffer(None if keep_all else math.ceil(stream.rate_hz * memory_s))
+            for name, stream in self._streams.items()
+        }
+        self._decoded: dict[str, Sample[Image]] = {}
+        self._lock = Lock()
+
+    def push_image(self, camera: str, stamp_ns: int, image: bytes | Image) -> bool:
+        """Add a JPEG or PNG (bytes) or an RGB image uint8 [h, w, 3]; False if its stamp is not newer than the last.
+
+        Raises:
+            CodecError: broken image or not the camera's size.
+        """
+        described = self._rig.camera(camera)
+        if isinstance(image, bytes):
+            check_compressed(image, described)
+        elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise CodecError(f"camera {camera}: expected RGB uint8 [h, w, 3], got {image.dtype} {list(image.shape)}")
+        else:
+            check_size(image.shape[1], image.shape[0], described)
+        with self._lock:
+            return self._buffers[camera].push(stamp_ns, image)
+
+    def push_joint_state(self, arm: str, stamp_ns: int, names: Sequence[str], positions: Sequence[float]) -> bool:
+        """Add a joint state; False if its stamp is not newer than the last.
+
+        Raises:
+            CodecError: naming missing, repeated or non-finite joints.
+        """
+        selected = select_joints(names, positions, self._rig.arm(arm))
+        with self._lock:
+            return self._buffers[arm].push(stamp_ns, selected)
+
+    def assemble(self, now_ns: int, prompt: str) -> Observation | StaleInput:
+        """The newest observation that all streams cover, or the stalest stream.
+
+        Raises:
+            CodecError: an image that is complete by its header but cannot be decoded.
+        """
+        stale = self.stale(now_ns)
+        if stale:
+            return max(stale, key=lambda item: abs(item.age_s) / item.limit_s)
+        with self._lock:
+            newest = [buffer.newest_stamp_ns for buffer in self._buffers.values()]
+        return self.assemble_at(min(stamp for stamp in newest if stamp is not None), prompt)
+
+    def assemble_at(self, stamp_ns: int, prompt: str) -> Observation | StaleInput:
+        """The observation at time T = `stamp_ns`: of every stream the newest sample that is not newer.
+
+        Raises:
+            CodecError: see `assemble`.
+        """
+        samples = self.select_at(stamp_ns)
+        if isinstance(samples, StaleInput):
+            return samples
+        images = {camera.name: self._decode(camera, samples[camera.name]) for camera in self._rig.cameras}
+        state = np.concatenate([samples[arm.name].value for arm in self._rig.arms]).astype(np.float32)
+        stamps = {name: sample.stamp_ns for name, sample in samples.items()}
+        return Observation(stamp_ns, state, images, prompt, stamps)
+
+    def select_at(self, stamp_ns: int) -> dict[str, Sample[Any]] | StaleInput:
+        """Of every stream the newest sample at `stamp_ns`, images not decoded; or a stream that has none or too old."""
+        with self._lock:
+            found = {name: self._buffers[name].latest_at(stamp_ns) for name in self._streams}
+        samples: dict[str, Sample[Any]] = {}
+        for name, sample in found.items():
+            if sample is None:
+                return self._stale_input(name, None, stamp_ns)
+            if stamp_ns - sample.stamp_ns > self._streams[name].max_age_s * _NS:
+                return self._stale_input(name, sample.stamp_ns, stamp_ns)
+            samples[name] = sample
+        return samples
+
+    def stale(self, now_ns: int) -> tuple[StaleInput, ...]:
+        """Every stream whose newest sample is missing, older than its limit at `now_ns`, or as far in the future."""
+        with self._lock:
+            newest = {name: self._buffers[name].newest_stamp_ns for name in self._streams}
+        return tuple(
+            self._stale_input(name, stamp, now_ns)
+            for name, stamp in newest.items()
+            if stamp is None or abs(now_ns - stamp) > self._streams[name].max_age_s * _NS
+        )
+
+    def clear(self) -> None:
+        """Forget everything, as after a jump of the clock."""
+        with self._lock:
+            for buffer in self._buffers.values():
+                buffer.clear()
+            self._decoded.clear()
+
+    def _decode(self, camera: Camera, sample: Sample[Any]) -> Image:
+        cached = self._decoded.get(camera.name)
+        if cached is not None and cached.stamp_ns == sample.stamp_ns:
+            return cached.value
+        image = decode_compressed(sample.value, camera) if isinstance(sample.value, bytes) else sample.value
+        if self._image_size is not None:
+            image = resize_image(image, self._image_size)
+        self._decoded[camera.name] = Sample(sample.stamp_ns, image)
+        return image
+
+    def _stale_input(self, name: str, stamp_ns: int | None, now_ns: int) -> StaleInput:
+        stream = self._streams[name]
+        age_s = math.inf if stamp_ns is None else (now_ns - stamp_ns) / _NS
+        topic = stream.topic if isinstance(stream, Camera) else stream.joint_state_topic
+        return StaleInput(name, age_s, stream.max_age_s, topic)

@@ -1,0 +1,106 @@
+"""Between messages and the pure types; the only place that knows both."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from aloe_msgs.msg import ActionChunk
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+from aloe_data import codecs
+from aloe_data.chunk import Chunk
+from aloe_data.codecs import CodecError
+from aloe_data.rig import Arm, Camera
+
+_NS = 1_000_000_000
+
+
+def stamp_to_ns(stamp: Time) -> int:
+    """Nanoseconds of a header stamp."""
+    return stamp.sec * _NS + stamp.nanosec
+
+
+def ns_to_stamp(stamp_ns: int) -> Time:
+    """Header stamp of nanoseconds."""
+    return Time(sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
+
+
+def image_from_message(message: CompressedImage | Image, camera: Camera) -> bytes | codecs.Image:
+    """What `ObservationAssembler.push_image` takes: compressed bytes as they are, raw pixels as an RGB array.
+
+    Raises:
+        CodecError: wrong size, encoding or format.
+    """
+    if isinstance(message, Image):
+        pixels = bytes(message.data)
+        return codecs.decode_raw(pixels, message.encoding, message.width, message.height, message.step, camera)
+    if not any(name in message.format.lower() for name in ("jpeg", "jpg", "png")):
+        where = f"camera {camera.name} ({camera.topic})"
+        raise CodecError(f"{where}: format '{message.format}' is not supported; publish jpeg or png")
+    return bytes(message.data)
+
+
+def compressed_to_message(data: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:
+    """JPEG bytes as a message."""
+    message = CompressedImage(format="jpeg", data=array("B", data))
+    message.header.stamp, message.header.frame_id = ns_to_stamp(stamp_ns), frame_id
+    return message
+
+
+def joint_state_to_message(arm: Arm, positions: Sequence[float], stamp_ns: int) -> JointState:
+    """Positions [dof] of an arm, gripper last, as a message."""
+    message = JointState(name=list(arm.joint_names), position=array("d", positions))
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    return message
+
+
+def chunk_to_message(chunk: Chunk, action_space: str, inference_s: float = 0.0) -> ActionChunk:
+    """A chunk as a message."""
+    data = np.ascontiguousarray(chunk.data, dtype=np.float32)
+    message = ActionChunk(
+        chunk_id=chunk.chunk_id,
+        policy_version=chunk.policy_version,
+        action_space=action_space,
+        observation_id=chunk.observation_id,
+        rate_hz=float(chunk.rate_hz),
+        horizon=data.shape[0],
+        action_dim=data.shape[1],
+        data=array("f", data.tobytes()),
+        inference_s=inference_s,
+    )
+    message.header.stamp = ns_to_stamp(chunk.stamp_ns)
+    return message
+
+
+def chunk_from_message(message: ActionChunk) -> Chunk:
+    """The chunk of a message.
+
+    Raises:
+        CodecError: data that does not have horizon x action_dim finite values.
+    """
+    data = np.array(message.data, dtype=np.float32)
+    if data.size != message.horizon * message.action_dim or data.size == 0:
+        shape = f"{message.horizon} x {message.action_dim}"
+        raise CodecError(f"action chunk {message.chunk_id}: {data.size} values are not {shape}; update its publisher")
+    if not np.isfinite(data).all():
+        raise CodecError(f"action chunk {message.chunk_id}: has values that are not finite; check its publisher")
+    return Chunk(
+        stamp_ns=stamp_to_ns(message.header.stamp),
+        chunk_id=message.chunk_id,
+        data=data.reshape(message.horizon, message.action_dim),
+        policy_version=message.policy_version,
+        observation_id=message.observation_id,
+        rate_hz=message.rate_hz,
+    )
+
+
+def diagnostics(stamp_ns: int, name: str, problem: str, values: Mapping[str, object]) -> DiagnosticArray:
+    """One entry for /diagnostics: OK when `problem` is empty, else ERROR with the problem in words."""
+    level = DiagnosticStatus.ERROR if problem else DiagnosticStatus.OK
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    status = DiagnosticStatus(level=level, name=name, message=problem or "ok", values=pairs)
+    message = DiagnosticArray(status=[status])
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    return message

@@ -1,0 +1,109 @@
+"""Images and joint states: round trips, and every fault named."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aloe_data import codecs
+from aloe_data.codecs import CodecError
+from aloe_data.rig import load_rig
+
+RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+CAMERA, ARM = RIG.camera("head"), RIG.arm("left_arm")
+NAMES = ARM.joint_names
+
+
+def picture(width: int = 320, height: int = 240) -> np.ndarray:
+    """A smooth picture whose channels differ, so that swapped ones are seen."""
+    y, x = np.mgrid[0:height, 0:width]
+    return np.stack([x * 255 // width, y * 255 // height, np.full_like(x, 30)], axis=-1).astype(np.uint8)
+
+
+def test_jpeg_keeps_channels_and_values() -> None:
+    decoded = codecs.decode_compressed(codecs.encode_jpeg(picture(), quality=95), CAMERA)
+    assert np.abs(decoded.astype(int) - picture()).mean() < 2
+
+
+def test_png_is_exact() -> None:
+    data = cv2.imencode(".png", picture()[..., ::-1])[1].tobytes()
+    np.testing.assert_array_equal(codecs.decode_compressed(data, CAMERA), picture())
+
+
+@given(st.integers(8, 64), st.integers(8, 64))
+def test_the_size_is_read_from_the_header_without_decoding(width: int, height: int) -> None:
+    for suffix in (".jpg", ".png"):
+        data = cv2.imencode(suffix, picture(width, height))[1].tobytes()
+        assert codecs.compressed_size(data) == (width, height)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_and_never_crashes(data: bytes) -> None:
+    for start in (b"", b"\xff\xd8", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"):
+        with pytest.raises(CodecError, match="camera head"):
+            codecs.decode_compressed(start + data, CAMERA)
+
+
+@given(st.floats(0, 0.99))
+def test_a_truncated_image_is_refused(part: float) -> None:
+    data = codecs.encode_jpeg(picture())
+    with pytest.raises(CodecError, match="camera head"):
+        codecs.decode_compressed(data[: int(part * len(data))], CAMERA)
+
+
+def test_an_image_of_the_wrong_size_names_both_sizes_and_the_remedy() -> None:
+    with pytest.raises(CodecError, match=r"head .*640x480, the rig file says 320x240; set the driver"):
+        codecs.decode_compressed(codecs.encode_jpeg(picture(640, 480)), CAMERA)
+
+
+@pytest.mark.parametrize(("encoding", "channels"), [("rgb8", 3), ("bgr8", 3), ("rgba8", 4), ("bgra8", 4), ("mono8", 1)])
+def test_raw_images_of_every_encoding_become_rgb(encoding: str, channels: int) -> None:
+    rgb = picture()
+    code = {"bgr8": cv2.COLOR_RGB2BGR, "rgba8": cv2.COLOR_RGB2RGBA, "bgra8": cv2.COLOR_RGB2BGRA}.get(encoding)
+    pixels = rgb if code is None else cv2.cvtColor(rgb, code)
+    pixels = pixels[..., :channels]
+    padded = np.zeros((240, 320 * channels + 7), np.uint8)
+    padded[:, : 320 * channels] = pixels.reshape(240, -1)
+    decoded = codecs.decode_raw(padded.tobytes(), encoding, 320, 240, padded.shape[1], CAMERA)
+    np.testing.assert_array_equal(decoded, rgb if channels > 1 else rgb[..., :1].repeat(3, axis=-1))
+
+
+def test_unsupported_or_short_raw_images_are_refused() -> None:
+    with pytest.raises(CodecError, match="encoding '16UC1' is not supported; publish one of rgb8"):
+        codecs.decode_raw(b"", "16UC1", 320, 240, 640, CAMERA)
+    with pytest.raises(CodecError, match="10 bytes with step 960"):
+        codecs.decode_raw(b"0123456789", "rgb8", 320, 240, 960, CAMERA)
+
+
+def test_resizing_averages_areas() -> None:
+    image = picture()
+    assert codecs.resize_image(image, (240, 320)) is image
+    np.testing.assert_allclose(codecs.resize_image(image, (1, 1))[0, 0], image.mean(axis=(0, 1)), atol=1)
+
+
+@given(st.permutations(range(len(NAMES))), st.lists(st.floats(-3, 3), min_size=len(NAMES), max_size=len(NAMES)))
+def test_joints_come_in_the_rigs_order_whatever_the_messages(order: list[int], values: list[float]) -> None:
+    names = [NAMES[index] for index in order] + ["unknown_finger"]
+    positions = [values[index] for index in order] + [float("nan")]
+    np.testing.assert_array_equal(codecs.select_joints(names, positions, ARM), values)
+
+
+ZEROS = [0.0] * len(NAMES)
+BAD_JOINTS = {
+    "missing": (NAMES[1:], ZEROS[1:], r"left_arm \(/left_arm/joint_states\): no position of waist; it has shoulder"),
+    "none at all": ([], [], "no position of waist, shoulder.*it has nothing"),
+    "fewer positions": (NAMES, ZEROS[1:], "7 names but 6 positions"),
+    "repeated": ([*NAMES, "waist"], [*ZEROS, 0.0], "joint waist is given twice"),
+    "NaN": (NAMES, [float("nan"), *ZEROS[2:], float("inf")], "position of waist, gripper is not a number"),
+    "degrees": (NAMES, [0.0, 74.6, *ZEROS[2:]], "position of shoulder is beyond.*publish rad"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_JOINTS)
+def test_bad_joint_states_name_the_arm_the_joint_and_the_remedy(case: str) -> None:
+    names, positions, expected = BAD_JOINTS[case]
+    with pytest.raises(CodecError, match=expected):
+        codecs.select_joints(names, positions, ARM)
