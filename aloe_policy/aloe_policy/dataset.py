@@ -1,0 +1,128 @@
+"""Training data of the actor: features of every observation, computed once, and the executed chunk that followed it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aloe_policy.actions import ActionSpace, Normaliser
+from aloe_policy.encoder import ImageEncoder
+from aloe_policy.words import word_ids
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One episode, aligned to control ticks.
+
+    Attributes:
+        prompt: the task in words.
+        images: uint8 [n, C, h, w, 3], views of the observed ticks.
+        image_ticks: int [n], the tick of each.
+        joints: float32 [T, S], measured joint positions at every tick.
+        executed: float32 [T, S], joint set points executed in every tick.
+    """
+
+    prompt: str
+    images: NDArray[np.uint8]
+    image_ticks: NDArray[np.int64]
+    joints: Float
+    executed: Float
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All observations with their chunks, normalised, in memory.
+
+    Attributes:
+        tokens: float16 [n, C, N, D].
+        words: int64 [n, L].
+        states: float32 [n, S'].
+        chunks: float32 [n, H, A].
+        valid: float32 [n, H], 0 where the chunk runs past the episode's end.
+        episode: int64 [n].
+    """
+
+    tokens: NDArray[np.float16]
+    words: NDArray[np.int64]
+    states: Float
+    chunks: Float
+    valid: Float
+    episode: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def batch(self, index: NDArray[np.int64], device: torch.device) -> dict[str, torch.Tensor]:
+        """Tensors of the rows `index`."""
+        names = ("tokens", "words", "states", "chunks", "valid")
+        tensors = {name: torch.from_numpy(getattr(self, name)[index]).to(device) for name in names}
+        return {**tensors, "tokens": tensors["tokens"].float()}
+
+
+@torch.no_grad()
+def encode_views(encoder: ImageEncoder, images: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float16]:
+    """Features float16 [n, C, N, D] of views uint8 [n, C, h, w, 3]; on the device of the encoder."""
+    device = next(encoder.parameters()).device
+    parts = []
+    for start in range(0, len(images), batch):
+        views = torch.from_numpy(images[start : start + batch]).to(device)
+        tokens = encoder(views.flatten(0, 1)).unflatten(0, views.shape[:2])
+        parts.append(tokens.half().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def chunk_windows(rows: Float, ticks: NDArray[np.int64], horizon: int) -> tuple[Float, Float]:
+    """The `horizon` rows from each tick on, padded with the last one.
+
+    Args:
+        rows: [T, A].
+        ticks: [n], each below T.
+        horizon: H.
+
+    Returns:
+        chunks [n, H, A] and valid [n, H] (1 inside the episode, 0 past its end).
+    """
+    index = ticks[:, None] + np.arange(horizon)
+    valid = (index < len(rows)).astype(np.float32)
+    return rows[np.minimum(index, len(rows) - 1)], valid
+
+
+def build(
+    demonstrations: list[Demonstration],
+    tokens: list[NDArray[np.float16]],
+    space: ActionSpace,
+    horizon: int,
+    normaliser: Normaliser | None = None,
+) -> tuple[TrainingSet, Normaliser]:
+    """Assemble the training set.
+
+    Args:
+        demonstrations: the episodes.
+        tokens: features of each episode's views, [n, C, N, D].
+        space: the rig's action space.
+        horizon: H.
+        normaliser: to use; default: fitted to these episodes.
+    """
+    features, relative, valid, words, episode = [], [], [], [], []
+    for number, demo in enumerate(demonstrations):
+        chunks, inside = chunk_windows(space.from_joints(demo.executed), demo.image_ticks, horizon)
+        here = demo.joints[demo.image_ticks]
+        features.append(space.state_features(here))
+        relative.append(space.relative(chunks, here))
+        valid.append(inside)
+        words.append(np.tile(word_ids(demo.prompt), (len(here), 1)))
+        episode.append(np.full(len(here), number))
+    states, chunks = np.concatenate(features), np.concatenate(relative)
+    normaliser = normaliser or Normaliser.fit(states, chunks)
+    data = TrainingSet(
+        np.concatenate(tokens),
+        np.concatenate(words),
+        normaliser.state(states),
+        normaliser.chunk(chunks),
+        np.concatenate(valid),
+        np.concatenate(episode),
+    )
+    return data, normaliser

@@ -1,0 +1,41 @@
+"""Flow matching as plain functions. Convention of pi0 (arXiv:2410.24164, as in openpi): tau=1 is noise, tau=0 the action."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Velocity = Callable[[Tensor, Tensor], Tensor]
+
+
+def sample_tau(count: int, generator: torch.Generator | None = None, device: torch.device | None = None) -> Tensor:
+    """Flow times [count] ~ Beta(1.5, 1) * 0.999 + 0.001: more weight on the noisy end."""
+    uniform = torch.rand(count, generator=generator, device=device)
+    return uniform ** (1.0 / 1.5) * 0.999 + 0.001  # Beta(a, 1) has the inverse CDF u^(1/a)
+
+
+def flow_loss(velocity: Velocity, actions: Tensor, noise: Tensor, tau: Tensor) -> Tensor:
+    """Squared error of the velocity field, kept per sample and step so that weights can be applied later.
+
+    Args:
+        velocity: (x_tau [B, H, A], tau [B]) -> [B, H, A].
+        actions: normalised action chunks [B, H, A].
+        noise: e ~ N(0, I), [B, H, A].
+        tau: flow times [B].
+
+    Returns:
+        [B, H], mean over action dimensions.
+    """
+    t = tau[:, None, None]
+    x_tau = t * noise + (1 - t) * actions
+    return (velocity(x_tau, tau) - (noise - actions)).square().mean(-1)
+
+
+@torch.no_grad()
+def integrate(velocity: Velocity, noise: Tensor, num_steps: int) -> Tensor:
+    """Euler from tau=1 (noise) to tau=0 (actions), [B, H, A]."""
+    x = noise
+    for k in range(num_steps):
+        tau = torch.full((len(x),), 1.0 - k / num_steps, device=x.device, dtype=x.dtype)
+        x = x - velocity(x, tau) / num_steps
+    return x

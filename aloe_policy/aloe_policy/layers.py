@@ -1,0 +1,83 @@
+"""Transformer blocks, all pre-norm."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries [B, Q, W] over a context [B, N, W]."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+
+    def forward(self, x: Tensor, context: Tensor, padding: Tensor | None = None) -> Tensor:
+        """`padding` [B, N] is True where the context is not to be looked at."""
+        query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = self.key_value(context).chunk(2, dim=-1)
+        key = key.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        value = value.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        mask = None if padding is None else ~padding[:, None, None, :]
+        mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def feed_forward(width: int) -> nn.Sequential:
+    """The usual two layers, four times as wide inside."""
+    return nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+
+class SelfBlock(nn.Module):
+    """Tokens [B, N, W] attend to each other."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention, self.mlp = Attention(width, heads), feed_forward(width)
+
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+        h = self.norm1(x)
+        x = x + self.attention(h, h, padding)
+        return x + self.mlp(self.norm2(x))
+
+
+class CrossBlock(nn.Module):
+    """Tokens [B, Q, W] read a context [B, N, W]."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm_x, self.norm_context = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+
+    def forward(self, x: Tensor, context: Tensor, padding: Tensor | None = None) -> Tensor:
+        return x + self.attention(self.norm_x(x), self.norm_context(context), padding)
+
+
+class ExpertBlock(nn.Module):
+    """Action tokens attend to each other and to the prefix; the flow time shifts and scales them (adaLN-zero, DiT)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleList([nn.LayerNorm(width, elementwise_affine=False) for _ in range(3)])
+        self.self_attention, self.cross_attention = Attention(width, heads), Attention(width, heads)
+        self.mlp = feed_forward(width)
+        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+
+    def forward(self, x: Tensor, prefix: Tensor, time: Tensor) -> Tensor:
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(time)[:, None].chunk(6, dim=-1)
+        h = self.norms[0](x) * (1 + scale1) + shift1
+        x = x + (1 + gate1) * self.self_attention(h, h)
+        x = x + self.cross_attention(self.norms[1](x), prefix)
+        h = self.norms[2](x) * (1 + scale2) + shift2
+        return x + (1 + gate2) * self.mlp(h)
+
+
+def sinusoidal(tau: Tensor, width: int) -> Tensor:
+    """Sine and cosine features [B, width] of flow times [B] in 0..1."""
+    period = torch.exp(torch.linspace(math.log(4e-3), math.log(4.0), width // 2, device=tau.device))
+    angle = 2 * math.pi * tau[:, None] / period
+    return torch.cat([angle.sin(), angle.cos()], dim=-1)

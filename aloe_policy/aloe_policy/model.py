@@ -1,0 +1,88 @@
+"""The tiny flow-matching VLA: words, views and proprioception in, a chunk of actions out.
+
+Data format (B batch, C cameras, N tokens a view, H horizon, A action dimension):
+    tokens   [B, C, N, D_image]   from the image encoder, one set per camera
+    words    int64 [B, L]         hashed words of the prompt, 0 = padding
+    state    [B, S]               normalised proprioception
+    actions  [B, H, A]            normalised chunk
+A few latent tokens read the prompt, then the images (so what is looked for can depend on the words), and are the
+prefix. The action expert refines a noisy chunk while attending to that prefix, which is computed once per chunk.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from aloe_policy.layers import CrossBlock, ExpertBlock, SelfBlock, sinusoidal
+from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes of the network; all that is needed to build it before its weights are loaded."""
+
+    num_cameras: int
+    tokens_per_camera: int
+    image_width: int
+    state_dim: int
+    action_dim: int
+    action_horizon: int = 50
+    width: int = 128
+    heads: int = 4
+    num_latents: int = 8
+    prefix_layers: int = 3
+    expert_layers: int = 4
+    patch: int = 5  # control steps per expert token
+
+
+class TinyVLA(nn.Module):
+    """See the module's docstring."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        if config.action_horizon % config.patch:
+            raise ValueError(f"action_horizon {config.action_horizon} is not a multiple of patch {config.patch}")
+        self.config, w, heads = config, config.width, config.heads
+        self.word = nn.Embedding(NUM_BUCKETS, w, padding_idx=PADDING)
+        self.word_position = nn.Parameter(torch.randn(MAX_WORDS, w) * 0.02)
+        self.text = nn.ModuleList([SelfBlock(w, heads) for _ in range(2)])
+        self.image = nn.Linear(config.image_width, w)
+        self.view = nn.Parameter(torch.randn(config.num_cameras, 1, w) * 0.02)
+        self.cell = nn.Parameter(torch.randn(config.num_cameras, config.tokens_per_camera, w) * 0.02)
+        self.state = nn.Sequential(nn.Linear(config.state_dim, w), nn.SiLU(), nn.Linear(w, w))
+        self.latents = nn.Parameter(torch.randn(config.num_latents, w) * 0.02)
+        self.read_text = nn.ModuleList([CrossBlock(w, heads) for _ in range(config.prefix_layers)])
+        self.read_image = nn.ModuleList([CrossBlock(w, heads) for _ in range(config.prefix_layers)])
+        self.mix = nn.ModuleList([SelfBlock(w, heads) for _ in range(config.prefix_layers)])
+        tokens = config.action_horizon // config.patch
+        self.action_in = nn.Linear(config.patch * config.action_dim, w)
+        self.action_position = nn.Parameter(torch.randn(tokens, w) * 0.02)
+        self.time = nn.Sequential(nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w))
+        self.expert = nn.ModuleList([ExpertBlock(w, heads) for _ in range(config.expert_layers)])
+        self.norm = nn.LayerNorm(w)
+        self.action_out = nn.Linear(w, config.patch * config.action_dim)
+        nn.init.zeros_(self.action_out.weight)
+        nn.init.zeros_(self.action_out.bias)
+
+    def prefix(self, tokens: Tensor, words: Tensor, state: Tensor) -> Tensor:
+        """What the action expert looks at, [B, P, width]; computed once per chunk."""
+        text, padding = self.word(words) + self.word_position, words == PADDING
+        for block in self.text:
+            text = block(text, padding)
+        images = (self.image(tokens) + self.view + self.cell).flatten(1, 2)
+        latents = torch.cat([self.latents.expand(len(state), -1, -1), self.state(state)[:, None]], dim=1)
+        for read_text, read_image, mix in zip(self.read_text, self.read_image, self.mix, strict=True):
+            latents = read_text(latents, text, padding)
+            latents = read_image(latents, images)
+            latents = mix(latents)
+        return latents
+
+    def velocity(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
+        """Flow velocity [B, H, A] of a noisy chunk x_tau [B, H, A] at flow times tau [B]."""
+        patches = x_tau.reshape(len(x_tau), -1, self.config.patch * self.config.action_dim)
+        h = self.action_in(patches) + self.action_position
+        time = self.time(sinusoidal(tau, self.config.width))
+        for block in self.expert:
+            h = block(h, prefix, time)
+        return self.action_out(self.norm(h)).reshape(x_tau.shape)

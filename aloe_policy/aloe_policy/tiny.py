@@ -1,0 +1,125 @@
+"""The tiny VLA as a policy: observations in, absolute chunks out. And its way to and from a checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aloe_data.observation import Observation
+from aloe_data.rig import Rig
+from aloe_policy.actions import ActionSpace, Normaliser
+from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from aloe_policy.encoder import ImageEncoder
+from aloe_policy.flow import integrate
+from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.words import word_ids
+
+KIND = "tiny"
+
+
+class TinyPolicy:
+    """A trained tiny VLA for one rig.
+
+    Args:
+        checkpoint: what `read_checkpoint` returned.
+        rig: the rig to drive.
+        seed: of the flow's noise.
+        device: where to compute.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> None:
+        self.version, self.rig = checkpoint.version, rig
+        self.rig_contract = rig.contract
+        self.space = ActionSpace(rig)
+        self._device = torch.device(device)
+        self._generator = torch.Generator(self._device).manual_seed(seed)
+        config = checkpoint.config
+        try:
+            self.image_size: tuple[int, int] = tuple(config["image_size"])
+            self.num_steps = int(config["flow_steps"])
+            self._encoder = ImageEncoder(config["model"]["image_width"])
+            self._model = TinyVLA(ModelConfig(**config["model"]))
+            self._encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
+            self._model.load_state_dict(_part(checkpoint.weights, "model."))
+            self._normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
+        except (KeyError, TypeError, RuntimeError, ValueError) as error:
+            message = f"{checkpoint.path}: weights and config.json do not fit together: {error}; train anew"
+            raise CheckpointError(message) from error
+        if self._model.config.action_dim != rig.action_dim:
+            raise CheckpointError(
+                f"{checkpoint.path}: predicts {self._model.config.action_dim} values per step, the rig '{rig.name}' "
+                f"takes {rig.action_dim}; train a policy for this rig"
+            )
+        self._encoder.to(self._device).eval()
+        self._model.to(self._device).eval()
+        self._prompt, self._words = "", torch.zeros(0)
+
+    @property
+    def action_horizon(self) -> int:
+        """H, steps per chunk."""
+        return self._model.config.action_horizon
+
+    @torch.inference_mode()
+    def infer(self, observation: Observation) -> NDArray[np.float32]:
+        """One chunk of absolute set points, float32 [H, A]."""
+        tokens = self._encoder(torch.from_numpy(self._views(observation)).to(self._device))[None]
+        joints = np.asarray(observation.state, dtype=np.float32)
+        features = self._normaliser.state(self.space.state_features(joints))
+        state = torch.from_numpy(features).to(self._device)[None]
+        prefix = self._model.prefix(tokens, self._words_of(observation.prompt), state)
+        shape = 1, self.action_horizon, self.rig.action_dim
+        noise = torch.randn(shape, generator=self._generator, device=self._device)
+        chunk = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise, self.num_steps)
+        return self.space.absolute(self._normaliser.unchunk(chunk[0].cpu().numpy()), joints)
+
+    def warm_up(self) -> None:
+        """One inference on an empty observation: allocations and kernels are then in place."""
+        images = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in self.rig.cameras}
+        home = np.concatenate([arm.home for arm in self.rig.arms]).astype(np.float32)
+        state = self._generator.get_state()
+        self.infer(Observation(stamp_ns=0, state=home, images=images, prompt="warm up"))
+        self._generator.set_state(state)
+
+    def _views(self, observation: Observation) -> NDArray[np.uint8]:
+        views = [observation.images[camera.name] for camera in self.rig.cameras]
+        return np.stack([cv2.resize(v, self.image_size, interpolation=cv2.INTER_AREA) for v in views])
+
+    def _words_of(self, prompt: str) -> torch.Tensor:
+        if prompt != self._prompt:
+            self._prompt, self._words = prompt, torch.from_numpy(word_ids(prompt))[None].to(self._device)
+        return self._words
+
+
+def save_tiny(
+    path: Path,
+    rig: Rig,
+    encoder: ImageEncoder,
+    model: TinyVLA,
+    normaliser: Normaliser,
+    *,
+    image_size: tuple[int, int],
+    training: Mapping[str, Any],
+    card: str,
+    flow_steps: int = 10,
+) -> str:
+    """Write a checkpoint of a tiny VLA; returns its version."""
+    config = {
+        "kind": KIND,
+        "model": asdict(model.config),
+        "image_size": list(image_size),
+        "flow_steps": flow_steps,
+        "training": dict(training),
+    }
+    weights = {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
+    weights |= {f"model.{k}": v for k, v in model.state_dict().items()}
+    statistics = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in asdict(normaliser).items()}
+    return save_checkpoint(path, config, rig, weights, statistics, card)
+
+
+def _part(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}

@@ -1,0 +1,74 @@
+"""The simulated rig and the real control code in one process, stepped as fast as the machine allows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_control.control_loop import ControlConfig, ControlLoop, TickResult
+from aloe_data.chunk import Chunk
+from aloe_sim.sim_rig import SimRig
+
+
+class InProcessRig:
+    """Chunks in, physics on: every command goes through the same `ControlLoop` as on a robot.
+
+    Args:
+        sim: the simulation; used by nobody else.
+        config: of the control loop.
+    """
+
+    def __init__(self, sim: SimRig, config: ControlConfig | None = None) -> None:
+        self.sim, self.rig, self._config = sim, sim.rig, config
+        self.control = ControlLoop(sim.rig, config)
+        self._chunk_id = 0
+
+    @property
+    def stamp_ns(self) -> int:
+        """Simulated time, ns."""
+        return round(self.sim.time_s * 1e9)
+
+    def reset(self, seed: int, prompt: str = "") -> str:
+        """Place the scene of `seed`, home and arm the rig; returns the task in words.
+
+        Raises:
+            ValueError: see `SimRig.reset`.
+            RuntimeError: the control loop refused to enable motion.
+        """
+        words = self.sim.reset(seed, prompt)
+        self.control = ControlLoop(self.rig, self._config)
+        self._sense()
+        armed, message = self.control.arm(self.stamp_ns)
+        if not armed:
+            raise RuntimeError(message)
+        return words
+
+    def joints(self) -> NDArray[np.float32]:
+        """Measured positions of all arms, float32 [S]."""
+        return np.concatenate([self.sim.joint_positions(arm.name) for arm in self.rig.arms]).astype(np.float32)
+
+    def offer(self, rows: NDArray[np.float32], policy_version: str) -> Chunk:
+        """Give the control loop a chunk [H, A] that answers the present state.
+
+        Raises:
+            RuntimeError: the control loop refused it.
+        """
+        self._chunk_id += 1
+        chunk = Chunk(self.stamp_ns, self._chunk_id, rows, policy_version, self._chunk_id, self.rig.rate_hz)
+        refusal = self.control.set_chunk(chunk)
+        if refusal:
+            raise RuntimeError(refusal)
+        return chunk
+
+    def tick(self) -> TickResult:
+        """One control tick at the present state, then the physics up to the next one."""
+        self._sense()
+        result = self.control.tick(self.stamp_ns)
+        for arm, positions in result.commands.items():
+            self.sim.set_command(arm, positions)
+        self.sim.advance(1.0 / self.rig.rate_hz)
+        return result
+
+    def _sense(self) -> None:
+        for arm in self.rig.arms:
+            self.control.set_joint_state(arm.name, self.stamp_ns, self.sim.joint_positions(arm.name))
+        for camera in self.rig.cameras:
+            self.control.set_camera_stamp(camera.name, self.stamp_ns)
