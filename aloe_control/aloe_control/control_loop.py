@@ -1,7 +1,6 @@
 """One control tick for the whole rig: watchdog, chunks, inverse kinematics, limits. Pure; time is an argument."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,65 +10,14 @@ from aloe_control.authority import ArmAuthority, Authority, Event, Hold
 from aloe_control.chunk_executor import ChunkExecutor, ChunkRefused, JumpLimits, Planned
 from aloe_control.ik import make_solver
 from aloe_control.limiter import JointLimiter, Limited
+from aloe_control.tick import ArmTick, ControlConfig, TickResult
 from aloe_control.watchdog import Watchdog, arm_stream, camera_stream, required_streams
 from aloe_data.chunk import Chunk
-from aloe_data.config import parameter
 from aloe_data.rig import Arm, Rig
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
 _REARM: Final = "then arm again with /control/arm"
-
-
-@dataclass(frozen=True)
-class ControlConfig:
-    """Parameters of the control loop."""
-
-    blend_ticks: int = parameter(5, unit="ticks", low=0, high=50, doc="Length of the seam between two chunks.")
-    policy_grace_s: float = parameter(
-        5.0, unit="s", low=0.1, high=300.0, doc="Time that the policy has after arming to send its first chunk."
-    )
-    max_jump_rad: float = parameter(
-        0.7, unit="rad", low=0.01, high=10.0, doc="Joint chunks with larger steps are refused."
-    )
-    max_jump_m: float = parameter(0.2, unit="m", low=0.001, high=2.0, doc="Pose chunks with larger steps are refused.")
-    max_jump_rotation_rad: float = parameter(
-        1.0, unit="rad", low=0.01, high=2.5, doc="Pose chunks that turn further in one step are refused."
-    )
-    start_margin: float = parameter(
-        0.05, low=0.0, high=0.5, doc="How far outside its limits a joint may stand when arming, as share of its range."
-    )
-    ik_iterations: int = parameter(3, low=1, high=20, doc="Most steps of inverse kinematics per tick.")
-
-
-@dataclass(frozen=True, eq=False)
-class ArmTick:
-    """What one arm was asked to do and really did in one tick; the fields are those of aloe_msgs/ArmAction.
-
-    `requested` and `executed` are joint positions [dof], gripper last. While the arm holds, the request is the command.
-    While not armed both are what was last measured (NaN before that): nothing is commanded.
-    """
-
-    arm: str
-    source: Authority
-    requested: Array
-    executed: Array
-    clip_reason: str
-
-
-@dataclass(frozen=True, eq=False)
-class TickResult:
-    """Outcome of one tick; `commands` (arm name -> joint positions) is empty unless motion was enabled."""
-
-    tick: int
-    stamp_ns: int
-    armed: bool
-    fault: str
-    chunk_id: int
-    step: int
-    policy_version: str
-    arms: tuple[ArmTick, ...]
-    commands: dict[str, Array]
 
 
 class ControlLoop:
@@ -147,10 +95,14 @@ class ControlLoop:
         try:
             self._executor.offer(chunk, self._solver.action_of(self._limiter.positions))
         except ChunkRefused as refusal:
-            self.refused_chunks += 1
-            self._last_refusal = str(refusal)
-            return str(refusal)
+            return self.refuse_chunk(str(refusal))
         return ""
+
+    def refuse_chunk(self, reason: str) -> str:
+        """A chunk that could not even be read; the reason is told if the policy then counts as silent."""
+        self.refused_chunks += 1
+        self._last_refusal = reason
+        return reason
 
     def arm(self, now_ns: int) -> tuple[bool, str]:
         """Enable motion, starting from where the arms are; refused with the reasons unless all is healthy."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from aloe_data.rig import Rig
 
-NS: int = 1_000_000_000
+NS: Final = 1_000_000_000
+_OTHER_CLOCK_S: Final = 3600.0  # no stream was silent for so long: its stamps are from another clock, or zero
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,14 @@ class Watchdog:
         if stream.name not in self._newest:
             return f"{stream.name} has never published (limit {stream.limit_s:g} s); {stream.remedy}"
         age_s = (now_ns - self._newest[stream.name]) / NS
+        if age_s > _OTHER_CLOCK_S or age_s < -stream.limit_s:
+            side = "behind" if age_s > 0 else "ahead of"
+            return (
+                f"{stream.name}: stamps are {abs(age_s):.3f} s {side} this node's clock; stamp messages with the time "
+                "of measurement, synchronise the machines, and give all nodes the same use_sim_time"
+            )
         if age_s > stream.limit_s:
             return f"{stream.name} is silent for {age_s:.3f} s (limit {stream.limit_s:g} s); {stream.remedy}"
-        if age_s < -stream.limit_s:
-            return (
-                f"{stream.name} is stamped {-age_s:.3f} s in the future (limit {stream.limit_s:g} s); "
-                "synchronise the clocks, or set use_sim_time on all nodes"
-            )
         return ""
 
 

@@ -1,0 +1,217 @@
+"""The only node that commands the arms: a thin shell over `ControlLoop`, one call per tick."""
+
+import functools
+import signal
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import rclpy
+from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import CompressedImage, Image, JointState
+from std_srvs.srv import SetBool
+
+from aloe_control.control_loop import ControlLoop
+from aloe_control.ros.messages import (
+    COMMAND_TYPES,
+    command_message,
+    diagnostic_status,
+    executed_action_message,
+    header_stamp_ns,
+    intervention_message,
+)
+from aloe_control.ros.realtime import collect_garbage, quiet_garbage_collector, raise_priority
+from aloe_control.tick import ControlConfig, TickResult
+from aloe_control.tick_statistics import TickStatistics
+from aloe_data.codecs import CodecError, select_joints
+from aloe_data.config import parameter
+from aloe_data.rig import Arm, load_rig
+from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
+from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.qos import LATCHED, SENSOR
+
+NS = 1_000_000_000
+STOP_TIMEOUT_S = 1.0  # on a signal: longest time for coming to rest, should the clock stand still
+
+
+@dataclass(frozen=True)
+class ControlNodeConfig(ControlConfig):
+    """Parameters of control_node."""
+
+    rig: Path = parameter(doc="Path of the rig's YAML file.")
+
+
+class ControlNode(Node):
+    """Subscribes to what motion depends on, ticks the control loop, publishes commands and what was really done."""
+
+    def __init__(self) -> None:
+        super().__init__("control_node")
+        config = declare_parameters(self, ControlNodeConfig)
+        self._rig = load_rig(config.rig)
+        self._loop = ControlLoop(self._rig, config)
+        self._period_ns = round(NS / self._rig.rate_hz)
+        self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
+        self._published: tuple[object, ...] | None = None
+        self._warned: dict[str, str] = {}
+        self._stop_by_s: float | None = None
+        self.finished = False
+        self._create_publishers()
+        self._create_subscriptions()
+        self.create_service(SetBool, "/control/arm", self._on_arm)
+        self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._on_second, clock=steady)
+        self.create_timer(0.1, self._on_stop_timeout, clock=steady)
+
+    @property
+    def rig_name(self) -> str:
+        """Name of the rig that is controlled."""
+        return self._rig.name
+
+    def _create_publishers(self) -> None:
+        self._commands = {
+            arm.name: self.create_publisher(COMMAND_TYPES[arm.command_type], arm.command_topic, QoSProfile(depth=1))
+            for arm in self._rig.arms
+        }
+        self._executed = self.create_publisher(ExecutedAction, "/executed_action", QoSProfile(depth=50))
+        self._intervention = self.create_publisher(Intervention, "/intervention", LATCHED)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
+
+    def _create_subscriptions(self) -> None:
+        for arm in self._rig.arms:
+            handle = functools.partial(self._on_joint_state, arm)
+            self.create_subscription(JointState, arm.joint_state_topic, handle, SENSOR)
+        for camera in self._rig.cameras:
+            message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
+            handle = functools.partial(self._on_image, camera.name)
+            self.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
+        self.create_subscription(ActionChunk, "/policy/action_chunk", self._on_chunk, QoSProfile(depth=5))
+
+    def _on_joint_state(self, arm: Arm, message: JointState) -> None:
+        try:
+            positions = select_joints(message.name, message.position, arm)
+        except CodecError as error:
+            self._loop.spoil_joint_state(arm.name, str(error))
+            self._warn_once(arm.name, str(error))
+            return
+        self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
+
+    def _on_image(self, camera: str, serialised: bytes) -> None:
+        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised))
+
+    def _on_chunk(self, message: ActionChunk) -> None:
+        if not self._loop.armed:
+            return
+        try:
+            if message.action_space != self._rig.action_space:
+                raise CodecError(
+                    f"chunk {message.chunk_id} holds '{message.action_space}' actions, the rig wants "
+                    f"'{self._rig.action_space}'; load a policy made for this rig"
+                )
+            refusal = self._loop.set_chunk(chunk_from_message(message))
+        except CodecError as error:
+            refusal = self._loop.refuse_chunk(str(error))
+        if refusal:
+            self._warn_once("chunk", refusal)
+
+    def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if not request.data:
+            self._loop.disarm("disarmed by /control/arm")
+            response.success, response.message = True, "disarmed"
+        elif self._stop_by_s is not None:
+            response.success, response.message = False, "not armed: control_node is shutting down"
+        else:
+            response.success, response.message = self._loop.arm(self.get_clock().now().nanoseconds)
+        self.get_logger().info(f"/control/arm {str(request.data).lower()}: {response.message}")
+        return response
+
+    def _on_tick(self) -> None:
+        began_s = time.monotonic()
+        now_ns = self.get_clock().now().nanoseconds
+        # The timer keeps an absolute schedule and has moved on by one period already.
+        scheduled_ns = now_ns + self._timer.time_until_next_call() - self._period_ns
+        result = self._loop.tick(now_ns)
+        for arm in self._rig.arms:
+            if arm.name in result.commands:
+                self._commands[arm.name].publish(command_message(arm, result.commands[arm.name], now_ns))
+        lateness_s = (now_ns - scheduled_ns) / NS
+        self._executed.publish(executed_action_message(result, lateness_s))
+        self._publish_intervention(result)
+        self._statistics.add(result, now_ns / NS, lateness_s, time.monotonic() - began_s)
+        if self._stop_by_s is not None and not self._loop.armed:
+            self.finished = True
+
+    def _publish_intervention(self, result: TickResult) -> None:
+        holds = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
+        state = (self._loop.armed, result.fault, *holds.values())
+        if state == self._published:
+            return
+        if result.fault and (self._published is None or self._published[1] != result.fault):
+            self.get_logger().error(f"fault, the arms hold: {result.fault}")
+        self._published = state
+        message = intervention_message(result.stamp_ns, self._loop.armed, result.fault, self._rig, holds)
+        self._intervention.publish(message)
+
+    def _on_second(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        problems = self._loop.problems(now_ns)
+        summary = {name: round(value, 3) for name, value in asdict(self._statistics.summary()).items()}
+        summary |= {"refused_chunks": self._loop.refused_chunks, "last_refusal": self._loop.last_refusal}
+        ok, warn, error = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+        state = "armed" if self._loop.armed else "not armed"
+        message = DiagnosticArray()
+        message.header.stamp = ns_to_stamp(now_ns)
+        message.status = [
+            diagnostic_status(
+                error if self._loop.fault else ok, "control_node: motion", self._loop.fault or state, summary
+            ),
+            diagnostic_status(
+                warn if problems else ok, "control_node: streams", " | ".join(problems) or "all healthy", {}
+            ),
+        ]
+        self._diagnostics.publish(message)
+        collect_garbage()
+
+    def stop(self) -> None:
+        """Bring the arms to rest, then finish."""
+        self._stop_by_s = time.monotonic() + STOP_TIMEOUT_S
+        self._loop.disarm("control_node was asked to stop")
+
+    def _on_stop_timeout(self) -> None:
+        if self._stop_by_s is not None and (not self._loop.armed or time.monotonic() > self._stop_by_s):
+            self.finished = True
+
+    def _warn_once(self, key: str, text: str) -> None:
+        """Log a warning, but not again and again."""
+        if self._warned.get(key) != text:
+            self._warned[key] = text
+            self.get_logger().warning(text)
+
+
+def main() -> None:
+    """Run control_node until SIGINT or SIGTERM; the arms come to rest before it ends."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = ControlNode()
+    except (ValueError, OSError, RuntimeError) as error:
+        rclpy.try_shutdown()
+        sys.exit(f"control_node: {error}")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: node.stop())
+    executor = EventsExecutor()
+    executor.add_node(node)
+    node.get_logger().info(f"rig '{node.rig_name}': {raise_priority()}")
+    quiet_garbage_collector()
+    while not node.finished:
+        executor.spin_once(timeout_sec=0.5)
+    executor.remove_node(node)
+    node.destroy_node()
+    executor.shutdown()
+    rclpy.try_shutdown()

@@ -1,0 +1,81 @@
+"""Results of control ticks as messages, and the one field that control needs of an image."""
+
+import struct
+from array import array
+from collections.abc import Mapping
+
+import numpy as np
+from aloe_msgs.msg import ArmAction, ArmAuthority, ExecutedAction, Intervention
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+
+from aloe_control.authority import Hold
+from aloe_control.tick import TickResult
+from aloe_data.rig import Arm, Rig
+from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp
+
+COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
+
+
+def header_stamp_ns(serialised: bytes) -> int:
+    """Stamp of a serialised message that begins with a header, without reading the rest.
+
+    Source: OMG DDS-XTypes, CDR encapsulation: 4 bytes (the second one's lowest bit: little endian), then sec, nanosec.
+    """
+    order = "<" if serialised[1] & 1 else ">"
+    sec, nanosec = struct.unpack_from(f"{order}iI", serialised, 4)
+    return int(sec) * 1_000_000_000 + int(nanosec)
+
+
+def command_message(arm: Arm, positions: np.ndarray, stamp_ns: int) -> JointState | Float64MultiArray:
+    """A command in the type that the rig file names for the arm."""
+    if arm.command_type == "std_msgs/msg/Float64MultiArray":
+        return Float64MultiArray(data=array("d", positions))
+    return joint_state_to_message(arm, positions, stamp_ns)
+
+
+def executed_action_message(result: TickResult, lateness_s: float) -> ExecutedAction:
+    """What every arm was asked and told in one tick."""
+    message = ExecutedAction(
+        tick=result.tick,
+        armed=result.armed,
+        chunk_id=result.chunk_id,
+        step=result.step,
+        policy_version=result.policy_version,
+        lateness_s=lateness_s,
+    )
+    message.header.stamp = ns_to_stamp(result.stamp_ns)
+    message.arms = [
+        ArmAction(
+            arm=arm.arm,
+            source=int(arm.source),
+            requested=array("d", arm.requested),
+            executed=array("d", arm.executed),
+            clip_reason=arm.clip_reason,
+        )
+        for arm in result.arms
+    ]
+    return message
+
+
+def intervention_message(stamp_ns: int, armed: bool, fault: str, rig: Rig, holds: Mapping[str, Hold]) -> Intervention:
+    """Who commands which arm."""
+    message = Intervention(armed=armed, estop=False, fault=fault)
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    message.arms = [
+        ArmAuthority(
+            arm=arm.name,
+            authority=int(holds[arm.name].authority),
+            since=ns_to_stamp(holds[arm.name].since_ns),
+            reason=holds[arm.name].reason,
+        )
+        for arm in rig.arms
+    ]
+    return message
+
+
+def diagnostic_status(level: bytes, name: str, text: str, values: Mapping[str, object]) -> DiagnosticStatus:
+    """One entry of /diagnostics."""
+    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+    return DiagnosticStatus(level=level, name=name, hardware_id="", message=text, values=pairs)

@@ -1,0 +1,62 @@
+"""What the control loop is told once, and what it says about every tick."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.authority import Authority
+from aloe_data.config import parameter
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """Parameters of the control loop."""
+
+    blend_ticks: int = parameter(5, unit="ticks", low=0, high=50, doc="Length of the seam between two chunks.")
+    policy_grace_s: float = parameter(
+        5.0, unit="s", low=0.1, high=300.0, doc="Time that the policy has after arming to send its first chunk."
+    )
+    max_jump_rad: float = parameter(
+        0.7, unit="rad", low=0.01, high=10.0, doc="Joint chunks with larger steps are refused."
+    )
+    max_jump_m: float = parameter(0.2, unit="m", low=0.001, high=2.0, doc="Pose chunks with larger steps are refused.")
+    max_jump_rotation_rad: float = parameter(
+        1.0, unit="rad", low=0.01, high=2.5, doc="Pose chunks that turn further in one step are refused."
+    )
+    start_margin: float = parameter(
+        0.05, low=0.0, high=0.5, doc="How far outside its limits a joint may stand when arming, as share of its range."
+    )
+    ik_iterations: int = parameter(3, low=1, high=20, doc="Most steps of inverse kinematics per tick.")
+
+
+@dataclass(frozen=True, eq=False)
+class ArmTick:
+    """What one arm was asked to do and really did in one tick; the fields are those of aloe_msgs/ArmAction.
+
+    `requested` and `executed` are joint positions [dof], gripper last. While the arm holds, the request is the command.
+    While not armed both are what was last measured (NaN before that): nothing is commanded.
+    """
+
+    arm: str
+    source: Authority
+    requested: Array
+    executed: Array
+    clip_reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class TickResult:
+    """Outcome of one tick; `commands` (arm name -> joint positions) is empty unless motion was enabled."""
+
+    tick: int
+    stamp_ns: int
+    armed: bool
+    fault: str
+    chunk_id: int
+    step: int
+    policy_version: str
+    arms: tuple[ArmTick, ...]
+    commands: dict[str, Array]
