@@ -8,9 +8,19 @@ from collections.abc import Sequence
 
 import ros2cli.verb
 
-OFFICIAL_ONLY = (
-    "action", "component", "control", "daemon", "doctor", "interface", "lifecycle", "multicast", "pkg", "security", "wtf",
-)  # fmt: skip
+OFFICIAL_ONLY = [
+    "action",
+    "component",
+    "control",
+    "daemon",
+    "doctor",
+    "interface",
+    "lifecycle",
+    "multicast",
+    "pkg",
+    "security",
+    "wtf",
+]
 
 
 def verb_names() -> list[str]:
@@ -28,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     asked = argv[0] if argv else ""
     if asked in OFFICIAL_ONLY:
-        parser.exit(1, f"ros2: '{asked}' is not in this stand-in; it needs the official ros2cli (a ROS 2 Jazzy install)\n")
+        parser.exit(1, f"ros2: '{asked}' is not in this stand-in; it needs the official ros2cli (ROS 2 Jazzy)\n")
     names = verb_names()
     for name in [asked] if asked in names else names:
         module = importlib.import_module(f"ros2cli.verb.{name}")

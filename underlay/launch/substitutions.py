@@ -1,0 +1,142 @@
+"""Substitutions: the ways in which text may depend on arguments, packages and the environment."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .launch_context import LaunchContext
+from .substitution import SomeSubstitutionsType, Substitution
+from .unsupported import missing_names
+from .utilities import normalize_to_list_of_substitutions, perform_substitutions
+
+__getattr__ = missing_names(__name__)
+
+
+class SubstitutionFailure(RuntimeError):
+    """A substitution has no value."""
+
+
+class TextSubstitution(Substitution):
+    """Plain text."""
+
+    def __init__(self, *, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"TextSubstitution expected text to be a str, got {type(text).__name__}")
+        self.text = text
+
+    def describe(self) -> str:
+        return f"'{self.text}'"
+
+    def perform(self, context: LaunchContext) -> str:
+        return self.text
+
+
+class LaunchConfiguration(Substitution):
+    """The value of a launch configuration, which is what a launch argument sets."""
+
+    def __init__(self, variable_name: SomeSubstitutionsType, *, default: Any | None = None) -> None:
+        self.variable_name = normalize_to_list_of_substitutions(variable_name)
+        if default is not None and not isinstance(default, (str, Substitution, list, tuple)):
+            default = str(default)
+        self.default = None if default is None else normalize_to_list_of_substitutions(default)
+
+    def describe(self) -> str:
+        return f"LaunchConfig({' + '.join(part.describe() for part in self.variable_name)})"
+
+    def perform(self, context: LaunchContext) -> str:
+        name = perform_substitutions(context, self.variable_name)
+        if name in context.launch_configurations:
+            return context.launch_configurations[name]
+        if self.default is None:
+            raise SubstitutionFailure(f"launch configuration '{name}' does not exist")
+        return perform_substitutions(context, self.default)
+
+
+class EnvironmentVariable(Substitution):
+    """The value of an environment variable, as earlier actions of the launch left it."""
+
+    def __init__(self, name: SomeSubstitutionsType, *, default_value: SomeSubstitutionsType | None = None) -> None:
+        self.name = normalize_to_list_of_substitutions(name)
+        self.default_value = None if default_value is None else normalize_to_list_of_substitutions(default_value)
+
+    def describe(self) -> str:
+        return f"EnvVar({' + '.join(part.describe() for part in self.name)})"
+
+    def perform(self, context: LaunchContext) -> str:
+        name = perform_substitutions(context, self.name)
+        if name in context.environment:
+            return context.environment[name]
+        if self.default_value is None:
+            raise SubstitutionFailure(f"environment variable '{name}' does not exist")
+        return perform_substitutions(context, self.default_value)
+
+
+class PathJoinSubstitution(Substitution):
+    """Path components, joined by the system's separator; each may be a list of parts that are put together."""
+
+    def __init__(self, substitutions: Iterable[SomeSubstitutionsType]) -> None:
+        self.substitutions = [normalize_to_list_of_substitutions(component) for component in substitutions]
+
+    def describe(self) -> str:
+        components = (" + ".join(part.describe() for part in component) for component in self.substitutions)
+        return f"PathJoin({', '.join(components)})"
+
+    def perform(self, context: LaunchContext) -> str:
+        return os.path.join(*(perform_substitutions(context, component) for component in self.substitutions))
+
+
+class PythonExpression(Substitution):
+    """The text of an evaluated Python expression; `math` is at hand, other modules by `python_modules`."""
+
+    def __init__(self, expression: SomeSubstitutionsType, python_modules: Sequence[str] = ("math",)) -> None:
+        self.expression = normalize_to_list_of_substitutions(expression)
+        self.python_modules = list(python_modules)
+
+    def describe(self) -> str:
+        return f"PythonExpr({' + '.join(part.describe() for part in self.expression)})"
+
+    def perform(self, context: LaunchContext) -> str:
+        scope: dict[str, Any] = {name: importlib.import_module(name) for name in self.python_modules}
+        if "math" in scope:
+            scope.update({name: value for name, value in vars(math).items() if not name.startswith("_")})
+        return str(eval(perform_substitutions(context, self.expression), {}, scope))
+
+
+class EqualsSubstitution(Substitution):
+    """'true' where both sides are equal as truth values, as numbers, or as text; else 'false'."""
+
+    def __init__(self, left: Any, right: Any) -> None:
+        self.left = normalize_to_list_of_substitutions(_as_text(left))
+        self.right = normalize_to_list_of_substitutions(_as_text(right))
+
+    def describe(self) -> str:
+        return f"{type(self).__name__}({self.left} {self.right})"
+
+    def perform(self, context: LaunchContext) -> str:
+        left, right = perform_substitutions(context, self.left), perform_substitutions(context, self.right)
+        truths = {"true": True, "1": True, "false": False, "0": False}
+        if left.lower() in truths and right.lower() in truths:
+            return str(truths[left.lower()] == truths[right.lower()]).lower()
+        try:
+            return str(math.isclose(float(left), float(right))).lower()
+        except ValueError:
+            return str(left == right).lower()
+
+
+class NotEqualsSubstitution(EqualsSubstitution):
+    """'true' where `EqualsSubstitution` says 'false'."""
+
+    def perform(self, context: LaunchContext) -> str:
+        return "false" if super().perform(context) == "true" else "true"
+
+
+def _as_text(value: Any) -> SomeSubstitutionsType:
+    if isinstance(value, (Substitution, list, tuple)):
+        return value
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

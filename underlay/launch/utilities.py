@@ -1,0 +1,42 @@
+"""Helpers that actions and substitutions share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .substitution import SomeSubstitutionsType, Substitution
+
+if TYPE_CHECKING:
+    from .launch_context import LaunchContext
+
+
+def normalize_to_list_of_substitutions(subst: SomeSubstitutionsType) -> list[Substitution]:
+    """Turn text, a path, a substitution or a sequence of these into a list of substitutions.
+
+    Raises:
+        TypeError: for anything else, as the official function does.
+    """
+    from .substitutions import TextSubstitution
+
+    parts: Iterable[Any] = [subst] if isinstance(subst, (str, os.PathLike, Substitution)) else subst
+    result: list[Substitution] = []
+    for part in parts:
+        if isinstance(part, Substitution):
+            result.append(part)
+        elif isinstance(part, (str, os.PathLike)):
+            result.append(TextSubstitution(text=os.fspath(part)))
+        else:
+            raise TypeError(f"expected text, a path or a Substitution, got {part!r} of type {type(part).__name__}")
+    return result
+
+
+def perform_substitutions(context: LaunchContext, substitutions: Iterable[Substitution]) -> str:
+    """Perform the substitutions and join their texts."""
+    return "".join(substitution.perform(context) for substitution in substitutions)
+
+
+def perform(context: LaunchContext, subst: SomeSubstitutionsType) -> str:
+    """Normalize and perform in one step."""
+    return perform_substitutions(context, normalize_to_list_of_substitutions(subst))
