@@ -138,7 +138,7 @@ class ObservationAssembler:
         samples = self.select_at(stamp_ns)
         if isinstance(samples, StaleInput):
             return samples
-        images = {camera.name: self._decode(camera, samples[camera.name]) for camera in self._rig.cameras}
+        images = {camera.name: self.decode(camera, samples[camera.name]) for camera in self._rig.cameras}
         state = np.concatenate([samples[arm.name].value for arm in self._rig.arms]).astype(np.float32)
         stamps = {name: sample.stamp_ns for name, sample in samples.items()}
         return Observation(stamp_ns, state, images, prompt, stamps)
@@ -156,6 +156,21 @@ class ObservationAssembler:
             samples[name] = sample
         return samples
 
+    def decode(self, camera: Camera, sample: Sample[Any]) -> Image:
+        """The RGB image of a selected sample, resized if so asked; the last one of each camera is remembered.
+
+        Raises:
+            CodecError: see `assemble`.
+        """
+        cached = self._decoded.get(camera.name)
+        if cached is not None and cached.stamp_ns == sample.stamp_ns:
+            return cached.value
+        image = decode_compressed(sample.value, camera) if isinstance(sample.value, bytes) else sample.value
+        if self._image_size is not None:
+            image = resize_image(image, self._image_size)
+        self._decoded[camera.name] = Sample(sample.stamp_ns, image)
+        return image
+
     def stale(self, now_ns: int) -> tuple[StaleInput, ...]:
         """Every stream whose newest sample is missing, older than its limit at `now_ns`, or as far in the future."""
         with self._lock:
@@ -172,16 +187,6 @@ class ObservationAssembler:
             for buffer in self._buffers.values():
                 buffer.clear()
             self._decoded.clear()
-
-    def _decode(self, camera: Camera, sample: Sample[Any]) -> Image:
-        cached = self._decoded.get(camera.name)
-        if cached is not None and cached.stamp_ns == sample.stamp_ns:
-            return cached.value
-        image = decode_compressed(sample.value, camera) if isinstance(sample.value, bytes) else sample.value
-        if self._image_size is not None:
-            image = resize_image(image, self._image_size)
-        self._decoded[camera.name] = Sample(sample.stamp_ns, image)
-        return image
 
     def _stale_input(self, name: str, stamp_ns: int | None, now_ns: int) -> StaleInput:
         stream = self._streams[name]

@@ -1,0 +1,159 @@
+"""A recorded episode as arrays: what was observed and executed at every control tick."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aloe_data.codecs import Image
+from aloe_data.observation import ObservationAssembler, StaleInput
+from aloe_data.rig import Rig
+
+VERDICTS = ("none", "success", "failure", "abort", "timeout")  # by the values of EpisodeEvent.verdict
+
+
+class EpisodeError(ValueError):
+    """A bag that cannot be read as an episode of the rig; the message names the bag, the fault and the remedy."""
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """What was said about an episode: its id, task in words, scene seed, verdict (one of VERDICTS) and the reason."""
+
+    episode_id: str
+    prompt: str
+    seed: int
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Tick:
+    """One control tick as recorded.
+
+    Attributes:
+        executed: [S] joint set points sent to all arms in the rig's order, grippers last in each [rad, m].
+        sources: who commanded each arm (0 hold, 1 policy, 2 human).
+        chunk_id, step: which row of which chunk was followed; chunk 0 for none.
+    """
+
+    stamp_ns: int
+    tick: int
+    executed: NDArray[np.float64]
+    sources: tuple[int, ...]
+    chunk_id: int
+    step: int
+    policy_version: str
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """One episode aligned to its T control ticks, for the A arms and C cameras of a rig with S joints.
+
+    Attributes:
+        facts: prompt, seed, verdict.
+        rig: the rig it was read with.
+        stamps_ns: int64 [T], tick times; every observation is assembled at them.
+        ticks: int64 [T], control_node's counter; a step of more than one is a lost tick.
+        state: float32 [T, S], measured joint positions; NaN where not observed.
+        observed: bool [T], false where a stream was missing or stale, so that no policy would have inferred.
+        frames: camera name to uint8 [F, h, w, 3], every frame used, once.
+        frame_index: int64 [T, C] into `frames`; -1 where not observed.
+        executed: float32 [T, S], joint set points sent.
+        source: uint8 [T, A], who commanded each arm (0 hold, 1 policy, 2 human).
+        chunk_id, step: int64 [T], row of the chunk that was followed; chunk 0 for none.
+        policy_version: [T], version of that chunk; "" for none.
+    """
+
+    facts: EpisodeFacts
+    rig: Rig
+    stamps_ns: NDArray[np.int64]
+    ticks: NDArray[np.int64]
+    state: NDArray[np.float32]
+    observed: NDArray[np.bool_]
+    frames: Mapping[str, Image]
+    frame_index: NDArray[np.int64]
+    executed: NDArray[np.float32]
+    source: NDArray[np.uint8]
+    chunk_id: NDArray[np.int64]
+    step: NDArray[np.int64]
+    policy_version: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.stamps_ns)
+
+    @property
+    def prompt(self) -> str:
+        return self.facts.prompt
+
+    @cached_property
+    def lost_ticks(self) -> int:
+        """Control ticks inside the episode that the bag does not hold."""
+        return int(np.sum(np.diff(self.ticks) - 1))
+
+    def images(self, ticks: ArrayLike | None = None) -> Image:
+        """The views uint8 [n, C, h, w, 3] at `ticks` (positions within the episode; default: all T).
+
+        Raises:
+            ValueError: cameras of different sizes (give `image_size` when reading), or a tick that was not observed.
+        """
+        index = self.frame_index if ticks is None else self.frame_index[np.asarray(ticks)]
+        if (index < 0).any():
+            raise ValueError("asked for images of ticks that were not observed; use those where `observed` is true")
+        views = [self.frames[camera.name][index[:, c]] for c, camera in enumerate(self.rig.cameras)]
+        return np.stack(views, axis=1)
+
+
+def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts, ticks: Sequence[Tick]) -> Episode:
+    """Align recorded streams to control ticks.
+
+    Args:
+        assembler: made with `keep_all`, holding the episode's streams.
+        rig: the rig of the assembler.
+        facts: of the episode.
+        ticks: in order of time; at least one.
+
+    Raises:
+        EpisodeError: no ticks, or no tick at which every stream was there and fresh.
+        CodecError: an image that cannot be decoded.
+    """
+    if not ticks:
+        raise EpisodeError("no armed control tick between start and stop; was control_node running and armed?")
+    observed = np.zeros(len(ticks), dtype=bool)
+    state = np.full((len(ticks), rig.state_dim), np.nan, dtype=np.float32)
+    index = np.full((len(ticks), len(rig.cameras)), -1, dtype=np.int64)
+    frames: dict[str, list[Image]] = {camera.name: [] for camera in rig.cameras}
+    newest = dict.fromkeys(frames, -1)
+    problem = ""
+    for row, tick in enumerate(ticks):
+        samples = assembler.select_at(tick.stamp_ns)
+        if isinstance(samples, StaleInput):
+            problem = problem or str(samples)
+            continue
+        observed[row] = True
+        state[row] = np.concatenate([samples[arm.name].value for arm in rig.arms])
+        for column, camera in enumerate(rig.cameras):
+            sample = samples[camera.name]
+            if sample.stamp_ns != newest[camera.name]:
+                newest[camera.name] = sample.stamp_ns
+                frames[camera.name].append(assembler.decode(camera, sample))
+            index[row, column] = len(frames[camera.name]) - 1
+    if not observed.any():
+        raise EpisodeError(f"no tick with a complete observation: {problem}")
+    return Episode(
+        facts=facts,
+        rig=rig,
+        stamps_ns=np.array([tick.stamp_ns for tick in ticks], dtype=np.int64),
+        ticks=np.array([tick.tick for tick in ticks], dtype=np.int64),
+        state=state,
+        observed=observed,
+        frames={name: np.stack(images) for name, images in frames.items()},
+        frame_index=index,
+        executed=np.stack([tick.executed for tick in ticks]).astype(np.float32),
+        source=np.array([tick.sources for tick in ticks], dtype=np.uint8),
+        chunk_id=np.array([tick.chunk_id for tick in ticks], dtype=np.int64),
+        step=np.array([tick.step for tick in ticks], dtype=np.int64),
+        policy_version=tuple(tick.policy_version for tick in ticks),
+    )
