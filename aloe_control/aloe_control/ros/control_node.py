@@ -11,6 +11,7 @@ import rclpy
 from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -184,6 +185,11 @@ class ControlNode(Node):
         self._stop_by_s = time.monotonic() + STOP_TIMEOUT_S
         self._loop.disarm("control_node was asked to stop")
 
+    def close(self) -> None:
+        """Wait until the last words have arrived."""
+        for publisher in (*self._commands.values(), self._intervention, self._executed):
+            publisher.wait_for_all_acked(Duration(seconds=0.5))
+
     def _on_stop_timeout(self) -> None:
         if self._stop_by_s is not None and (not self._loop.armed or time.monotonic() > self._stop_by_s):
             self.finished = True
@@ -211,6 +217,7 @@ def main() -> None:
     quiet_garbage_collector()
     while not node.finished:
         executor.spin_once(timeout_sec=0.5)
+    node.close()
     executor.remove_node(node)
     node.destroy_node()
     executor.shutdown()

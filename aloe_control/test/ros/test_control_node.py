@@ -10,10 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-rclpy = pytest.importorskip("rclpy")
-pytest.importorskip("aloe_msgs.msg")
-
+import rclpy
 from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
