@@ -44,6 +44,6 @@ def keypoint_labels(sim: SimRig) -> np.ndarray:
     for c, camera in enumerate(sim.rig.cameras):
         for a in sim.task.assignments:
             uv = project(sim, camera.name, sim.data.body(a.body).xpos, camera.width / camera.height)
-            if uv and 0 <= min(uv) and max(uv) < 1 and is_visible(sim, camera.name, a.body):
+            if uv and min(uv) >= 0 and max(uv) < 1 and is_visible(sim, camera.name, a.body):
                 labels[c, KEYPOINTS.index(f"{a.colour} cube")] = (*uv, 1.0)
     return labels
