@@ -26,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 REASONS: Final = ("position", "velocity", "acceleration", "jerk")
 _GRID: Final = np.linspace(0.0, 1.0, 17)[:, None]
-_EPS: Final = 1e-9  # in units of jerk per tick: far below an encoder's resolution, far above rounding
+_EPS: Final = 1e-6  # in units of jerk per tick: far below an encoder's resolution, far above rounding
 
 
 @dataclass(frozen=True)
