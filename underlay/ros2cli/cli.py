@@ -5,22 +5,25 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import ros2cli.verb
 
-OFFICIAL_ONLY = [
-    "action",
-    "component",
-    "control",
-    "daemon",
-    "doctor",
-    "interface",
-    "lifecycle",
-    "multicast",
-    "pkg",
-    "security",
-    "wtf",
-]
+
+class CommandError(Exception):
+    """The command cannot be done; its message is for the user, its exit code is 1."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says where commands and options are that this stand-in does not have."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(
+            2,
+            f"{self.prog}: error: {message}\n(This is ALOE's stand-in; if the official command has that, it needs the "
+            "package ros-jazzy-ros2cli-common-extensions.)\n",
+        )
 
 
 def verb_names() -> list[str]:
@@ -34,11 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Only the module of the asked verb is imported, so that `ros2 run` does not wait for rclpy.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="ros2", description="ros2 command line (ALOE's stand-in for ros2cli)")
+    parser = Parser(prog="ros2", description="ros2 command line (ALOE's stand-in for ros2cli)")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     asked = argv[0] if argv else ""
-    if asked in OFFICIAL_ONLY:
-        parser.exit(1, f"ros2: '{asked}' is not in this stand-in; it needs the official ros2cli (ROS 2 Jazzy)\n")
     names = verb_names()
     for name in [asked] if asked in names else names:
         module = importlib.import_module(f"ros2cli.verb.{name}")
@@ -49,5 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return int(args.main(args) or 0)
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
