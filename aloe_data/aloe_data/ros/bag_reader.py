@@ -1,0 +1,76 @@
+"""Reading a recorded episode: its messages in order, and what its metadata says."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import rosbag2_py
+from rclpy.serialization import deserialize_message
+from rosidl_runtime_py.utilities import get_message
+
+from aloe_data.recording import EpisodeRecord, RecordingError
+
+
+def read_record(bag: Path) -> EpisodeRecord:
+    """What the bag's metadata says about its episode.
+
+    Raises:
+        RecordingError: There is no bag, or it was not made by the recorder.
+    """
+    try:
+        metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
+        return EpisodeRecord.from_custom_data(metadata.custom_data)
+    except (RuntimeError, ValueError) as error:
+        raise RecordingError(f"{bag}: {error}") from error
+
+
+def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, Any, int]]:
+    """Messages of a bag in the order of their reception.
+
+    Args:
+        bag: folder of the bag, or its .mcap file.
+        topics: names of the wanted topics; empty: all.
+
+    Yields:
+        (topic, message, time of reception [ns]).
+
+    Raises:
+        RecordingError: No bag, a damaged one, a type that is not installed, or a message that does not fit its type.
+    """
+    for topic, data, stamp_ns, kind in _read_serialized(bag, topics):
+        try:
+            yield topic, deserialize_message(data, kind), stamp_ns
+        except RuntimeError as error:
+            raise RecordingError(
+                f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
+                f" version of the interfaces? ({error})"
+            ) from error
+
+
+def _read_serialized(bag: Path, topics: Collection[str]) -> Iterator[tuple[str, bytes, int, type]]:
+    try:
+        reader = rosbag2_py.SequentialReader()
+        reader.open(rosbag2_py.StorageOptions(str(bag), "mcap"), rosbag2_py.ConverterOptions("cdr", "cdr"))
+        kinds = {
+            topic.name: topic.type for topic in reader.get_all_topics_and_types() if not topics or topic.name in topics
+        }
+        if topics:
+            reader.set_filter(rosbag2_py.StorageFilter(topics=sorted(topics)))
+        classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
+        while reader.has_next():
+            topic, data, stamp_ns = reader.read_next()
+            yield topic, data, stamp_ns, classes[topic]
+    except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
+        if isinstance(error, RecordingError):
+            raise
+        raise RecordingError(f"{bag}: {error}") from error
+
+
+def _message_class(bag: Path, topic: str, kind: str) -> type:
+    try:
+        return get_message(kind)
+    except (AttributeError, ModuleNotFoundError, ValueError) as error:
+        package = kind.split("/")[0]
+        raise RecordingError(
+            f"{bag}: type {kind} of {topic} is not installed; install or build {package}, or name the topics to read"
+        ) from error

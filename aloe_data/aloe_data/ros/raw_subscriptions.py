@@ -1,0 +1,71 @@
+"""Subscriptions that hand over serialised messages, whatever reliability their publishers offer."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rosidl_runtime_py.utilities import get_message
+
+from aloe_data.recording import RecordedTopic
+
+_DEPTH = 200  # messages per topic that may wait while a bag is opened or closed: 2 s and more of every stream
+
+
+class RawSubscriptions:
+    """One subscription per topic: reliable, and latched where the topic is, until a publisher offers less.
+
+    Args:
+        node: the node that subscribes.
+        topics: what to subscribe to.
+        on_message: called with the topic and the serialised message.
+        on_missing: called with the topic and the number of messages that the middleware lost.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topics: Iterable[RecordedTopic],
+        on_message: Callable[[RecordedTopic, bytes], None],
+        on_missing: Callable[[RecordedTopic, int], None],
+    ) -> None:
+        self._node, self._on_message, self._on_missing = node, on_message, on_missing
+        self._refused: set[RecordedTopic] = set()
+        self._subscriptions = {topic: self._subscribe(topic, topic.latched, True) for topic in topics}
+
+    def adapt(self) -> None:
+        """Subscribe anew where a publisher offers less than was asked for; to be called now and then."""
+        while self._refused:
+            topic = self._refused.pop()
+            offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic.name)]
+            reliable = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offers)
+            latched = topic.latched and all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offers)
+            kind = f"{'reliable' if reliable else 'best effort'}, {'latched' if latched else 'volatile'}"
+            self._node.get_logger().info(
+                f"{topic.name}: subscribing as {kind}, as its publishers offer"
+            )
+            self._node.destroy_subscription(self._subscriptions[topic])
+            self._subscriptions[topic] = self._subscribe(topic, latched, reliable)
+
+    def take_waiting(self) -> None:
+        """Hand over what has arrived and whose turn in the executor has not come yet."""
+        for topic, subscription in self._subscriptions.items():
+            with subscription.handle:
+                while (taken := subscription.handle.take_message(subscription.msg_type, True)) is not None:
+                    self._on_message(topic, taken[0])
+
+    def _subscribe(self, topic: RecordedTopic, latched: bool, reliable: bool) -> Subscription:
+        qos = QoSProfile(
+            depth=_DEPTH,
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
+        )
+        events = SubscriptionEventCallbacks(
+            message_lost=lambda info: self._on_missing(topic, info.total_count_change),
+            incompatible_qos=lambda _: self._refused.add(topic),
+            use_default_callbacks=False,
+        )
+        kind, on_message = get_message(topic.type), partial(self._on_message, topic)
+        return self._node.create_subscription(kind, topic.name, on_message, qos, raw=True, event_callbacks=events)

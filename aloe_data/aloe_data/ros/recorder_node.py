@@ -1,0 +1,229 @@
+"""Records every episode into a bag of its own: raw messages of all topics that follow from the rig."""
+
+import os
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aloe_msgs.msg import EpisodeEvent
+from aloe_msgs.srv import StartEpisode, StopEpisode
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+import aloe_data
+from aloe_data.config import parameter
+from aloe_data.episode import Verdict
+from aloe_data.recording import (
+    EpisodeRecord,
+    LossCounter,
+    RecordedTopic,
+    RecordingError,
+    check_folder,
+    leading_sequence,
+    next_episode_id,
+    read_rig_files,
+    recorded_topics,
+)
+from aloe_data.rig import load_rig
+from aloe_data.ros.bag_writer import BagThread, complete_record, open_bag
+from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.raw_subscriptions import RawSubscriptions
+from aloe_data.ros.signals import run_until_signal
+
+_UPKEEP_PERIOD_S = 0.2
+_LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
+
+
+@dataclass(frozen=True)
+class RecorderConfig:
+    """Parameters of recorder_node."""
+
+    rig: Path = parameter(doc="Path of the rig's YAML file.")
+    record: Path = parameter(Path("bags"), doc="Folder that gets one bag per episode.")
+    min_free_gib: float = parameter(1.0, unit="GiB", low=0.0, doc="Recording ends when less is free on the disk.")
+    queue_mib: int = parameter(256, unit="MiB", low=1, doc="Memory for messages that wait for the disk.")
+    compression: str = parameter("none", choices=("none", "zstd"), doc="zstd pays off for raw images only.")
+
+
+@dataclass
+class _Recording:
+    record: EpisodeRecord
+    folder: Path
+    thread: BagThread
+    reported: bool = False  # a failure was told to the episode
+
+
+class RecorderNode(Node):
+    """Subscribes for its whole life; what arrives is queued for the disk while a recording runs."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder_node")
+        self._config = declare_parameters(self, RecorderConfig)
+        rig = load_rig(self._config.rig)
+        self._rig_texts = read_rig_files(self._config.rig, rig)
+        self._root = self._config.record.expanduser().resolve()
+        check_folder(self._root, self._config.min_free_gib)
+        self._counter = LossCounter()
+        self._recording: _Recording | None = None
+        self._latched: dict[str, bytes] = {}
+        self._close_lock = threading.Lock()
+        self._closed = threading.Event()
+        self._closed.set()
+        self._topics = {topic.name: topic for topic in recorded_topics(rig, self._use_sim_time())}
+        self._raw = RawSubscriptions(self, self._topics.values(), self._on_message, self._on_missing)
+        self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_service(StartEpisode, "/recorder/start", self._on_start)
+        self.create_service(StopEpisode, "/recorder/stop", self._on_stop)
+        # A steady clock: a simulation that stands still must not silence the diagnostics.
+        self._upkeeps = 0
+        self.create_timer(_UPKEEP_PERIOD_S, self._on_upkeep, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"ready to record {len(self._topics)} topics into {self._root}")
+
+    def finish(self) -> None:
+        """Close a bag that is open, after giving the episode the time to end it itself."""
+        if self._closed.wait(_LAST_WORDS_S):
+            return
+        self._close(Verdict.ABORT, "recorder_node was interrupted")
+
+    def _use_sim_time(self) -> bool:
+        return bool(self.get_parameter("use_sim_time").value)
+
+    def _on_message(self, topic: RecordedTopic, data: bytes) -> None:
+        if topic.latched:
+            self._latched[topic.name] = data
+        recording = self._recording
+        if recording is None:
+            return
+        self._counter.received(topic.name, leading_sequence(data) if topic.sequenced else None)
+        if not recording.thread.push(topic.name, data, self.get_clock().now().nanoseconds):
+            self._counter.dropped(topic.name)
+
+    def _on_missing(self, topic: RecordedTopic, number: int) -> None:
+        if self._recording is not None and not topic.sequenced:  # there the gap in the sequence counts
+            self._counter.missing(topic.name, number)
+
+    def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        try:
+            recording = self._open(request)
+        except RecordingError as error:
+            self.get_logger().error(str(error))
+            response.success, response.message = False, str(error)
+            return response
+        response.success, response.episode_id, response.bag = True, recording.record.episode_id, str(recording.folder)
+        self.get_logger().info(f"recording {recording.folder}")
+        return response
+
+    def _open(self, request: StartEpisode.Request) -> _Recording:
+        if self._recording is not None:
+            raise RecordingError(
+                f"already recording {self._recording.folder}; stop that first (service /recorder/stop)"
+            )
+        check_folder(self._root, self._config.min_free_gib)
+        episode_id = request.episode_id or next_episode_id(path.name for path in self._root.iterdir())
+        folder = self._root / episode_id
+        if folder.parent != self._root or folder.exists():
+            raise RecordingError(f"episode_id '{episode_id}' is no new folder name in {self._root}; leave it empty")
+        rig, urdfs = self._rig_texts
+        versions = {"aloe_data": aloe_data.__version__, "ros_distro": os.environ.get("ROS_DISTRO", "")}
+        record = EpisodeRecord(episode_id, request.prompt, request.seed, rig=rig, urdfs=urdfs, versions=versions)
+        offered = {topic: self._offered_qos(topic.name) for topic in self._topics.values()}
+        preset = {"none": "", "zstd": "zstd_fast"}[self._config.compression]
+        writer = open_bag(folder, record, offered, preset)
+        self._counter.reset(self._topics)
+        thread = BagThread(
+            writer, folder, self._counter.written, self._config.min_free_gib, self._config.queue_mib << 20
+        )
+        self._recording = _Recording(record, folder, thread)
+        self._closed.clear()
+        for name, data in self._latched.items():  # what was said before the episode and still holds
+            self._on_message(self._topics[name], data)
+        return self._recording
+
+    def _offered_qos(self, topic: str) -> QoSProfile | None:
+        publishers = self.get_publishers_info_by_topic(topic)
+        return publishers[0].qos_profile if publishers else None
+
+    def _on_stop(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
+        self._raw.take_waiting()  # what was published before the stop belongs into the bag
+        recording = self._close(Verdict(request.verdict), request.reason)
+        if recording is None:
+            response.success, response.message = False, "not recording; start with the service /recorder/start"
+            return response
+        response.success, response.message = not recording.thread.failure, recording.thread.failure
+        response.episode_id, response.bag = recording.record.episode_id, str(recording.folder)
+        response.messages_written, response.messages_lost = self._counter.total_written, self._counter.total_lost
+        return response
+
+    def _close(self, verdict: Verdict, reason: str) -> _Recording | None:
+        """Close the bag, from the executor's thread or, on a signal, from the main thread; None where it is closed."""
+        with self._close_lock:
+            recording, self._recording = self._recording, None
+            if recording is None:
+                return None
+            recording.thread.close()
+            self._counter.settle()
+            losses = self._counter.losses()
+            record = replace(recording.record, verdict=verdict.name, reason=reason, lost=losses)
+            try:
+                complete_record(recording.folder, record)
+            except (RuntimeError, OSError) as error:
+                recording.thread.failure = recording.thread.failure or f"metadata of {recording.folder}: {error}"
+            self._report_closed(recording, losses)
+            self._closed.set()
+            return recording
+
+    def _report_closed(self, recording: _Recording, losses: dict[str, int]) -> None:
+        log = self.get_logger()
+        log.info(f"closed {recording.folder}: {self._counter.total_written} messages, {sum(losses.values())} lost")
+        for topic, number in losses.items():
+            received = self._counter.counts[topic].received
+            log.warning(f"{recording.record.episode_id}: {topic} lost {number} messages ({received} received)")
+        if recording.thread.failure:
+            log.error(recording.thread.failure)
+
+    def _on_upkeep(self) -> None:
+        self._raw.adapt()
+        self._report_failure()
+        self._upkeeps += 1
+        if self._upkeeps % round(1.0 / _UPKEEP_PERIOD_S) == 0:
+            self._publish_diagnostics()
+
+    def _report_failure(self) -> None:
+        recording = self._recording
+        if recording is None or recording.reported or not recording.thread.failure:
+            return
+        recording.reported = True
+        self.get_logger().error(recording.thread.failure)
+        event = EpisodeEvent(kind=EpisodeEvent.VERDICT, verdict=EpisodeEvent.ABORT, source="recorder_node")
+        event.header.stamp = self.get_clock().now().to_msg()
+        event.episode_id, event.reason = recording.record.episode_id, recording.thread.failure
+        self._verdict.publish(event)
+
+    def _publish_diagnostics(self) -> None:
+        recording = self._recording
+        failure = recording.thread.failure if recording else ""
+        status = DiagnosticStatus(name="recorder_node", hardware_id="", level=DiagnosticStatus.OK)
+        status.message = failure or (f"recording {recording.folder}" if recording else "idle")
+        if self._counter.total_lost:
+            status.level = DiagnosticStatus.WARN
+        if failure:
+            status.level = DiagnosticStatus.ERROR
+        totals = {"messages_written": self._counter.total_written, "messages_lost": self._counter.total_lost}
+        losses = {f"lost {topic}": number for topic, number in self._counter.losses().items()}
+        status.values = [KeyValue(key=key, value=str(value)) for key, value in (totals | losses).items()]
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def main() -> None:
+    """Run recorder_node."""
+    run_until_signal(RecorderNode, SingleThreadedExecutor)
+
+
+if __name__ == "__main__":
+    main()
