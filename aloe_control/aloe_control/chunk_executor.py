@@ -72,6 +72,7 @@ class ChunkExecutor:
         self._chunk: Chunk | None = None
         self._plan = np.zeros((0, self._rig.action_dim))  # actions of the coming ticks
         self._step = 0  # row of the chunk that plan[0] belongs to
+        self._last: Array | None = None  # action of the last tick, if it had one
 
     def offer(self, chunk: Chunk, here: Array) -> None:
         """Splice a chunk in, from the next tick on.
@@ -91,11 +92,12 @@ class ChunkExecutor:
                 f"chunk {chunk.chunk_id} arrived after all its {chunk.horizon} steps: {step} ticks ran since its "
                 "observation; use a faster policy or longer chunks"
             )
-        rows = self._fields.normalised(np.asarray(chunk.data[step:], float))
+        data = self._fields.normalised(np.asarray(chunk.data, float))
+        rows = data[step:]
         jump = self._fields.jump(np.vstack((here, rows)))
         if jump:
             raise ChunkRefused(f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?")
-        self._plan = self._blended(rows, here)
+        self._plan = self._faded(rows, self._offset(data, step, here))
         self._chunk, self._step = chunk, step
 
     def next(self, now_ns: int) -> Planned | None:
@@ -105,18 +107,28 @@ class ChunkExecutor:
             del self._ticks[:_HISTORY]
         chunk, step = self._chunk, self._step
         if chunk is None or not len(self._plan) or now_ns - chunk.stamp_ns > self._max_age_ns:
-            self._plan = self._plan[:0]
+            self._plan, self._last = self._plan[:0], None
             return None
-        action, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
-        return Planned(action, chunk.chunk_id, step, chunk.policy_version)
+        self._last, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
+        return Planned(self._last, chunk.chunk_id, step, chunk.policy_version)
 
-    def _blended(self, rows: Array, here: Array) -> Array:
-        """New rows, the first of which fade in over what remains of the plan."""
+    def _offset(self, data: Array, step: int, here: Array) -> Array:
+        """How far the old rows lie from the new ones, for as many ticks as both are known."""
+        rows = data[step:]
+        if len(self._plan):
+            n = min(self._blend_ticks, len(self._plan), len(rows))
+            return self._plan[:n] - rows[:n]
+        if self._last is not None and step > 0:  # the old chunk ended in the last tick
+            return np.asarray(self._last - data[step - 1])[None]
+        return np.asarray(here - rows[0])[None]
+
+    def _faded(self, rows: Array, offset: Array) -> Array:
+        """Rows that begin on the old ones: the offsets to those fade out over the seam."""
         n = min(self._blend_ticks, len(rows))
-        old = self._plan[:n] if len(self._plan) else here[None]
-        old = np.vstack((old, np.repeat(old[-1:], n - len(old), axis=0))) if len(old) < n else old[:n]
-        weight = 0.5 - 0.5 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
-        blend = self._fields.normalised(old + weight[:, None] * (rows[:n] - old))
+        if len(offset) < n:  # where the old rows end, their last offset goes on to fade
+            offset = np.vstack((offset, np.repeat(offset[-1:], n - len(offset), axis=0)))
+        fade = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
+        blend = self._fields.normalised(rows[:n] + fade[:, None] * offset[:n])
         return np.vstack((blend, rows[n:]))
 
     def _check_form(self, chunk: Chunk) -> None:

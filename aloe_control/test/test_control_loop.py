@@ -1,0 +1,285 @@
+"""The whole loop without ROS: bumpless arming, safe stops, faults that stay, honest records."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloe_control.authority import Authority
+from aloe_control.control_loop import ControlConfig, ControlLoop
+from aloe_data.chunk import Chunk
+from aloe_data.rig import load_rig
+
+RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+HOME = np.concatenate([arm.home for arm in RIG.arms])
+TICK = 20_000_000
+
+
+class Bench:
+    """A loop with arms that follow exactly, cameras, and a policy that sends a chunk every 10 ticks."""
+
+    def __init__(self, action_space: str = "joint_position", **config) -> None:
+        self.rig = replace(RIG, action_space=action_space)
+        self.loop = ControlLoop(self.rig, ControlConfig(**config))
+        self.now_ns, self.ticks, self.chunk_id = 10**9, 0, 0
+        self.joints = HOME.copy()
+        self.silent: set[str] = set()
+        self.policy = None  # joint positions [14] as a function of time [s]
+        self.feed()
+
+    def feed(self) -> None:
+        for arm in self.rig.arms:
+            if arm.name not in self.silent:
+                self.loop.set_joint_state(arm.name, self.now_ns, self.joints[self.rig.state_slice(arm.name)])
+        for camera in self.rig.cameras:
+            if camera.name not in self.silent:
+                self.loop.set_camera_stamp(camera.name, self.now_ns)
+
+    def arm(self) -> None:
+        assert self.loop.arm(self.now_ns) == (True, "armed")
+
+    def chunk(self, rows: np.ndarray | None = None) -> str:
+        self.chunk_id += 1
+        times = self.now_ns / 1e9 + 0.02 * np.arange(50)
+        rows = np.array([self.policy(t) for t in times]) if rows is None else rows
+        if self.rig.action_space == "ee_pose":
+            rows = np.array([self.loop._solver.action_of(row) for row in rows])
+        data = rows.astype(np.float32)
+        return self.loop.set_chunk(Chunk(self.now_ns, self.chunk_id, data, "v", self.chunk_id, 50.0))
+
+    def run(self, ticks: int) -> list:
+        results = []
+        for _ in range(ticks):
+            self.now_ns += TICK
+            self.feed()
+            result = self.loop.tick(self.now_ns)
+            for arm, positions in result.commands.items():
+                self.joints[self.rig.state_slice(arm)] = positions
+            results.append(result)
+            self.ticks += 1
+            if self.policy is not None and self.ticks % 10 == 0 and self.loop.armed:
+                self.chunk()
+        return results
+
+
+def executed(results) -> np.ndarray:
+    return np.array([np.concatenate([arm.executed for arm in result.arms]) for result in results])
+
+
+def wave(t: float) -> np.ndarray:
+    return HOME + 0.2 * np.sin(2.0 * t) * np.r_[np.ones(6), 0.0, np.ones(6), 0.0]
+
+
+def usage(path: np.ndarray) -> np.ndarray:
+    """Largest velocity, acceleration and jerk of a path [ticks, joints] as shares of the rig's limits."""
+    joints = [joint for arm in RIG.arms for joint in arm.all_joints]
+    path, shares = np.vstack((path[:1], path[:1], path[:1], path)), []
+    for name in ("max_velocity", "max_acceleration", "max_jerk"):
+        path = np.diff(path, axis=0) * 50
+        shares.append(np.max(np.abs(path) / [getattr(joint, name) for joint in joints]))
+    return np.array(shares)
+
+
+def test_nothing_is_commanded_before_arming():
+    result = Bench().run(3)[-1]
+    assert not result.armed and result.commands == {} and result.fault == ""
+    assert all(arm.source is Authority.HOLD for arm in result.arms)
+    np.testing.assert_array_equal(executed([result])[0], HOME)
+
+
+def test_arming_is_refused_with_every_unhealthy_stream_named():
+    bench = Bench()
+    bench.silent = {"head", "right_arm"}
+    bench.now_ns += 10**9
+    bench.feed()
+    ok, message = bench.loop.arm(bench.now_ns)
+    assert not ok
+    assert "camera 'head' is silent" in message and "joint states of 'right_arm'" in message
+    assert "left" not in message
+
+
+def test_arming_is_refused_while_a_joint_stands_far_outside_its_limits():
+    bench = Bench()
+    bench.joints[1] = 2.5
+    bench.run(1)
+    ok, message = bench.loop.arm(bench.now_ns)
+    assert not ok and "joint 'shoulder' of 'left_arm' stands at 2.500, outside -1.9 to 1.9" in message
+
+
+def test_after_arming_the_arms_are_held_where_they_are():
+    bench = Bench()
+    bench.joints -= 0.01
+    bench.run(1)
+    bench.arm()
+    result = bench.run(20)[-1]
+    assert result.armed
+    np.testing.assert_allclose(np.concatenate(list(result.commands.values())), HOME - 0.01)
+
+
+@pytest.mark.parametrize("action_space", ["joint_position", "ee_pose"])
+def test_chunks_are_followed_without_gap_within_limits(action_space):
+    bench = Bench(action_space)
+    bench.policy = wave
+    bench.arm()
+    results = bench.run(150)
+    assert all(result.chunk_id for result in results[10:])
+    assert all(arm.source is Authority.POLICY for result in results[10:] for arm in result.arms)
+    wanted = np.array([wave(result.stamp_ns / 1e9) for result in results])
+    np.testing.assert_allclose(executed(results)[60:], wanted[60:], atol=2e-3)
+    assert (usage(executed(results)) < 1.0 + 1e-5).all()
+
+
+def test_what_was_changed_and_why_is_recorded():
+    bench = Bench()
+    bench.arm()
+    bench.run(1)
+    bench.chunk(np.tile(HOME + 0.5, (50, 1)))
+    arm = bench.run(1)[-1].arms[0]
+    assert arm.clip_reason == "position,acceleration,jerk"
+    assert arm.requested[0] > arm.executed[0]
+
+
+def test_a_policy_that_never_answers_faults_after_its_grace_and_not_before():
+    bench = Bench(policy_grace_s=2.0)
+    bench.arm()
+    results = bench.run(130)
+    assert all(result.armed and not result.fault for result in results[:99])
+    assert "sent no chunk since arming" in results[-1].fault and not results[-1].armed
+
+
+def test_a_fault_names_the_last_refused_chunk():
+    bench = Bench(policy_grace_s=1.0)
+    bench.arm()
+    bench.run(1)
+    assert "needs [H, 14]" in bench.chunk(np.zeros((50, 20)))
+    assert "needs [H, 14]" in bench.run(80)[-1].fault
+    assert bench.loop.refused_chunks == 1
+
+
+def test_silence_of_the_policy_stops_and_disarms():
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    before = bench.run(100)
+    bench.policy = None
+    results = bench.run(100)
+    assert "policy chunks stopped" in results[-1].fault and not results[-1].armed
+    assert (usage(executed(before + results)) < 1.0 + 1e-5).all()
+
+
+@pytest.mark.parametrize("stream", ["head", "left_wrist", "left_arm", "right_arm"])
+def test_silence_of_any_stream_decelerates_at_once_within_limits_and_then_disarms(stream):
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    before = bench.run(100)
+    bench.silent = {stream}
+    results = bench.run(60)
+    first = next(k for k, result in enumerate(results) if result.fault)
+    limit_s = 0.2 if stream in ("head", "left_wrist") else 0.1
+    assert first * 0.02 <= limit_s + 0.02
+    assert f"'{stream}' is silent" in results[first].fault
+    assert all(arm.source is Authority.HOLD for arm in results[first].arms)
+    moving = [result for result in results if result.armed]
+    assert (usage(executed(before + moving)) < 1.0 + 1e-5).all()
+    assert len(moving) < first + 25 and not results[-1].commands
+    np.testing.assert_array_equal(executed(moving)[-1], executed(moving)[-2])
+
+
+def test_a_fault_stays_until_the_arms_are_armed_again():
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    bench.run(50)
+    bench.silent = {"head"}
+    bench.run(40)
+    bench.silent = set()
+    results = bench.run(50)
+    assert all(result.fault and not result.commands for result in results)
+    bench.arm()
+    results = bench.run(30)
+    assert results[-1].fault == "" and results[-1].chunk_id
+    assert (usage(executed(results)) < 1.0 + 1e-5).all()
+
+
+def test_a_joint_that_is_not_a_number_stops_and_names_the_joint():
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    bench.run(50)
+    bench.feed = lambda: bench.loop.set_joint_state("left_arm", bench.now_ns, [np.nan] + [0.0] * 6)
+    results = bench.run(1)
+    assert "joint 'waist' is not finite" in results[0].fault
+    assert all(arm.source is Authority.HOLD for arm in results[0].arms)
+
+
+def test_disarming_is_no_fault_and_brings_the_arms_to_rest():
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    bench.run(50)
+    bench.loop.disarm("episode over")
+    assert not bench.loop.arm(bench.now_ns)[0], "armed while still moving"
+    results = bench.run(30)
+    assert not results[-1].armed and results[-1].fault == ""
+    assert bench.loop.authority("left_arm").reason == "episode over"
+    bench.arm()
+
+
+def test_a_clock_that_goes_back_is_a_fault():
+    bench = Bench()
+    bench.arm()
+    bench.run(5)
+    result = bench.loop.tick(bench.now_ns - 10**9)
+    assert "time went back by 1.000 s" in result.fault
+
+
+def test_chunks_that_end_without_successor_hold_and_go_on_with_the_next():
+    bench = Bench()
+    bench.arm()
+    bench.run(1)
+    bench.chunk(np.tile(HOME, (5, 1)))
+    sources = [result.arms[0].source for result in bench.run(10)]
+    assert sources == [Authority.POLICY] * 4 + [Authority.HOLD] * 6  # row 0 was for the tick that ran already
+    bench.chunk(np.tile(HOME, (50, 1)))
+    assert bench.run(1)[0].arms[0].source is Authority.POLICY
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["arm", "disarm", "chunk", "head", "left_arm", "all", "nan", "wild", "back"]),
+            st.integers(1, 30),
+        ),
+        max_size=25,
+    )
+)
+def test_whatever_happens_limits_hold_and_an_unarmed_loop_is_silent(actions):
+    bench = Bench()
+    path = [HOME.copy()]
+    for action in ["arm", *actions]:
+        if action == "arm":
+            bench.loop.arm(bench.now_ns)
+        elif action == "disarm":
+            bench.loop.disarm("test")
+        elif action in ("chunk", "wild"):
+            rows = HOME + (0.3 if action == "chunk" else 5.0) * np.sin(np.arange(50) / 9 + bench.ticks)[:, None]
+            bench.chunk(rows)
+        elif action == "nan":
+            bench.chunk(np.full((50, 14), np.nan))
+        elif action == "back":
+            bench.now_ns -= 50 * TICK
+        elif action == "all":
+            bench.silent = set()
+        elif isinstance(action, str):
+            bench.silent = {action}
+        else:
+            for result in bench.run(action):
+                assert bool(result.commands) == result.armed
+                assert all((arm.source is Authority.HOLD) or result.armed for arm in result.arms)
+                path.append(executed([result])[0])
+    assert (usage(np.array(path)) < 1.0 + 1e-5).all()
