@@ -61,7 +61,7 @@ linked_files() {
 }
 
 pin_files() {
-  printf '%s\n' "$root/requirements.txt"
+  printf '%s\n' "$root/requirements-lock.txt" "$root/requirements.txt"
   if [[ $ros == wheels ]]; then printf '%s\n' "$root/requirements-ros.txt"; fi
 }
 

@@ -18,6 +18,7 @@ set_up() {
     local started=$SECONDS key
     key=$(inputs_key)
     recover_interrupted_wheels
+    if [[ ! -x $venv/bin/python ]]; then rm -rf "${stamps:?}"/*; fi
     step "System packages" system always install_missing_system_packages
     step "Python environment" venv "$root $ros" make_venv
     step "PyTorch ($torch_build)" torch "$torch_build $(grep '^torch==' "$root/requirements.txt")" install_torch
@@ -122,7 +123,9 @@ install_torch() {
 install_wheels() {
   local pins requirements=() file
   mapfile -t pins < <(pin_files)
-  for file in "${pins[@]}"; do requirements+=(-r "$file"); done
+  for file in "${pins[@]}"; do
+    if [[ $file == *-lock.txt ]]; then requirements+=(-c "$file"); else requirements+=(-r "$file"); fi
+  done
   pip_install wheels "${requirements[@]}"
 }
 
@@ -152,7 +155,9 @@ build_workspace() {
   for folder in "${folders[@]}"; do
     name=${folder##*/}
     made_from=$(package_key "$folder" "$common")
-    if [[ -r $stamps/packages/$name && $(<"$stamps/packages/$name") == "$made_from" ]]; then continue; fi
+    if [[ -d $root/install/$name && -r $stamps/packages/$name && $(<"$stamps/packages/$name") == "$made_from" ]]; then
+      continue
+    fi
     # Without a stamp the last build did not end: nothing of it is trusted.
     if [[ ! -e $stamps/packages/$name ]]; then rm -rf "$root/build/$name" "$root/install/$name"; fi
     # Commands that setup.py no longer names would stay.

@@ -36,10 +36,22 @@ choose_python() {
 
 has_library() { (ldconfig -p 2>/dev/null || /sbin/ldconfig -p) | grep -F "$1" >/dev/null; }
 
+# What the suite takes from a system Jazzy, as names of ROS packages.
+ros_packages=(rclpy launch_ros ros2launch ros2run ros2topic ros2node ros2service ros2param ros2bag rosbag2_py
+  rosbag2_storage_mcap message_filters cv_bridge rosidl_default_generators ament_cmake)
+
+missing_ros_packages() {
+  local package
+  for package in "${ros_packages[@]}"; do
+    [[ -e $ros/share/$package/package.xml ]] || echo "ros-jazzy-${package//_/-}"
+  done
+}
+
 # Prints the Debian names of the system packages that are missing, for the Python in $1.
 missing_system_packages() {
   local python=$1 version
   version=$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  [[ $ros == wheels ]] || missing_ros_packages
   command -v cmake >/dev/null || echo cmake
   command -v make >/dev/null || echo make
   command -v g++ >/dev/null || echo g++
