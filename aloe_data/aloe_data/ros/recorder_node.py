@@ -4,6 +4,7 @@ import os
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from aloe_msgs.msg import EpisodeEvent
 from aloe_msgs.srv import StartEpisode, StopEpisode
@@ -59,8 +60,8 @@ class _Recording:
 class RecorderNode(Node):
     """Subscribes for its whole life; what arrives is queued for the disk while a recording runs."""
 
-    def __init__(self) -> None:
-        super().__init__("recorder_node")
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__("recorder_node", **node_options)
         self._config = declare_parameters(self, RecorderConfig)
         rig = load_rig(self._config.rig)
         self._rig_texts = read_rig_files(self._config.rig, rig)

@@ -1,0 +1,112 @@
+"""These tests need ROS; without it they are not collected."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+collect_ignore_glob = [] if find_spec("rclpy") and find_spec("aloe_msgs") else ["test_*.py"]
+
+
+class Peer:
+    """The test's own node, spinning in the background, and the node under test as a process."""
+
+    def __init__(self, domain: int) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.domain = domain
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = rclpy.create_node("peer", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.processes: list[subprocess.Popen[str]] = []
+        threading.Thread(target=self._spin, daemon=True).start()
+
+    def _spin(self) -> None:
+        from rclpy.executors import ExternalShutdownException
+
+        with contextlib.suppress(ExternalShutdownException):
+            self.executor.spin()
+
+    def start(self, module: str, **parameters: object) -> "subprocess.Popen[str]":
+        """Start a node's process with parameters."""
+        arguments = [word for key, value in parameters.items() for word in ("-p", f"{key}:={value}")]
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"from {module} import main; main()", "--ros-args", *arguments],
+            env=os.environ | {"ROS_DOMAIN_ID": str(self.domain)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
+
+    def collect(self, kind: type, topic: str, qos: Any = 50) -> list[Any]:
+        """All messages of a topic from here on."""
+        messages: list[Any] = []
+        self.node.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def call(self, kind: type, name: str, timeout_s: float = 15.0, **fields: object) -> Any:
+        """Call a service and wait for its answer."""
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(timeout_s), f"no service {name}"
+        future = client.call_async(kind.Request(**fields))
+        assert until(future.done, timeout_s), f"no answer from {name}"
+        return future.result()
+
+    def close(self) -> None:
+        import rclpy
+
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self.executor.shutdown(1.0)
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+def until(condition: Callable[[], object], timeout_s: float = 15.0) -> bool:
+    """Wait for a condition; whether it came true."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
+    """A peer in the domain that the test module names in DOMAIN."""
+    made = Peer(request.module.DOMAIN)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig_file() -> Path:
+    """The simulated rig."""
+    return Path(__file__).parents[3] / "config" / "rig_sim.yaml"
+
+
+@pytest.fixture(name="until")
+def until_fixture() -> Callable[..., bool]:
+    """The function `until`."""
+    return until
