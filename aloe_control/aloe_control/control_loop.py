@@ -45,6 +45,7 @@ class ControlLoop:
         self._fault = ""
         self._last_refusal = ""
         self.refused_chunks = 0
+        self._warm_up()
 
     @property
     def armed(self) -> bool:
@@ -139,6 +140,13 @@ class ControlLoop:
                 self._fault = fault
                 self._stop(fault)
         return self._armed_tick()
+
+    def _warm_up(self) -> None:
+        """First calls import and allocate: not in a tick."""
+        home = np.concatenate([arm.home for arm in self._rig.arms])
+        self._limiter.reset(home)
+        self._limiter.step(home + 1.0)
+        self._solver.solve(self._solver.action_of(home), home + 0.01)
 
     def _find_fault(self, now_ns: int) -> str:
         problems = self._watchdog.problems(now_ns)

@@ -60,13 +60,13 @@ class ControlNode(Node):
         self._period_ns = round(NS / self._rig.rate_hz)
         self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
         self._published: tuple[object, ...] | None = None
-        self._warned: dict[str, str] = {}
+        self._logged: dict[str, str] = {}
         self._stop_by_s: float | None = None
         self.finished = False
         self._create_publishers()
         self._create_subscriptions()
         self.create_service(SetBool, "/control/arm", self._on_arm)
-        self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick)
+        self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick, autostart=False)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=steady)
         self.create_timer(0.1, self._on_stop_timeout, clock=steady)
@@ -100,7 +100,7 @@ class ControlNode(Node):
             positions = select_joints(message.name, message.position, arm)
         except CodecError as error:
             self._loop.spoil_joint_state(arm.name, str(error))
-            self._warn_once(arm.name, str(error))
+            self._log_once(arm.name, str(error))
             return
         self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
 
@@ -120,7 +120,7 @@ class ControlNode(Node):
         except CodecError as error:
             refusal = self._loop.refuse_chunk(str(error))
         if refusal:
-            self._warn_once("chunk", refusal)
+            self._log_once("chunk", refusal)
 
     def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if not request.data:
@@ -130,7 +130,7 @@ class ControlNode(Node):
             response.success, response.message = False, "not armed: control_node is shutting down"
         else:
             response.success, response.message = self._loop.arm(self.get_clock().now().nanoseconds)
-        self.get_logger().info(f"/control/arm {str(request.data).lower()}: {response.message}")
+        self._log_once("arm", f"/control/arm {str(request.data).lower()}: {response.message}")
         return response
 
     def _on_tick(self) -> None:
@@ -180,6 +180,10 @@ class ControlNode(Node):
         self._diagnostics.publish(message)
         collect_garbage()
 
+    def begin(self) -> None:
+        """Start the schedule of ticks now."""
+        self._timer.reset()
+
     def stop(self) -> None:
         """Bring the arms to rest, then finish."""
         self._stop_by_s = time.monotonic() + STOP_TIMEOUT_S
@@ -194,15 +198,16 @@ class ControlNode(Node):
         if self._stop_by_s is not None and (not self._loop.armed or time.monotonic() > self._stop_by_s):
             self.finished = True
 
-    def _warn_once(self, key: str, text: str) -> None:
-        """Log a warning, but not again and again."""
-        if self._warned.get(key) != text:
-            self._warned[key] = text
+    def _log_once(self, key: str, text: str) -> None:
+        """Log a text, but not again and again while callers retry or a fault goes on."""
+        if self._logged.get(key) != text:
+            self._logged[key] = text
             self.get_logger().warning(text)
 
 
 def main() -> None:
     """Run control_node until SIGINT or SIGTERM; the arms come to rest before it ends."""
+    priority = raise_priority()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = ControlNode()
@@ -213,8 +218,9 @@ def main() -> None:
         signal.signal(number, lambda *_: node.stop())
     executor = EventsExecutor()
     executor.add_node(node)
-    node.get_logger().info(f"rig '{node.rig_name}': {raise_priority()}")
+    node.get_logger().info(f"rig '{node.rig_name}': {priority}")
     quiet_garbage_collector()
+    node.begin()
     while not node.finished:
         executor.spin_once(timeout_sec=0.5)
     node.close()

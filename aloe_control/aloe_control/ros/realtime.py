@@ -6,9 +6,13 @@ import os
 
 
 def raise_priority() -> str:
-    """Ask for real-time scheduling of this thread, else for a better nice value; says what was granted."""
+    """Ask for real-time scheduling, else for a better nice value; says what was granted.
+
+    Call it before rclpy.init, so that the middleware's threads inherit it: a tick must not wait for a lock that a
+    thread of lower priority holds.
+    """
     with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(20))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
         return "real-time priority (SCHED_FIFO 20)"
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
