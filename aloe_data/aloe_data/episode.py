@@ -94,6 +94,7 @@ class Episode:
     ending: Ending | None = None
     started_ns: int | None = None  # when motion was enabled
     ended_ns: int | None = None
+    messages_written: int = 0
     messages_lost: int = 0
 
     @property
@@ -131,9 +132,11 @@ class EpisodeMachine:
         return self._step(Event.FAILED)
 
     def end(self, ending: Ending) -> tuple[Effect, ...]:
-        """The episode is to end; the first reason counts."""
+        """The episode is to end; the first reason counts. Before it runs it can only be aborted."""
         if self.phase in (Phase.IDLE, Phase.DISARMING, Phase.CLOSING) or self.episode.ending is not None:
             return ()
+        if self.phase is not Phase.RUNNING and ending.verdict is not Verdict.ABORT:
+            return ()  # a late word about the episode before
         self.episode.ending = ending
         return self._step(Event.END)
 

@@ -1,0 +1,155 @@
+"""Starts and ends episodes: scene, recorder, motion, verdict. The order is `aloe_data.episode`'s table."""
+
+from typing import Any
+
+from aloe_msgs.action import RunEpisodes
+from aloe_msgs.msg import EpisodeEvent, Intervention
+from aloe_msgs.srv import StartEpisode, StopEpisode
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.executors import MultiThreadedExecutor
+from rclpy.node import Node
+
+from aloe_data.episode import Ending, Episode, Verdict
+from aloe_data.rig import load_rig
+from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.ros.episode_runner import NAME, EpisodeConfig, EpisodeRunner, Ticket
+from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.signals import run_until_signal
+
+_POLL_S = 0.1
+_FINISH_S = 4.0  # on a signal: launch follows with SIGTERM after 5 s
+
+
+class EpisodeNode(Node):
+    """Services, action and topics around an EpisodeRunner."""
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__(NAME, **node_options)
+        self._config = declare_parameters(self, EpisodeConfig)
+        self._runner = EpisodeRunner(self, load_rig(self._config.rig), self._config)
+        self.create_subscription(EpisodeEvent, "/episode/verdict", self._on_verdict, 10)
+        self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        waiting = ReentrantCallbackGroup()  # these callbacks wait for the episode
+        self.create_service(StartEpisode, "/episode/start", self._on_start, callback_group=waiting)
+        self.create_service(StopEpisode, "/episode/stop", self._on_stop, callback_group=waiting)
+        self._action = ActionServer(
+            self,
+            RunEpisodes,
+            "/episode/run",
+            self._run_episodes,
+            goal_callback=self._on_goal,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=waiting,
+        )
+
+    def finish(self) -> None:
+        """Abort the episode that is under way: disarm, say so, let the recorder close its bag."""
+        self._runner.quit(_FINISH_S)
+
+    def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        ticket = Ticket(Episode(request.episode_id, request.prompt, request.seed), self._config.timeout_s)
+        if not self._runner.submit(ticket):
+            response.success, response.message = False, self._busy()
+            return response
+        while not (ticket.running.wait(_POLL_S) or ticket.finished.is_set()):
+            pass
+        episode = ticket.episode
+        response.success = ticket.running.is_set()
+        response.message = "" if response.success or episode.ending is None else episode.ending.reason
+        response.episode_id, response.bag = episode.episode_id, episode.bag
+        return response
+
+    def _busy(self) -> str:
+        ticket = self._runner.ticket
+        name = f"episode {ticket.episode.episode_id}" if ticket else "an episode"
+        return f"{name} is under way; stop it first (service /episode/stop)"
+
+    def _on_stop(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
+        ticket = self._runner.ticket
+        if ticket is None:
+            response.success, response.message = False, "no episode is under way; start one (service /episode/start)"
+            return response
+        verdict = Verdict(request.verdict) if request.verdict in iter(Verdict) else Verdict.NONE
+        self._runner.end(Ending(verdict or Verdict.ABORT, "operator", request.reason or "stopped"))
+        response.success = ticket.finished.wait(5 * self._config.service_timeout_s)
+        response.message = "" if response.success else "the episode does not end; see the log of episode_node"
+        response.episode_id, response.bag = ticket.episode.episode_id, ticket.episode.bag
+        response.messages_written, response.messages_lost = (
+            ticket.episode.messages_written,
+            ticket.episode.messages_lost,
+        )
+        return response
+
+    def _on_verdict(self, event: EpisodeEvent) -> None:
+        ticket = self._runner.ticket
+        ours = ticket is not None and event.episode_id in ("", ticket.episode.episode_id)
+        if event.kind == EpisodeEvent.VERDICT and event.verdict in list(Verdict)[1:] and ours:
+            self._runner.end(Ending(Verdict(event.verdict), event.source or "unknown", event.reason))
+
+    def _on_intervention(self, message: Intervention) -> None:
+        """Motion that ends while an episode runs ends the episode; what was said before the arming is old."""
+        old = self._runner.armed_ns == 0 or stamp_to_ns(message.header.stamp) < self._runner.armed_ns
+        if not message.armed and not old:
+            reason = message.fault or ("emergency stop" if message.estop else "motion was disarmed")
+            self._runner.end(Ending(Verdict.ABORT, "control_node", reason))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        if any(status.name == "recorder_node" for status in message.status):
+            self._runner.recorder_heard()
+
+    def _on_goal(self, goal: RunEpisodes.Goal) -> GoalResponse:
+        if goal.episodes == 0 or self._runner.ticket is not None:
+            self.get_logger().warning(
+                f"goal refused: {self._busy() if self._runner.ticket else 'it asks for 0 episodes'}"
+            )
+            return GoalResponse.REJECT
+        return GoalResponse.ACCEPT
+
+    def _run_episodes(self, handle: ServerGoalHandle) -> RunEpisodes.Result:
+        goal, result = handle.request, RunEpisodes.Result()
+        for index in range(goal.episodes):
+            ticket = Ticket(
+                Episode(prompt=goal.prompt, seed=goal.seed + index), goal.timeout_s or self._config.timeout_s
+            )
+            if not self._runner.submit(ticket):
+                result.message = self._busy()
+                break
+            while not ticket.finished.wait(_POLL_S):
+                if handle.is_cancel_requested:
+                    self._runner.end(Ending(Verdict.ABORT, NAME, "cancelled"))
+            ending = ticket.episode.ending or Ending(Verdict.ABORT, NAME, "no ending")
+            handle.publish_feedback(_feedback(index, ticket.episode, ending))
+            result.bags += [ticket.episode.bag] if ticket.episode.bag else []
+            result.successes += ending.verdict is Verdict.SUCCESS
+            result.episodes += ending.verdict is not Verdict.ABORT
+            if ending.verdict is Verdict.ABORT and ending.source not in ("operator", "pedal", "console"):
+                result.message = f"episode {index} of {goal.episodes}: {ending.reason}"
+                break
+        if handle.is_cancel_requested:
+            handle.canceled()
+        elif result.message:
+            handle.abort()
+        else:
+            handle.succeed()
+        return result
+
+
+def _feedback(index: int, episode: Episode, ending: Ending) -> RunEpisodes.Feedback:
+    feedback = RunEpisodes.Feedback(episode=index, episode_id=episode.episode_id, bag=episode.bag)
+    feedback.verdict, feedback.reason = int(ending.verdict), ending.reason
+    feedback.length_s, feedback.messages_lost = episode.length_s, episode.messages_lost
+    return feedback
+
+
+def main() -> None:
+    """Run episode_node."""
+    run_until_signal(EpisodeNode, lambda: MultiThreadedExecutor(num_threads=6))
+
+
+if __name__ == "__main__":
+    main()

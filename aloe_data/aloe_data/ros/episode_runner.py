@@ -1,0 +1,256 @@
+"""The thread that steps through episodes: it asks simulation, recorder and control, and says what happens."""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
+from rclpy.node import Node
+from std_srvs.srv import SetBool
+
+from aloe_data.config import parameter
+from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
+from aloe_data.rig import Rig
+from aloe_data.ros.episode_voice import NAME, EpisodeVoice
+from aloe_data.ros.service_calls import CallError, ServiceCalls
+
+_WATCH_PERIOD_S = 0.1
+_ARM_RETRY_S = 0.25
+
+
+@dataclass(frozen=True)
+class EpisodeConfig:
+    """Parameters of episode_node."""
+
+    rig: Path = parameter(doc="Path of the rig's YAML file.")
+    record: bool = parameter(True, doc="Record every episode; needs recorder_node.")
+    timeout_s: float = parameter(40.0, unit="s", low=0.1, doc="Limit per episode where the request gives none.")
+    arm_timeout_s: float = parameter(
+        60.0, unit="s", low=0.1, doc="Limit for all streams to be healthy, so that motion is enabled."
+    )
+    service_timeout_s: float = parameter(15.0, unit="s", low=0.1, doc="Limit for other nodes to answer.")
+    silence_s: float = parameter(5.0, unit="s", low=0.5, doc="Recorder or simulation clock silent for longer: abort.")
+
+
+@dataclass
+class Ticket:
+    """Somebody's wish for an episode, and how far it has come."""
+
+    episode: Episode
+    timeout_s: float
+    running: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
+class EpisodeRunner:
+    """Steps through the table of `aloe_data.episode` in a thread; others put wishes and endings into its inbox."""
+
+    def __init__(self, node: Node, rig: Rig, config: EpisodeConfig) -> None:
+        self._node, self._config = node, config
+        self._machine = EpisodeMachine()
+        self._calls = ServiceCalls()
+        self._inbox: queue.Queue[Ticket | Ending] = queue.Queue()
+        self._quitting = False
+        self._ticket: Ticket | None = None
+        self._ticket_lock = threading.Lock()
+        self._count = 0
+        self._armed_ns = self._clock_ns = 0
+        self._recorder_heard_s = self._clock_moved_s = 0.0
+        self._voice = EpisodeVoice(node)
+        reset = rig.simulation.reset_service
+        self._reset = node.create_client(ResetScene, reset) if reset else None
+        self._open = node.create_client(StartEpisode, "/recorder/start")
+        self._close = node.create_client(StopEpisode, "/recorder/stop")
+        self._arm = node.create_client(SetBool, "/control/arm")
+        self._publish_state()
+        self._thread = threading.Thread(target=self._work, name="episode", daemon=True)
+        self._thread.start()
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The episode that is under way."""
+        return self._ticket
+
+    @property
+    def armed_ns(self) -> int:
+        """When motion was asked for in this episode [ns]; 0: not yet, or no longer."""
+        return self._armed_ns
+
+    def submit(self, ticket: Ticket) -> bool:
+        """Begin an episode; False while another one is under way."""
+        with self._ticket_lock:
+            if self._ticket is not None or self._quitting:
+                return False
+            self._ticket = ticket
+        self._inbox.put(ticket)
+        return True
+
+    def end(self, ending: Ending) -> None:
+        """End the episode that is under way, if any."""
+        self._inbox.put(ending)
+
+    def recorder_heard(self) -> None:
+        """The recorder is alive."""
+        self._recorder_heard_s = time.monotonic()
+
+    def quit(self, timeout_s: float) -> None:
+        """Abort what is under way without waiting long for anybody, and end the thread."""
+        self._calls.hurry()
+        self.end(Ending(Verdict.ABORT, NAME, "interrupted"))
+        self._quitting = True
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        while not (self._quitting and self._machine.phase is Phase.IDLE):
+            self._take(_WATCH_PERIOD_S)
+            self._watch()
+
+    def _take(self, wait_s: float) -> None:
+        """Take what is in the inbox, waiting for the first."""
+        try:
+            item = self._inbox.get(timeout=wait_s) if wait_s else self._inbox.get_nowait()
+            while True:
+                self._perform(
+                    self._machine.end(item) if isinstance(item, Ending) else self._machine.start(item.episode)
+                )
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            return
+
+    def _perform(self, effects: tuple[Effect, ...]) -> None:
+        do: dict[Effect, Callable[[], None]] = {
+            Effect.PUBLISH_STATE: self._publish_state,
+            Effect.EMIT_START: self._emit_start,
+            Effect.EMIT_END: self._emit_end,
+            Effect.FINISH: self._finish_ticket,
+        }
+        steps: dict[Effect, Callable[[], None]] = {
+            Effect.RESET_SCENE: self._reset_scene,
+            Effect.OPEN_BAG: self._open_bag,
+            Effect.ARM: self._arm_control,
+            Effect.DISARM: self._disarm_control,
+            Effect.CLOSE_BAG: self._close_bag,
+        }
+        todo = deque(effects)
+        while todo:
+            effect = todo.popleft()
+            if effect in do:
+                do[effect]()
+                continue
+            todo.extend(self._step(steps[effect]))
+
+    def _step(self, step: Callable[[], None]) -> tuple[Effect, ...]:
+        try:
+            step()
+        except CallError as error:
+            self._node.get_logger().error(str(error))
+            return self._machine.failed(str(error))
+        self._take(0)  # an end that was asked for meanwhile
+        return self._machine.done()
+
+    def _watch(self) -> None:
+        """While an episode runs: its time limit, and the silence of those that cannot say that they are gone."""
+        episode, ticket = self._machine.episode, self._ticket
+        if self._machine.phase is not Phase.RUNNING or ticket is None or episode.started_ns is None:
+            return
+        now_ns, now_s = self._node.get_clock().now().nanoseconds, time.monotonic()
+        if now_ns != self._clock_ns:
+            self._clock_ns, self._clock_moved_s = now_ns, now_s
+        limit_s = self._config.silence_s
+        if now_ns - episode.started_ns >= ticket.timeout_s * 1e9:
+            self._end(Ending(Verdict.TIMEOUT, NAME, f"no verdict within {ticket.timeout_s:g} s"))
+        elif now_s - self._clock_moved_s > limit_s:
+            reason = f"/clock stands still for {limit_s:g} s; is the simulation running?"
+            self._end(Ending(Verdict.ABORT, NAME, reason))
+        elif self._config.record and now_s - self._recorder_heard_s > limit_s:
+            reason = f"recorder_node silent for {limit_s:g} s; is it running? the bag may end early (ros2 bag reindex)"
+            self._end(Ending(Verdict.ABORT, NAME, reason))
+
+    def _end(self, ending: Ending) -> None:
+        self._perform(self._machine.end(ending))
+
+    def _reset_scene(self) -> None:
+        episode = self._machine.episode
+        if self._reset is not None:
+            request = ResetScene.Request(seed=episode.seed, prompt=episode.prompt)
+            answer = self._calls.call(self._reset, request, "sim_node", self._config.service_timeout_s)
+            episode.prompt = answer.prompt
+        if not episode.prompt:
+            raise CallError("no prompt: a real rig has no default task; give one (prompt:='...')")
+
+    def _open_bag(self) -> None:
+        episode = self._machine.episode
+        if self._config.record:
+            request = StartEpisode.Request(episode_id=episode.episode_id, prompt=episode.prompt, seed=episode.seed)
+            answer = self._calls.call(self._open, request, "recorder_node", self._config.service_timeout_s)
+            episode.episode_id, episode.bag = answer.episode_id, answer.bag
+            self._recorder_heard_s = time.monotonic()
+        else:
+            episode.episode_id = episode.episode_id or f"ep_{self._count:04d}"
+        self._count += 1
+
+    def _arm_control(self) -> None:
+        deadline_s = time.monotonic() + self._config.arm_timeout_s
+        while True:
+            self._armed_ns = self._node.get_clock().now().nanoseconds
+            try:
+                self._calls.call(self._arm, SetBool.Request(data=True), "control_node", self._config.service_timeout_s)
+                return
+            except CallError as error:
+                if time.monotonic() >= deadline_s:
+                    raise CallError(
+                        f"motion was not enabled within {self._config.arm_timeout_s:g} s: {error}"
+                    ) from error
+            self._armed_ns = 0
+            self._take(_ARM_RETRY_S)
+            if self._machine.episode.ending is not None:
+                raise CallError("ended before motion was enabled")
+
+    def _disarm_control(self) -> None:
+        self._armed_ns = 0
+        self._calls.call(self._arm, SetBool.Request(data=False), "control_node", self._config.service_timeout_s)
+
+    def _close_bag(self) -> None:
+        episode = self._machine.episode
+        if not episode.bag:
+            return
+        self._voice.wait_until_heard()  # the recorder has the last events before it is told to stop
+        ending = self._ending()
+        request = StopEpisode.Request(verdict=int(ending.verdict), reason=ending.reason)
+        try:
+            answer = self._calls.call(self._close, request, "recorder_node", self._config.service_timeout_s)
+            episode.messages_written, episode.messages_lost = answer.messages_written, answer.messages_lost
+        except CallError as error:
+            if str(error) not in ending.reason:
+                episode.ending = replace(ending, reason=f"{ending.reason}; {error}".lstrip("; "))
+            raise
+
+    def _publish_state(self) -> None:
+        self._voice.publish_state(self._machine.phase, self._machine.episode)
+        if self._machine.phase is Phase.RUNNING and self._ticket is not None:
+            self._ticket.running.set()
+
+    def _emit_start(self) -> None:
+        self._clock_moved_s = time.monotonic()
+        self._machine.episode.started_ns = self._voice.start(self._machine.episode)
+
+    def _emit_end(self) -> None:
+        self._machine.episode.ended_ns = self._voice.end(self._machine.episode, self._ending())
+
+    def _ending(self) -> Ending:
+        return self._machine.episode.ending or Ending(Verdict.ABORT, NAME, "no ending")
+
+    def _finish_ticket(self) -> None:
+        episode, ending = self._machine.episode, self._ending()
+        said = (
+            f"{episode.episode_id or 'episode'}: {ending.verdict.name} after {episode.length_s:.1f} s {ending.reason}"
+        )
+        self._node.get_logger().info(said.rstrip())
+        with self._ticket_lock:
+            ticket, self._ticket = self._ticket, None
+        if ticket is not None:
+            ticket.finished.set()

@@ -1,0 +1,65 @@
+"""What episode_node says about its episodes: the latched state and the events."""
+
+from aloe_msgs.msg import EpisodeEvent, EpisodeState
+from rclpy.duration import Duration
+from rclpy.node import Node
+
+from aloe_data.episode import Ending, Episode, Phase, Verdict
+from aloe_data.ros.qos import LATCHED
+
+NAME = "episode_node"
+_PUBLIC_STATE = {
+    Phase.IDLE: EpisodeState.IDLE,
+    Phase.RESETTING: EpisodeState.PREPARING,
+    Phase.OPENING: EpisodeState.PREPARING,
+    Phase.ARMING: EpisodeState.PREPARING,
+    Phase.RUNNING: EpisodeState.RUNNING,
+    Phase.DISARMING: EpisodeState.STOPPING,
+    Phase.CLOSING: EpisodeState.STOPPING,
+}
+
+
+class EpisodeVoice:
+    """Publishes /episode/state and /episode/events."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._last_verdict = Verdict.NONE
+        self._state = node.create_publisher(EpisodeState, "/episode/state", LATCHED)
+        self._events = node.create_publisher(EpisodeEvent, "/episode/events", 10)
+
+    def publish_state(self, phase: Phase, episode: Episode) -> None:
+        """Say in which state the episode is now."""
+        message = EpisodeState(state=_PUBLIC_STATE[phase], episode_id=episode.episode_id)
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.prompt, message.seed, message.last_verdict = episode.prompt, episode.seed, int(self._last_verdict)
+        message.bag = "" if phase is Phase.IDLE else episode.bag
+        self._state.publish(message)
+
+    def start(self, episode: Episode) -> int:
+        """Say that the episode starts; when that was [ns]."""
+        return self._emit(EpisodeEvent.START, episode, Ending(Verdict.NONE, NAME))
+
+    def end(self, episode: Episode, ending: Ending) -> int:
+        """Say the verdict and that the episode stops; when that was [ns]."""
+        self._last_verdict = ending.verdict
+        self._emit(EpisodeEvent.VERDICT, episode, ending)
+        return self._emit(EpisodeEvent.STOP, episode, ending)
+
+    def wait_until_heard(self) -> None:
+        """Wait until all subscribers have what was said, but not long."""
+        for publisher in (self._events, self._state):
+            publisher.wait_for_all_acked(Duration(seconds=1.0))
+
+    def _emit(self, kind: int, episode: Episode, ending: Ending) -> int:
+        now = self._node.get_clock().now()
+        event = EpisodeEvent(kind=kind, episode_id=episode.episode_id, verdict=int(ending.verdict))
+        event.header.stamp = now.to_msg()
+        event.source, event.reason, event.prompt, event.seed = (
+            ending.source,
+            ending.reason,
+            episode.prompt,
+            episode.seed,
+        )
+        self._events.publish(event)
+        return int(now.nanoseconds)

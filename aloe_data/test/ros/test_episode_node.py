@@ -1,0 +1,246 @@
+"""episode_node as a process, with fake simulation, recorder and control over real DDS."""
+
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aloe_msgs.action import RunEpisodes
+from aloe_msgs.msg import EpisodeEvent, EpisodeState, Intervention
+from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.action import ActionClient
+from rclpy.clock import Clock, ClockType
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_srvs.srv import SetBool
+
+DOMAIN = 63
+MODULE = "aloe_data.ros.episode_node"
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+Until = Callable[..., bool]
+
+
+class World:
+    """The nodes around episode_node, and all that it says."""
+
+    def __init__(self, peer: Any, until: Until) -> None:
+        self.peer, self.until = peer, until
+        self.calls: list[str] = []
+        self.refusals: dict[str, str] = {}
+        self.recorder_alive = True
+        self.stop_requests: list[StopEpisode.Request] = []
+        node = peer.node
+        self.verdict = node.create_publisher(EpisodeEvent, "/episode/verdict", 10)
+        self.intervention = node.create_publisher(Intervention, "/intervention", LATCHED)
+        self.diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.events: list[EpisodeEvent] = peer.collect(EpisodeEvent, "/episode/events")
+        self.states: list[EpisodeState] = peer.collect(EpisodeState, "/episode/state", LATCHED)
+        self.services = {
+            "reset": node.create_service(ResetScene, "/sim/reset", self._on_reset),
+            "open": node.create_service(StartEpisode, "/recorder/start", self._on_open),
+            "close": node.create_service(StopEpisode, "/recorder/stop", self._on_close),
+            "arm": node.create_service(SetBool, "/control/arm", self._on_arm),
+        }
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(0.2, self._beat, clock=steady)
+
+    def _beat(self) -> None:
+        if self.recorder_alive:
+            self.diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(name="recorder_node")]))
+
+    def _answer(self, name: str, response: Any) -> Any:
+        self.calls.append(name)
+        response.success, response.message = name not in self.refusals, self.refusals.get(name, "")
+        return response
+
+    def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
+        response.prompt = request.prompt or f"task of seed {request.seed}"
+        return self._answer("reset", response)
+
+    def _on_open(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        response.episode_id = f"ep_{self.calls.count('open'):04d}"
+        response.bag = f"/bags/{response.episode_id}"
+        return self._answer("open", response)
+
+    def _on_close(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
+        self.stop_requests.append(request)
+        response.messages_written, response.messages_lost = 100, 1
+        return self._answer("close", response)
+
+    def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        return self._answer("arm" if request.data else "disarm", response)
+
+    def said(self) -> list[tuple[int, int]]:
+        return [(event.kind, event.verdict) for event in self.events]
+
+    def wait_running(self) -> None:
+        assert self.until(lambda: self.states and self.states[-1].state == EpisodeState.RUNNING)
+
+    def give(self, verdict: int, reason: str = "", source: str = "sim") -> None:
+        kind = EpisodeEvent.VERDICT
+        self.verdict.publish(EpisodeEvent(kind=kind, verdict=verdict, source=source, reason=reason))
+
+
+class Run:
+    """A goal of /episode/run: its feedback and its result."""
+
+    def __init__(self, peer: Any, until: Until, **goal: object) -> None:
+        self.until = until
+        self.feedback: list[RunEpisodes.Feedback] = []
+        self.client = ActionClient(peer.node, RunEpisodes, "/episode/run")
+        assert self.client.wait_for_server(15.0)
+        sent = self.client.send_goal_async(RunEpisodes.Goal(**goal), lambda m: self.feedback.append(m.feedback))
+        assert until(sent.done)
+        self.handle = sent.result()
+        self._result = self.handle.get_result_async() if self.handle.accepted else None
+
+    def result(self) -> RunEpisodes.Result:
+        assert self.until(self._result.done, 30.0)
+        return self._result.result().result
+
+
+@pytest.fixture
+def world(peer: Any, until: Until) -> Iterator[World]:
+    yield World(peer, until)
+
+
+ENDED = {
+    EpisodeEvent.SUCCESS: [(EpisodeEvent.START, 0), (EpisodeEvent.VERDICT, 1), (EpisodeEvent.STOP, 1)],
+    EpisodeEvent.FAILURE: [(EpisodeEvent.START, 0), (EpisodeEvent.VERDICT, 2), (EpisodeEvent.STOP, 2)],
+    EpisodeEvent.ABORT: [(EpisodeEvent.START, 0), (EpisodeEvent.VERDICT, 3), (EpisodeEvent.STOP, 3)],
+    EpisodeEvent.TIMEOUT: [(EpisodeEvent.START, 0), (EpisodeEvent.VERDICT, 4), (EpisodeEvent.STOP, 4)],
+}
+
+
+def test_a_run_does_its_episodes_in_order_and_reports_each(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=3, seed=5, timeout_s=30.0)
+    for index, verdict in enumerate((EpisodeEvent.SUCCESS, EpisodeEvent.FAILURE)):
+        assert until(lambda: world.calls.count("arm") == index + 1)  # noqa: B023
+        world.wait_running()
+        world.give(verdict, "seen")
+        world.give(EpisodeEvent.SUCCESS, "a second word counts for nothing")
+        assert until(lambda: len(run.feedback) == index + 1)  # noqa: B023
+    world.wait_running()
+    stopped = peer.call(StopEpisode, "/episode/stop", verdict=EpisodeEvent.TIMEOUT, reason="enough")
+    assert (stopped.success, stopped.bag, stopped.messages_lost) == (True, "/bags/ep_0002", 1)
+    result = run.result()
+    assert (result.successes, result.episodes, result.message) == (1, 3, "")
+    assert list(result.bags) == ["/bags/ep_0000", "/bags/ep_0001", "/bags/ep_0002"]
+    assert [f.verdict for f in run.feedback] == [1, 2, 4]
+    assert all(f.length_s > 0 and f.messages_lost == 1 for f in run.feedback)
+    assert world.said() == [*ENDED[1], *ENDED[2], *ENDED[4]]
+    assert world.calls == ["reset", "open", "arm", "disarm", "close"] * 3
+    assert [(r.verdict, r.reason) for r in world.stop_requests] == [(1, "seen"), (2, "seen"), (4, "enough")]
+    assert [s.state for s in world.states if s.episode_id == "ep_0001" and s.seed == 6] == [1, 2, 3, 0]
+    assert {s.prompt for s in world.states if s.seed == 6 and s.state} == {"task of seed 6"}
+
+
+def test_an_episode_without_verdict_times_out(peer: Any, until: Until, world: World, rig_file: Any) -> None:
+    peer.start(MODULE, rig=rig_file, timeout_s=0.5)
+    result = Run(peer, until, episodes=1).result()
+    assert (result.successes, result.episodes, result.message) == (0, 1, "")
+    assert world.said() == ENDED[EpisodeEvent.TIMEOUT]
+    assert "0.5 s" in world.events[-1].reason
+
+
+def test_a_fault_of_control_aborts_the_run_with_its_reason(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.intervention.publish(Intervention(fault="of long ago"))
+    peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=5)
+    world.wait_running()
+    fault = Intervention(fault="policy_node is silent for 1 s; restart it")
+    fault.header.stamp = peer.node.get_clock().now().to_msg()
+    world.intervention.publish(fault)
+    result = run.result()
+    assert result.message == f"episode 0 of 5: {fault.fault}"
+    assert world.said() == ENDED[EpisodeEvent.ABORT]
+    assert world.calls[-2:] == ["disarm", "close"]
+
+
+def test_a_recorder_that_fails_or_falls_silent_aborts_the_episode(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    peer.start(MODULE, rig=rig_file, silence_s=1.0)
+    run = Run(peer, until, episodes=1)
+    world.wait_running()
+    world.give(EpisodeEvent.ABORT, "disk of /bags is full", "recorder_node")
+    assert "disk of /bags is full" in run.result().message
+    run = Run(peer, until, episodes=1)
+    assert until(lambda: world.calls.count("arm") == 2)
+    world.recorder_alive = False
+    assert "recorder_node silent for 1 s; is it running?" in run.result().message
+
+
+def test_a_missing_node_is_named_and_nothing_hangs(peer: Any, until: Until, world: World, rig_file: Any) -> None:
+    peer.node.destroy_service(world.services.pop("open"))
+    peer.start(MODULE, rig=rig_file, service_timeout_s=0.7, arm_timeout_s=0.5)
+    message = Run(peer, until, episodes=1).result().message
+    assert "no service /recorder/start within 0.7 s; is recorder_node running?" in message
+    assert world.events == []
+    started = peer.call(StartEpisode, "/episode/start")
+    assert not started.success
+    assert "recorder_node" in started.message
+
+
+def test_the_last_refusal_to_arm_is_the_reason_and_the_bag_is_closed(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.refusals["arm"] = "camera head has never published; start its driver"
+    peer.start(MODULE, rig=rig_file, arm_timeout_s=1.0)
+    result = Run(peer, until, episodes=2).result()
+    assert "camera head has never published; start its driver" in result.message
+    assert world.calls.count("arm") >= 3
+    assert world.calls[-2:] == ["disarm", "close"]
+    assert world.events == []
+
+
+def test_a_second_wish_while_one_is_under_way_is_refused(peer: Any, until: Until, world: World, rig_file: Any) -> None:
+    peer.start(MODULE, rig=rig_file, record=False)
+    first = peer.call(StartEpisode, "/episode/start", prompt="fold")
+    assert (first.success, first.episode_id, first.bag) == (True, "ep_0000", "")
+    second = peer.call(StartEpisode, "/episode/start")
+    assert not second.success
+    assert "ep_0000 is under way" in second.message
+    assert not Run(peer, until, episodes=1).handle.accepted
+    assert peer.call(StopEpisode, "/episode/stop", verdict=EpisodeEvent.SUCCESS).success
+    assert not peer.call(StopEpisode, "/episode/stop").success
+    assert world.calls == ["reset", "arm", "disarm"]
+
+
+def test_a_cancelled_run_ends_its_episode(peer: Any, until: Until, world: World, rig_file: Any) -> None:
+    peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=4)
+    world.wait_running()
+    run.handle.cancel_goal_async()
+    assert "cancelled" in run.result().message
+    assert world.said() == ENDED[EpisodeEvent.ABORT]
+
+
+def test_an_interrupt_disarms_says_so_and_closes_the_bag(peer: Any, until: Until, world: World, rig_file: Any) -> None:
+    process = peer.start(MODULE, rig=rig_file)
+    Run(peer, until, episodes=1)
+    world.wait_running()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 0
+    assert until(lambda: len(world.events) == 3)
+    assert world.said() == ENDED[EpisodeEvent.ABORT]
+    assert world.events[-1].reason == "interrupted"
+    assert world.calls[-2:] == ["disarm", "close"]
+
+
+def test_a_real_rig_without_prompt_is_refused(
+    peer: Any, until: Until, world: World, rig_file: Any, tmp_path: Any
+) -> None:
+    text = rig_file.read_text().replace("simulated: true", "simulated: false")
+    (tmp_path / "rig_real.yaml").write_text(text[: text.index("\nsimulation:")])
+    (tmp_path / "sim_arm.urdf").write_text((rig_file.parent / "sim_arm.urdf").read_text())
+    peer.start(MODULE, rig=tmp_path / "rig_real.yaml")
+    started = peer.call(StartEpisode, "/episode/start")
+    assert "a real rig has no default task" in started.message
+    assert peer.call(StartEpisode, "/episode/start", prompt="sort").success
+    assert "reset" not in world.calls
