@@ -196,4 +196,4 @@ def _quaternion(rotation: Array) -> Array:
 
 def _out_of_reach(miss: Array) -> bool:
     position, rotation = float(np.linalg.norm(miss[:3])), float(np.linalg.norm(miss[3:]))
-    return position > POSITION_TOLERANCE_M or rotation > ROTATION_TOLERANCE_RAD
+    return not (position <= POSITION_TOLERANCE_M and rotation <= ROTATION_TOLERANCE_RAD)  # also if not a number

@@ -26,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 REASONS: Final = ("position", "velocity", "acceleration", "jerk")
 _GRID: Final = np.linspace(0.0, 1.0, 17)[:, None]
-_EPS: Final = 1e-6  # in units of jerk per tick: far below an encoder's resolution, far above rounding
+_TOLERANCE: Final = 1e-6  # share of the tightest limit: far below an encoder's resolution, far above rounding
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class JointLimiter:
         self._unit = np.asarray(max_jerk, float) * dt_s**3
         self._alpha = np.asarray(max_acceleration, float) * dt_s**2 / self._unit
         self._speed = np.asarray(max_velocity, float) * dt_s / self._unit
+        self._eps = _TOLERANCE * np.minimum(np.minimum(self._alpha, self._speed), 1.0)
         self.reset(0.5 * (self._lower + self._upper))
 
     @property
@@ -100,7 +101,7 @@ class JointLimiter:
         exact = gap - self._v
         low, high = self._bounds()
         viable = self._viable(exact)
-        passes = ~holds & viable & (exact >= low - _EPS) & (exact <= high + _EPS)
+        passes = ~holds & viable & (exact >= low - self._eps) & (exact <= high + self._eps)
         if not self._on_request.all():
             passes &= self._on_request | self._merges(exact)
         done = passes | holds
@@ -137,7 +138,7 @@ class JointLimiter:
         v = self._v + a
         low, high = stop_range(v, np.minimum(np.maximum(a, -self._alpha), self._alpha), self._alpha)
         p = self._p + self._unit * v
-        tolerance = _EPS * self._unit
+        tolerance = self._eps * self._unit
         result: Mask = p + self._unit * low >= self._wall_low - tolerance
         result &= p + self._unit * high <= self._wall_high + tolerance
         return result
@@ -180,9 +181,9 @@ class JointLimiter:
 
     def _reasons(self, exact: Array, viable: Mask, done: Mask) -> Mask:
         """Which limits the request itself would have broken [4, n]; the one in the way if only a later tick would."""
-        velocity = np.abs(self._v + exact) > self._speed + _EPS
-        acceleration = np.abs(exact) > self._alpha + _EPS
-        jerk = np.abs(exact - self._a) > 1.0 + _EPS
+        velocity = np.abs(self._v + exact) > self._speed + self._eps
+        acceleration = np.abs(exact) > self._alpha + self._eps
+        jerk = np.abs(exact - self._a) > 1.0 + self._eps
         position = ~(velocity | acceleration | jerk) & ~viable
         clipped = np.stack((position, velocity, acceleration, jerk))
         clipped[3] |= ~clipped.any(axis=0)  # within reach, but too fast to merge with: the rest of the approach

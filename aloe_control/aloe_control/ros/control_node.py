@@ -128,10 +128,25 @@ class ControlNode(Node):
             response.success, response.message = True, "disarmed"
         elif self._stop_by_s is not None:
             response.success, response.message = False, "not armed: control_node is shutting down"
+        elif problems := self._command_problems():
+            response.success, response.message = False, "not armed: " + " | ".join(problems)
         else:
             response.success, response.message = self._loop.arm(self.get_clock().now().nanoseconds)
         self._log_once("arm", f"/control/arm {str(request.data).lower()}: {response.message}")
         return response
+
+    def _command_problems(self) -> list[str]:
+        """Command topics that somebody else publishes on, or that nobody listens to."""
+        problems = []
+        for arm in self._rig.arms:
+            topic = arm.command_topic
+            others = [info.node_name for info in self.get_publishers_info_by_topic(topic)]
+            others.remove(self.get_name())
+            if others:
+                problems.append(f"{topic} is also published by {', '.join(others)}; stop it, or what replays a bag")
+            if not self._commands[arm.name].get_subscription_count():
+                problems.append(f"nobody listens to {topic}; start the driver of '{arm.name}'")
+        return problems
 
     def _on_tick(self) -> None:
         began_s = time.monotonic()

@@ -223,6 +223,13 @@ def test_missing_joints_are_named_on_diagnostics(world, control):
     assert not world.arm().success
 
 
+def test_a_second_publisher_of_commands_keeps_the_arms_disarmed_and_is_named(world, control):
+    other = world.node.create_publisher(JointState, world.rig.arms[0].command_topic, 5)
+    world.until(lambda: "published by world" in world.arm().message, what="the other publisher is named")
+    world.node.destroy_publisher(other)
+    world.arm_when_healthy()
+
+
 def test_a_policy_that_falls_silent_stops_and_disarms(world, control):
     world.follow_policy()
     world.chunk_rows = None
