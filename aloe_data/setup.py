@@ -18,6 +18,7 @@ setup(
         "console_scripts": [
             "recorder_node = aloe_data.ros.recorder_node:main",
             "episode_node = aloe_data.ros.episode_node:main",
+            "rollout_report = aloe_data.ros.rollout_report:main",
         ],
     },
 )

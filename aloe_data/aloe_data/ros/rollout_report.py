@@ -1,0 +1,129 @@
+"""Runs episodes through /episode/run and tells people how they went; its exit code is that of the rollout."""
+
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+import rclpy
+from aloe_msgs.action import RunEpisodes
+from aloe_msgs.msg import ExecutedAction
+from rclpy.action import ActionClient
+from rclpy.action.client import ClientGoalHandle
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+
+from aloe_data.config import parameter
+from aloe_data.episode import Verdict
+from aloe_data.rollout_summary import Outcome, episode_line, summary_lines
+from aloe_data.ros.parameters import declare_parameters
+from aloe_data.statistics import tick_statistics
+
+SERVER_TIMEOUT_S = 60.0
+LAST_WORDS_S = 4.0  # on a signal: time for the episode under way to be closed and reported
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class ReportConfig:
+    """Parameters of rollout_report."""
+
+    episodes: int = parameter(1, low=1, doc="how many episodes to run")
+    seed: int = parameter(0, low=0, doc="scene seed of the first episode")
+    prompt: str = parameter("", doc="the task in words; empty: the task's own")
+    timeout_s: float = parameter(0.0, unit="s", low=0.0, doc="limit per episode; 0: episode_node's default")
+
+
+class RolloutReport(Node):
+    """Sends the goal, prints feedback and result."""
+
+    def __init__(self) -> None:
+        super().__init__("rollout_report")
+        self.config = declare_parameters(self, ReportConfig)
+        self.outcomes: list[Outcome] = []
+        self.exit_code: int | None = None
+        self._lateness_s: list[float] = []
+        self._began_s = self._ended_s = 0.0
+        self._client = ActionClient(self, RunEpisodes, "/episode/run")
+        self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
+
+    def start(self) -> bool:
+        """Send the goal if the server is there."""
+        if not self._client.server_is_ready():
+            return False
+        c = self.config
+        goal = RunEpisodes.Goal(episodes=c.episodes, seed=c.seed, prompt=c.prompt, timeout_s=c.timeout_s)
+        self._began_s = self._ended_s = time.monotonic()
+        self._client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_answer)
+        return True
+
+    def fail(self, message: str) -> None:
+        """End without a result."""
+        print(f"rollout: {message}", file=sys.stderr, flush=True)
+        self.exit_code = 1
+
+    def print_summary(self) -> None:
+        """Say how it went."""
+        ticks = tick_statistics(self._lateness_s)
+        lines = summary_lines(self.outcomes, ticks, self._ended_s - self._began_s)
+        print("\n".join(lines), flush=True)
+
+    def _on_answer(self, future: Future) -> None:
+        handle: ClientGoalHandle = future.result()
+        if not handle.accepted:
+            self.fail("episode_node refused to run episodes; is one under way already? (service /episode/stop)")
+            return
+        handle.get_result_async().add_done_callback(self._on_result)
+
+    def _on_feedback(self, message) -> None:
+        feedback = message.feedback
+        outcome = Outcome(
+            feedback.episode_id,
+            Verdict(feedback.verdict),
+            feedback.length_s,
+            feedback.bag,
+            feedback.messages_lost,
+            feedback.reason,
+        )
+        self._ended_s = time.monotonic()
+        self.outcomes.append(outcome)
+        print(episode_line(feedback.episode + 1, self.config.episodes, outcome), flush=True)
+
+    def _on_result(self, future: Future) -> None:
+        result = future.result().result
+        if result.message:
+            self.fail(result.message)
+        else:
+            self.exit_code = 0
+
+    def _on_executed_action(self, message: ExecutedAction) -> None:
+        if message.armed:
+            self._lateness_s.append(message.lateness_s)
+
+
+def main() -> None:
+    """Run the asked episodes; exit code 0 when all of them ran."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    asked_s: list[float] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked_s.append(time.monotonic()))
+    try:
+        node = RolloutReport()
+    except ValueError as error:
+        sys.exit(f"rollout_report: {error}")
+    executor = EventsExecutor()
+    executor.add_node(node)
+    give_up_s, started = time.monotonic() + SERVER_TIMEOUT_S, False
+    while node.exit_code is None and not (asked_s and (not started or time.monotonic() > asked_s[0] + LAST_WORDS_S)):
+        started = started or (not asked_s and node.start())
+        if not started and time.monotonic() > give_up_s:
+            node.fail("nobody offers the action /episode/run; is episode_node running?")
+        executor.spin_once(timeout_sec=0.2)
+    if started:
+        node.print_summary()
+    executor.remove_node(node)
+    node.destroy_node()
+    rclpy.try_shutdown()
+    sys.exit(INTERRUPTED if asked_s else node.exit_code)

@@ -1,0 +1,192 @@
+"""A simulated rig that follows a wall clock and may be used from several threads."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_sim.sim_rig import SimRig
+
+T = TypeVar("T")
+SLICE_NS = 4_000_000  # physics advances in pieces of this; commands take effect and samples are taken between pieces
+MAX_LAG_NS = 100_000_000  # a machine that falls further behind lets simulated time slip instead of rushing after it
+
+
+class Metronome:
+    """Says when something periodic is due, by stamps; never drifts and never makes up for missed beats."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._beat: int | None = None
+
+    def due(self, stamp_ns: int) -> bool:
+        """Whether a beat lies at or before `stamp_ns` that has not been reported yet."""
+        beat = int(stamp_ns * self._rate_hz // 1_000_000_000)
+        if beat == self._beat:
+            return False
+        self._beat = beat
+        return True
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How simulated time relates to the wall clock.
+
+    Attributes:
+        real_time_factor: simulated seconds per wall second.
+        follow_wall: stamps are wall time (then the factor is 1); else they are simulated time, for `/clock`.
+    """
+
+    real_time_factor: float = 1.0
+    follow_wall: bool = True
+
+    def __post_init__(self) -> None:
+        if self.follow_wall and self.real_time_factor != 1.0:
+            raise ValueError("a real_time_factor other than 1 needs use_sim_time, so that all nodes follow /clock")
+
+
+class RealTimeSim:
+    """Keeps a `SimRig` abreast of the wall clock. All methods may be called from any thread.
+
+    Args:
+        sim: the simulation; used by nobody else from now on.
+        timing: see `Timing`.
+        wall_ns: the wall clock now.
+        on_slice: called after every piece of physics with the stamp, in the thread of `catch_up`, lock held: samples
+            taken here are of exactly that time.
+    """
+
+    def __init__(self, sim: SimRig, timing: Timing, wall_ns: int, on_slice: Callable[[int], None]) -> None:
+        self.sim, self.timing = sim, timing
+        self.lock = threading.RLock()
+        self.slips = 0
+        self._on_slice = on_slice
+        self._stamp_ns = wall_ns if timing.follow_wall else 1_000_000_000  # 0 means "no time yet" in ROS
+        self._anchor_wall_ns, self._anchor_stamp_ns = wall_ns, self._stamp_ns
+
+    def begin(self, wall_ns: int) -> None:
+        """Let time run from now on."""
+        if self.timing.follow_wall:
+            self._stamp_ns = wall_ns
+        self._anchor_wall_ns, self._anchor_stamp_ns = wall_ns, self._stamp_ns
+
+    @property
+    def stamp_ns(self) -> int:
+        """Time of the present state, ns."""
+        return self._stamp_ns
+
+    def catch_up(self, wall_ns: int) -> None:
+        """Advance to the time that belongs to `wall_ns`, piece by piece.
+
+        Raises:
+            UnstablePhysicsError: the scene has to be reset.
+        """
+        with self.lock:
+            self._slip_if_late(wall_ns)
+            while self._stamp_ns + SLICE_NS <= self._target_ns(wall_ns):
+                self.sim.advance(SLICE_NS / 1e9)
+                self._stamp_ns += SLICE_NS
+                self._on_slice(self._stamp_ns)
+
+    def wait_s(self, wall_ns: int) -> float:
+        """Wall time until the next piece of physics is due, s."""
+        ahead_ns = self._stamp_ns + SLICE_NS - self._target_ns(wall_ns)
+        return max(0.0, ahead_ns / self.timing.real_time_factor / 1e9)
+
+    def reset(self, seed: int, prompt: str) -> str:
+        """Start the scene of `seed`; stamps go on without a jump. Raises ValueError for an impossible prompt."""
+        with self.lock:
+            return self.sim.reset(seed, prompt)
+
+    def set_command(self, arm: str, positions: NDArray[np.float64]) -> None:
+        """Joint set points [dof] of one arm, gripper last [rad; m]."""
+        with self.lock:
+            self.sim.set_command(arm, positions)
+
+    def copy_state(self, target: mujoco.MjData) -> int:
+        """Copy the present state into `target`, for a thread of its own; returns the stamp."""
+        with self.lock:
+            mujoco.mj_copyData(target, self.sim.model, self.sim.data)
+            return self._stamp_ns
+
+    def _target_ns(self, wall_ns: int) -> int:
+        return self._anchor_stamp_ns + int((wall_ns - self._anchor_wall_ns) * self.timing.real_time_factor)
+
+    def _slip_if_late(self, wall_ns: int) -> None:
+        """Give up time that cannot be caught up (or a wall clock that was set back) rather than simulate in a rush."""
+        lag_ns = self._target_ns(wall_ns) - self._stamp_ns
+        if -MAX_LAG_NS <= lag_ns <= MAX_LAG_NS * max(1.0, self.timing.real_time_factor):
+            return
+        self.slips += 1
+        self.begin(wall_ns)
+
+
+class SnapshotWorker(Generic[T]):
+    """A thread that works on copies of the simulated state; while it is busy, further copies are dropped and counted.
+
+    Args:
+        name: of the thread.
+        copy: takes a copy of the state and returns its stamp; called by the offering thread.
+        make_work: called in the thread; returns what to call there with each copy's stamp and request (it is made there
+            because OpenGL contexts belong to threads).
+
+    Raises:
+        Exception: what `make_work` raised.
+    """
+
+    def __init__(self, name: str, copy: Callable[[], int], make_work: Callable[[], Callable[[int, T], None]]) -> None:
+        self.dropped = 0
+        self.error: Exception | None = None
+        self._copy, self._make_work = copy, make_work
+        self._wake = threading.Condition()
+        self._job: tuple[int, T] | None = None
+        self._busy, self._closed = True, False
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self.error is not None:
+            raise self.error
+
+    def offer(self, request: T) -> bool:
+        """Hand over a copy of the present state; False when the thread is still busy with the last one."""
+        with self._wake:
+            if self._busy:
+                self.dropped += 1
+                return False
+            self._job, self._busy = (self._copy(), request), True
+            self._wake.notify()
+            return True
+
+    def close(self) -> None:
+        """End the thread after the piece it works on."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join(timeout=5.0)
+
+    def _run(self) -> None:
+        try:
+            work = self._make_work()
+            self._finish()
+            self._ready.set()
+            while (job := self._next()) is not None:
+                work(*job)
+                self._finish()
+        except Exception as error:
+            self.error = error
+        finally:
+            self._ready.set()
+
+    def _finish(self) -> None:
+        with self._wake:
+            self._job, self._busy = None, False
+
+    def _next(self) -> tuple[int, T] | None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._closed or self._job is not None)
+            return None if self._closed else self._job

@@ -1,0 +1,93 @@
+"""Writes an in-process episode as the bag that the ROS graph would have recorded: same topics, types and stamps."""
+
+from pathlib import Path
+from typing import Any
+
+from aloe_msgs.msg import EpisodeEvent, EpisodeState
+from rclpy.serialization import serialize_message
+
+from aloe_control.control_loop import TickResult
+from aloe_control.ros.messages import command_message, executed_action_message, intervention_message
+from aloe_data.chunk import Chunk
+from aloe_data.codecs import encode_jpeg
+from aloe_data.recording import EpisodeRecord, recorded_topics
+from aloe_data.ros.bag_writer import complete_record, open_bag
+from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_sim.cameras import CameraRenderer
+from aloe_sim.in_process import InProcessRig
+from aloe_sim.real_time import Metronome
+
+
+class DemoBag:
+    """One bag, open from construction to `close`.
+
+    Args:
+        folder: the bag's folder; must not exist.
+        record: what is known of the episode at its start.
+        process: the rig whose episode it is.
+        renderer: of the rig's cameras.
+    """
+
+    def __init__(self, folder: Path, record: EpisodeRecord, process: InProcessRig, renderer: CameraRenderer) -> None:
+        self._folder, self._record, self._process, self._renderer = folder, record, process, renderer
+        self._rig = process.rig
+        self._beats = {camera.name: Metronome(camera.rate_hz) for camera in self._rig.cameras}
+        topics = dict.fromkeys(recorded_topics(self._rig, use_sim_time=False))
+        self._writer = open_bag(folder, record, topics)
+        self._begin()
+
+    def slice(self, stamp_ns: int) -> None:
+        """Record the images that are due at this stamp."""
+        for camera in self._rig.cameras:
+            if self._beats[camera.name].due(stamp_ns):
+                jpeg = encode_jpeg(self._renderer.render(self._process.sim.data, camera.name))
+                self._write(camera.topic, compressed_to_message(jpeg, stamp_ns, camera.name), stamp_ns)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Record a policy's chunk."""
+        self._write("/policy/action_chunk", chunk_to_message(chunk, self._rig.action_space), chunk.stamp_ns)
+
+    def joint_states(self) -> None:
+        """Record the measured positions of this moment."""
+        stamp_ns = self._process.stamp_ns
+        for arm in self._rig.arms:
+            positions = self._process.sim.joint_positions(arm.name)
+            self._write(arm.joint_state_topic, joint_state_to_message(arm, positions, stamp_ns), stamp_ns)
+
+    def tick(self, result: TickResult) -> None:
+        """Record a control tick: commands and what was executed."""
+        for name, positions in result.commands.items():
+            arm = self._rig.arm(name)
+            self._write(arm.command_topic, command_message(arm, positions, result.stamp_ns), result.stamp_ns)
+        self._write("/executed_action", executed_action_message(result, 0.0), result.stamp_ns)
+
+    def close(self, verdict: int, reason: str) -> None:
+        """Record verdict and end, and close the bag."""
+        for kind in (EpisodeEvent.VERDICT, EpisodeEvent.STOP):
+            self._event(kind, verdict, reason)
+        self._writer.close()
+        names = {EpisodeEvent.SUCCESS: "SUCCESS", EpisodeEvent.FAILURE: "FAILURE", EpisodeEvent.TIMEOUT: "TIMEOUT"}
+        ended = EpisodeRecord(**{**self._record.__dict__, "verdict": names[verdict], "reason": reason})
+        complete_record(self._folder, ended)
+
+    def _begin(self) -> None:
+        stamp_ns, control = self._process.stamp_ns, self._process.control
+        holds = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
+        intervention = intervention_message(stamp_ns, control.armed, control.fault, self._rig, holds)
+        self._write("/intervention", intervention, stamp_ns)
+        state = EpisodeState(state=EpisodeState.RUNNING, episode_id=self._record.episode_id)
+        state.header.stamp = ns_to_stamp(stamp_ns)
+        state.prompt, state.seed, state.bag = self._record.prompt, self._record.seed, str(self._folder)
+        self._write("/episode/state", state, stamp_ns)
+        self.joint_states()
+        self.slice(stamp_ns)
+        self._event(EpisodeEvent.START, EpisodeEvent.NONE, "")
+
+    def _event(self, kind: int, verdict: int, reason: str) -> None:
+        event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, verdict=verdict, source="sim")
+        event.header.stamp = ns_to_stamp(self._process.stamp_ns)
+        event.reason, event.prompt, event.seed = reason, self._record.prompt, self._record.seed
+        self._write("/episode/events", event, self._process.stamp_ns)
+
+    def _write(self, topic: str, message: Any, stamp_ns: int) -> None:
+        self._writer.write(topic, serialize_message(message), stamp_ns)

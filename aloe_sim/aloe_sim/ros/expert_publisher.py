@@ -1,0 +1,52 @@
+"""The scripted expert behind the policy's topic: it sees the simulator's true state, so it is for demonstrations."""
+
+from aloe_msgs.msg import ActionChunk, EpisodeState
+from rclpy.node import Node
+
+from aloe_data.chunk import Chunk
+from aloe_data.ros.convert import chunk_to_message
+from aloe_sim.expert import SortingExpert
+from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
+from aloe_sim.sim_rig import SimRig
+
+RATE_HZ = 5.0  # chunks per second
+HORIZON = 50
+VERSION = "expert"
+
+
+class ExpertPublisher:
+    """Publishes action chunks while an episode is prepared or runs, from a thread and a copy of the scene of its own.
+
+    Args:
+        node: publishes `/policy/action_chunk`.
+        sim: its task must be one that the expert knows.
+
+    Raises:
+        ValueError: the expert cannot speak the rig's action space or do its task.
+    """
+
+    def __init__(self, node: Node, sim: RealTimeSim) -> None:
+        rig = sim.sim.rig
+        self._sim, self._rate_hz = sim, rig.rate_hz
+        self._publisher = node.create_publisher(ActionChunk, "/policy/action_chunk", 10)
+        self._mirror = SimRig(rig, sim.sim.task)
+        self._expert = SortingExpert(self._mirror)
+        self._beat = Metronome(RATE_HZ)
+        self._sent = 0
+        self.worker = SnapshotWorker("expert", self._copy, lambda: self._publish)
+
+    def offer_if_due(self, stamp_ns: int, episode_state: int) -> None:
+        """Ask for a chunk from the present state if it is time for one."""
+        if self._beat.due(stamp_ns) and episode_state in (EpisodeState.PREPARING, EpisodeState.RUNNING):
+            self.worker.offer(None)
+
+    def _copy(self) -> int:
+        for arm in self._mirror.rig.arms:
+            self._mirror.set_command(arm.name, self._sim.sim.command(arm.name))
+        return self._sim.copy_state(self._mirror.data)
+
+    def _publish(self, stamp_ns: int, _: None) -> None:
+        data = self._expert.chunk(HORIZON, executed=round(self._rate_hz / RATE_HZ))
+        self._sent += 1
+        chunk = Chunk(stamp_ns, self._sent, data, VERSION, self._sent, self._rate_hz)
+        self._publisher.publish(chunk_to_message(chunk, "ee_pose"))

@@ -1,0 +1,127 @@
+"""Record demonstrations of the scripted expert: `ros2 run aloe_sim record_demos --episodes N --out DIR [--fast]`.
+
+Without --fast the expert drives the ROS graph in real time, as any policy does. With --fast the same simulation and the
+same control loop are stepped in one process, and the same bags come out several times quicker.
+With --noise the arms do not quite go where they are told (an offset on the joints that wanders), so that the bags hold
+errors and recoveries. The bag holds what was really commanded and really measured.
+"""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from aloe_msgs.msg import EpisodeEvent
+from ament_index_python.packages import get_package_share_directory
+from tqdm import tqdm
+
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
+from aloe_data.rig import RigError, load_rig
+from aloe_data.rollout import find_rig_file
+from aloe_sim.cameras import CameraRenderer
+from aloe_sim.expert import SortingExpert
+from aloe_sim.in_process import InProcessRig
+from aloe_sim.judge import Judge, Judgement
+from aloe_sim.ros.demo_bag import DemoBag
+from aloe_sim.sim_rig import ActuatorNoise, SimRig
+
+HORIZON = 50
+MIN_FREE_GIB = 1.0
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What `record_demos` records."""
+
+    out: Path = parameter(doc="folder for one bag per episode; numbering goes on where it stands")
+    rig: str = parameter("sim", doc="rig file, or NAME of an installed config/rig_NAME.yaml")
+    episodes: int = parameter(10, low=1, doc="how many")
+    seed: int = parameter(100_000, low=0, doc="scene seed of the first; rises by one")
+    fast: bool = parameter(False, doc="in one process, quicker than real time")
+    noise: float = parameter(0.0, unit="rad", low=0.0, high=0.2, doc="largest actuator noise; drawn anew per episode")
+    timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
+
+
+class FastDemos:
+    """Records episodes in one process.
+
+    Raises:
+        RigError, ValueError: the rig cannot be simulated.
+        RecordingError: the folder cannot be written.
+    """
+
+    def __init__(self, config: DemoConfig, rig_file: Path) -> None:
+        self._config = config
+        rig = load_rig(rig_file)
+        check_folder(config.out, MIN_FREE_GIB)
+        self._process = InProcessRig(SimRig(rig))
+        self._renderer = CameraRenderer(self._process.sim.model, rig)
+        self._rig_text, self._urdfs = read_rig_files(rig_file, rig)
+
+    def episode(self, seed: int) -> int:
+        """Record one episode; returns its verdict as in EpisodeEvent."""
+        sim, rng = self._process.sim, np.random.default_rng(seed)
+        sim.noise = ActuatorNoise(float(rng.choice([0.0, 0.5, 1.0])) * self._config.noise)
+        prompt = self._process.reset(seed)
+        name = next_episode_id(path.name for path in self._config.out.iterdir())
+        record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions={"policy": "expert"})
+        bag = DemoBag(self._config.out / name, record, self._process, self._renderer)
+        judgement = self._run(bag, rng)
+        if judgement is None:
+            bag.close(EpisodeEvent.TIMEOUT, f"no success within {self._config.timeout_s:g} s")
+            return int(EpisodeEvent.TIMEOUT)
+        verdict = EpisodeEvent.SUCCESS if judgement.success else EpisodeEvent.FAILURE
+        bag.close(verdict, judgement.reason)
+        return int(verdict)
+
+    def _run(self, bag: DemoBag, rng: np.random.Generator) -> Judgement | None:
+        sim, judge = self._process.sim, Judge(self._process.sim.task)
+        expert, next_chunk = SortingExpert(sim), 0
+        judge.begin()
+        for tick in range(int(self._config.timeout_s * self._process.rig.rate_hz)):
+            if tick == next_chunk:
+                steps = int(rng.integers(5, 26))  # how far a chunk is followed varies, as it does for policies
+                bag.chunk(self._process.offer(expert.chunk(HORIZON, executed=steps), "expert"))
+                next_chunk += steps
+            bag.tick(self._process.tick(bag.slice))
+            bag.joint_states()
+            judgement = judge.judge(self._process.stamp_ns, sim.data)
+            if judgement is not None:
+                return judgement
+        return None
+
+
+def record_fast(config: DemoConfig, rig_file: Path) -> None:
+    """Record all episodes, with a progress bar, and say how they ended."""
+    demos, verdicts = FastDemos(config, rig_file), Counter[int]()
+    with tqdm(range(config.episodes), unit="episode") as progress:
+        for index in progress:
+            verdicts[demos.episode(config.seed + index)] += 1
+            progress.set_postfix(success=f"{verdicts[EpisodeEvent.SUCCESS]}/{index + 1}")
+    print(f"{config.out}: {config.episodes} episodes, {verdicts[EpisodeEvent.SUCCESS]} successful")
+
+
+def main() -> None:
+    """Entry point of `record_demos`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, DemoConfig)
+    try:
+        config = from_arguments(DemoConfig, parser.parse_args())
+        rig_file = find_rig_file(config.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
+        if config.fast:
+            record_fast(config, rig_file)
+            return
+    except (ConfigError, RigError, RecordingError, ValueError) as error:
+        sys.exit(f"record_demos: {error}")
+    arguments = {"rig": rig_file, "policy": "expert", "episodes": config.episodes, "seed": config.seed}
+    arguments |= {"record": config.out, "timeout_s": config.timeout_s, "noise": config.noise}
+    command = ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *(f"{k}:={v}" for k, v in arguments.items())]
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The topics of the simulated arms and cameras."""
+
+from collections.abc import Callable
+from functools import partial
+
+import mujoco
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, JointState
+from std_msgs.msg import Float64MultiArray
+
+from aloe_data.codecs import CodecError, encode_jpeg, select_joints
+from aloe_data.rig import Arm
+from aloe_data.ros.convert import compressed_to_message, joint_state_to_message
+from aloe_sim.cameras import CameraRenderer
+from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
+
+COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
+
+
+class ArmStream:
+    """One arm: joint states out at the arm's rate, commands in."""
+
+    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm) -> None:
+        self._sim, self._arm, self._log = sim, arm, node.get_logger()
+        self._beat = Metronome(arm.rate_hz)
+        self._publisher = node.create_publisher(JointState, arm.joint_state_topic, 50)
+        node.create_subscription(COMMAND_TYPES[arm.command_type], arm.command_topic, self._on_command, 10)
+
+    def publish_if_due(self, stamp_ns: int) -> None:
+        """Publish the measured positions of exactly this time."""
+        if self._beat.due(stamp_ns):
+            positions = self._sim.sim.joint_positions(self._arm.name)
+            self._publisher.publish(joint_state_to_message(self._arm, positions, stamp_ns))
+
+    def _on_command(self, message: JointState | Float64MultiArray) -> None:
+        named = isinstance(message, JointState)
+        names, positions = (message.name, message.position) if named else (self._arm.joint_names, message.data)
+        try:
+            self._sim.set_command(self._arm.name, select_joints(names, positions, self._arm))
+        except CodecError as error:
+            self._log.error(f"command refused: {error}", throttle_duration_sec=1.0)
+
+
+class CameraStreams:
+    """All cameras. Images that are due together are rendered from one copy of the state: they show the same instant.
+
+    The publishers are reliable, so that a recorder that asks for it loses no frame.
+    """
+
+    def __init__(self, node: Node, sim: RealTimeSim, *, quality: int, shadows: bool) -> None:
+        self._log, self._quality = node.get_logger(), quality
+        cameras = sim.sim.rig.cameras
+        self._beats = {camera.name: Metronome(camera.rate_hz) for camera in cameras}
+        self._publishers = {c.name: node.create_publisher(CompressedImage, c.topic, 10) for c in cameras}
+        self._data = mujoco.MjData(sim.sim.model)
+        self._make_renderer = partial(CameraRenderer, sim.sim.model, sim.sim.rig, shadows=shadows)
+        self.worker = SnapshotWorker("cameras", partial(sim.copy_state, self._data), self._make_work)
+
+    def offer_if_due(self, stamp_ns: int) -> None:
+        """Hand the present state to the rendering thread if it is time for an image."""
+        due = [name for name, beat in self._beats.items() if beat.due(stamp_ns)]
+        if due and not self.worker.offer(due):
+            text = "rendering is too slow for the cameras' rate: a frame is left out"
+            self._log.warning(text, throttle_duration_sec=5.0)
+
+    def _make_work(self) -> Callable[[int, list[str]], None]:
+        renderer = self._make_renderer()
+        renderer.render(self._data, next(iter(self._beats)))  # the first frame is slow: before time runs
+        return partial(self._publish, renderer)
+
+    def _publish(self, renderer: CameraRenderer, stamp_ns: int, cameras: list[str]) -> None:
+        for name in cameras:
+            jpeg = encode_jpeg(renderer.render(self._data, name), self._quality)
+            self._publishers[name].publish(compressed_to_message(jpeg, stamp_ns, name))
