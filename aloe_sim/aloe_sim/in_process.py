@@ -1,11 +1,15 @@
 """The simulated rig and the real control code in one process, stepped as fast as the machine allows."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from aloe_control.control_loop import ControlConfig, ControlLoop, TickResult
 from aloe_data.chunk import Chunk
 from aloe_sim.sim_rig import SimRig
+
+SLICES_PER_TICK = 5
 
 
 class InProcessRig:
@@ -58,13 +62,19 @@ class InProcessRig:
             raise RuntimeError(refusal)
         return chunk
 
-    def tick(self) -> TickResult:
-        """One control tick at the present state, then the physics up to the next one."""
+    def tick(self, on_slice: Callable[[int], None] = lambda stamp_ns: None) -> TickResult:
+        """One control tick at the present state, then the physics up to the next one.
+
+        Args:
+            on_slice: called with the stamp [ns] after every piece of physics, so that cameras need not wait for a tick.
+        """
         self._sense()
         result = self.control.tick(self.stamp_ns)
         for arm, positions in result.commands.items():
             self.sim.set_command(arm, positions)
-        self.sim.advance(1.0 / self.rig.rate_hz)
+        for _ in range(SLICES_PER_TICK):
+            self.sim.advance(1.0 / self.rig.rate_hz / SLICES_PER_TICK)
+            on_slice(self.stamp_ns)
         return result
 
     def _sense(self) -> None:
