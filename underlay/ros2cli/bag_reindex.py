@@ -1,0 +1,16 @@
+"""Reconstruct the metadata of a bag, and the end of a file that has none."""
+
+from __future__ import annotations
+
+import argparse
+
+from rosbag2_py import Reindexer, StorageOptions
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bag_path", help="folder of the bag")
+    parser.add_argument("-s", "--storage", default="", help="storage identifier: mcap")
+
+
+def main(args: argparse.Namespace) -> None:
+    Reindexer().reindex(StorageOptions(uri=args.bag_path, storage_id=args.storage))

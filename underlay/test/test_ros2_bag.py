@@ -1,0 +1,166 @@
+"""`ros2 bag` as a user types it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+rosbag2_py = pytest.importorskip("rosbag2_py")
+rclpy = pytest.importorskip("rclpy")
+pytest.importorskip("ros2cli.cli")
+
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
+from rclpy.serialization import serialize_message  # noqa: E402
+from rosgraph_msgs.msg import Clock  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+
+DOMAIN = 64
+DISCOVERY_S = "3"  # the player does not wait for subscribers
+START_NS = 1_700_000_000_000_000_000
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+ROS2 = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())", "bag"]
+ENV = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN)}
+LATCHED_YAML = """
+- {history: keep_last, depth: 1, reliability: reliable, durability: transient_local, deadline: {sec: 0, nsec: 0},
+   lifespan: {sec: 0, nsec: 0}, liveliness: automatic, liveliness_lease_duration: {sec: 0, nsec: 0},
+   avoid_ros_namespace_conventions: false}
+"""
+
+
+def ros2_bag(*words: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*ROS2, *map(str, words)], env=ENV, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def bag(tmp_path: Path) -> Path:
+    """Ten words in 0.9 s, and one latched."""
+    writer = rosbag2_py.SequentialWriter()
+    writer.open(rosbag2_py.StorageOptions(str(tmp_path / "bag"), "mcap"), rosbag2_py.ConverterOptions("cdr", "cdr"))
+    qos = rosbag2_py.to_rclcpp_qos_vector(LATCHED_YAML, 9)
+    writer.create_topic(rosbag2_py.TopicMetadata(1, "/words", "std_msgs/msg/String", "cdr"))
+    writer.create_topic(rosbag2_py.TopicMetadata(2, "/latched", "std_msgs/msg/String", "cdr", qos))
+    writer.create_topic(rosbag2_py.TopicMetadata(3, "/strange", "nobody_msgs/msg/Strange", "cdr"))
+    writer.write("/latched", serialize_message(String(data="still true")), START_NS)
+    writer.write("/strange", b"\0\1\0\0", START_NS)
+    for i in range(10):
+        writer.write("/words", serialize_message(String(data=f"word {i}")), START_NS + i * 100_000_000)
+    writer.close()
+    return tmp_path / "bag"
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=DOMAIN)
+        self.node = rclpy.create_node("listener", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.words: list[tuple[str, float]] = []
+        self.latched: list[str] = []
+        self.clocks: list[int] = []
+        self.node.create_subscription(String, "/words", self._on_word, 50)
+        self.node.create_subscription(String, "/latched", lambda m: self.latched.append(m.data), LATCHED)
+        self.node.create_subscription(Clock, "/clock", lambda m: self.clocks.append(m.clock.sec), 50)
+
+    def _on_word(self, message: String) -> None:
+        self.words.append((message.data, time.monotonic()))
+
+    def spin_while(self, process: "subprocess.Popen[str]") -> None:
+        while process.poll() is None:
+            self.executor.spin_once(timeout_sec=0.1)
+        for _ in range(50):
+            self.executor.spin_once(timeout_sec=0.0)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.node.destroy_node()
+    rclpy.shutdown(context=made.context)
+
+
+def test_info_shows_counts_types_and_times(bag: Path) -> None:
+    shown = ros2_bag("info", bag).stdout
+    assert "Files:             bag_0.mcap\n" in shown
+    assert "Duration:          0.900000000s\n" in shown
+    assert "Messages:          12\n" in shown
+    assert "Topic: /words | Type: std_msgs/msg/String | Count: 10 | Serialization Format: cdr\n" in shown
+    assert ros2_bag("info", "-t", bag).stdout.splitlines() == ["/latched", "/strange", "/words"]
+
+
+def test_play_publishes_in_the_bags_rhythm_with_its_qos_and_clock(bag: Path, listener: Listener) -> None:
+    words = [*ROS2, "play", str(bag), "--rate", "2", "--clock", "50", "--delay", DISCOVERY_S]
+    player = subprocess.Popen(words, env=ENV, stderr=subprocess.PIPE, text=True)
+    listener.spin_while(player)
+    assert player.returncode == 0
+    assert [word for word, _ in listener.words] == [f"word {i}" for i in range(10)]
+    assert listener.words[-1][1] - listener.words[0][1] == pytest.approx(0.45, abs=0.15)
+    assert listener.latched == ["still true"]
+    assert set(listener.clocks) == {START_NS // 10**9}
+    assert "Ignoring topic '/strange'" in player.stderr.read()
+
+
+def test_play_takes_chosen_topics_from_an_offset_on(bag: Path, listener: Listener) -> None:
+    words = [*ROS2, "play", str(bag), "--topics", "/words", "--start-offset", "0.65", "--delay", DISCOVERY_S]
+    listener.spin_while(subprocess.Popen(words, env=ENV))
+    assert [word for word, _ in listener.words] == ["word 7", "word 8", "word 9"]
+    assert listener.latched == []
+
+
+def test_loop_starts_again_until_interrupted(bag: Path, listener: Listener) -> None:
+    player = subprocess.Popen([*ROS2, "play", str(bag), "--rate", "20", "--loop"], env=ENV)
+    deadline = time.monotonic() + 20
+    while [word for word, _ in listener.words].count("word 3") < 2 and time.monotonic() < deadline:
+        listener.executor.spin_once(timeout_sec=0.1)
+    player.send_signal(signal.SIGINT)
+    assert player.wait(10) == 130
+    assert [word for word, _ in listener.words].count("word 3") >= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_record_writes_what_is_published_until_interrupted(tmp_path: Path, listener: Listener, number: int) -> None:
+    out = tmp_path / "out"
+    recorder = subprocess.Popen(
+        [*ROS2, "record", "-o", str(out), "/words", "/latched", "--custom-data", "by=me"], env=ENV
+    )
+    words = listener.node.create_publisher(String, "/words", 10)
+    latched = listener.node.create_publisher(String, "/latched", LATCHED)
+    latched.publish(String(data="said before"))
+    deadline = time.monotonic() + 20
+    while (words.get_subscription_count() < 2 or latched.get_subscription_count() < 2) and time.monotonic() < deadline:
+        listener.executor.spin_once(timeout_sec=0.05)
+    for i in range(20):
+        words.publish(String(data=f"word {i}"))
+    assert words.wait_for_all_acked()
+    assert latched.wait_for_all_acked()
+    recorder.send_signal(number)
+    assert recorder.wait(10) == 0
+    metadata = rosbag2_py.Info().read_metadata(str(out), "mcap")
+    counts = {info.topic_metadata.name: info.message_count for info in metadata.topics_with_message_count}
+    assert counts["/latched"] == 1
+    assert 1 <= counts["/words"] <= 20
+    assert metadata.custom_data == {"by": "me"}
+
+
+def test_mistakes_are_explained(tmp_path: Path) -> None:
+    missing = ros2_bag("info", tmp_path / "nothing")
+    assert missing.returncode == 1
+    assert f"Could not read {tmp_path / 'nothing' / 'metadata.yaml'}" in missing.stderr
+    assert "Traceback" not in missing.stderr
+    nothing = ros2_bag("record")
+    assert "name the topics to record, or give --all" in nothing.stderr
+    assert ros2_bag("play", tmp_path, "--rate", "0").returncode == 2
+    assert ros2_bag("burst", tmp_path).returncode == 2
+
+
+def test_reindex_makes_lost_metadata_anew(bag: Path) -> None:
+    (bag / "metadata.yaml").unlink()
+    assert ros2_bag("reindex", bag).returncode == 0
+    assert "Messages:          12\n" in ros2_bag("info", bag).stdout
