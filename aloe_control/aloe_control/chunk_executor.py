@@ -20,6 +20,10 @@ class ChunkRefused(ValueError):
     """A chunk that is not followed; the message says why and what to do."""
 
 
+class ChunkOutdated(ChunkRefused):
+    """A chunk that is merely late: from before arming, or overtaken by a newer one. Nothing is wrong with it."""
+
+
 @dataclass(frozen=True)
 class Planned:
     """The action of one tick [A] and where it comes from: row `step` of chunk `chunk_id`."""
@@ -151,13 +155,13 @@ class ChunkExecutor:
     def _check_time(self, chunk: Chunk) -> None:
         name, now_ns = f"chunk {chunk.chunk_id}", self._ticks[-1] if self._ticks else self._start_ns
         if chunk.stamp_ns < self._start_ns:
-            raise ChunkRefused(f"{name} answers an observation from before arming")
+            raise ChunkOutdated(f"{name} answers an observation from before arming")
         if chunk.stamp_ns > now_ns + 2 * self._period_ns:
             raise ChunkRefused(
                 f"{name} is stamped {(chunk.stamp_ns - now_ns) / NS:.3f} s in the future; synchronise the clocks"
             )
         if self._chunk is not None and chunk.stamp_ns <= self._chunk.stamp_ns:
-            raise ChunkRefused(f"{name} is not newer than chunk {self._chunk.chunk_id}, which is being followed")
+            raise ChunkOutdated(f"{name} is not newer than chunk {self._chunk.chunk_id}, which is being followed")
         if now_ns - chunk.stamp_ns > self._max_age_ns:
             raise ChunkRefused(
                 f"{name} answers an observation {(now_ns - chunk.stamp_ns) / NS:.3f} s old (limit policy_max_age_s = "

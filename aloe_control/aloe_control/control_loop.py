@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.authority import ArmAuthority, Authority, Event, Hold
-from aloe_control.chunk_executor import ChunkExecutor, ChunkRefused, JumpLimits, Planned
+from aloe_control.chunk_executor import ChunkExecutor, ChunkOutdated, ChunkRefused, JumpLimits, Planned
 from aloe_control.ik import make_solver
 from aloe_control.limiter import JointLimiter, Limited
 from aloe_control.tick import ArmTick, ControlConfig, TickResult
@@ -40,7 +40,7 @@ class ControlLoop:
         self._watchdog = Watchdog(required_streams(rig))
         self._authorities = {arm.name: ArmAuthority() for arm in rig.arms}
         self._measured = np.full(rig.state_dim, np.nan)
-        self._tick, self._now_ns, self._armed_ns = 0, 0, 0
+        self._tick, self._now_ns, self._armed_ns = 0, -1, 0
         self._armed = self._stopping = False
         self._fault = ""
         self._last_refusal = ""
@@ -95,12 +95,14 @@ class ControlLoop:
             return f"chunk {chunk.chunk_id} is not followed: motion is not enabled"
         try:
             self._executor.offer(chunk, self._solver.action_of(self._limiter.positions))
+        except ChunkOutdated as late:
+            return str(late)
         except ChunkRefused as refusal:
             return self.refuse_chunk(str(refusal))
         return ""
 
     def refuse_chunk(self, reason: str) -> str:
-        """A chunk that could not even be read; the reason is told if the policy then counts as silent."""
+        """Count a chunk that cannot be followed; the reason is told if the policy then counts as silent."""
         self.refused_chunks += 1
         self._last_refusal = reason
         return reason
@@ -127,18 +129,16 @@ class ControlLoop:
 
     def tick(self, now_ns: int) -> TickResult:
         """Run one tick; `now_ns` rises from call to call."""
-        backwards = now_ns <= self._now_ns
-        jumped = f"time went back by {(self._now_ns - now_ns) / NS:.3f} s; restart what publishes the time, {_REARM}"
+        back_ns = self._now_ns - now_ns
         self._tick, self._now_ns = self._tick + 1, now_ns
-        if backwards:
+        if back_ns >= 0:
             self._watchdog.forget()
         if not self._armed:
             return self._idle_tick()
         if not self._stopping:
-            fault = jumped if backwards else self._find_fault(now_ns)
-            if fault:
-                self._fault = fault
-                self._stop(fault)
+            self._fault = self._find_fault(now_ns, back_ns)
+            if self._fault:
+                self._stop(self._fault)
         return self._armed_tick()
 
     def _warm_up(self) -> None:
@@ -148,7 +148,9 @@ class ControlLoop:
         self._limiter.step(home + 1.0)
         self._solver.solve(self._solver.action_of(home), home + 0.01)
 
-    def _find_fault(self, now_ns: int) -> str:
+    def _find_fault(self, now_ns: int, back_ns: int) -> str:
+        if back_ns >= 0:
+            return f"time went back by {back_ns / NS:.3f} s; restart what publishes the time, {_REARM}"
         problems = self._watchdog.problems(now_ns)
         silence = self._policy_silence(now_ns)
         if silence:

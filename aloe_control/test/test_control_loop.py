@@ -237,6 +237,25 @@ def test_a_clock_that_goes_back_is_a_fault():
     assert "time went back by 1.000 s" in result.fault
 
 
+def test_time_may_begin_at_zero():
+    bench = Bench()
+    bench.now_ns = 0
+    bench.loop = ControlLoop(bench.rig)
+    bench.feed()
+    bench.arm()
+    assert bench.loop.tick(0).fault == ""
+
+
+def test_a_chunk_that_is_merely_late_is_not_counted_as_refused():
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    bench.run(1)
+    bench.now_ns -= 2 * TICK
+    assert "before arming" in bench.chunk()
+    assert (bench.loop.refused_chunks, bench.loop.last_refusal) == (0, "")
+
+
 def test_chunks_that_end_without_successor_hold_and_go_on_with_the_next():
     bench = Bench()
     bench.arm()
@@ -281,5 +300,5 @@ def test_whatever_happens_limits_hold_and_an_unarmed_loop_is_silent(actions):
             for result in bench.run(action):
                 assert bool(result.commands) == result.armed
                 assert all((arm.source is Authority.HOLD) or result.armed for arm in result.arms)
-                path.append(executed([result])[0])
+                path.append(executed([result])[0] if result.armed else path[-1])
     assert (usage(np.array(path)) < 1.0 + 1e-5).all()

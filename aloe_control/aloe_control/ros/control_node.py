@@ -119,7 +119,7 @@ class ControlNode(Node):
             refusal = self._loop.set_chunk(chunk_from_message(message))
         except CodecError as error:
             refusal = self._loop.refuse_chunk(str(error))
-        if refusal:
+        if refusal and refusal == self._loop.last_refusal:
             self._log_once("chunk", refusal)
 
     def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -141,7 +141,8 @@ class ControlNode(Node):
         for arm in self._rig.arms:
             topic = arm.command_topic
             others = [info.node_name for info in self.get_publishers_info_by_topic(topic)]
-            others.remove(self.get_name())
+            if self.get_name() in others:
+                others.remove(self.get_name())  # once: a second control_node counts
             if others:
                 problems.append(f"{topic} is also published by {', '.join(others)}; stop it, or what replays a bag")
             if not self._commands[arm.name].get_subscription_count():
