@@ -24,18 +24,19 @@ class RecordedTopic:
     """One topic of a recording.
 
     `latched`: its last message belongs into every bag. `sequenced`: a counter that rises by one follows its header, so
-    that messages which never arrived can be counted.
+    that messages which never arrived can be counted. `continuous`: it is published all the time, episode or not.
     """
 
     name: str
     type: str
     latched: bool = False
     sequenced: bool = False
+    continuous: bool = False
 
 
 _SUITE_TOPICS = (
     RecordedTopic("/policy/action_chunk", "aloe_msgs/msg/ActionChunk", sequenced=True),
-    RecordedTopic("/executed_action", "aloe_msgs/msg/ExecutedAction", sequenced=True),
+    RecordedTopic("/executed_action", "aloe_msgs/msg/ExecutedAction", sequenced=True, continuous=True),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
     RecordedTopic("/episode/state", "aloe_msgs/msg/EpisodeState", latched=True),
     RecordedTopic("/episode/events", "aloe_msgs/msg/EpisodeEvent"),
@@ -48,8 +49,8 @@ _CLOCK = RecordedTopic("/clock", "rosgraph_msgs/msg/Clock")
 
 def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
     """All topics of a recording: the rig's streams and commands, then the suite's own."""
-    cameras = [RecordedTopic(camera.topic, camera.message_type) for camera in rig.cameras]
-    states = [RecordedTopic(arm.joint_state_topic, "sensor_msgs/msg/JointState") for arm in rig.arms]
+    cameras = [RecordedTopic(camera.topic, camera.message_type, continuous=True) for camera in rig.cameras]
+    states = [RecordedTopic(arm.joint_state_topic, "sensor_msgs/msg/JointState", continuous=True) for arm in rig.arms]
     commands = [RecordedTopic(arm.command_topic, arm.command_type) for arm in rig.arms]
     return (*cameras, *states, *commands, *_SUITE_TOPICS, *([_CLOCK] if use_sim_time else []))
 

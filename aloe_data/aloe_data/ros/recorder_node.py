@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 from aloe_msgs.msg import EpisodeEvent
 from aloe_msgs.srv import StartEpisode, StopEpisode
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.task import Future
 
 import aloe_data
 from aloe_data.config import parameter
@@ -35,6 +38,7 @@ from aloe_data.ros.raw_subscriptions import RawSubscriptions
 from aloe_data.ros.signals import run_until_signal
 
 _UPKEEP_PERIOD_S = 0.2
+_HEARING_S = 5.0  # a recording waits this long for the topics that always speak: what comes before DDS matched is lost
 _LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
 
 
@@ -70,6 +74,8 @@ class RecorderNode(Node):
         self._counter = LossCounter()
         self._recording: _Recording | None = None
         self._latched: dict[str, bytes] = {}
+        self._heard: set[str] = set()
+        self._next_upkeep = Future()
         self._close_lock = threading.Lock()
         self._closed = threading.Event()
         self._closed.set()
@@ -77,7 +83,12 @@ class RecorderNode(Node):
         self._raw = RawSubscriptions(self, self._topics.values(), self._on_message, self._on_missing)
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_service(StartEpisode, "/recorder/start", self._on_start)
+        self.create_service(
+            StartEpisode,
+            "/recorder/start",
+            self._on_start,
+            callback_group=ReentrantCallbackGroup(),  # it may wait
+        )
         self.create_service(StopEpisode, "/recorder/stop", self._on_stop)
         # A steady clock: a simulation that stands still must not silence the diagnostics.
         self._upkeeps = 0
@@ -94,6 +105,7 @@ class RecorderNode(Node):
         return bool(self.get_parameter("use_sim_time").value)
 
     def _on_message(self, topic: RecordedTopic, data: bytes) -> None:
+        self._heard.add(topic.name)
         if topic.latched:
             self._latched[topic.name] = data
         recording = self._recording
@@ -107,7 +119,12 @@ class RecorderNode(Node):
         if self._recording is not None and not topic.sequenced:  # there the gap in the sequence counts
             self._counter.missing(topic.name, number)
 
-    def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+    async def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        deadline_s = time.monotonic() + _HEARING_S
+        while self._unheard() and time.monotonic() < deadline_s:
+            await self._next_upkeep
+        if self._unheard():
+            self.get_logger().warning(f"recording without {', '.join(self._unheard())}: nothing heard of it yet")
         try:
             recording = self._open(request)
         except RecordingError as error:
@@ -117,6 +134,9 @@ class RecorderNode(Node):
         response.success, response.episode_id, response.bag = True, recording.record.episode_id, str(recording.folder)
         self.get_logger().info(f"recording {recording.folder}")
         return response
+
+    def _unheard(self) -> list[str]:
+        return [t.name for t in self._topics.values() if t.continuous and t.name not in self._heard]
 
     def _open(self, request: StartEpisode.Request) -> _Recording:
         if self._recording is not None:
@@ -187,6 +207,8 @@ class RecorderNode(Node):
             log.error(recording.thread.failure)
 
     def _on_upkeep(self) -> None:
+        waiting, self._next_upkeep = self._next_upkeep, Future()
+        waiting.set_result(None)
         self._raw.adapt()
         self._report_failure()
         self._upkeeps += 1

@@ -50,8 +50,8 @@ class RolloutReport(Node):
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
 
     def start(self) -> bool:
-        """Send the goal if the server is there."""
-        if not self._client.server_is_ready():
+        """Send the goal if the server is there, and a policy: it is so once its weights are loaded."""
+        if not (self._client.server_is_ready() and self.count_publishers("/policy/action_chunk")):
             return False
         c = self.config
         goal = RunEpisodes.Goal(episodes=c.episodes, seed=c.seed, prompt=c.prompt, timeout_s=c.timeout_s)
@@ -119,7 +119,7 @@ def main() -> None:
     while node.exit_code is None and not (asked_s and (not started or time.monotonic() > asked_s[0] + LAST_WORDS_S)):
         started = started or (not asked_s and node.start())
         if not started and time.monotonic() > give_up_s:
-            node.fail("nobody offers the action /episode/run; is episode_node running?")
+            node.fail("no episode_node (/episode/run) or no policy (/policy/action_chunk); see their messages above")
         executor.spin_once(timeout_sec=0.2)
     if started:
         node.print_summary()

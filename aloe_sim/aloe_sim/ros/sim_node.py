@@ -1,5 +1,6 @@
 """The simulated rig as a node: cameras, joint states and scene resets out, joint commands in."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -167,4 +168,6 @@ def open_viewer(sim: SimRig):
 
 def main() -> None:
     """Run sim_node until it is interrupted."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, -5)  # it stands for devices that have processors of their own
     run_node(SimNode)

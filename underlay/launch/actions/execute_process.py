@@ -110,8 +110,8 @@ class ExecuteProcess(Action):
             return
         assert context.asyncio_loop is not None
         command = self._command(context)
-        first = command[len(command) - len(self.cmd)]
-        name = perform(context, self._name) if self._name is not None else os.path.basename(first.split()[0])
+        program = perform(context, self.cmd[0])
+        name = perform(context, self._name) if self._name is not None else os.path.basename(program.split()[0])
         self.process_details = {
             "action": self,
             "name": f"{name}-{context._next_process_number()}",
