@@ -100,7 +100,8 @@ class ControlNode(Node):
             positions = select_joints(message.name, message.position, arm)
         except CodecError as error:
             self._loop.spoil_joint_state(arm.name, str(error))
-            self._log_once(arm.name, str(error))
+            if self._is_new(arm.name, str(error)):
+                self.get_logger().warning(str(error))
             return
         self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
 
@@ -119,8 +120,8 @@ class ControlNode(Node):
             refusal = self._loop.set_chunk(chunk_from_message(message))
         except CodecError as error:
             refusal = self._loop.refuse_chunk(str(error))
-        if refusal and refusal == self._loop.last_refusal:
-            self._log_once("chunk", refusal)
+        if refusal and refusal == self._loop.last_refusal and self._is_new("chunk", refusal):
+            self.get_logger().warning(refusal)
 
     def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if not request.data:
@@ -132,7 +133,8 @@ class ControlNode(Node):
             response.success, response.message = False, "not armed: " + " | ".join(problems)
         else:
             response.success, response.message = self._loop.arm(self.get_clock().now().nanoseconds)
-        self._log_once("arm", f"/control/arm {str(request.data).lower()}: {response.message}")
+        if self._is_new("arm", f"{request.data} {response.message}"):
+            self.get_logger().info(f"/control/arm {str(request.data).lower()}: {response.message}")
         return response
 
     def _command_problems(self) -> list[str]:
@@ -214,11 +216,11 @@ class ControlNode(Node):
         if self._stop_by_s is not None and (not self._loop.armed or time.monotonic() > self._stop_by_s):
             self.finished = True
 
-    def _log_once(self, key: str, text: str) -> None:
-        """Log a text, but not again and again while callers retry or a fault goes on."""
-        if self._logged.get(key) != text:
-            self._logged[key] = text
-            self.get_logger().warning(text)
+    def _is_new(self, key: str, text: str) -> bool:
+        """Whether a text is worth logging: not again and again while callers retry or a problem goes on."""
+        was = self._logged.get(key)
+        self._logged[key] = text
+        return was != text
 
 
 def main() -> None:
