@@ -5,7 +5,18 @@ import os
 import sys
 from pathlib import Path
 
-MODULES = ["rclpy", "launch", "launch_ros", "message_filters", "cv_bridge", "rosbag2_py", "numpy", "cv2", "mujoco", "mcap"]
+MODULES = [
+    "rclpy",
+    "launch",
+    "launch_ros",
+    "message_filters",
+    "cv_bridge",
+    "rosbag2_py",
+    "numpy",
+    "cv2",
+    "mujoco",
+    "mcap",
+]
 
 
 def report(status: str, name: str, detail: object) -> None:

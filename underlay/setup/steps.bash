@@ -148,10 +148,11 @@ install_underlay() {
 
 # Builds the packages whose build inputs changed, and forgets those that are gone.
 build_workspace() {
-  local folders=() changed=() folder name made_from common
-  mkdir -p "$stamps/packages"
+  local folders=() changed=() folder name made_from common status=0
+  mkdir -p "$stamps/packages" "$stamps/building"
   common="$(<"$stamps/venv") $(<"$stamps/underlay") $(sha256sum <"$root/colcon.meta")"
   mapfile -t folders < <(package_folders)
+  adopt_finished_packages
   for folder in "${folders[@]}"; do
     name=${folder##*/}
     made_from=$(package_key "$folder" "$common")
@@ -161,7 +162,8 @@ build_workspace() {
     # Without a stamp the last build did not end: nothing of it is trusted.
     if [[ ! -e $stamps/packages/$name ]]; then rm -rf "$root/build/$name" "$root/install/$name"; fi
     # Commands that setup.py no longer names would stay.
-    rm -rf "$stamps/packages/$name" "$root/install/$name/lib/$name"
+    rm -rf "$stamps/packages/$name" "$root/install/$name/lib/$name" "$root/build/$name/colcon_build.rc"
+    printf '%s\n' "$made_from" >"$stamps/building/$name"
     changed+=("$name")
   done
   forget_removed_packages "${folders[@]}"
@@ -172,9 +174,22 @@ build_workspace() {
     source "$state/base.bash"
     cd "$root"
     "$venv/bin/python" -m colcon --log-base "$state/colcon_log" build --symlink-install --paths "${folders[@]}" \
-      --packages-select "${changed[@]}" --event-handlers console_direct- console_cohesion+
-  )
-  for name in "${changed[@]}"; do package_key "$root/$name" "$common" >"$stamps/packages/$name"; done
+      --packages-select "${changed[@]}" --continue-on-error --event-handlers console_direct- console_cohesion+
+  ) || status=$?
+  adopt_finished_packages
+  return "$status"
+}
+
+# A package is built when colcon has written its result, be it that the build of another one failed or was interrupted.
+adopt_finished_packages() {
+  local name
+  for name in $(ls "$stamps/building"); do
+    if [[ $(cat "$root/build/$name/colcon_build.rc" 2>/dev/null) == 0 ]]; then
+      mv "$stamps/building/$name" "$stamps/packages/$name"
+    else
+      rm "$stamps/building/$name"
+    fi
+  done
 }
 
 package_key() {
