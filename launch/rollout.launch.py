@@ -44,7 +44,7 @@ def start(context: LaunchContext) -> list[Node]:
     if record:
         nodes.append(_node("aloe_data", "recorder_node", common, record=folder))
     if rig.simulated:
-        options = {"task": config.task, "seed": config.seed, "headless": config.headless, "expert": expert}
+        options = {"task": config.task, "headless": config.headless, "expert": expert, "noise": config.noise}
         nodes.append(_node("aloe_sim", "sim_node", common, real_time_factor=config.real_time_factor, **options))
     if not expert:
         shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"

@@ -26,6 +26,9 @@ class RolloutConfig:
         40.0, unit="s", low=0.5, high=3600.0, doc="an episode without a verdict ends after this"
     )
     headless: bool = parameter(True, doc="false opens the simulator's viewer")
+    noise: float = parameter(
+        0.0, unit="rad", low=0.0, high=0.2, doc="simulated arms miss their set points by this (std)"
+    )
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second; not 1: by /clock")
 
 

@@ -38,7 +38,6 @@ from aloe_data.ros.raw_subscriptions import RawSubscriptions
 from aloe_data.ros.signals import run_until_signal
 
 _UPKEEP_PERIOD_S = 0.2
-_HEARING_S = 5.0  # a recording waits this long for the topics that always speak: what comes before DDS matched is lost
 _LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
 
 
@@ -50,6 +49,12 @@ class RecorderConfig:
     record: Path = parameter(Path("bags"), doc="Folder that gets one bag per episode.")
     min_free_gib: float = parameter(1.0, unit="GiB", low=0.0, doc="Recording ends when less is free on the disk.")
     queue_mib: int = parameter(256, unit="MiB", low=1, doc="Memory for messages that wait for the disk.")
+    hearing_s: float = parameter(
+        5.0,
+        unit="s",
+        low=0.0,
+        doc="A recording waits this long for topics that always speak: what comes before DDS has matched them is lost.",
+    )
     compression: str = parameter("none", choices=("none", "zstd"), doc="zstd pays off for raw images only.")
 
 
@@ -120,7 +125,7 @@ class RecorderNode(Node):
             self._counter.missing(topic.name, number)
 
     async def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
-        deadline_s = time.monotonic() + _HEARING_S
+        deadline_s = time.monotonic() + self._config.hearing_s
         while self._unheard() and time.monotonic() < deadline_s:
             await self._next_upkeep
         if self._unheard():

@@ -42,7 +42,7 @@ class Streams:
 
 
 def start(peer: Any, rig_file: Path, folder: Path, **parameters: object) -> Any:
-    return peer.start(MODULE, rig=rig_file, record=folder, min_free_gib=0.001, **parameters)
+    return peer.start(MODULE, rig=rig_file, record=folder, min_free_gib=0.001, hearing_s=0.0, **parameters)
 
 
 def test_an_episode_becomes_a_bag_with_every_message_and_its_story(
@@ -159,6 +159,7 @@ def test_a_disk_that_runs_full_ends_the_bag_and_tells_the_episode(
     free = [50 << 30]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(100 << 30, 0, free[0]))
     parameters = [Parameter("rig", value=str(rig_file)), Parameter("record", value=str(tmp_path))]
+    parameters.append(Parameter("hearing_s", value=0.0))
     node = RecorderNode(context=peer.context, parameter_overrides=parameters)
     peer.executor.add_node(node)
     verdicts = peer.collect(EpisodeEvent, "/episode/verdict")

@@ -23,7 +23,7 @@ from aloe_sim.judge import Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.ros.expert_publisher import ExpertPublisher
 from aloe_sim.ros.streams import ArmStream, CameraStreams
-from aloe_sim.sim_rig import SimRig, UnstablePhysicsError
+from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 
 JUDGE_HZ = 20.0
@@ -39,6 +39,7 @@ class SimConfig:
     headless: bool = parameter(True, doc="false opens MuJoCo's viewer")
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second")
     expert: bool = parameter(False, doc="publish the scripted expert's chunks on /policy/action_chunk")
+    noise: float = parameter(0.0, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
     jpeg_quality: int = parameter(85, low=10, high=100, doc="of the camera images")
     shadows: bool = parameter(False, doc="render shadows: prettier, three times slower in software")
 
@@ -53,7 +54,9 @@ class SimNode(Node):
         self.rig = load_simulated(self.config.rig)
         simulated_time = self.get_parameter("use_sim_time").value
         timing = Timing(self.config.real_time_factor, follow_wall=not simulated_time)
-        sim = SimRig(self.rig, make_task(self.config.task) if self.config.task else None)
+        sim = SimRig(
+            self.rig, make_task(self.config.task) if self.config.task else None, ActuatorNoise(self.config.noise)
+        )
         sim.reset(self.config.seed)
         self.sim = RealTimeSim(sim, timing, time.time_ns(), self._on_slice)
         self.judge = Judge(sim.task)
