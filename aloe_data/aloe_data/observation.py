@@ -125,9 +125,17 @@ class ObservationAssembler:
         stale = self.stale(now_ns)
         if stale:
             return max(stale, key=lambda item: abs(item.age_s) / item.limit_s)
+        stamp_ns = self.common_stamp_ns
+        assert stamp_ns is not None, "a stream without samples is stale"
+        return self.assemble_at(stamp_ns, prompt)
+
+    @property
+    def common_stamp_ns(self) -> int | None:
+        """The newest time that all streams cover; None while one of them has nothing."""
         with self._lock:
             newest = [buffer.newest_stamp_ns for buffer in self._buffers.values()]
-        return self.assemble_at(min(stamp for stamp in newest if stamp is not None), prompt)
+        known = [stamp for stamp in newest if stamp is not None]
+        return min(known) if len(known) == len(newest) else None
 
     def assemble_at(self, stamp_ns: int, prompt: str) -> Observation | StaleInput:
         """The observation at time T = `stamp_ns`: of every stream the newest sample that is not newer.

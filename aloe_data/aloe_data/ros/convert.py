@@ -56,6 +56,11 @@ def joint_state_to_message(arm: Arm, positions: Sequence[float], stamp_ns: int) 
     return message
 
 
+def joint_positions(message: JointState) -> tuple[int, list[str], Sequence[float]]:
+    """Stamp [ns], joint names and positions of a message, as `ObservationAssembler.push_joint_state` takes them."""
+    return stamp_to_ns(message.header.stamp), list(message.name), message.position
+
+
 def chunk_to_message(chunk: Chunk, action_space: str, inference_s: float = 0.0) -> ActionChunk:
     """A chunk as a message."""
     data = np.ascontiguousarray(chunk.data, dtype=np.float32)

@@ -1,0 +1,98 @@
+"""When a new chunk is due, and what may leave as one."""
+
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.chunk import Chunk
+from aloe_data.observation import Observation
+from aloe_data.rig import Rig
+from aloe_policy.backend import ChunkPolicy
+
+
+class ChunkError(ValueError):
+    """A policy's output that must not reach the robot; the message says what is wrong with it."""
+
+
+class ChunkPlanner:
+    """Asks a policy for a chunk every `n_action_steps` control ticks of observation time, and checks what it says.
+
+    Args:
+        rig: the rig to drive.
+        policy: the first policy.
+        n_action_steps: ticks of a chunk that are executed before the next one is asked for.
+    """
+
+    def __init__(self, rig: Rig, policy: ChunkPolicy, n_action_steps: int) -> None:
+        self._rig, self._policy, self._n_action_steps = rig, policy, n_action_steps
+        self._period_ns = round(n_action_steps / rig.rate_hz * 1e9)
+        self._due_ns: int | None = None
+        self._chunk_id = self._observation_id = 0
+        self._inferring = Lock()
+
+    @property
+    def policy_version(self) -> str:
+        """Version of the policy that runs now."""
+        return self._policy.version
+
+    def start(self, stamp_ns: int) -> None:
+        """A chunk is wanted at once, from an observation not older than `stamp_ns`."""
+        self._due_ns = stamp_ns
+
+    def stop(self) -> None:
+        """No chunks are wanted."""
+        self._due_ns = None
+
+    @property
+    def active(self) -> bool:
+        """Whether chunks are wanted."""
+        return self._due_ns is not None
+
+    def due(self, stamp_ns: int | None) -> bool:
+        """Whether an observation at `stamp_ns` (None: there is none yet) should become a chunk."""
+        due_ns = self._due_ns
+        return due_ns is not None and stamp_ns is not None and stamp_ns >= due_ns
+
+    def swap(self, policy: ChunkPolicy) -> None:
+        """Replace the policy, between chunks."""
+        with self._inferring:
+            self._policy = policy
+
+    def plan(self, observation: Observation) -> Chunk:
+        """One chunk for an observation.
+
+        Raises:
+            ChunkError: the policy failed, or its output is not finite float32 [H, A] with H >= n_action_steps.
+        """
+        due_ns = self._due_ns
+        with self._inferring:
+            policy = self._policy
+            self._observation_id += 1
+            data = self._infer(policy, observation)
+            self._chunk_id += 1
+        if self._due_ns == due_ns:  # else started or stopped meanwhile, which counts more
+            self._due_ns = None if due_ns is None else observation.stamp_ns + self._period_ns
+        return Chunk(
+            stamp_ns=observation.stamp_ns,
+            chunk_id=self._chunk_id,
+            data=data,
+            policy_version=policy.version,
+            observation_id=self._observation_id,
+            rate_hz=self._rig.rate_hz,
+        )
+
+    def _infer(self, policy: ChunkPolicy, observation: Observation) -> NDArray[np.float32]:
+        who = f"policy {policy.version[:12]}"
+        try:
+            data = np.asarray(policy.infer(observation))
+        except Exception as error:  # whatever a backend raises must not end inference for good
+            raise ChunkError(f"{who} failed: {type(error).__name__}: {error}; load another checkpoint") from error
+        if data.ndim != 2 or data.shape[1] != self._rig.action_dim or data.shape[0] < self._n_action_steps:
+            wanted = f"[H >= n_action_steps = {self._n_action_steps}, {self._rig.action_dim}]"
+            raise ChunkError(f"{who}: chunk of shape {list(data.shape)} instead of {wanted}; load another checkpoint")
+        if not np.isfinite(data).all():
+            row, column = np.argwhere(~np.isfinite(data))[0]
+            name = self._rig.action_layout[column]
+            raise ChunkError(f"{who}: chunk is {data[row, column]} at row {row}, {name}; load another checkpoint")
+        return data.astype(np.float32)

@@ -1,0 +1,248 @@
+"""policy_node: from cameras and joint states to action chunks, in a thread of its own."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+
+import cv2
+import torch
+from aloe_msgs.msg import ActionChunk, EpisodeState, PolicyCheckpoint
+from aloe_msgs.srv import LoadPolicy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+from aloe_data.codecs import CodecError
+from aloe_data.config import parameter
+from aloe_data.observation import ObservationAssembler, StaleInput
+from aloe_data.rig import Arm, Camera, load_rig
+from aloe_data.ros.convert import (
+    chunk_to_message,
+    diagnostics,
+    image_from_message,
+    joint_positions,
+    stamp_to_ns,
+)
+from aloe_data.ros.node_main import run_node
+from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_policy.backend import CheckpointError, ChunkPolicy, load_policy
+from aloe_policy.planner import ChunkError, ChunkPlanner
+
+ACTIVE_STATES = (EpisodeState.PREPARING, EpisodeState.RUNNING)
+
+
+@dataclass(frozen=True)
+class PolicyNodeConfig:
+    """Parameters of policy_node."""
+
+    rig: str = parameter(doc="rig file")
+    checkpoint: str = parameter(doc="folder of the checkpoint to start with")
+    n_action_steps: int = parameter(25, low=1, high=1000, doc="control ticks from one chunk to the next")
+    seed: int = parameter(0, low=0, doc="of the policy's sampling")
+    device: str = parameter("cpu", choices=("cpu", "cuda"), doc="where to compute")
+    num_threads: int = parameter(1, low=1, high=64, doc="CPU threads of one inference")
+    nice: int = parameter(5, low=0, high=19, doc="by how much inference yields to other processes")
+
+
+class PolicyNode(Node):
+    """Publishes a chunk every `n_action_steps` ticks while an episode is being prepared or runs.
+
+    Args:
+        load: makes a policy from a checkpoint folder; tests pass their own.
+    """
+
+    def __init__(self, load: Callable[..., ChunkPolicy] = load_policy, **node_options: object) -> None:
+        super().__init__("policy_node", **node_options)
+        self.config = declare_parameters(self, PolicyNodeConfig)
+        self.rig = load_rig(self.config.rig)
+        cv2.setNumThreads(1)
+        torch.set_num_threads(self.config.num_threads)
+        self._load = load
+        self._checkpoint = self.config.checkpoint
+        self._assembler = ObservationAssembler(self.rig)
+        self._planner = ChunkPlanner(self.rig, self._loaded(self.config.checkpoint), self.config.n_action_steps)
+        self._episode, self._prompt = EpisodeState(), ""
+        self._bad_messages: dict[str, str] = {}
+        self._chunk_problem, self._reported = "", ""
+        self._published = self._dropped = 0
+        self._inference_s = 0.0
+        self._loading = False
+        self._tried_ns = -1
+        self._wake, self._closing = threading.Condition(), False
+        self._connect()
+        self._thread = threading.Thread(target=self._infer_forever, name="inference", daemon=True)
+        self._thread.start()
+        self._announce("started with it")
+        self.get_logger().info(f"ready: policy {self._planner.policy_version[:12]} from {self._checkpoint}")
+
+    def _connect(self) -> None:
+        self._chunks = self.create_publisher(ActionChunk, "/policy/action_chunk", 10)
+        self._checkpoints = self.create_publisher(PolicyCheckpoint, "/policy/checkpoint", LATCHED)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        for camera in self.rig.cameras:
+            kind = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
+            self.create_subscription(kind, camera.topic, partial(self._on_image, camera), SENSOR)
+        for arm in self.rig.arms:
+            self.create_subscription(JointState, arm.joint_state_topic, partial(self._on_joint_state, arm), SENSOR)
+        self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
+        # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
+        alone = ReentrantCallbackGroup()
+        self.create_service(LoadPolicy, "/policy/load", self._on_load, callback_group=alone)
+        self.create_timer(1.0, self._report)
+        backwards = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-0.1), on_clock_change=True)
+        self._jump = self.get_clock().create_jump_callback(backwards, post_callback=self._on_jump)
+
+    def _on_jump(self, _: object) -> None:
+        self._assembler.clear()
+        self._tried_ns = -1
+
+    def close(self) -> None:
+        """End the inference thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(timeout=5.0)
+
+    # Inputs
+
+    def _on_image(self, camera: Camera, message: CompressedImage | Image) -> None:
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        self._take(
+            camera.name,
+            lambda: self._assembler.push_image(camera.name, stamp_ns, image_from_message(message, camera)),
+        )
+
+    def _on_joint_state(self, arm: Arm, message: JointState) -> None:
+        stamp_ns, names, positions = joint_positions(message)
+        self._take(arm.name, lambda: self._assembler.push_joint_state(arm.name, stamp_ns, names, positions))
+
+    def _take(self, stream: str, push: Callable[[], bool]) -> None:
+        """Push a message into the assembler; a bad one is remembered until the next good one."""
+        try:
+            push()
+        except CodecError as error:
+            self._bad_messages[stream] = str(error)
+            return
+        self._bad_messages.pop(stream, None)
+        self._wake_if_due()
+
+    def _on_episode_state(self, message: EpisodeState) -> None:
+        changed = (message.state, message.episode_id) != (self._episode.state, self._episode.episode_id)
+        self._episode, self._prompt = message, message.prompt
+        if message.state not in ACTIVE_STATES or not message.prompt:
+            self._planner.stop()
+        elif changed:
+            # Nothing seen before this moment counts: the scene was reset, or the arms were not yet enabled.
+            self._planner.start(stamp_to_ns(message.header.stamp))
+            self._wake_if_due()
+
+    # Inference
+
+    def _wake_if_due(self) -> None:
+        if self._planner.due(self._assembler.common_stamp_ns):
+            with self._wake:
+                self._wake.notify()
+
+    def _infer_forever(self) -> None:
+        os.nice(self.config.nice)  # on Linux of this thread alone: callbacks stay quick
+        while not self._closing:
+            with self._wake:
+                self._wake.wait(timeout=0.1)
+            stamp_ns = self._assembler.common_stamp_ns
+            if not self._closing and self._planner.due(stamp_ns) and stamp_ns > self._tried_ns:
+                self._tried_ns = stamp_ns
+                self._infer_once()
+
+    def _infer_once(self) -> None:
+        started = perf_counter()
+        try:
+            observation = self._assembler.assemble(self.get_clock().now().nanoseconds, self._prompt)
+            if isinstance(observation, StaleInput):
+                return  # _report names it
+            chunk = self._planner.plan(observation)
+        except (CodecError, ChunkError) as error:
+            self._dropped += isinstance(error, ChunkError)
+            self._chunk_problem = f"no chunk: {error}"
+            return
+        self._chunk_problem = ""
+        self._published += 1
+        self._inference_s = perf_counter() - started
+        if not self._closing:
+            self._chunks.publish(chunk_to_message(chunk, self.rig.action_space, self._inference_s))
+
+    # Loading
+
+    def _loaded(self, path: str, version: str = "") -> ChunkPolicy:
+        """A verified and warmed-up policy."""
+        policy = self._load(path, self.rig, seed=self.config.seed, device=self.config.device)
+        if version and policy.version != version:
+            is_not = f"is version {policy.version[:12]}, not {version[:12]}"
+            raise CheckpointError(f"{path}: {is_not}; name the right folder")
+        policy.warm_up()
+        return policy
+
+    async def _on_load(self, request: LoadPolicy.Request, response: LoadPolicy.Response) -> LoadPolicy.Response:
+        if self._loading:
+            response.message = "another checkpoint is being loaded; ask again when it is done"
+        else:
+            self._loading = True
+            done = Future(executor=self.executor)
+            threading.Thread(target=self._load_and_swap, args=(request, done), name="loading", daemon=True).start()
+            response.message = await done
+        response.success = not response.message
+        response.policy_version = self._planner.policy_version
+        return response
+
+    def _load_and_swap(self, request: LoadPolicy.Request, done: Future) -> None:
+        os.nice(self.config.nice)
+        try:
+            self._planner.swap(self._loaded(request.path, request.policy_version))
+            self._checkpoint = request.path
+            self._announce("loaded on request")
+            done.set_result("")
+        except Exception as error:  # whatever a backend raises is answered; the running policy goes on
+            message = f"{error}; policy {self._planner.policy_version[:12]} keeps running"
+            self.get_logger().error(f"cannot load: {message}")
+            done.set_result(message)
+        finally:
+            self._loading = False
+
+    def _announce(self, note: str) -> None:
+        stamp = self.get_clock().now().to_msg()
+        message = PolicyCheckpoint(path=self._checkpoint, policy_version=self._planner.policy_version, note=note)
+        message.header.stamp = stamp
+        self._checkpoints.publish(message)
+
+    # Reports
+
+    def _report(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        stale = self._assembler.stale(now_ns)
+        problem = self._chunk_problem
+        if stale:  # a message that was refused tells more than the age that results
+            reasons = [self._bad_messages.get(item.stream) or str(item) for item in stale]
+            problem = "no inference: " + "; ".join(reasons)
+        if self._planner.active and problem != self._reported:
+            self._reported = problem
+            self.get_logger().error(problem) if problem else self.get_logger().info("inference goes on")
+        values = {
+            "policy_version": self._planner.policy_version,
+            "checkpoint": self._checkpoint,
+            "chunks_published": self._published,
+            "chunks_dropped": self._dropped,
+            "inference_ms": f"{self._inference_s * 1e3:.1f}",
+            **{f"age_s of {item.stream}": f"{item.age_s:.3f}" for item in stale},
+        }
+        self._diagnostics.publish(diagnostics(now_ns, "policy_node: inference", problem, values))
+
+
+def main() -> None:
+    run_node(PolicyNode)

@@ -1,0 +1,24 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="aloe_policy",
+    version="0.1.0",
+    packages=find_packages(exclude=["test", "test.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/aloe_policy"]),
+        ("share/aloe_policy", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="The ALOE authors",
+    maintainer_email="aloe@example.org",
+    description="Vision-language-action policies of ALOE: model, training from bags, checkpoints, inference node.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "policy_node = aloe_policy.ros.policy_node:main",
+            "train = aloe_policy.ros.train:main",
+            "pretrain_encoder = aloe_policy.pretrain_encoder:main",
+        ],
+    },
+)
