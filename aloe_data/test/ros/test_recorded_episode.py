@@ -32,7 +32,9 @@ def agree_to_reset(request: ResetScene.Request, response: ResetScene.Response) -
 def nodes(peer: Any, rig_file: Path, tmp_path: Path) -> tuple[Any, Any]:
     peer.node.create_service(ResetScene, "/sim/reset", agree_to_reset)
     peer.node.create_service(SetBool, "/control/arm", agree)
-    recorder = peer.start("aloe_data.ros.recorder_node", rig=rig_file, record=tmp_path, min_free_gib=0.001)
+    recorder = peer.start(
+        "aloe_data.ros.recorder_node", rig=rig_file, record=tmp_path, min_free_gib=0.001, hearing_s=0.0
+    )
     episode = peer.start("aloe_data.ros.episode_node", rig=rig_file, silence_s=2.0)
     return recorder, episode
 

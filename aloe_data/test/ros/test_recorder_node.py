@@ -84,6 +84,15 @@ def _written(diagnostics: DiagnosticArray) -> int:
     return int(next(value.value for value in diagnostics.status[0].values if value.key == "messages_written"))
 
 
+def test_a_recording_waits_until_every_continuous_topic_is_heard(peer: Any, rig_file: Path, tmp_path: Path) -> None:
+    process = peer.start(MODULE, rig=rig_file, record=tmp_path, min_free_gib=0.001, hearing_s=1.0)
+    assert peer.call(StartEpisode, "/recorder/start").success
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=10)[0]
+    assert f"recording without {HEAD}" in output
+    assert "/executed_action: nothing heard of it yet" in output
+
+
 def test_gaps_in_a_sequence_are_counted_and_reported(peer: Any, until: Until, rig_file: Path, tmp_path: Path) -> None:
     process = start(peer, rig_file, tmp_path)
     streams = Streams(peer, until)
