@@ -10,6 +10,7 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.config import ConfigError, spec_of
+from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
 from aloe_data.rollout import EXPERT, RolloutConfig, find_checkpoint, find_rig_file, rollout_config
 
@@ -35,15 +36,19 @@ def start(context: LaunchContext) -> list[Node]:
         raise ConfigError(f"policy:={EXPERT} needs a simulated rig; {rig_file} describes a real one")
     common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
     record = config.record.lower() != "false"
-    folder = str(Path(config.record).expanduser().resolve())
+    folder = Path(config.record).expanduser().resolve()
 
     nodes = [
         _node("aloe_control", "control_node", common),
         _node("aloe_data", "episode_node", common, record=record, timeout_s=config.timeout_s),
     ]
     if record:
-        nodes.append(_node("aloe_data", "recorder_node", common, record=folder))
+        check_folder(folder, min_free_gib=0.0)
+        nodes.append(_node("aloe_data", "recorder_node", common, record=str(folder)))
     if rig.simulated:
+        from aloe_sim.tasks import make_task  # a real rig needs no simulator
+
+        make_task(config.task or rig.simulation.task)
         options = {"task": config.task, "headless": config.headless, "expert": expert, "noise": config.noise}
         nodes.append(_node("aloe_sim", "sim_node", common, real_time_factor=config.real_time_factor, **options))
     if not expert:
@@ -67,10 +72,7 @@ def _report_ended(event: ProcessExited, context: LaunchContext) -> list | None:
 
 
 def _node_died(event: ProcessExited, context: LaunchContext) -> list | None:
-    if context.is_shutdown:
-        return None
-
     def fail(_: LaunchContext) -> None:
         raise RuntimeError(f"{event.process_name} ended early with exit code {event.returncode}")
 
-    return [TimerAction(period=GRACE_S, actions=[OpaqueFunction(function=fail)])]
+    return None if context.is_shutdown else [TimerAction(period=GRACE_S, actions=[OpaqueFunction(function=fail)])]
