@@ -1,7 +1,7 @@
 """A recorded episode as arrays: what was observed and executed at every control tick."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -65,6 +65,7 @@ class Episode:
         source: uint8 [T, A], who commanded each arm (0 hold, 1 policy, 2 human).
         chunk_id, step: int64 [T], row of the chunk that was followed; chunk 0 for none.
         policy_version: [T], version of that chunk; "" for none.
+        refused: topic to the number of its messages that were left out, as a live node would have.
     """
 
     facts: EpisodeFacts
@@ -80,6 +81,7 @@ class Episode:
     chunk_id: NDArray[np.int64]
     step: NDArray[np.int64]
     policy_version: tuple[str, ...]
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stamps_ns)

@@ -15,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image, JointState
@@ -30,9 +31,9 @@ from aloe_data.ros.convert import (
     joint_positions,
     stamp_to_ns,
 )
-from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_data.ros.signals import run_until_signal
 from aloe_policy.backend import CheckpointError, ChunkPolicy, load_policy
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
@@ -104,7 +105,7 @@ class PolicyNode(Node):
         self._assembler.clear()
         self._tried_ns = -1
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """End the inference thread."""
         with self._wake:
             self._closing = True
@@ -245,4 +246,5 @@ class PolicyNode(Node):
 
 
 def main() -> None:
-    run_node(PolicyNode)
+    # Not the EventsExecutor: it knows no answers that come later.
+    run_until_signal(PolicyNode, SingleThreadedExecutor)

@@ -138,7 +138,7 @@ class World:
     def close(self) -> None:
         self.executor.shutdown()
         self.thread.join(5.0)
-        self.policy.close()
+        self.policy.finish()
         self.policy.destroy_node()
         self.node.destroy_node()
 

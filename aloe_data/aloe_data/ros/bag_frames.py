@@ -1,0 +1,134 @@
+"""A bag of one episode, read and aligned with the same code that aligns live streams."""
+
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aloe_msgs.msg import EpisodeEvent, ExecutedAction
+
+from aloe_data.codecs import CodecError
+from aloe_data.frames import VERDICTS, Episode, EpisodeError, EpisodeFacts, Tick, build_episode
+from aloe_data.observation import ObservationAssembler
+from aloe_data.recording import RecordingError
+from aloe_data.rig import Rig
+from aloe_data.ros.bag_reader import read_messages
+from aloe_data.ros.convert import image_from_message, joint_positions, stamp_to_ns
+
+_EXECUTED, _EVENTS = "/executed_action", "/episode/events"
+
+
+def read_episode(bag: str | Path, rig: Rig, image_size: tuple[int, int] | None = None) -> Episode:
+    """Read one episode; one without a STOP event (its recording was cut short) has the verdict "none".
+
+    Messages that a live node would refuse (wrong size, NaN joints) are left out here as well, and counted.
+
+    Args:
+        bag: the bag's folder.
+        rig: the rig that it was recorded with.
+        image_size: (height, width) to resize images to [px]; None: as they are.
+
+    Raises:
+        EpisodeError: damaged or foreign bag, another rig, no start event or no executed ticks; names what and where.
+    """
+    reader = _EpisodeReader(rig, image_size)
+    try:
+        for topic, message, _ in read_messages(Path(bag), reader.topics):
+            reader.take(topic, message)
+        return reader.episode()
+    except (RecordingError, CodecError, EpisodeError) as error:
+        text = str(error)
+        raise EpisodeError(text if text.startswith(str(bag)) else f"{bag}: {text}") from error
+
+
+class _EpisodeReader:
+    """Collects the streams, the events and the ticks of one bag."""
+
+    def __init__(self, rig: Rig, image_size: tuple[int, int] | None) -> None:
+        self._rig = rig
+        self._assembler = ObservationAssembler(rig, keep_all=True, image_size=image_size)
+        self._cameras = {camera.topic: camera for camera in rig.cameras}
+        self._arms = {arm.joint_state_topic: arm for arm in rig.arms}
+        self._ticks: list[Tick] = []
+        self._events: list[EpisodeEvent] = []
+        self._seen: set[str] = set()
+        self._refused: Counter[str] = Counter()
+        self._fault = ""
+
+    @property
+    def topics(self) -> list[str]:
+        """What has to be read."""
+        return [*self._cameras, *self._arms, _EXECUTED, _EVENTS]
+
+    def take(self, topic: str, message: Any) -> None:
+        """One message, in the order of reception."""
+        self._seen.add(topic)
+        if topic == _EVENTS:
+            self._events.append(message)
+        elif topic == _EXECUTED:
+            if message.armed:
+                self._ticks.append(self._tick(message))
+        else:
+            try:
+                self._push(topic, message)
+            except CodecError as error:
+                self._refused[topic] += 1
+                self._fault = self._fault or f"; the first of {topic} that was refused: {error}"
+
+    def episode(self) -> Episode:
+        """The episode of what was taken."""
+        missing = [topic for topic in self.topics if topic not in self._seen]
+        if missing:
+            raise EpisodeError(
+                f"has no messages on {', '.join(missing)}; it is no episode of the rig '{self._rig.name}', or was recorded "
+                "without them: read it with its own rig file"
+            )
+        start, stop = self._bounds()
+        first_ns = stamp_to_ns(start.header.stamp)
+        last_ns = stamp_to_ns(stop.header.stamp) if stop else sys.maxsize
+        ticks = [tick for tick in self._ticks if first_ns <= tick.stamp_ns <= last_ns]  # by stamps, not by reception
+        verdict, reason = (VERDICTS[stop.verdict], stop.reason) if stop else ("none", "the recording was cut short")
+        facts = EpisodeFacts(start.episode_id, start.prompt, start.seed, verdict, reason)
+        try:
+            return replace(build_episode(self._assembler, self._rig, facts, ticks), refused=dict(self._refused))
+        except EpisodeError as error:
+            raise EpisodeError(f"{error}{self._fault}") from error
+
+    def _bounds(self) -> tuple[EpisodeEvent, EpisodeEvent | None]:
+        starts = [event for event in self._events if event.kind == EpisodeEvent.START]
+        stops = [event for event in self._events if event.kind == EpisodeEvent.STOP]
+        if len(starts) != 1 or len(stops) > 1:
+            raise EpisodeError(
+                f"has {len(starts)} START and {len(stops)} STOP events on {_EVENTS} instead of one; "
+                "record one bag per episode with recorder_node"
+            )
+        return starts[0], stops[0] if stops else None
+
+    def _push(self, topic: str, message: Any) -> None:
+        if topic in self._cameras:
+            camera, stamp_ns = self._cameras[topic], stamp_to_ns(message.header.stamp)
+            self._assembler.push_image(camera.name, stamp_ns, image_from_message(message, camera))
+        else:
+            self._assembler.push_joint_state(self._arms[topic].name, *joint_positions(message))
+
+    def _tick(self, message: ExecutedAction) -> Tick:
+        arms = {arm.arm: arm for arm in message.arms}
+        missing = [arm.name for arm in self._rig.arms if arm.name not in arms]
+        sizes = {arm.name: arm.dof for arm in self._rig.arms}
+        wrong = [n for n, arm in arms.items() if n not in sizes or len(arm.executed) != sizes[n]]
+        if missing or wrong:
+            raise EpisodeError(
+                f"{_EXECUTED} has the arms {', '.join(arms)}, the rig '{self._rig.name}' has "
+                f"{', '.join(f'{n} with {d} joints' for n, d in sizes.items())}; read it with its own rig file"
+            )
+        return Tick(
+            stamp_ns=stamp_to_ns(message.header.stamp),
+            tick=message.tick,
+            executed=np.concatenate([arms[arm.name].executed for arm in self._rig.arms]),
+            sources=tuple(arms[arm.name].source for arm in self._rig.arms),
+            chunk_id=message.chunk_id,
+            step=message.step,
+            policy_version=message.policy_version,
+        )
