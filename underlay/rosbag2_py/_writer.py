@@ -105,18 +105,19 @@ class SequentialWriter:
         topic = self._topics.get(topic_name)
         if topic is None:
             raise RuntimeError(f"Failed to write on topic '{topic_name}'. Call create_topic() before first write.")
-        if self._sink.error is None:
-            topic.message_count += 1
-            self._first_ns, self._last_ns = min(self._first_ns, time_stamp), max(self._last_ns, time_stamp)
-            try:
-                writer.add_message(self._channels[topic_name], time_stamp, message, time_stamp, topic.message_count)
-            except OSError as error:
-                self._sink.error = error
         if self._sink.error is not None:
-            reason = self._sink.error.strerror
-            raise RuntimeError(
-                f"Message on topic '{topic_name}' failed to write to {self._folder}: {reason}. It will be lost."
-            )
+            raise self._lost(topic_name, self._sink.error)
+        try:
+            writer.add_message(self._channels[topic_name], time_stamp, message, time_stamp, topic.message_count + 1)
+        except OSError as error:
+            raise self._lost(topic_name, error) from error
+        topic.message_count += 1
+        self._first_ns, self._last_ns = min(self._first_ns, time_stamp), max(self._last_ns, time_stamp)
+
+    def _lost(self, topic: str, error: OSError) -> RuntimeError:
+        return RuntimeError(
+            f"Message on topic '{topic}' failed to write to {self._folder}: {error.strerror}. It will be lost."
+        )
 
     def close(self) -> None:
         """Finish the MCAP file and write metadata.yaml. A second call does nothing."""

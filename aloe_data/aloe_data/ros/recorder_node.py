@@ -208,7 +208,7 @@ class RecorderNode(Node):
         for topic, number in losses.items():
             received = self._counter.counts[topic].received
             log.warning(f"{recording.record.episode_id}: {topic} lost {number} messages ({received} received)")
-        if recording.thread.failure:
+        if recording.thread.failure and not recording.reported:
             log.error(recording.thread.failure)
 
     def _on_upkeep(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from typing import Any
 
 
@@ -22,5 +24,8 @@ def main(args: argparse.Namespace) -> int | None:
 
     try:
         return args.bag_main(args)
+    except BrokenPipeError:  # as in `ros2 bag info BAG | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (RuntimeError, OSError) as error:  # rosbag2_py's, NotImplementedError included
         raise CommandError(f"[ERROR] [ros2bag]: {error}") from error
