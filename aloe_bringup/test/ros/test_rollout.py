@@ -79,7 +79,7 @@ def test_an_episode_runs_ends_by_itself_and_leaves_a_complete_bag(rollout: Rollo
 
 def test_ctrl_c_leaves_a_valid_bag_and_no_process(rollout: Rollout, tmp_path: Path) -> None:
     process = rollout(policy="expert", episodes=5, record=tmp_path)
-    process.wait_for("armed")
+    process.wait_for("ep_0000 runs")
     process.interrupt()
     process.wait(30)
     assert not process.processes()
@@ -94,7 +94,7 @@ def test_a_policy_that_dies_leaves_holding_arms_an_aborted_episode_and_a_valid_b
     rollout: Rollout, tmp_path: Path
 ) -> None:
     process = rollout(episodes=3, record=tmp_path, timeout_s=60)
-    process.wait_for("/control/arm true: armed", 120)
+    process.wait_for("ep_0000 runs", 120)
     process.kill_node("policy_node")
     assert process.wait(60) != 0
     assert "abort" in process.text

@@ -38,7 +38,9 @@ class EpisodeVoice:
 
     def start(self, episode: Episode) -> int:
         """Say that the episode starts; when that was [ns]."""
-        return self._emit(EpisodeEvent.START, episode, Ending(Verdict.NONE, NAME))
+        started_ns = self._emit(EpisodeEvent.START, episode, Ending(Verdict.NONE, NAME))
+        self._node.get_logger().info(f"{episode.episode_id} runs: {episode.prompt}")
+        return started_ns
 
     def end(self, episode: Episode, ending: Ending) -> int:
         """Say the verdict and that the episode stops; when that was [ns]."""
