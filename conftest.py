@@ -6,3 +6,9 @@ import importlib
 for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
     with contextlib.suppress(ImportError):
         importlib.import_module(package)
+
+with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    settings.register_profile("suite", deadline=None)  # a busy machine is not a failure
+    settings.load_profile("suite")

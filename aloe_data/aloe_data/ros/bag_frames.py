@@ -82,8 +82,8 @@ class _EpisodeReader:
         missing = [topic for topic in self.topics if topic not in self._seen]
         if missing:
             raise EpisodeError(
-                f"has no messages on {', '.join(missing)}; it is no episode of the rig '{self._rig.name}', or was recorded "
-                "without them: read it with its own rig file"
+                f"has no messages on {', '.join(missing)}; it is no episode of the rig '{self._rig.name}', "
+                "or was recorded without them: read it with its own rig file"
             )
         start, stop = self._bounds()
         first_ns = stamp_to_ns(start.header.stamp)
