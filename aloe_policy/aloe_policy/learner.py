@@ -16,7 +16,7 @@ class LearnerConfig:
     """How the actor is trained."""
 
     steps: int = parameter(8000, low=1, doc="optimiser steps")
-    batch_size: int = parameter(96, low=1, doc="observations per step")
+    batch_size: int = parameter(64, low=1, doc="observations per step")
     noises_per_observation: int = parameter(4, low=1, doc="flow samples that share one prefix")
     learning_rate: float = parameter(1e-3, low=0.0, doc="peak of the one-cycle schedule")
     weight_decay: float = parameter(1e-3, low=0.0, doc="AdamW's")

@@ -7,6 +7,8 @@ Data format (B batch, C cameras, N tokens a view, H horizon, A action dimension)
     actions  [B, H, A]            normalised chunk
 A few latent tokens read the prompt, then the images (so what is looked for can depend on the words), and are the
 prefix. The action expert refines a noisy chunk while attending to that prefix, which is computed once per chunk.
+It predicts the clean chunk, from which the flow velocity follows: chunks are smooth and fit through narrow tokens,
+noise does not ("x-prediction with v-loss", Li and He, arXiv:2511.13720).
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from torch import Tensor, nn
 
 from aloe_policy.layers import CrossBlock, ExpertBlock, SelfBlock, sinusoidal
 from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING
+
+MIN_TAU = 0.05  # keeps the division in `velocity` tame
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,9 @@ class ModelConfig:
     width: int = 128
     heads: int = 4
     num_latents: int = 8
-    prefix_layers: int = 3
-    expert_layers: int = 4
-    patch: int = 5  # control steps per expert token
+    prefix_layers: int = 2
+    expert_layers: int = 3
+    patch: int = 10  # control steps per expert token
 
 
 class TinyVLA(nn.Module):
@@ -67,7 +71,9 @@ class TinyVLA(nn.Module):
 
     def prefix(self, tokens: Tensor, words: Tensor, state: Tensor) -> Tensor:
         """What the action expert looks at, [B, P, width]; computed once per chunk."""
-        text, padding = self.word(words) + self.word_position, words == PADDING
+        longest = int((words != PADDING).sum(1).max())
+        words, padding = words[:, :longest], words[:, :longest] == PADDING
+        text = self.word(words) + self.word_position[:longest]
         for block in self.text:
             text = block(text, padding)
         images = (self.image(tokens) + self.view + self.cell).flatten(1, 2)
@@ -85,4 +91,5 @@ class TinyVLA(nn.Module):
         time = self.time(sinusoidal(tau, self.config.width))
         for block in self.expert:
             h = block(h, prefix, time)
-        return self.action_out(self.norm(h)).reshape(x_tau.shape)
+        clean = self.action_out(self.norm(h)).reshape(x_tau.shape)
+        return (x_tau - clean) / tau.clamp(min=MIN_TAU)[:, None, None]  # x_tau = tau e + (1 - tau) a and u = e - a

@@ -70,6 +70,8 @@ def successful_episodes(bags: list[Path], rig: Rig, size: tuple[int, int]) -> It
         if episode.facts.verdict == "success":
             yield episode
         else:
+            if episode.facts.verdict == "none":
+                tqdm.write(f"skipped: {bag}: has no verdict; its recording ended early or its file is cut short")
             skipped[episode.facts.verdict] = skipped.get(episode.facts.verdict, 0) + 1
     if skipped:
         print("left out: " + ", ".join(f"{count} {why}" for why, count in skipped.items()))

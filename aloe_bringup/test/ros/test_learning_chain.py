@@ -1,0 +1,105 @@
+"""From demonstrations to a policy: scenes, encoder, bags, training, checkpoint, inference; small, but the whole way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("launch_ros")
+
+from aloe_data.observation import Observation  # noqa: E402
+from aloe_data.rig import Rig, load_rig  # noqa: E402
+from aloe_data.ros.bag_frames import read_episode  # noqa: E402
+from aloe_policy.backend import load_policy  # noqa: E402
+
+ROOT = Path(__file__).parents[3]
+RIG_FILE = ROOT / "config" / "rig_sim.yaml"
+
+
+@pytest.fixture(scope="module")
+def rig() -> Rig:
+    return load_rig(RIG_FILE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("chain")
+    run("aloe_sim.ros.record_demos", "--fast", "--episodes", "2", "--out", path / "bags", "--rig", RIG_FILE)
+    run("aloe_sim.scenes", "--rig", RIG_FILE, "--frames", "20", "--stride", "20", "--out", path / "scenes.npz")
+    pretrain = ("--scenes", path / "scenes.npz", "--out", path / "encoder.safetensors", "--steps", "3")
+    run("aloe_policy.pretrain_encoder", *pretrain, "--batch-size", "4", "--threads", "1")
+    files = ("--bags", path / "bags", "--rig", RIG_FILE, "--encoder", path / "encoder.safetensors", "--out", path / "p")
+    run("aloe_policy.ros.train", *files, "--steps", "3", "--batch-size", "4", "--threads", "1")
+    return path
+
+
+def run(module: str, *arguments: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=dict(os.environ), check=False)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_demonstrations_read_back_as_successful_episodes(folder: Path, rig: Rig) -> None:
+    episode = read_episode(folder / "bags" / "ep_0000", rig, image_size=(96, 128))
+    assert episode.facts.verdict == "success"
+    assert episode.observed.all()
+    assert episode.lost_ticks == 0
+    assert np.isfinite(episode.executed).all()
+    assert episode.images([0, 10]).shape == (2, 3, 96, 128, 3)
+    lag = np.abs(episode.executed - episode.state)
+    assert lag.max() < 0.3, "commands and measurements belong to the same moments"
+
+
+def test_the_checkpoint_drives_the_rig_it_was_trained_for(folder: Path, rig: Rig) -> None:
+    policy = load_policy(folder / "p", rig)
+    images = {camera.name: np.zeros((camera.height, camera.width, 3), np.uint8) for camera in rig.cameras}
+    state = np.concatenate([arm.home for arm in rig.arms]).astype(np.float32)
+    chunk = policy.infer(Observation(stamp_ns=1, state=state, images=images, prompt="put the red cube left"))
+    assert chunk.shape == (50, rig.action_dim)
+    assert np.isfinite(chunk).all()
+    assert "successful episodes" in (folder / "p" / "README.md").read_text()
+
+
+def test_a_folder_without_bags_is_said(folder: Path) -> None:
+    arguments = (
+        "--bags",
+        folder / "p",
+        "--rig",
+        RIG_FILE,
+        "--encoder",
+        folder / "encoder.safetensors",
+        "--out",
+        folder / "q",
+    )
+    done = run("aloe_policy.ros.train", *arguments, check=False)
+    assert done.returncode != 0
+    assert "no bags found" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_bag_is_named_and_the_others_are_used(folder: Path, tmp_path: Path) -> None:
+    bags = tmp_path / "bags"
+    for name in ("ep_0000", "ep_0001", "ep_0002"):
+        (bags / name).mkdir(parents=True)
+        source = folder / "bags" / ("ep_0000" if name == "ep_0002" else name)
+        for file in source.iterdir():
+            target = bags / name / file.name
+            data = file.read_bytes()
+            target.write_bytes(data[: len(data) // 3] if name == "ep_0002" and file.suffix == ".mcap" else data)
+    arguments = (
+        "--bags",
+        bags,
+        "--rig",
+        RIG_FILE,
+        "--encoder",
+        folder / "encoder.safetensors",
+        "--out",
+        tmp_path / "p",
+    )
+    done = run("aloe_policy.ros.train", *arguments, "--steps", "2", "--batch-size", "4", "--threads", "1")
+    assert "ep_0002" in done.stdout + done.stderr
+    assert "2 episodes" in done.stdout
