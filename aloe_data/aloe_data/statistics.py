@@ -1,10 +1,10 @@
 """Figures about rollouts: success rates with their uncertainty, and the timing of control ticks."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MISSED_TICK_S = 0.020  # a tick that starts later than this against its schedule counts as missed
 
@@ -31,17 +31,37 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
 
 @dataclass(frozen=True)
 class TickStatistics:
-    """How punctual control ticks were."""
+    """How punctual control ticks were.
+
+    Attributes:
+        ticks: how many.
+        missed: more than 20 ms late, or skipped.
+        jitter_p99_ms: deviation of the interval between two ticks from their period.
+    """
 
     ticks: int
     missed: int
     jitter_p99_ms: float
 
 
-def tick_statistics(lateness_s: Sequence[float]) -> TickStatistics:
-    """Summarise the lateness [s] of control ticks; jitter is the distance from the median lateness."""
-    if not len(lateness_s):
-        return TickStatistics(0, 0, 0.0)
-    late = np.asarray(lateness_s, dtype=float)
-    jitter_ms = 1e3 * np.abs(late - np.median(late))
-    return TickStatistics(len(late), int((late > MISSED_TICK_S).sum()), float(np.percentile(jitter_ms, 99)))
+def tick_statistics(
+    numbers: ArrayLike,
+    stamps_s: ArrayLike,
+    lateness_s: ArrayLike,
+) -> TickStatistics:
+    """Summarise control ticks; pauses between runs of consecutive ticks do not count.
+
+    Args:
+        numbers: tick counters [n]; rising.
+        stamps_s: when each tick ran [n], s.
+        lateness_s: against the schedule [n], s.
+    """
+    number, stamp, late = (np.asarray(a, dtype=float) for a in (numbers, stamps_s, lateness_s))
+    missed = late > MISSED_TICK_S
+    intervals_s = np.diff(stamp)[np.diff(number) == 1]
+    if not len(intervals_s):
+        return TickStatistics(len(late), int(missed.sum()), 0.0)
+    period_s = float(np.median(intervals_s))
+    skipped = np.maximum(np.round(intervals_s / period_s) - 1, 0).sum()
+    jitter_ms = 1e3 * np.abs(intervals_s - period_s)
+    return TickStatistics(len(late), max(int(missed.sum()), int(skipped)), float(np.percentile(jitter_ms, 99)))

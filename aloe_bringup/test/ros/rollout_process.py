@@ -13,7 +13,7 @@ import psutil
 
 
 class RolloutProcess:
-    """`ros2 launch aloe_bringup rollout.launch.py ...` in a session of its own, as in a terminal.
+    """`ros2 launch aloe_bringup rollout.launch.py ...` in a process group of its own, as in a terminal.
 
     Args:
         domain: ROS domain of its own.
@@ -30,7 +30,7 @@ class RolloutProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
+            process_group=0,
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()

@@ -18,8 +18,9 @@ from rclpy.task import Future
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
 from aloe_data.rollout_summary import Outcome, episode_line, summary_lines
+from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
-from aloe_data.statistics import tick_statistics
+from aloe_data.statistics import TickStatistics, tick_statistics
 
 SERVER_TIMEOUT_S = 60.0
 LAST_WORDS_S = 4.0  # on a signal: time for the episode under way to be closed and reported
@@ -44,7 +45,7 @@ class RolloutReport(Node):
         self.config = declare_parameters(self, ReportConfig)
         self.outcomes: list[Outcome] = []
         self.exit_code: int | None = None
-        self._lateness_s: list[float] = []
+        self._ticks: list[tuple[int, float, float]] = []  # number, stamp [s], lateness [s]
         self._began_s = self._ended_s = 0.0
         self._client = ActionClient(self, RunEpisodes, "/episode/run")
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
@@ -66,7 +67,7 @@ class RolloutReport(Node):
 
     def print_summary(self) -> None:
         """Say how it went."""
-        ticks = tick_statistics(self._lateness_s)
+        ticks = tick_statistics(*zip(*self._ticks, strict=True)) if self._ticks else TickStatistics(0, 0, 0.0)
         lines = summary_lines(self.outcomes, ticks, self._ended_s - self._began_s)
         print("\n".join(lines), flush=True)
 
@@ -100,7 +101,7 @@ class RolloutReport(Node):
 
     def _on_executed_action(self, message: ExecutedAction) -> None:
         if message.armed:
-            self._lateness_s.append(message.lateness_s)
+            self._ticks.append((message.tick, stamp_to_ns(message.header.stamp) / 1e9, message.lateness_s))
 
 
 def main() -> None:

@@ -172,5 +172,7 @@ def open_viewer(sim: SimRig):
 def main() -> None:
     """Run sim_node until it is interrupted."""
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, -5)  # it stands for devices that have processors of their own
+        os.setpriority(
+            os.PRIO_PROCESS, 0, min(-5, os.getpriority(os.PRIO_PROCESS, 0))
+        )  # it stands for devices that have processors of their own
     run_node(SimNode)
