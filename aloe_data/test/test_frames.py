@@ -12,6 +12,7 @@ from aloe_data.observation import Observation, ObservationAssembler
 from aloe_data.rig import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = replace(RIG, arms=tuple(replace(arm, max_age_s=0.1) for arm in RIG.arms))
 FACTS = EpisodeFacts("ep_0001", "sort the cubes", 7, "success", "")
 MS = 1_000_000
 PERIOD_MS = {"head": 33, "left_wrist": 34, "right_wrist": 37, "left_arm": 20, "right_arm": 21}

@@ -14,7 +14,11 @@ from aloe_data.observation import Observation, ObservationAssembler, StaleInput
 from aloe_data.rig import load_rig
 
 FULL = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
-RIG = replace(FULL, cameras=tuple(replace(camera, width=4, height=3) for camera in FULL.cameras))
+RIG = replace(
+    FULL,
+    cameras=tuple(replace(camera, width=4, height=3, max_age_s=0.2) for camera in FULL.cameras),
+    arms=tuple(replace(arm, max_age_s=0.1) for arm in FULL.arms),
+)
 STREAMS = [*(camera.name for camera in RIG.cameras), *(arm.name for arm in RIG.arms)]
 MS = 1_000_000
 schedules = st.fixed_dictionaries({name: st.lists(st.integers(1, 60), max_size=12) for name in STREAMS})

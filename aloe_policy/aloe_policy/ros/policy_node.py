@@ -72,7 +72,7 @@ class PolicyNode(Node):
         self._planner = ChunkPlanner(self.rig, self._loaded(self.config.checkpoint), self.config.n_action_steps)
         self._episode, self._prompt = EpisodeState(), ""
         self._bad_messages: dict[str, str] = {}
-        self._chunk_problem, self._reported = "", ""
+        self._chunk_problem = self._reported = ""
         self._published = self._dropped = 0
         self._inference_s = 0.0
         self._loading = False
@@ -231,8 +231,9 @@ class PolicyNode(Node):
         if stale:  # a message that was refused tells more than the age that results
             reasons = [self._bad_messages.get(item.stream) or str(item) for item in stale]
             problem = "no inference: " + "; ".join(reasons)
-        if self._planner.active and problem != self._reported:
-            self._reported = problem
+        kind = str([item.stream for item in stale]) if stale else problem  # an age that grows is no news
+        if self._planner.active and kind != self._reported:
+            self._reported = kind
             self.get_logger().error(problem) if problem else self.get_logger().info("inference goes on")
         values = {
             "policy_version": self._planner.policy_version,
