@@ -1,0 +1,203 @@
+"""sim_node as a process, over DDS."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("aloe_msgs")
+
+import rclpy
+from aloe_msgs.msg import ActionChunk, EpisodeState
+from aloe_msgs.srv import ResetScene
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage, JointState
+
+from aloe_data.codecs import decode_compressed
+from aloe_data.rig import load_rig
+from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.ros.qos import LATCHED
+
+RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
+RIG = load_rig(RIG_FILE)
+DOMAIN = 90
+RELIABLE = 200
+
+
+def start_node(*parameters: str) -> "subprocess.Popen[str]":
+    words = [w for p in (f"rig:={RIG_FILE}", *parameters) for w in ("-p", p)]
+    return subprocess.Popen(
+        [sys.executable, "-c", "from aloe_sim.ros.sim_node import main; main()", "--ros-args", *words],
+        env=os.environ | {"ROS_DOMAIN_ID": str(DOMAIN)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class Graph:
+    """A node of the test's own that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=DOMAIN)
+        self.node = rclpy.create_node("listener", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        threading.Thread(target=self._spin, daemon=True).start()
+
+    def _spin(self) -> None:
+        try:
+            self.executor.spin()
+        except ExternalShutdownException:
+            return
+
+    def hear(self, kind: type, topic: str) -> list[Any]:
+        heard: list[Any] = []
+        self.node.create_subscription(kind, topic, heard.append, RELIABLE)
+        return heard
+
+    def reset(self, seed: int, prompt: str = "") -> Any:
+        client = self.node.create_client(ResetScene, "/sim/reset")
+        assert client.wait_for_service(30)
+        future = client.call_async(ResetScene.Request(seed=seed, prompt=prompt))
+        assert until(future.done)
+        return future.result()
+
+
+def until(condition: Callable[[], object], timeout_s: float = 30.0) -> bool:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.fixture
+def graph() -> Iterator[Graph]:
+    graph = Graph()
+    yield graph
+    graph.executor.shutdown(1.0)
+    graph.node.destroy_node()
+    rclpy.shutdown(context=graph.context)
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[..., Any]]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*parameters: str) -> "subprocess.Popen[str]":
+        running.append(start_node(*parameters))
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def stamps(messages: list[Any]) -> np.ndarray:
+    return np.array([stamp_to_ns(m.header.stamp) for m in messages])
+
+
+def test_streams_are_complete_regular_and_stamped_with_the_time_of_the_state(graph: Graph, run: Any) -> None:
+    run()
+    images = {c.name: graph.hear(CompressedImage, c.topic) for c in RIG.cameras}
+    joints = graph.hear(JointState, RIG.arms[0].joint_state_topic)
+    assert until(lambda: min(map(len, images.values())) > 10 and len(joints) > 50)
+    now_ns = time.time_ns()
+    for camera in RIG.cameras:
+        first = images[camera.name][0]
+        assert decode_compressed(bytes(first.data), camera).shape == (camera.height, camera.width, 3)
+        times = stamps(images[camera.name])
+        assert (np.diff(times) > 0).all()
+        assert len(times) - 2 <= (times[-1] - times[0]) / 1e9 * camera.rate_hz + 2, "no more images than the rate says"
+        assert first.header.frame_id == camera.name
+    assert joints[0].name == list(RIG.arms[0].joint_names)
+    period_ns = np.diff(stamps(joints))
+    assert (period_ns > 0).all() and np.median(period_ns) == 20_000_000
+    assert stamps(joints)[-1] <= now_ns + 20_000_000
+    common = set(stamps(images["head"])) & set(stamps(images["left_wrist"]))
+    assert len(common) >= len(images["head"]) - 2, "all cameras show the same instants"
+
+
+def test_an_arm_goes_where_it_is_told_and_a_bad_command_is_refused(graph: Graph, run: Any) -> None:
+    process = run()
+    arm = RIG.arms[0]
+    joints = graph.hear(JointState, arm.joint_state_topic)
+    command = graph.node.create_publisher(JointState, arm.command_topic, 10)
+    assert until(lambda: joints and command.get_subscription_count())
+    target = [p + 0.2 for p in arm.home[:-1]] + [0.01]
+    command.publish(JointState(name=list(arm.joint_names), position=target))
+    assert until(lambda: np.abs(np.array(joints[-1].position) - target).max() < 0.02)
+    command.publish(JointState(name=list(arm.joint_names), position=[float("nan")] * arm.dof))
+    count = len(joints)
+    assert until(lambda: len(joints) > count + 20)
+    assert np.abs(np.array(joints[-1].position) - target).max() < 0.02
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=20)
+    assert "command refused" in output and "is not a number" in output
+    assert process.returncode == 0
+
+
+def test_a_reset_gives_the_prompt_and_refuses_one_that_names_nothing(graph: Graph, run: Any) -> None:
+    run()
+    answer = graph.reset(5)
+    assert answer.success and "cube" in answer.prompt
+    assert graph.reset(5).prompt == answer.prompt
+    refused = graph.reset(5, "fold the towel")
+    assert not refused.success
+    assert "names no side" in refused.message
+
+
+def test_the_expert_speaks_while_an_episode_runs(graph: Graph, run: Any) -> None:
+    run("expert:=true")
+    chunks = graph.hear(ActionChunk, "/policy/action_chunk")
+    state = graph.node.create_publisher(EpisodeState, "/episode/state", LATCHED)
+    graph.reset(0)
+    assert not chunks, "no episode, no chunks"
+    state.publish(EpisodeState(state=EpisodeState.RUNNING, episode_id="ep_0000"))
+    assert until(lambda: len(chunks) > 3)
+    assert (chunks[0].action_space, chunks[0].action_dim) == ("ee_pose", RIG.action_dim)
+    assert (np.diff(stamps(chunks)) == 200_000_000).any()
+    state.publish(EpisodeState(state=EpisodeState.IDLE))
+
+
+def test_simulated_time_drives_the_clock(graph: Graph, run: Any) -> None:
+    run("use_sim_time:=true", "real_time_factor:=2.0")
+    clocks, joints = graph.hear(Clock, "/clock"), graph.hear(JointState, RIG.arms[0].joint_state_topic)
+    assert until(lambda: len(joints) > 20)
+    times = [c.clock.sec + c.clock.nanosec / 1e9 for c in clocks]
+    assert times == sorted(times) and times[-1] < 1e6
+    assert stamps(joints)[-1] < 1e15
+
+
+@pytest.mark.parametrize(
+    ("parameter", "complaint"),
+    [
+        ("task:=folding", "unknown task 'folding'; tasks: sorting"),
+        ("real_time_factor:=2.0", "use_sim_time"),
+        ("real_time_facto:=1.0", "did you mean 'real_time_factor'"),
+        ("jpeg_quality:=300", "outside 10 to 100"),
+    ],
+)
+def test_wrong_parameters_end_the_node_with_one_clear_line(run: Any, parameter: str, complaint: str) -> None:
+    process = run(parameter)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert complaint in output
+    assert "Traceback" not in output
