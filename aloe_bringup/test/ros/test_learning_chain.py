@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("launch_ros")
 
-from aloe_data.observation import Observation  # noqa: E402
-from aloe_data.rig import Rig, load_rig  # noqa: E402
-from aloe_data.ros.bag_frames import read_episode  # noqa: E402
-from aloe_policy.backend import load_policy  # noqa: E402
+from aloe_data.observation import Observation
+from aloe_data.rig import Rig, load_rig
+from aloe_data.ros.bag_frames import read_episode
+from aloe_policy.backend import load_policy
 
 ROOT = Path(__file__).parents[3]
 RIG_FILE = ROOT / "config" / "rig_sim.yaml"

@@ -122,7 +122,7 @@ def test_a_bag_folder_that_cannot_be_written_is_named_with_the_remedy(rollout: R
         ({"episodes": "many"}, "episodes: expected int, got 'many'"),
         ({"task": "folding"}, "unknown task 'folding'; tasks: sorting"),
         ({"policy": "nowhere"}, "policy:=nowhere is no folder; choose the folder of a checkpoint, 'expert'"),
-        ({"rig": "real"}, "rig:=real is no file and no installed rig; installed rigs: sim"),
+        ({"rig": "nowhere"}, "rig:=nowhere is no file and no installed rig; installed rigs: "),
     ],
 )
 def test_a_wrong_argument_is_refused_before_anything_starts(rollout: Rollout, arguments: Any, message: str) -> None:
