@@ -1,6 +1,7 @@
 """How the network sees states and actions: relative to where the arms are now, and normalised. Undone in reverse."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class ActionSpace:
         """Absolute action rows [..., A] of joint set points [..., S]."""
         if self.rig.action_space == "joint_position":
             return joints.astype(np.float32)
-        rows = []
+        rows: list[NDArray[Any]] = []
         for arm, q in self._per_arm(joints):
             xyz, rotation = self._kinematics[arm.name].forward(q[..., :-1])
             rows += [xyz, rotation_to_6d(rotation), q[..., -1:]]
@@ -37,36 +38,34 @@ class ActionSpace:
         return np.concatenate([joints, *tools], axis=-1).astype(np.float32)
 
     def relative(self, rows: Array, joints: Array) -> Array:
-        """Rows [..., H, A] relative to the arms' measured joints [..., S]; the gripper stays absolute."""
-        here = self.from_joints(joints)[..., None, :]
-        out = rows - here
-        for start, stop in self._arm_slices():
-            out[..., stop - 1] = rows[..., stop - 1]
-            if self.rig.action_space == "ee_pose":
-                r = slice(start + 3, start + 9)
-                turned = np.swapaxes(rotation_from_6d(here[..., r]), -1, -2) @ rotation_from_6d(rows[..., r])
-                out[..., r] = rotation_to_6d(turned)
-        return out.astype(np.float32)
+        """Rows [..., H, A] as displacements from the arms' measured joints [..., S].
+
+        Positions (joints, or the tool's place) become displacements. Orientation and gripper stay absolute: what they
+        should be depends on the object far more than on where the arm happens to be.
+        """
+        return (rows - self._origin(joints)).astype(np.float32)
 
     def absolute(self, relative: Array, joints: Array) -> Array:
-        """Inverse of `relative`."""
-        here = self.from_joints(joints)[..., None, :]
-        out = relative + here
-        for start, stop in self._arm_slices():
-            out[..., stop - 1] = relative[..., stop - 1]
-            if self.rig.action_space == "ee_pose":
-                r = slice(start + 3, start + 9)
-                turned = rotation_from_6d(here[..., r]) @ rotation_from_6d(relative[..., r])
-                out[..., r] = rotation_to_6d(turned)
-        return out.astype(np.float32)
+        """Inverse of `relative`, with orientations made proper rotations again."""
+        rows = relative + self._origin(joints)
+        if self.rig.action_space == "ee_pose":
+            for arm in self.rig.arms:
+                r = slice(self.rig.action_slice(arm.name).start + 3, self.rig.action_slice(arm.name).start + 9)
+                rows[..., r] = rotation_to_6d(rotation_from_6d(rows[..., r]))
+        return rows.astype(np.float32)
+
+    def _origin(self, joints: Array) -> Array:
+        """What displacements count from, [..., 1, A]; zero where values are absolute."""
+        here = self.from_joints(joints)[..., None, :].copy()
+        for arm in self.rig.arms:
+            s = self.rig.action_slice(arm.name)
+            absolute_from = s.start + 3 if self.rig.action_space == "ee_pose" else s.stop - 1
+            here[..., absolute_from : s.stop] = 0.0
+        return here
 
     def _per_arm(self, joints: Array) -> list[tuple[Arm, Array]]:
         splits = np.cumsum([arm.dof for arm in self.rig.arms])[:-1]
         return list(zip(self.rig.arms, np.split(joints, splits, axis=-1), strict=True))
-
-    def _arm_slices(self) -> list[tuple[int, int]]:
-        slices = [self.rig.action_slice(arm.name) for arm in self.rig.arms]
-        return [(s.start, s.stop) for s in slices]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Flow matching as plain functions. Convention of pi0 (arXiv:2410.24164, as in openpi): tau=1 is noise, tau=0 the action."""
+"""Flow matching as plain functions. Convention of openpi's pi0 (arXiv:2410.24164): tau=1 is noise, tau=0 the action."""
 
 from collections.abc import Callable
 

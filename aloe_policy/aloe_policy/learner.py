@@ -52,7 +52,11 @@ class ActorLearner:
         self.optimiser.step()
         self.schedule.step()
         self._average()
-        return {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": self.schedule.get_last_lr()[0]}
+        return {
+            "loss": loss.item(),
+            "gradient_norm": norm.item(),
+            "learning_rate": float(self.schedule.get_last_lr()[0]),
+        }
 
     def loss(self, model: TinyVLA, batch: dict[str, Tensor]) -> Tensor:
         """Mean flow loss over the valid steps of a batch."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from aloe_policy.layers import CrossBlock, ExpertBlock, SelfBlock, sinusoidal
 from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING
 
-MIN_TAU = 0.05  # keeps the division in `velocity` tame
+MIN_TAU = 0.1  # keeps the division in `velocity` tame; ten Euler steps never ask below it
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ def pretrain(
     for step in range(config.steps):
         index = torch.randint(len(images), (config.batch_size,), generator=generator).numpy()
         views = augment(torch.from_numpy(images[index]), generator)
-        presence, offset = keypoint_loss(*head(encoder(views)), torch.from_numpy(keypoints[index]), grid)
+        logits, offsets = head(encoder(views))
+        presence, offset = keypoint_loss(logits, offsets, torch.from_numpy(keypoints[index]), grid)
         loss = presence + config.offset_weight * offset
         optimiser.zero_grad()
         loss.backward()

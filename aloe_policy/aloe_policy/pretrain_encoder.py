@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,11 +39,17 @@ def load_scenes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         with np.load(path, allow_pickle=False) as data:
             images, keypoints = data["images"], data["keypoints"]
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{path}: not a scenes file ({error}); make one with `ros2 run aloe_sim render_scenes`") from error
+        hint = "make one with `ros2 run aloe_sim render_scenes`"
+        raise ConfigError(f"{path}: not a scenes file ({error}); {hint}") from error
     height, width = images.shape[2:4]
     if height % STRIDE or width % STRIDE or keypoints.shape[:2] != images.shape[:2]:
-        raise ConfigError(f"{path}: views of {width}x{height} with labels {keypoints.shape}; sizes must be multiples of {STRIDE}")
+        what = f"views of {width}x{height} with labels {list(keypoints.shape)}"
+        raise ConfigError(f"{path}: {what}; width and height must be multiples of {STRIDE}, labels [n, cameras, K, 3]")
     return images, keypoints
+
+
+def _flat(per_camera: NDArray[Any]) -> NDArray[Any]:
+    return per_camera.reshape(-1, *per_camera.shape[2:])
 
 
 def main() -> None:
@@ -58,7 +65,6 @@ def main() -> None:
         sys.exit(f"pretrain_encoder: {error}")
     torch.set_num_threads(files.threads)
     split = len(images) - max(1, int(len(images) * HELD_OUT))
-    flat_images, flat_keypoints = (a.reshape(-1, *a.shape[2:]) for a in (images[:split], keypoints[:split]))
     with tqdm(total=config.steps, unit="step") as progress:
 
         def report(step: int, metrics: dict[str, float]) -> None:
@@ -66,8 +72,8 @@ def main() -> None:
             if step % 20 == 0:
                 progress.set_postfix({name: f"{value:.4f}" for name, value in metrics.items()})
 
-        encoder, head = pretrain(flat_images, flat_keypoints, config, report)
-    measures = pixel_error(encoder, head, *(a.reshape(-1, *a.shape[2:]) for a in (images[split:], keypoints[split:])))
+        encoder, head = pretrain(_flat(images[:split]), _flat(keypoints[:split]), config, report)
+    measures = pixel_error(encoder, head, _flat(images[split:]), _flat(keypoints[split:]))
     files.out.parent.mkdir(parents=True, exist_ok=True)
     save_file(encoder.state_dict(), files.out)
     files.out.with_suffix(".json").write_text(json.dumps({"held_out": measures, "config": asdict(config)}, indent=2))

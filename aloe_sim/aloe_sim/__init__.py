@@ -4,4 +4,4 @@ import os
 import sys
 
 if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-    os.environ.setdefault("MUJOCO_GL", "egl")  # MuJoCo reads it at its first import: off-screen rendering without a screen
+    os.environ.setdefault("MUJOCO_GL", "egl")  # read by MuJoCo when first imported: rendering without a screen

@@ -157,7 +157,7 @@ class SortingExpert:
             wanted *= goal.speed_m_s / speed
         change = wanted - velocity
         limit = self.config.acceleration_m_s2 * dt_s
-        size = np.linalg.norm(change)
+        size = float(np.linalg.norm(change))
         return velocity + change * min(1.0, limit / max(size, 1e-9))
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_control.control_loop import ControlConfig, ControlLoop, TickResult
+from aloe_control.control_loop import ControlLoop
+from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_sim.sim_rig import SimRig
 

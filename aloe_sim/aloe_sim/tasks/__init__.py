@@ -3,6 +3,8 @@
 from aloe_sim.tasks.base import Task
 from aloe_sim.tasks.sorting import Sorting
 
+__all__ = ["TASKS", "Sorting", "Task", "make_task"]
+
 TASKS: dict[str, type[Task]] = {Sorting.name: Sorting}
 
 
