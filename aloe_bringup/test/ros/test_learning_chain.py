@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rosbags.highlevel import AnyReader
 
 pytest.importorskip("launch_ros")
 
@@ -52,6 +53,12 @@ def test_demonstrations_read_back_as_successful_episodes(folder: Path, rig: Rig)
     assert episode.images([0, 10]).shape == (2, 3, 96, 128, 3)
     lag = np.abs(episode.executed - episode.state)
     assert lag.max() < 0.3, "commands and measurements belong to the same moments"
+
+
+def test_a_demonstration_opens_in_an_independent_reader(folder: Path) -> None:
+    with AnyReader([folder / "bags" / "ep_0000"]) as reader:
+        seen = {c.topic for c, _, data in reader.messages() if reader.deserialize(data, c.msgtype) is not None}
+    assert {"/left_arm/joint_states", "/left_arm/command", "/policy/action_chunk", "/executed_action"} <= seen
 
 
 def test_the_checkpoint_drives_the_rig_it_was_trained_for(folder: Path, rig: Rig) -> None:

@@ -1,10 +1,12 @@
 """Writes an in-process episode as the bag that the ROS graph would have recorded: same topics, types and stamps."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
 from aloe_msgs.msg import EpisodeEvent, EpisodeState
 from rclpy.serialization import serialize_message
+from sensor_msgs.msg import JointState
 
 from aloe_control.control_loop import TickResult
 from aloe_control.ros.messages import command_message, executed_action_message, intervention_message
@@ -90,4 +92,30 @@ class DemoBag:
         self._write("/episode/events", event, self._process.stamp_ns)
 
     def _write(self, topic: str, message: Any, stamp_ns: int) -> None:
-        self._writer.write(topic, serialize_message(message), stamp_ns)
+        data = serialize_message(message)
+        if isinstance(message, JointState):
+            data = data[: joint_state_size(data)]
+        self._writer.write(topic, data, stamp_ns)
+
+
+def joint_state_size(data: bytes) -> int:
+    """True length of a serialised JointState in little-endian CDR (OMG XTypes 1.3, 7.4.1).
+
+    `serialize_message` may leave unused bytes behind empty arrays, which strict readers refuse.
+    """
+    body = data[4:]  # alignment counts from behind the encapsulation header
+
+    def count(position: int) -> tuple[int, int]:
+        position = (position + 3) // 4 * 4
+        return int(struct.unpack_from("<I", body, position)[0]), position + 4
+
+    size, position = count(8)  # frame_id, behind the stamp
+    names, position = count(position + size)
+    for _ in range(names):
+        size, position = count(position)
+        position += size
+    for _ in ("position", "velocity", "effort"):
+        size, position = count(position)
+        if size:
+            position = (position + 7) // 8 * 8 + 8 * size
+    return 4 + position
