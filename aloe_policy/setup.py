@@ -1,3 +1,5 @@
+from glob import glob
+
 from setuptools import find_packages, setup
 
 setup(
@@ -7,6 +9,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/aloe_policy"]),
         ("share/aloe_policy", ["package.xml"]),
+        ("share/aloe_policy/checkpoints/sorting", glob("checkpoints/sorting/*")),
     ],
     install_requires=["setuptools"],
     zip_safe=True,
