@@ -5,15 +5,15 @@ import gc
 import os
 
 
-def raise_priority() -> str:
+def raise_priority(fifo: int = 20) -> str:
     """Ask for real-time scheduling, else for a better nice value; says what was granted.
 
     Call it before rclpy.init, so that the middleware's threads inherit it: a tick must not wait for a lock that a
     thread of lower priority holds.
     """
     with contextlib.suppress(OSError, AttributeError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
-        return "real-time priority (SCHED_FIFO 20)"
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(fifo))
+        return f"real-time priority (SCHED_FIFO {fifo})"
     with contextlib.suppress(OSError, AttributeError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
         return "raised priority (nice -10)"

@@ -1,6 +1,5 @@
 """The simulated rig as a node: cameras, joint states and scene resets out, joint commands in."""
 
-import contextlib
 import os
 import signal
 import threading
@@ -13,6 +12,7 @@ from aloe_msgs.srv import ResetScene
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 
+from aloe_control.ros.realtime import raise_priority
 from aloe_data.config import parameter
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.convert import ns_to_stamp
@@ -171,8 +171,5 @@ def open_viewer(sim: SimRig):
 
 def main() -> None:
     """Run sim_node until it is interrupted."""
-    with contextlib.suppress(OSError):
-        os.setpriority(
-            os.PRIO_PROCESS, 0, min(-5, os.getpriority(os.PRIO_PROCESS, 0))
-        )  # it stands for devices that have processors of their own
+    raise_priority(fifo=10)  # it stands for devices that have processors of their own; control_node goes first
     run_node(SimNode)
