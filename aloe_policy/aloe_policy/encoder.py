@@ -1,61 +1,68 @@
-"""The image encoder: a small convolutional network that turns one view into a grid of tokens."""
+"""The image encoder: one view becomes a few tokens, each of which has found one kind of thing and says where it is.
+
+A small convolutional network gives a grid of features; for every keypoint that it was pretrained on (say, "red cube") a
+token gathers the features where the keypoint is, with its place in the image and whether it is there at all.
+"""
 
 import torch
 from torch import Tensor, nn
 
 STRIDE = 16
+PLACE = 3  # u, v and presence, in front of each token's features
 
 
 class ImageEncoder(nn.Module):
-    """One view to tokens; the same weights serve every camera.
+    """One view to K tokens; the same weights serve every camera.
 
     Args:
-        width: token dimension D.
+        num_keypoints: K.
+        features: D, channels of the grid.
     """
 
-    def __init__(self, width: int = 96) -> None:
+    def __init__(self, num_keypoints: int, features: int = 96) -> None:
         super().__init__()
-        channels = (24, 48, 64, width)
         layers: list[nn.Module] = []
         previous = 3
-        for i, c in enumerate(channels):
+        for i, channels in enumerate((24, 48, 64, features)):
             kernel = 5 if i == 0 else 3
-            layers += [nn.Conv2d(previous, c, kernel, 2, kernel // 2), nn.GroupNorm(8, c), nn.SiLU()]
-            previous = c
-        layers += [nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.SiLU()]
+            layers += [nn.Conv2d(previous, channels, kernel, 2, kernel // 2), nn.GroupNorm(8, channels), nn.SiLU()]
+            previous = channels
+        layers += [nn.Conv2d(features, features, 3, 1, 1), nn.GroupNorm(8, features), nn.SiLU()]
         self.layers = nn.Sequential(*layers)
-        self.width = width
+        self.head = nn.Linear(features, num_keypoints * 3)
+        self.num_keypoints, self.token_width = num_keypoints, features + PLACE
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Tokens of each view.
+    def grid(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What each cell of the image holds.
 
         Args:
             images: uint8 [B, h, w, 3], h and w multiples of 16.
 
         Returns:
-            [B, (h/16) * (w/16), D], row by row.
+            features [B, N, D], presence logits [B, N, K] and offsets in the cell [B, N, K, 2] (0 to 1 from its upper
+            left); N = (h/16) * (w/16), row by row.
         """
-        x = images.permute(0, 3, 1, 2).to(self.layers[0].weight.dtype) / 127.5 - 1.0  # type: ignore[arg-type]
-        return self.layers(x).flatten(2).transpose(1, 2)
+        x = images.permute(0, 3, 1, 2).to(self.head.weight.dtype) / 127.5 - 1.0
+        features = self.layers(x).flatten(2).transpose(1, 2)
+        out = self.head(features).unflatten(-1, (self.num_keypoints, 3))
+        return features, out[..., 0], out[..., 1:]
 
+    def forward(self, images: Tensor) -> Tensor:
+        """Tokens [B, K, 3 + D] of views uint8 [B, h, w, 3]: u and v (-1 to 1), presence (0 to 1), features.
 
-class KeypointHead(nn.Module):
-    """Says for every cell of the grid which keypoints lie in it, and where; used in pretraining only.
-
-    Args:
-        width: token dimension.
-        num_keypoints: K.
-    """
-
-    def __init__(self, width: int, num_keypoints: int) -> None:
-        super().__init__()
-        self.out = nn.Linear(width, num_keypoints * 3)
-        self.num_keypoints = num_keypoints
-
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Presence logits [B, N, K] and offsets in the cell [B, N, K, 2], each 0 to 1 from its upper left."""
-        out = self.out(tokens).unflatten(-1, (self.num_keypoints, 3))
-        return out[..., 0], out[..., 1:]
+        Everything of a keypoint that is not there is zero.
+        """
+        features, logits, offsets = self.grid(images)
+        columns = images.shape[2] // STRIDE
+        cell = torch.arange(features.shape[1], device=images.device)
+        corner = torch.stack([cell % columns, cell // columns], dim=-1)[:, None]  # [N, 1, 2]
+        size = torch.tensor([images.shape[2], images.shape[1]], device=images.device) / STRIDE
+        place = (corner + offsets) / size * 2 - 1
+        weight = (2 * logits).softmax(dim=1)  # [B, N, K]
+        presence = logits.amax(dim=1).sigmoid()[..., None]
+        where = (weight[..., None] * place).sum(1)
+        what = weight.transpose(1, 2) @ features
+        return torch.cat([where * presence, presence, what * presence], dim=-1)
 
 
 def keypoint_loss(logits: Tensor, offsets: Tensor, keypoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:

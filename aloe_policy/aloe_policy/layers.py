@@ -45,18 +45,6 @@ class SelfBlock(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class CrossBlock(nn.Module):
-    """Tokens [B, Q, W] read a context [B, N, W]."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.norm_x, self.norm_context = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = Attention(width, heads)
-
-    def forward(self, x: Tensor, context: Tensor, padding: Tensor | None = None) -> Tensor:
-        return x + self.attention(self.norm_x(x), self.norm_context(context), padding)
-
-
 class ExpertBlock(nn.Module):
     """Action tokens attend to each other and to the prefix; the flow time shifts and scales them (adaLN-zero, DiT)."""
 

@@ -20,7 +20,7 @@ class LearnerConfig:
     noises_per_observation: int = parameter(4, low=1, doc="flow samples that share one prefix")
     learning_rate: float = parameter(1e-3, low=0.0, doc="peak of the one-cycle schedule")
     weight_decay: float = parameter(1e-3, low=0.0, doc="AdamW's")
-    token_dropout: float = parameter(0.05, low=0.0, high=0.9, doc="share of image tokens hidden in training")
+    token_dropout: float = parameter(0.03, low=0.0, high=0.9, doc="share of image tokens hidden in training")
     ema: float = parameter(0.998, low=0.0, high=1.0, doc="decay of the averaged weights")
     seed: int = parameter(0, low=0, doc="of weights and batches")
 

@@ -1,12 +1,12 @@
 """The tiny flow-matching VLA: words, views and proprioception in, a chunk of actions out.
 
-Data format (B batch, C cameras, N tokens a view, H horizon, A action dimension):
-    tokens   [B, C, N, D_image]   from the image encoder, one set per camera
+Data format (B batch, C cameras, K tokens a view, H horizon, A action dimension):
+    tokens   [B, C, K, D_image]   from the image encoder, one set per camera
     words    int64 [B, L]         hashed words of the prompt, 0 = padding
     state    [B, S]               normalised proprioception
     actions  [B, H, A]            normalised chunk
-A few latent tokens read the prompt, then the images (so what is looked for can depend on the words), and are the
-prefix. The action expert refines a noisy chunk while attending to that prefix, which is computed once per chunk.
+Words, views and proprioception attend to each other in the prefix, so that what is seen can be matched with what is
+asked for. The action expert refines a noisy chunk while attending to the prefix, which is computed once per chunk.
 It predicts the clean chunk, from which the flow velocity follows: chunks are smooth and fit through narrow tokens,
 noise does not ("x-prediction with v-loss", Li and He, arXiv:2511.13720).
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from aloe_policy.layers import CrossBlock, ExpertBlock, SelfBlock, sinusoidal
+from aloe_policy.layers import ExpertBlock, SelfBlock, sinusoidal
 from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING
 
 MIN_TAU = 0.1  # keeps the division in `velocity` tame; ten Euler steps never ask below it
@@ -34,8 +34,7 @@ class ModelConfig:
     action_horizon: int = 50
     width: int = 128
     heads: int = 4
-    num_latents: int = 8
-    prefix_layers: int = 2
+    prefix_layers: int = 3
     expert_layers: int = 3
     patch: int = 10  # control steps per expert token
 
@@ -50,14 +49,9 @@ class TinyVLA(nn.Module):
         self.config, w, heads = config, config.width, config.heads
         self.word = nn.Embedding(NUM_BUCKETS, w, padding_idx=PADDING)
         self.word_position = nn.Parameter(torch.randn(MAX_WORDS, w) * 0.02)
-        self.text = nn.ModuleList([SelfBlock(w, heads) for _ in range(2)])
-        self.image = nn.Linear(config.image_width, w)
-        self.view = nn.Parameter(torch.randn(config.num_cameras, 1, w) * 0.02)
-        self.cell = nn.Parameter(torch.randn(config.num_cameras, config.tokens_per_camera, w) * 0.02)
+        self.image = nn.Sequential(nn.Linear(config.image_width, w), nn.SiLU(), nn.Linear(w, w))
+        self.place = nn.Parameter(torch.randn(config.num_cameras, config.tokens_per_camera, w) * 0.02)
         self.state = nn.Sequential(nn.Linear(config.state_dim, w), nn.SiLU(), nn.Linear(w, w))
-        self.latents = nn.Parameter(torch.randn(config.num_latents, w) * 0.02)
-        self.read_text = nn.ModuleList([CrossBlock(w, heads) for _ in range(config.prefix_layers)])
-        self.read_image = nn.ModuleList([CrossBlock(w, heads) for _ in range(config.prefix_layers)])
         self.mix = nn.ModuleList([SelfBlock(w, heads) for _ in range(config.prefix_layers)])
         tokens = config.action_horizon // config.patch
         self.action_in = nn.Linear(config.patch * config.action_dim, w)
@@ -70,19 +64,17 @@ class TinyVLA(nn.Module):
         nn.init.zeros_(self.action_out.bias)
 
     def prefix(self, tokens: Tensor, words: Tensor, state: Tensor) -> Tensor:
-        """What the action expert looks at, [B, P, width]; computed once per chunk."""
+        """What the action expert looks at, [B, 1 + C * K, width]; computed once per chunk."""
         longest = int((words != PADDING).sum(1).max())
-        words, padding = words[:, :longest], words[:, :longest] == PADDING
+        words = words[:, :longest]
         text = self.word(words) + self.word_position[:longest]
-        for block in self.text:
-            text = block(text, padding)
-        images = (self.image(tokens) + self.view + self.cell).flatten(1, 2)
-        latents = torch.cat([self.latents.expand(len(state), -1, -1), self.state(state)[:, None]], dim=1)
-        for read_text, read_image, mix in zip(self.read_text, self.read_image, self.mix, strict=True):
-            latents = read_text(latents, text, padding)
-            latents = read_image(latents, images)
-            latents = mix(latents)
-        return latents
+        seen = (self.image(tokens) + self.place).flatten(1, 2)
+        mixed = torch.cat([self.state(state)[:, None], seen, text], dim=1)
+        padding = torch.zeros(mixed.shape[:2], dtype=torch.bool, device=mixed.device)
+        padding[:, -longest:] = words == PADDING
+        for block in self.mix:
+            mixed = block(mixed, padding)
+        return mixed[:, : 1 + seen.shape[1]]
 
     def velocity(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
         """Flow velocity [B, H, A] of a noisy chunk x_tau [B, H, A] at flow times tau [B]."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aloe_data.config import parameter
-from aloe_policy.encoder import STRIDE, ImageEncoder, KeypointHead, keypoint_loss
+from aloe_policy.encoder import STRIDE, ImageEncoder, keypoint_loss
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def pretrain(
     keypoints: NDArray[np.float32],
     config: PretrainConfig,
     report: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
-) -> tuple[ImageEncoder, KeypointHead]:
+) -> ImageEncoder:
     """Train an encoder.
 
     Args:
@@ -53,37 +53,33 @@ def pretrain(
     """
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    encoder = ImageEncoder()
-    head = KeypointHead(encoder.width, keypoints.shape[1])
+    encoder = ImageEncoder(keypoints.shape[1])
     grid = images.shape[1] // STRIDE, images.shape[2] // STRIDE
-    parameters = [*encoder.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay)
+    optimiser = torch.optim.AdamW(encoder.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, config.steps, pct_start=0.1)
     for step in range(config.steps):
         index = torch.randint(len(images), (config.batch_size,), generator=generator).numpy()
         views = augment(torch.from_numpy(images[index]), generator)
-        logits, offsets = head(encoder(views))
+        _, logits, offsets = encoder.grid(views)
         presence, offset = keypoint_loss(logits, offsets, torch.from_numpy(keypoints[index]), grid)
         loss = presence + config.offset_weight * offset
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         report(step, {"presence": presence.item(), "offset": offset.item()})
-    return encoder, head
+    return encoder
 
 
 @torch.no_grad()
-def pixel_error(
-    encoder: ImageEncoder, head: KeypointHead, images: NDArray[np.uint8], keypoints: NDArray[np.float32]
-) -> dict[str, float]:
+def pixel_error(encoder: ImageEncoder, images: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> dict[str, float]:
     """Held-out quality: recall and precision of presence, and the median error of the position in pixels."""
     rows, columns = images.shape[1] // STRIDE, images.shape[2] // STRIDE
     hits = visible = claims = 0
     errors: list[NDArray[np.float32]] = []
     for start in range(0, len(images), 256):
-        logits, offsets = head(encoder(torch.from_numpy(images[start : start + 256])))
+        _, logits, offsets = encoder.grid(torch.from_numpy(images[start : start + 256]))
         truth = keypoints[start : start + 256]
         score, cell = logits.max(dim=1)
         found, seen = (score > 0).numpy(), truth[..., 2] > 0.5

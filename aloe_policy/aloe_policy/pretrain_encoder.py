@@ -72,8 +72,8 @@ def main() -> None:
             if step % 20 == 0:
                 progress.set_postfix({name: f"{value:.4f}" for name, value in metrics.items()})
 
-        encoder, head = pretrain(_flat(images[:split]), _flat(keypoints[:split]), config, report)
-    measures = pixel_error(encoder, head, _flat(images[split:]), _flat(keypoints[split:]))
+        encoder = pretrain(_flat(images[:split]), _flat(keypoints[:split]), config, report)
+    measures = pixel_error(encoder, _flat(images[split:]), _flat(keypoints[split:]))
     files.out.parent.mkdir(parents=True, exist_ok=True)
     save_file(encoder.state_dict(), files.out)
     files.out.with_suffix(".json").write_text(json.dumps({"held_out": measures, "config": asdict(config)}, indent=2))

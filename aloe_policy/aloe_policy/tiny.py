@@ -42,7 +42,7 @@ class TinyPolicy:
         try:
             self.image_size: tuple[int, int] = tuple(config["image_size"])
             self.num_steps = int(config["flow_steps"])
-            self._encoder = ImageEncoder(config["model"]["image_width"])
+            self._encoder = ImageEncoder(config["model"]["tokens_per_camera"])
             self._model = TinyVLA(ModelConfig(**config["model"]))
             self._encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
             self._model.load_state_dict(_part(checkpoint.weights, "model."))

@@ -89,13 +89,13 @@ def load_encoder(path: Path) -> ImageEncoder:
     Raises:
         ConfigError: missing or damaged.
     """
-    encoder = ImageEncoder()
     try:
-        encoder.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise ConfigError(
-            f"{path}: not an encoder ({error}); make one with `ros2 run aloe_policy pretrain_encoder`"
-        ) from error
+        weights = load_file(path)
+        encoder = ImageEncoder(len(weights["head.bias"]) // 3)
+        encoder.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        hint = "make one with `ros2 run aloe_policy pretrain_encoder`"
+        raise ConfigError(f"{path}: not an encoder ({error}); {hint}") from error
     return encoder.eval().requires_grad_(False)
 
 
