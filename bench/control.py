@@ -131,8 +131,8 @@ def velocity_steps(recorded: Recorded) -> tuple[np.ndarray, np.ndarray]:
     changed = np.zeros(len(chunks), bool)
     changed[1:] = (chunks[1:] != chunks[:-1]) & (chunks[:-1] != 0)
     seam = changed | np.roll(changed, 1)
-    follows = recorded.following
-    inside = follows[2:] & follows[1:-1] & follows[:-2]
+    follows, numbers = recorded.following, np.array([t.tick for t in recorded.ticks])
+    inside = follows[2:] & follows[1:-1] & follows[:-2] & (numbers[2:] - numbers[:-2] == 2)
     return steps[inside], seam[2:][inside]
 
 
@@ -157,7 +157,7 @@ def figures_of(bags: list[Recorded]) -> dict[str, float | int]:
         "chunks_followed": len(ages),
         "seam_step_ratio": float(steps[seams].max() / steps[~seams].max()),
         "seam_step_median_ratio": float(np.median(steps[seams]) / np.median(steps[~seams])),
-        "lost_messages": sum(b.lost for b in bags) + skipped,
+        "lost_messages": max(sum(b.lost for b in bags), skipped),
     }
 
 

@@ -81,7 +81,7 @@ class ControlNode(Node):
             arm.name: self.create_publisher(COMMAND_TYPES[arm.command_type], arm.command_topic, QoSProfile(depth=1))
             for arm in self._rig.arms
         }
-        self._executed = self.create_publisher(ExecutedAction, "/executed_action", QoSProfile(depth=50))
+        self._executed = self.create_publisher(ExecutedAction, "/executed_action", QoSProfile(depth=200))
         self._intervention = self.create_publisher(Intervention, "/intervention", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
 
