@@ -176,14 +176,15 @@ def draw(bags: list[Recorded], file: Path) -> None:
     steps, seams = (np.concatenate(parts) for parts in zip(*map(velocity_steps, bags), strict=True))
     step.hist([steps[~seams], steps[seams]], bins=60, log=True, density=True, label=["inside a chunk", "at a seam"])
     step.set(title="Step of the joint velocity per tick", xlabel="rad/s")
-    step.legend()
+    step.legend(loc="upper right")
     first = max(bags, key=lambda b: len(b.ticks))
     seconds = first.stamps_s - first.stamps_s[0]
-    path.plot(seconds, np.array([t.arms[0].executed[:-1] for t in first.ticks]), lw=1)
+    arms = [np.array([t.arms[i].executed[:-1] for t in first.ticks]) for i in range(len(first.ticks[0].arms))]
+    path.plot(seconds, max(arms, key=lambda joints: np.ptp(joints, axis=0).max()), lw=1)
     chunks = np.array([t.chunk_id for t in first.ticks])
     for at in seconds[1:][chunks[1:] != chunks[:-1]]:
         path.axvline(at, color="0.85", lw=0.6, zorder=0)
-    path.set(title="Set points of the first arm (grey: seams)", xlabel="s", ylabel="rad")
+    path.set(title="Set points of the busier arm (grey: seams)", xlabel="s", ylabel="rad")
     figure.tight_layout()
     figure.savefig(file, dpi=110)
 
