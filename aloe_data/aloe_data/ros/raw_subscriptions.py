@@ -43,9 +43,7 @@ class RawSubscriptions:
             reliable = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offers)
             latched = topic.latched and all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offers)
             kind = f"{'reliable' if reliable else 'best effort'}, {'latched' if latched else 'volatile'}"
-            self._node.get_logger().info(
-                f"{topic.name}: subscribing as {kind}, as its publishers offer"
-            )
+            self._node.get_logger().info(f"{topic.name}: subscribing as {kind}, as its publishers offer")
             self._node.destroy_subscription(self._subscriptions[topic])
             self._subscriptions[topic] = self._subscribe(topic, latched, reliable)
 
