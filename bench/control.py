@@ -54,21 +54,30 @@ class Recorded:
         return np.array([stamp_to_ns(t.header.stamp) for t in self.ticks]) / 1e9
 
 
-def run(folder: Path, seconds: float, policy: str) -> None:
-    """Run rollouts until the closed bags in `folder` hold `seconds` of episodes."""
+def run(folder: Path, seconds: float, policy: str) -> list[Path]:
+    """Run rollouts until the closed bags in `folder` hold `seconds` of episodes; these bags."""
     arguments = [f"record:={folder}", f"rig:={RIG_FILE}", "episodes:=1000", *([f"policy:={policy}"] if policy else [])]
     command = ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *arguments]
     launch = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, env=os.environ.copy())
     limit_s = time.monotonic() + START_LIMIT_S + 3 * seconds
+    closed: list[Path] = []
     try:
-        while launch.poll() is None and time.monotonic() < limit_s:
-            if sum(recorded_s(bag) for bag in folder.iterdir()) >= seconds:
+        while sum(map(recorded_s, closed)) < seconds and time.monotonic() < limit_s:
+            ended = launch.poll() is not None
+            closed = closed_bags(folder)
+            if ended:
                 break
             time.sleep(1.0)
     finally:
         if launch.poll() is None:
             os.killpg(launch.pid, signal.SIGINT)
         launch.wait(timeout=30)
+    return closed
+
+
+def closed_bags(folder: Path) -> list[Path]:
+    """Bags whose recording has ended."""
+    return [bag for bag in sorted(folder.iterdir()) if recorded_s(bag)]
 
 
 def recorded_s(bag: Path) -> float:
@@ -197,10 +206,11 @@ def main() -> None:
     options = parser.parse_args()
     rig = load_rig(RIG_FILE)
     with tempfile.TemporaryDirectory(prefix="bench_control_") as scratch:
-        folder = options.bags or Path(scratch)
-        if not options.bags:
-            run(folder, options.seconds, options.policy)
-        bags = [read(bag, rig) for bag in sorted(folder.iterdir()) if recorded_s(bag)]
+        if options.bags:
+            closed = closed_bags(options.bags)
+        else:
+            closed = run(Path(scratch), options.seconds, options.policy)
+        bags = [read(bag, rig) for bag in closed]
     bags = [bag for bag in bags if bag.ticks and bag.following.any()]
     if not bags:
         sys.exit("bench: no episode was recorded; see the messages above")
