@@ -37,7 +37,7 @@ class TrainingSet:
     """All observations with their chunks, normalised, in memory.
 
     Attributes:
-        tokens: float16 [n, C, K, D].
+        tokens: float16 [n, C, K, 3].
         words: int64 [n, L].
         states: float32 [n, S'].
         chunks: float32 [n, H, A].
@@ -64,7 +64,7 @@ class TrainingSet:
 
 @torch.no_grad()
 def encode_views(encoder: ImageEncoder, images: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float16]:
-    """Features float16 [n, C, K, D] of views uint8 [n, C, h, w, 3]; on the device of the encoder."""
+    """Features float16 [n, C, K, 3] of views uint8 [n, C, h, w, 3]; on the device of the encoder."""
     device = next(encoder.parameters()).device
     parts = []
     for start in range(0, len(images), batch):
@@ -101,7 +101,7 @@ def build(
 
     Args:
         demonstrations: the episodes.
-        tokens: features of each episode's views, [n, C, K, D].
+        tokens: features of each episode's views, [n, C, K, 3].
         space: the rig's action space.
         horizon: H.
         normaliser: to use; default: fitted to these episodes.

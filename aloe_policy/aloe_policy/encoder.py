@@ -1,68 +1,65 @@
-"""The image encoder: one view becomes a few tokens, each of which has found one kind of thing and says where it is.
+"""The image encoder: one view becomes a few named tokens; each says whether its keypoint is in view, and where.
 
-A small convolutional network gives a grid of features; for every keypoint that it was pretrained on (say, "red cube") a
-token gathers the features where the keypoint is, with its place in the image and whether it is there at all.
+A small convolutional network looks for keypoints that have names in plain words ("red cube"). Because the names are
+words, a policy can match what it sees with what it is asked for.
 """
 
 import torch
 from torch import Tensor, nn
 
 STRIDE = 16
-PLACE = 3  # u, v and presence, in front of each token's features
+TOKEN_WIDTH = 3  # u, v, presence
+FEATURES = 96
 
 
 class ImageEncoder(nn.Module):
     """One view to K tokens; the same weights serve every camera.
 
     Args:
-        num_keypoints: K.
-        features: D, channels of the grid.
+        keypoints: names of the K keypoints.
     """
 
-    def __init__(self, num_keypoints: int, features: int = 96) -> None:
+    def __init__(self, keypoints: tuple[str, ...]) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         previous = 3
-        for i, channels in enumerate((24, 48, 64, features)):
+        for i, channels in enumerate((24, 48, 64, FEATURES)):
             kernel = 5 if i == 0 else 3
             layers += [nn.Conv2d(previous, channels, kernel, 2, kernel // 2), nn.GroupNorm(8, channels), nn.SiLU()]
             previous = channels
-        layers += [nn.Conv2d(features, features, 3, 1, 1), nn.GroupNorm(8, features), nn.SiLU()]
+        layers += [nn.Conv2d(FEATURES, FEATURES, 3, 1, 1), nn.GroupNorm(8, FEATURES), nn.SiLU()]
         self.layers = nn.Sequential(*layers)
-        self.head = nn.Linear(features, num_keypoints * 3)
-        self.num_keypoints, self.token_width = num_keypoints, features + PLACE
+        self.head = nn.Linear(FEATURES, len(keypoints) * 3)
+        self.keypoints = keypoints
 
-    def grid(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def grid(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What each cell of the image holds.
 
         Args:
             images: uint8 [B, h, w, 3], h and w multiples of 16.
 
         Returns:
-            features [B, N, D], presence logits [B, N, K] and offsets in the cell [B, N, K, 2] (0 to 1 from its upper
-            left); N = (h/16) * (w/16), row by row.
+            presence logits [B, N, K] and offsets in the cell [B, N, K, 2] (0 to 1 from its upper left);
+            N = (h/16) * (w/16), row by row.
         """
         x = images.permute(0, 3, 1, 2).to(self.head.weight.dtype) / 127.5 - 1.0
-        features = self.layers(x).flatten(2).transpose(1, 2)
-        out = self.head(features).unflatten(-1, (self.num_keypoints, 3))
-        return features, out[..., 0], out[..., 1:]
+        out = self.head(self.layers(x).flatten(2).transpose(1, 2)).unflatten(-1, (len(self.keypoints), 3))
+        return out[..., 0], out[..., 1:]
 
     def forward(self, images: Tensor) -> Tensor:
-        """Tokens [B, K, 3 + D] of views uint8 [B, h, w, 3]: u and v (-1 to 1), presence (0 to 1), features.
+        """Tokens [B, K, 3] of views uint8 [B, h, w, 3]: u and v (-1 to 1, right and down) and presence (0 to 1).
 
-        Everything of a keypoint that is not there is zero.
+        All of a keypoint that is not there is zero.
         """
-        features, logits, offsets = self.grid(images)
+        logits, offsets = self.grid(images)
         columns = images.shape[2] // STRIDE
-        cell = torch.arange(features.shape[1], device=images.device)
+        cell = torch.arange(logits.shape[1], device=images.device)
         corner = torch.stack([cell % columns, cell // columns], dim=-1)[:, None]  # [N, 1, 2]
         size = torch.tensor([images.shape[2], images.shape[1]], device=images.device) / STRIDE
         place = (corner + offsets) / size * 2 - 1
         weight = (2 * logits).softmax(dim=1)  # [B, N, K]
         presence = logits.amax(dim=1).sigmoid()[..., None]
-        where = (weight[..., None] * place).sum(1)
-        what = weight.transpose(1, 2) @ features
-        return torch.cat([where * presence, presence, what * presence], dim=-1)
+        return torch.cat([(weight[..., None] * place).sum(1) * presence, presence], dim=-1)
 
 
 def keypoint_loss(logits: Tensor, offsets: Tensor, keypoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from aloe_data.config import parameter
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.model import TinyVLA
+from aloe_policy.renaming import Renaming
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class ActorLearner:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, config.learning_rate, config.steps, pct_start=0.05
         )
+        self._rename = Renaming(model.config.keypoints)
         self.steps_done = 0
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, float]:
@@ -62,10 +64,11 @@ class ActorLearner:
         """Mean flow loss over the valid steps of a batch."""
         n = self.config.noises_per_observation
         tokens = batch["tokens"]
-        if model.training and self.config.token_dropout:
+        words = batch["words"]
+        if model.training:
             keep = torch.rand(tokens.shape[:3], device=tokens.device) >= self.config.token_dropout
-            tokens = tokens * keep[..., None]
-        prefix = model.prefix(tokens, batch["words"], batch["states"]).repeat(n, 1, 1)
+            tokens, words = self._rename(tokens * keep[..., None], words)
+        prefix = model.prefix(tokens, words, batch["states"]).repeat(n, 1, 1)
         actions, valid = batch["chunks"].repeat(n, 1, 1), batch["valid"].repeat(n, 1)
         noise, tau = torch.randn_like(actions), sample_tau(len(actions), device=actions.device)
         per_step = flow_loss(lambda x, t: model.velocity(prefix, x, t), actions, noise, tau)

@@ -1,7 +1,7 @@
 """The tiny flow-matching VLA: words, views and proprioception in, a chunk of actions out.
 
 Data format (B batch, C cameras, K tokens a view, H horizon, A action dimension):
-    tokens   [B, C, K, D_image]   from the image encoder, one set per camera
+    tokens   [B, C, K, 3]         from the image encoder: u, v, presence of K named keypoints in every view
     words    int64 [B, L]         hashed words of the prompt, 0 = padding
     state    [B, S]               normalised proprioception
     actions  [B, H, A]            normalised chunk
@@ -13,12 +13,15 @@ noise does not ("x-prediction with v-loss", Li and He, arXiv:2511.13720).
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aloe_policy.encoder import TOKEN_WIDTH
 from aloe_policy.layers import ExpertBlock, SelfBlock, sinusoidal
-from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING
+from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
 
+OCTAVES = (0.5, 1.0, 2.0, 4.0)  # of the sines that make small displacements in the image easy to tell apart
 MIN_TAU = 0.1  # keeps the division in `velocity` tame; ten Euler steps never ask below it
 
 
@@ -27,8 +30,7 @@ class ModelConfig:
     """Sizes of the network; all that is needed to build it before its weights are loaded."""
 
     num_cameras: int
-    tokens_per_camera: int
-    image_width: int
+    keypoints: tuple[str, ...]
     state_dim: int
     action_dim: int
     action_horizon: int = 50
@@ -49,8 +51,10 @@ class TinyVLA(nn.Module):
         self.config, w, heads = config, config.width, config.heads
         self.word = nn.Embedding(NUM_BUCKETS, w, padding_idx=PADDING)
         self.word_position = nn.Parameter(torch.randn(MAX_WORDS, w) * 0.02)
-        self.image = nn.Sequential(nn.Linear(config.image_width, w), nn.SiLU(), nn.Linear(w, w))
-        self.place = nn.Parameter(torch.randn(config.num_cameras, config.tokens_per_camera, w) * 0.02)
+        names = torch.from_numpy(np.stack([word_ids(name) for name in config.keypoints]))
+        self.register_buffer("names", names, persistent=False)
+        self.image = nn.Sequential(nn.Linear(TOKEN_WIDTH + 4 * len(OCTAVES), w), nn.SiLU(), nn.Linear(w, w))
+        self.view = nn.Parameter(torch.randn(config.num_cameras, 1, w) * 0.02)
         self.state = nn.Sequential(nn.Linear(config.state_dim, w), nn.SiLU(), nn.Linear(w, w))
         self.mix = nn.ModuleList([SelfBlock(w, heads) for _ in range(config.prefix_layers)])
         tokens = config.action_horizon // config.patch
@@ -68,7 +72,8 @@ class TinyVLA(nn.Module):
         longest = int((words != PADDING).sum(1).max())
         words = words[:, :longest]
         text = self.word(words) + self.word_position[:longest]
-        seen = (self.image(tokens) + self.place).flatten(1, 2)
+        names = self.word(self.names).sum(1)  # [K, width]: a token is called what the prompt would call it
+        seen = (self.image(place_features(tokens)) + self.view + names).flatten(1, 2)
         mixed = torch.cat([self.state(state)[:, None], seen, text], dim=1)
         padding = torch.zeros(mixed.shape[:2], dtype=torch.bool, device=mixed.device)
         padding[:, -longest:] = words == PADDING
@@ -85,3 +90,10 @@ class TinyVLA(nn.Module):
             h = block(h, prefix, time)
         clean = self.action_out(self.norm(h)).reshape(x_tau.shape)
         return (x_tau - clean) / tau.clamp(min=MIN_TAU)[:, None, None]  # x_tau = tau e + (1 - tau) a and u = e - a
+
+
+def place_features(tokens: Tensor) -> Tensor:
+    """u, v, presence and sines of u and v, [..., 3 + 16]; all zero for what is not there."""
+    place, presence = tokens[..., :2], tokens[..., 2:]
+    angle = torch.cat([torch.pi * octave * place for octave in OCTAVES], dim=-1)
+    return torch.cat([tokens, angle.sin() * presence, angle.cos() * presence], dim=-1)

@@ -40,6 +40,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 def pretrain(
     images: NDArray[np.uint8],
     keypoints: NDArray[np.float32],
+    names: tuple[str, ...],
     config: PretrainConfig,
     report: Callable[[int, dict[str, float]], None] = lambda step, metrics: None,
 ) -> ImageEncoder:
@@ -48,19 +49,20 @@ def pretrain(
     Args:
         images: views uint8 [n, h, w, 3].
         keypoints: [n, K, 3]: u, v in 0..1, visible.
+        names: of the K keypoints, in words.
         config: steps and rates.
         report: called with the step and its losses.
     """
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    encoder = ImageEncoder(keypoints.shape[1])
+    encoder = ImageEncoder(names)
     grid = images.shape[1] // STRIDE, images.shape[2] // STRIDE
     optimiser = torch.optim.AdamW(encoder.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, config.steps, pct_start=0.1)
     for step in range(config.steps):
         index = torch.randint(len(images), (config.batch_size,), generator=generator).numpy()
         views = augment(torch.from_numpy(images[index]), generator)
-        _, logits, offsets = encoder.grid(views)
+        logits, offsets = encoder.grid(views)
         presence, offset = keypoint_loss(logits, offsets, torch.from_numpy(keypoints[index]), grid)
         loss = presence + config.offset_weight * offset
         optimiser.zero_grad()
@@ -79,7 +81,7 @@ def pixel_error(encoder: ImageEncoder, images: NDArray[np.uint8], keypoints: NDA
     hits = visible = claims = 0
     errors: list[NDArray[np.float32]] = []
     for start in range(0, len(images), 256):
-        _, logits, offsets = encoder.grid(torch.from_numpy(images[start : start + 256]))
+        logits, offsets = encoder.grid(torch.from_numpy(images[start : start + 256]))
         truth = keypoints[start : start + 256]
         score, cell = logits.max(dim=1)
         found, seen = (score > 0).numpy(), truth[..., 2] > 0.5

@@ -29,15 +29,15 @@ class Files:
     threads: int = parameter(2, low=1, doc="CPU threads")
 
 
-def load_scenes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Images uint8 [n, C, h, w, 3] and keypoints float32 [n, C, K, 3] of a scenes file.
+def load_scenes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32], tuple[str, ...]]:
+    """Images uint8 [n, C, h, w, 3], keypoints float32 [n, C, K, 3] and their K names, of a scenes file.
 
     Raises:
         ConfigError: missing, damaged or of the wrong shape.
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            images, keypoints = data["images"], data["keypoints"]
+            images, keypoints, names = data["images"], data["keypoints"], tuple(map(str, data["names"]))
     except (OSError, ValueError, KeyError) as error:
         hint = "make one with `ros2 run aloe_sim render_scenes`"
         raise ConfigError(f"{path}: not a scenes file ({error}); {hint}") from error
@@ -45,7 +45,7 @@ def load_scenes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     if height % STRIDE or width % STRIDE or keypoints.shape[:2] != images.shape[:2]:
         what = f"views of {width}x{height} with labels {list(keypoints.shape)}"
         raise ConfigError(f"{path}: {what}; width and height must be multiples of {STRIDE}, labels [n, cameras, K, 3]")
-    return images, keypoints
+    return images, keypoints, names
 
 
 def _flat(per_camera: NDArray[Any]) -> NDArray[Any]:
@@ -60,7 +60,7 @@ def main() -> None:
     try:
         arguments = parser.parse_args()
         files, config = from_arguments(Files, arguments), from_arguments(PretrainConfig, arguments)
-        images, keypoints = load_scenes(files.scenes)
+        images, keypoints, names = load_scenes(files.scenes)
     except ConfigError as error:
         sys.exit(f"pretrain_encoder: {error}")
     torch.set_num_threads(files.threads)
@@ -72,10 +72,10 @@ def main() -> None:
             if step % 20 == 0:
                 progress.set_postfix({name: f"{value:.4f}" for name, value in metrics.items()})
 
-        encoder = pretrain(_flat(images[:split]), _flat(keypoints[:split]), config, report)
+        encoder = pretrain(_flat(images[:split]), _flat(keypoints[:split]), names, config, report)
     measures = pixel_error(encoder, _flat(images[split:]), _flat(keypoints[split:]))
     files.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(encoder.state_dict(), files.out)
+    save_file(encoder.state_dict(), files.out, metadata={"keypoints": json.dumps(names)})
     files.out.with_suffix(".json").write_text(json.dumps({"held_out": measures, "config": asdict(config)}, indent=2))
     print(f"{files.out}: held out {', '.join(f'{k} {v:.3f}' for k, v in measures.items())}")
 

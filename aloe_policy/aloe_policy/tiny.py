@@ -42,8 +42,8 @@ class TinyPolicy:
         try:
             self.image_size: tuple[int, int] = tuple(config["image_size"])
             self.num_steps = int(config["flow_steps"])
-            self._encoder = ImageEncoder(config["model"]["tokens_per_camera"])
-            self._model = TinyVLA(ModelConfig(**config["model"]))
+            sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
+            self._encoder, self._model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
             self._encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
             self._model.load_state_dict(_part(checkpoint.weights, "model."))
             self._normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})

@@ -17,6 +17,7 @@ from aloe_policy.encoder import ImageEncoder
 from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.tiny import save_tiny
 
+NAMES = ("red cube", "blue cube")
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 
 
@@ -24,7 +25,7 @@ RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 def folder(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     features = RIG.state_dim + 3 * len(RIG.arms)
-    config = ModelConfig(3, 4, 99, features, RIG.action_dim, width=32, prefix_layers=1, expert_layers=1)
+    config = ModelConfig(3, NAMES, features, RIG.action_dim, width=32, prefix_layers=1, expert_layers=1)
     normaliser = Normaliser(
         np.zeros(features, np.float32),
         np.ones(features, np.float32),
@@ -36,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
         start = RIG.action_slice(arm.name).start
         normaliser.action_mean[:, start + 3 : start + 9] = identity
     model, path = TinyVLA(config), tmp_path / "policy"
-    save_tiny(path, RIG, ImageEncoder(4), model, normaliser, image_size=(128, 96), training={}, card="# card\n")
+    save_tiny(path, RIG, ImageEncoder(NAMES), model, normaliser, image_size=(128, 96), training={}, card="# card\n")
     return path
 
 
@@ -105,8 +106,8 @@ def test_the_card_and_the_contract_lie_in_the_folder(folder: Path) -> None:
 
 def test_saving_again_replaces_the_folder_and_leaves_nothing_behind(folder: Path, tmp_path: Path) -> None:
     before = read_checkpoint(folder).version
-    model = TinyVLA(ModelConfig(3, 4, 99, 20, RIG.action_dim, width=32, prefix_layers=1, expert_layers=1))
+    model = TinyVLA(ModelConfig(3, NAMES, 20, RIG.action_dim, width=32, prefix_layers=1, expert_layers=1))
     normaliser = Normaliser(*(np.ones(s, np.float32) for s in ((20,), (20,), (50, 20), (50, 20))))
-    save_tiny(folder, RIG, ImageEncoder(4), model, normaliser, image_size=(128, 96), training={}, card="")
+    save_tiny(folder, RIG, ImageEncoder(NAMES), model, normaliser, image_size=(128, 96), training={}, card="")
     assert read_checkpoint(folder).version != before
     assert [p.name for p in tmp_path.iterdir()] == ["policy"]

@@ -34,9 +34,9 @@ def test_an_episode_becomes_rows_with_one_chunk_per_observation() -> None:
     ticks = np.array([0, 10, 39])
     images = rng.integers(0, 255, (3, 3, 32, 48, 3), dtype=np.uint8)
     demo = Demonstration("put the red cube left", images, ticks, joints, joints)
-    encoder = ImageEncoder(num_keypoints=5)
+    encoder = ImageEncoder(("a", "b", "c", "d", "e"))
     tokens = encode_views(encoder, images)
-    assert tokens.shape == (3, 3, 5, encoder.token_width)
+    assert tokens.shape == (3, 3, 5, 3)
     data, _ = build([demo], [tokens], ActionSpace(RIG), horizon=20)
     assert len(data) == 3
     assert data.chunks.shape == (3, 20, RIG.action_dim)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from aloe_policy.encoder import PLACE, ImageEncoder, keypoint_loss
+from aloe_policy.encoder import ImageEncoder, keypoint_loss
 from aloe_policy.pretrain import PretrainConfig, pixel_error, pretrain
 
 
@@ -24,7 +24,7 @@ def squares(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_pretraining_finds_what_is_there_and_where() -> None:
     images, keypoints = squares(160)
-    encoder = pretrain(images, keypoints, PretrainConfig(steps=120, batch_size=32, learning_rate=5e-3))
+    encoder = pretrain(images, keypoints, ("red", "blue"), PretrainConfig(steps=120, batch_size=32, learning_rate=5e-3))
     measures = pixel_error(encoder.eval(), images, keypoints)
     assert measures["recall"] > 0.9
     assert measures["precision"] > 0.9
@@ -32,12 +32,12 @@ def test_pretraining_finds_what_is_there_and_where() -> None:
 
 
 def test_tokens_are_bounded_places_with_presence() -> None:
-    encoder = ImageEncoder(num_keypoints=3)
+    encoder = ImageEncoder(("a", "b", "c"))
     tokens = encoder(torch.randint(0, 255, (2, 32, 48, 3), dtype=torch.uint8))
-    assert tokens.shape == (2, 3, encoder.token_width)
+    assert tokens.shape == (2, 3, 3)
     assert tokens[..., 2].min() >= 0 and tokens[..., 2].max() <= 1
     assert torch.isfinite(tokens).all()
-    assert encoder.token_width == 96 + PLACE
+    assert tokens[..., :2].abs().max() < 2
 
 
 def test_the_loss_is_small_only_for_the_right_cell_and_offset() -> None:

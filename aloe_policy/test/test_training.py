@@ -10,7 +10,9 @@ from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.training import fit, split_by_episode
 from aloe_policy.words import MAX_WORDS
 
-SIZES = ModelConfig(2, 4, 8, 3, 2, action_horizon=10, width=32, heads=2, prefix_layers=1, expert_layers=1)
+SIZES = ModelConfig(
+    2, ("a", "b", "c", "d"), 3, 2, action_horizon=10, width=32, heads=2, prefix_layers=1, expert_layers=1
+)
 
 
 def toy_data(n: int = 240) -> TrainingSet:
@@ -21,7 +23,7 @@ def toy_data(n: int = 240) -> TrainingSet:
     words = np.zeros((n, MAX_WORDS), np.int64)
     words[:, 0] = np.where(sign > 0, 5, 9)
     chunks = np.repeat((sign * states[:, 0])[:, None], 10, 1)[..., None] * np.ones(2)
-    tokens = rng.normal(size=(n, 2, 4, 8)).astype(np.float16)
+    tokens = rng.normal(size=(n, 2, 4, 3)).astype(np.float16)
     valid, episode = np.ones((n, 10), np.float32), np.arange(n) // 10
     return TrainingSet(tokens, words, states, chunks.astype(np.float32), valid, episode)
 

@@ -1,6 +1,7 @@
 """Train the tiny VLA on recorded bags: `ros2 run aloe_policy train --bags DIR --rig FILE --encoder FILE --out DIR`."""
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -90,10 +91,10 @@ def load_encoder(path: Path) -> ImageEncoder:
         ConfigError: missing or damaged.
     """
     try:
-        weights = load_file(path)
-        encoder = ImageEncoder(len(weights["head.bias"]) // 3)
-        encoder.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        with safe_open(path, framework="pt") as file:
+            encoder = ImageEncoder(tuple(json.loads(file.metadata()["keypoints"])))
+        encoder.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
         hint = "make one with `ros2 run aloe_policy pretrain_encoder`"
         raise ConfigError(f"{path}: not an encoder ({error}); {hint}") from error
     return encoder.eval().requires_grad_(False)
@@ -119,8 +120,7 @@ def train(config: TrainConfig, learner: LearnerConfig) -> str:
         raise ConfigError(f"{config.bags}: {len(demonstrations)} successful episode(s); record at least 2 (better 200)")
     space = ActionSpace(rig)
     data, normaliser = build(demonstrations, tokens, space, ModelConfig.action_horizon)
-    shape = data.tokens.shape
-    model_config = ModelConfig(shape[1], shape[2], shape[3], data.states.shape[1], rig.action_dim)
+    model_config = ModelConfig(len(rig.cameras), encoder.keypoints, data.states.shape[1], rig.action_dim)
     torch.manual_seed(learner.seed)
     model = TinyVLA(model_config).to(device)
     parameters = sum(p.numel() for p in (*model.parameters(), *encoder.parameters()))

@@ -1,0 +1,44 @@
+"""Calling things by each other's names: what holds for red and blue must hold for green and yellow.
+
+If the keypoints "red cube" and "blue cube" change places, and so do the words "red" and "blue" in the prompt, the right
+action stays the same. Training on renamed batches teaches the policy to look for what the words say.
+"""
+
+import torch
+from torch import Tensor
+
+from aloe_policy.words import NUM_BUCKETS, PADDING, word_ids
+
+
+class Renaming:
+    """Random permutations of keypoint names, applied to tokens and words alike.
+
+    Args:
+        names: of the K keypoints; those that share all words but one are exchangeable by that word.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        ids = [[int(i) for i in word_ids(name) if i != PADDING] for name in names]
+        shared = set.intersection(*map(set, ids)) if ids else set()
+        own = [[i for i in name if i not in shared] for name in ids]
+        self.possible = len(names) > 1 and all(len(name) == 1 for name in own)
+        self._own = torch.tensor([name[0] for name in own]) if self.possible else torch.zeros(0, dtype=torch.long)
+
+    def __call__(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Rename one batch.
+
+        Args:
+            tokens: [B, C, K, D].
+            words: int64 [B, L].
+
+        Returns:
+            Both, with keypoint k now called what keypoint order[k] was called.
+        """
+        if not self.possible:
+            return tokens, words
+        order = torch.randperm(len(self._own))
+        table = torch.arange(NUM_BUCKETS)
+        table[self._own] = self._own[order]
+        renamed = torch.empty_like(tokens)
+        renamed[:, :, order.to(tokens.device)] = tokens
+        return renamed, table.to(words.device)[words]
