@@ -49,7 +49,8 @@ class TinyVLA(nn.Module):
         if config.action_horizon % config.patch:
             raise ValueError(f"action_horizon {config.action_horizon} is not a multiple of patch {config.patch}")
         self.config, w, heads = config, config.width, config.heads
-        self.word = nn.Embedding(NUM_BUCKETS, w, padding_idx=PADDING)
+        self.word = nn.Embedding(NUM_BUCKETS, w)
+        nn.init.normal_(self.word.weight, std=0.1)  # names must not drown the places they are added to
         self.word_position = nn.Parameter(torch.randn(MAX_WORDS, w) * 0.02)
         names = torch.from_numpy(np.stack([word_ids(name) for name in config.keypoints]))
         self.register_buffer("names", names, persistent=False)
@@ -72,8 +73,8 @@ class TinyVLA(nn.Module):
         longest = int((words != PADDING).sum(1).max())
         words = words[:, :longest]
         text = self.word(words) + self.word_position[:longest]
-        names = self.word(self.names).sum(1)  # [K, width]: a token is called what the prompt would call it
-        seen = (self.image(place_features(tokens)) + self.view + names).flatten(1, 2)
+        named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [K, width], in the prompt's words
+        seen = (self.image(place_features(tokens)) + self.view + named).flatten(1, 2)
         mixed = torch.cat([self.state(state)[:, None], seen, text], dim=1)
         padding = torch.zeros(mixed.shape[:2], dtype=torch.bool, device=mixed.device)
         padding[:, -longest:] = words == PADDING
