@@ -39,7 +39,7 @@ class TrainConfig:
     rig: Path = parameter(doc="rig file that the bags were recorded with")
     encoder: Path = parameter(doc="image encoder that `pretrain_encoder` wrote (.safetensors)")
     out: Path = parameter(doc="checkpoint folder to write; TensorBoard logs go beside it")
-    stride: int = parameter(10, unit="ticks", low=1, doc="control ticks between training observations")
+    stride: int = parameter(5, unit="ticks", low=1, doc="control ticks between training observations")
     image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
     image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
     threads: int = parameter(2, low=1, doc="CPU threads")
