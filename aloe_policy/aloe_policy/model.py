@@ -44,6 +44,8 @@ class ModelConfig:
 class TinyVLA(nn.Module):
     """See the module's docstring."""
 
+    names: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         if config.action_horizon % config.patch:
