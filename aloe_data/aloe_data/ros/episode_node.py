@@ -92,8 +92,14 @@ class EpisodeNode(Node):
             self._runner.end(Ending(Verdict(event.verdict), event.source or "unknown", event.reason))
 
     def _on_intervention(self, message: Intervention) -> None:
-        """Motion that ends while an episode runs ends the episode; what was said before the arming is old."""
-        old = self._runner.armed_ns == 0 or stamp_to_ns(message.header.stamp) < self._runner.armed_ns
+        """Motion that ends while an episode runs ends the episode; what was said before the arming is old.
+
+        A tick between the request and its answer may still say, truly, that motion is not enabled: that counts only
+        with a fault, which cannot be older than the request.
+        """
+        stopped = message.estop or bool(message.fault)
+        since_ns = self._runner.armed_ns if stopped else self._runner.enabled_ns
+        old = since_ns == 0 or stamp_to_ns(message.header.stamp) < since_ns
         if not message.armed and not old:
             reason = message.fault or ("emergency stop" if message.estop else "motion was disarmed")
             self._runner.end(Ending(Verdict.ABORT, "control_node", reason))

@@ -58,7 +58,7 @@ class EpisodeRunner:
         self._ticket: Ticket | None = None
         self._ticket_lock = threading.Lock()
         self._count = 0
-        self._armed_ns = self._clock_ns = 0
+        self._armed_ns = self._enabled_ns = self._clock_ns = 0
         self._recorder_heard_s = self._clock_moved_s = 0.0
         self._voice = EpisodeVoice(node)
         reset = rig.simulation.reset_service
@@ -79,6 +79,11 @@ class EpisodeRunner:
     def armed_ns(self) -> int:
         """When motion was asked for in this episode [ns]; 0: not yet, or no longer."""
         return self._armed_ns
+
+    @property
+    def enabled_ns(self) -> int:
+        """When control_node had answered that motion is enabled [ns]; 0: not yet, or no longer."""
+        return self._enabled_ns
 
     def submit(self, ticket: Ticket) -> bool:
         """Begin an episode; False while another one is under way."""
@@ -199,6 +204,7 @@ class EpisodeRunner:
             self._armed_ns = self._node.get_clock().now().nanoseconds
             try:
                 self._calls.call(self._arm, SetBool.Request(data=True), "control_node", self._config.service_timeout_s)
+                self._enabled_ns = self._node.get_clock().now().nanoseconds
                 return
             except CallError as error:
                 if time.monotonic() >= deadline_s:
@@ -211,7 +217,7 @@ class EpisodeRunner:
                 raise CallError("ended before motion was enabled")
 
     def _disarm_control(self) -> None:
-        self._armed_ns = 0
+        self._armed_ns = self._enabled_ns = 0
         self._calls.call(self._arm, SetBool.Request(data=False), "control_node", self._config.service_timeout_s)
 
     def _close_bag(self) -> None:
