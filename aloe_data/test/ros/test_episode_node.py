@@ -28,6 +28,7 @@ class World:
         self.calls: list[str] = []
         self.refusals: dict[str, str] = {}
         self.recorder_alive = True
+        self.idle_before_arming = False
         self.stop_requests: list[StopEpisode.Request] = []
         node = peer.node
         self.verdict = node.create_publisher(EpisodeEvent, "/episode/verdict", 10)
@@ -68,6 +69,10 @@ class World:
         return self._answer("close", response)
 
     def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data and self.idle_before_arming:
+            idle = Intervention(armed=False)
+            idle.header.stamp = self.peer.node.get_clock().now().to_msg()
+            self.intervention.publish(idle)
         return self._answer("arm" if request.data else "disarm", response)
 
     def said(self) -> list[tuple[int, int]]:
@@ -160,6 +165,15 @@ def test_a_fault_of_control_aborts_the_run_with_its_reason(
     assert result.message == f"episode 0 of 5: {fault.fault}"
     assert world.said() == ENDED[EpisodeEvent.ABORT]
     assert world.calls[-2:] == ["disarm", "close"]
+
+
+def test_a_tick_between_the_request_to_arm_and_its_answer_is_no_end_of_motion(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.idle_before_arming = True
+    peer.start(MODULE, rig=rig_file, timeout_s=0.5)
+    assert Run(peer, until, episodes=1).result().message == ""
+    assert world.said() == ENDED[EpisodeEvent.TIMEOUT]
 
 
 def test_a_recorder_that_fails_or_falls_silent_aborts_the_episode(
