@@ -62,6 +62,7 @@ class ControlNode(Node):
         self._published: tuple[object, ...] | None = None
         self._logged: dict[str, str] = {}
         self._stop_by_s: float | None = None
+        self._ticked_ns = -1
         self.finished = False
         self._create_publishers()
         self._create_subscriptions()
@@ -154,6 +155,9 @@ class ControlNode(Node):
     def _on_tick(self) -> None:
         began_s = time.monotonic()
         now_ns = self.get_clock().now().nanoseconds
+        if now_ns == self._ticked_ns and self._stop_by_s is None:
+            return  # by /clock the timer may fire twice in one instant; this one has had its tick
+        self._ticked_ns = now_ns
         # The timer keeps an absolute schedule and has moved on by one period already.
         scheduled_ns = now_ns + self._timer.time_until_next_call() - self._period_ns
         result = self._loop.tick(now_ns)
