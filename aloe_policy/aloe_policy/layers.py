@@ -64,6 +64,36 @@ class ExpertBlock(nn.Module):
         return x + (1 + gate2) * self.mlp(h)
 
 
+class Grounding(nn.Module):
+    """What a prompt says about things that have names: names look themselves up among its words.
+
+    A name attends to the words that share its embedding, and reads them in their context ("red" in "the red cube to the
+    left"). Queries and keys are the embeddings themselves, so that a name finds itself before anything is learned.
+    """
+
+    CONTEXT = 9  # words around each word that make up its context
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.context = nn.Conv1d(width, width, self.CONTEXT, padding=self.CONTEXT // 2)
+        self.sharpness = nn.Parameter(torch.tensor(8.0))
+        self.out = nn.Linear(width, width)
+
+    def forward(self, names: Tensor, words: Tensor, padding: Tensor) -> Tensor:
+        """What is said about each name, [B, K, W].
+
+        Args:
+            names: embeddings of the K names, [K, W].
+            words: embeddings of the prompt's words, [B, L, W].
+            padding: bool [B, L], True where there is no word.
+        """
+        words = words.masked_fill(padding[..., None], 0.0)
+        said = nn.functional.silu(self.context(words.transpose(1, 2))).transpose(1, 2)
+        match = self.sharpness * torch.einsum("kw,blw->bkl", names, words)
+        attention = match.masked_fill(padding[:, None, :], float("-inf")).softmax(dim=-1)
+        return self.out(attention @ said)
+
+
 def sinusoidal(tau: Tensor, width: int) -> Tensor:
     """Sine and cosine features [B, width] of flow times [B] in 0..1."""
     period = torch.exp(torch.linspace(math.log(4e-3), math.log(4.0), width // 2, device=tau.device))

@@ -5,8 +5,8 @@ Data format (B batch, C cameras, K tokens a view, H horizon, A action dimension)
     words    int64 [B, L]         hashed words of the prompt, 0 = padding
     state    [B, S]               normalised proprioception
     actions  [B, H, A]            normalised chunk
-Words, views and proprioception attend to each other in the prefix, so that what is seen can be matched with what is
-asked for. The action expert refines a noisy chunk while attending to the prefix, which is computed once per chunk.
+Every keypoint reads what the prompt says about it; then words, views and proprioception attend to each other in the
+prefix. The action expert refines a noisy chunk while attending to the prefix, which is computed once per chunk.
 It predicts the clean chunk, from which the flow velocity follows: chunks are smooth and fit through narrow tokens,
 noise does not ("x-prediction with v-loss", Li and He, arXiv:2511.13720).
 """
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from aloe_policy.encoder import TOKEN_WIDTH
-from aloe_policy.layers import ExpertBlock, SelfBlock, sinusoidal
+from aloe_policy.layers import ExpertBlock, Grounding, SelfBlock, sinusoidal
 from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
 
 OCTAVES = (0.5, 1.0, 2.0, 4.0)  # of the sines that make small displacements in the image easy to tell apart
@@ -57,6 +57,7 @@ class TinyVLA(nn.Module):
         names = torch.from_numpy(np.stack([word_ids(name) for name in config.keypoints]))
         self.register_buffer("names", names, persistent=False)
         self.image = nn.Sequential(nn.Linear(TOKEN_WIDTH + 4 * len(OCTAVES), w), nn.SiLU(), nn.Linear(w, w))
+        self.grounding = Grounding(w)
         self.view = nn.Parameter(torch.randn(config.num_cameras, 1, w) * 0.02)
         self.state = nn.Sequential(nn.Linear(config.state_dim, w), nn.SiLU(), nn.Linear(w, w))
         self.mix = nn.ModuleList([SelfBlock(w, heads) for _ in range(config.prefix_layers)])
@@ -74,10 +75,11 @@ class TinyVLA(nn.Module):
         """What the action expert looks at, [B, 1 + C * K, width]; computed once per chunk."""
         longest = int((words != PADDING).sum(1).max())
         words = words[:, :longest]
-        text = self.word(words) + self.word_position[:longest]
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [K, width], in the prompt's words
-        seen = (self.image(place_features(tokens)) + self.view + named).flatten(1, 2)
-        mixed = torch.cat([self.state(state)[:, None], seen, text], dim=1)
+        text = self.word(words)
+        said = self.grounding(named, text, words == PADDING)[:, None]  # [B, 1, K, width]
+        seen = (self.image(place_features(tokens)) + self.view + named + said).flatten(1, 2)
+        mixed = torch.cat([self.state(state)[:, None], seen, text + self.word_position[:longest]], dim=1)
         padding = torch.zeros(mixed.shape[:2], dtype=torch.bool, device=mixed.device)
         padding[:, -longest:] = words == PADDING
         for block in self.mix:

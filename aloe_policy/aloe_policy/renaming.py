@@ -25,20 +25,19 @@ class Renaming:
         self._own = torch.tensor([name[0] for name in own]) if self.possible else torch.zeros(0, dtype=torch.long)
 
     def __call__(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
-        """Rename one batch.
+        """Rename every sample of a batch in its own way.
 
         Args:
             tokens: [B, C, K, D].
             words: int64 [B, L].
 
         Returns:
-            Both, with keypoint k now called what keypoint order[k] was called.
+            Both, with keypoint order[k] now called k.
         """
         if not self.possible:
             return tokens, words
-        order = torch.randperm(len(self._own))
-        table = torch.arange(NUM_BUCKETS)
-        table[self._own] = self._own[order]
-        renamed = torch.empty_like(tokens)
-        renamed[:, :, order.to(tokens.device)] = tokens
-        return renamed, table.to(words.device)[words]
+        own = self._own.to(words.device).expand(len(words), -1)
+        order = torch.rand(own.shape, device=words.device).argsort(dim=1)  # [B, K]
+        table = torch.arange(NUM_BUCKETS, device=words.device).repeat(len(words), 1)
+        table.scatter_(1, own.gather(1, order), own)
+        return tokens.gather(2, order[:, None, :, None].expand_as(tokens)), table.gather(1, words)
