@@ -1,0 +1,193 @@
+"""What a human device is: polled at 50 Hz with a view of the rig, it answers what its operator wants."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.chunk import Chunk
+from aloe_data.episode import Verdict
+from aloe_data.rig import Arm
+
+Array = NDArray[np.float64]
+TWIST_DIM = 7  # vx vy vz [m/s], wx wy wz [rad/s], gripper rate [m/s]
+
+
+class Ask(IntEnum):
+    """What an operator can ask of control; numbers as in aloe_msgs/InterventionRequest."""
+
+    TAKE = 0
+    RELEASE = 1
+    HOLD = 2
+    ESTOP = 3
+    RESET = 4
+
+
+class Mode(IntEnum):
+    """What a command's values are; numbers as in aloe_msgs/TeleopCommand."""
+
+    JOINT_POSITION = 0
+    EE_TWIST = 1
+    EE_POSE = 2
+
+
+class Authority(IntEnum):
+    """Who commands an arm; numbers as in aloe_msgs/ArmAuthority."""
+
+    HOLD = 0
+    POLICY = 1
+    HUMAN = 2
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing asked for, for the arms named (none: all), with words for the record."""
+
+    ask: Ask
+    arms: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """Values for one arm.
+
+    Attributes:
+        mode: what `data` means, see aloe_msgs/TeleopCommand.
+        data: joint set points [dof] (gripper last), twist [7] or pose [10] in the rig's frame.
+        relative: positions count from where the device was when the arm was taken.
+        deadman: the device's own dead man's switch, if it has one, is pressed.
+    """
+
+    mode: Mode
+    data: Array
+    relative: bool = False
+    deadman: bool = True
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one poll of a device gives.
+
+    Attributes:
+        commands: by arm. A healthy device gives one for each of its arms in every poll, taken or not.
+        requests: what its operator has asked for since the last poll, in order.
+        verdict: on the running episode, NONE where none was given.
+        reason: why that verdict, in words.
+        problem: "" or what is wrong with the device, with the remedy. Its arms are then let go (HOLD), its commands
+            are not sent, and it counts as absent.
+    """
+
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    requests: tuple[Request, ...] = ()
+    verdict: Verdict = Verdict.NONE
+    reason: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ArmView:
+    """Who holds an arm, as control_node last said."""
+
+    authority: Authority = Authority.HOLD
+    operator: str = ""
+    since_ns: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class JointReading:
+    """A joint state as it came: stamp [ns], names, positions [rad, m]."""
+
+    stamp_ns: int
+    names: Sequence[str]
+    positions: Sequence[float]
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """The simulator's true view of its task; see aloe_msgs/TaskState."""
+
+    stamp_ns: int
+    task: str
+    progress: float
+    success: bool
+    failure: str
+    trouble: str
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a device may know when it is polled; what has not come yet is missing.
+
+    Attributes:
+        operator: the person that this device speaks for.
+        armed: motion is enabled.
+        estop: the emergency stop is latched.
+        fault: "" or what stopped motion.
+        arms: by arm: who holds it.
+        joints: by arm: its newest joint state.
+        streams: by name: the newest joint state of each stream that the device asks for in `Inputs`.
+        episode_id: of the running episode; "": none runs.
+        task: for devices that ask for it in `Inputs`.
+        expert: the expert's chunk from the present state, in the rig's action space; likewise.
+    """
+
+    operator: str = "operator"
+    armed: bool = False
+    estop: bool = False
+    fault: str = ""
+    arms: Mapping[str, ArmView] = field(default_factory=dict)
+    joints: Mapping[str, JointReading] = field(default_factory=dict)
+    streams: Mapping[str, JointReading] = field(default_factory=dict)
+    episode_id: str = ""
+    task: TaskView | None = None
+    expert: Chunk | None = None
+
+    def holds(self, arm: str) -> bool:
+        """Whether the operator has authority over an arm."""
+        state = self.arms.get(arm, ArmView())
+        return state.authority is Authority.HUMAN and state.operator == self.operator
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a device wants to see beyond the rig: joint-state topics by a name of its own, the simulator's task."""
+
+    joint_states: Mapping[str, str] = field(default_factory=dict)
+    task: bool = False
+
+
+class Device(Protocol):
+    """A human device. It owns no clock, no thread and no topic, and no call of it may block."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms that it commands; none for one that only asks (pedals)."""
+        ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether an operator can take, release and stop with it; such a device has a heartbeat."""
+        ...
+
+    @property
+    def inputs(self) -> Inputs:
+        """What its view must hold."""
+        ...
+
+    def poll(self, now_ns: int, view: View) -> Sample:
+        """What happened since the last poll."""
+        ...
+
+    def refusal(self, arm: Arm, now_ns: int, view: View) -> str:
+        """Why this device could not command one of its arms now (leader not aligned, ...); "" if it could."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back: files, the terminal's settings."""
+        ...

@@ -1,0 +1,1 @@
+"""The node; the only place of this package that knows ROS."""
