@@ -8,6 +8,7 @@ import rosbag2_py
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
+from aloe_data.message_definition import definition_difference
 from aloe_data.recording import EpisodeRecord, RecordingError
 
 
@@ -57,6 +58,7 @@ def _read_serialized(bag: Path, topics: Collection[str]) -> Iterator[tuple[str, 
         if topics:
             reader.set_filter(rosbag2_py.StorageFilter(topics=sorted(topics)))
         classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
+        _check_definitions(bag, reader, set(kinds.values()))
         while reader.has_next():
             topic, data, stamp_ns = reader.read_next()
             yield topic, data, stamp_ns, classes[topic]
@@ -74,3 +76,19 @@ def _message_class(bag: Path, topic: str, kind: str) -> type:
         raise RecordingError(
             f"{bag}: type {kind} of {topic} is not installed; install or build {package}, or name the topics to read"
         ) from error
+
+
+def _check_definitions(bag: Path, reader: rosbag2_py.SequentialReader, kinds: set[str]) -> None:
+    """See that messages mean what they meant when they were recorded: other fields would be misread, not refused."""
+    installed = rosbag2_py.LocalMessageDefinitionSource()
+    for recorded in reader.get_all_message_definitions():
+        kind = recorded.topic_type
+        now = installed.get_full_text(kind) if kind in kinds else recorded
+        if recorded.encoding != now.encoding:
+            continue  # nothing to compare with: a writer that stores no text, or IDL
+        difference = definition_difference(kind, recorded.encoded_message_definition, now.encoded_message_definition)
+        if difference:
+            raise RecordingError(
+                f"{bag}: recorded with another version of {kind.replace('/msg/', '/')}: {difference};"
+                " read it with the interfaces it was recorded with, or record anew"
+            )
