@@ -1,6 +1,6 @@
 """A recorded episode as arrays: what was observed and executed at every control tick."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,13 +20,14 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True)
 class EpisodeFacts:
-    """What was said about an episode: its id, task in words, scene seed, verdict (one of VERDICTS) and the reason."""
+    """What was said about an episode: its id, task in words, scene seed, verdict (one of VERDICTS), why, and who said so."""
 
     episode_id: str
     prompt: str
     seed: int
     verdict: str
     reason: str
+    verdict_source: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +35,50 @@ class Tick:
     """One control tick as recorded.
 
     Attributes:
-        executed: [S] joint set points sent to all arms in the rig's order, grippers last in each [rad, m].
+        requested: [S] joint set points of all arms in the rig's order before limits, grippers last in each [rad, m].
+        executed: [S] those that were sent.
         sources: who commanded each arm (0 hold, 1 policy, 2 human).
+        operators: the human at each arm, "" for none.
+        reasons: why that source commanded, in words.
+        clips: what changed the request of each arm: "" or "velocity", "jerk", ...
         chunk_id, step: which row of which chunk was followed; chunk 0 for none.
     """
 
     stamp_ns: int
     tick: int
+    requested: NDArray[np.float64]
     executed: NDArray[np.float64]
     sources: tuple[int, ...]
+    operators: tuple[str, ...]
+    reasons: tuple[str, ...]
+    clips: tuple[str, ...]
     chunk_id: int
     step: int
     policy_version: str
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """A text per tick and arm, every different text held once.
+
+    Attributes:
+        vocabulary: the texts that occur, in order of their first use.
+        index: int32 [T, A] into `vocabulary`.
+    """
+
+    vocabulary: tuple[str, ...]
+    index: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[str]]) -> "Words":
+        """From T rows of A texts."""
+        numbers: dict[str, int] = {}
+        index = [[numbers.setdefault(text, len(numbers)) for text in row] for row in rows]
+        return cls(tuple(numbers), np.array(index, dtype=np.int32))
+
+    def at(self, tick: int, arm: int) -> str:
+        """The text at a tick (position within the episode) for an arm (position in the rig)."""
+        return self.vocabulary[self.index[tick, arm]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +94,10 @@ class Episode:
         observed: bool [T], false where a stream was missing or stale, so that no policy would have inferred.
         frames: camera name to uint8 [F, h, w, 3], every frame used, once.
         frame_index: int64 [T, C] into `frames`; -1 where not observed.
+        requested: float32 [T, S], joint set points before limits.
         executed: float32 [T, S], joint set points sent.
         source: uint8 [T, A], who commanded each arm (0 hold, 1 policy, 2 human).
+        operator, reason, clip: who the human was, why that source commanded, what changed the request; "" for none.
         chunk_id, step: int64 [T], row of the chunk that was followed; chunk 0 for none.
         policy_version: [T], version of that chunk; "" for none.
         refused: topic to the number of its messages that were left out, as a live node would have.
@@ -76,8 +111,12 @@ class Episode:
     observed: NDArray[np.bool_]
     frames: Mapping[str, Image]
     frame_index: NDArray[np.int64]
+    requested: NDArray[np.float32]
     executed: NDArray[np.float32]
     source: NDArray[np.uint8]
+    operator: Words
+    reason: Words
+    clip: Words
     chunk_id: NDArray[np.int64]
     step: NDArray[np.int64]
     policy_version: tuple[str, ...]
@@ -153,8 +192,12 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
         observed=observed,
         frames={name: np.stack(images) for name, images in frames.items()},
         frame_index=index,
+        requested=np.stack([tick.requested for tick in ticks]).astype(np.float32),
         executed=np.stack([tick.executed for tick in ticks]).astype(np.float32),
         source=np.array([tick.sources for tick in ticks], dtype=np.uint8),
+        operator=Words.of(tick.operators for tick in ticks),
+        reason=Words.of(tick.reasons for tick in ticks),
+        clip=Words.of(tick.clips for tick in ticks),
         chunk_id=np.array([tick.chunk_id for tick in ticks], dtype=np.int64),
         step=np.array([tick.step for tick in ticks], dtype=np.int64),
         policy_version=tuple(tick.policy_version for tick in ticks),

@@ -36,7 +36,19 @@ def recorded(
 
 
 def tick(number: int) -> Tick:
-    return Tick(number * 20 * MS + 5, number, np.full(RIG.state_dim, number / 100), (1, 0), 3, number % 50, "abc")
+    sent = np.full(RIG.state_dim, number / 100)
+    words = {"operators": ("", "eva"), "reasons": ("policy", f"pressed {number // 20}"), "clips": ("velocity", "")}
+    return Tick(
+        number * 20 * MS + 5,
+        number,
+        sent + 1,
+        sent,
+        (1, 0),
+        **words,
+        chunk_id=3,
+        step=number % 50,
+        policy_version="abc",
+    )
 
 
 def episode(assembler: ObservationAssembler, numbers: range = range(5, 45)) -> Episode:
@@ -60,7 +72,11 @@ def test_what_was_executed_stands_beside_it() -> None:
     read = episode(recorded())
     np.testing.assert_allclose(read.executed[3], 0.08)
     assert read.executed.dtype == np.float32
+    np.testing.assert_allclose(read.requested[3], 1.08)
     assert read.source.tolist()[0] == [1, 0]
+    assert (read.operator.at(0, 0), read.operator.at(39, 1), read.clip.at(5, 0)) == ("", "eva", "velocity")
+    assert [read.reason.at(row, 1) for row in (14, 15)] == ["pressed 0", "pressed 1"]
+    assert read.reason.vocabulary == ("policy", "pressed 0", "pressed 1", "pressed 2")
     assert (read.chunk_id[0], read.step[2], read.policy_version[0]) == (3, 7, "abc")
     assert (read.prompt, read.facts.seed, read.facts.verdict) == ("sort the cubes", 7, "success")
     assert read.lost_ticks == 0

@@ -117,17 +117,22 @@ class _EpisodeReader:
         arms = {arm.arm: arm for arm in message.arms}
         missing = [arm.name for arm in self._rig.arms if arm.name not in arms]
         sizes = {arm.name: arm.dof for arm in self._rig.arms}
-        wrong = [n for n, arm in arms.items() if n not in sizes or len(arm.executed) != sizes[n]]
+        wrong = [n for n, a in arms.items() if not len(a.requested) == len(a.executed) == sizes.get(n)]
         if missing or wrong:
             raise EpisodeError(
                 f"{_EXECUTED} has the arms {', '.join(arms)}, the rig '{self._rig.name}' has "
                 f"{', '.join(f'{n} with {d} joints' for n, d in sizes.items())}; read it with its own rig file"
             )
+        ordered = [arms[arm.name] for arm in self._rig.arms]
         return Tick(
             stamp_ns=stamp_to_ns(message.header.stamp),
             tick=message.tick,
-            executed=np.concatenate([arms[arm.name].executed for arm in self._rig.arms]),
-            sources=tuple(arms[arm.name].source for arm in self._rig.arms),
+            requested=np.concatenate([arm.requested for arm in ordered]),
+            executed=np.concatenate([arm.executed for arm in ordered]),
+            sources=tuple(arm.source for arm in ordered),
+            operators=tuple(arm.operator_id for arm in ordered),
+            reasons=tuple(arm.reason for arm in ordered),
+            clips=tuple(arm.clip_reason for arm in ordered),
             chunk_id=message.chunk_id,
             step=message.step,
             policy_version=message.policy_version,

@@ -34,7 +34,11 @@ def event(stamp_ms: int, kind: int, verdict: int = EpisodeEvent.NONE) -> tuple[i
 
 
 def executed(rig: Rig, stamp_ms: int, number: int) -> tuple[int, str, Any]:
-    arms = [ArmAction(arm=arm.name, source=1, executed=[number / 100] * arm.dof) for arm in rig.arms]
+    sent = number / 100
+    arms = [
+        ArmAction(arm=arm.name, source=1, reason="policy", requested=[sent] * arm.dof, executed=[sent] * arm.dof)
+        for arm in rig.arms
+    ]
     message = ExecutedAction(tick=number, armed=True, chunk_id=2, step=number, policy_version="abc", arms=arms)
     message.header.stamp = ns_to_stamp(stamp_ms * MS)
     return stamp_ms, "/executed_action", message
@@ -174,6 +178,17 @@ def test_a_bag_of_another_rig_is_refused_by_its_arms(rig: Rig, write: Callable[[
             message.arms = message.arms[:1]
     with pytest.raises(EpisodeError, match="has the arms left_arm, the rig 'sim_bimanual' has left_arm with 7 joints"):
         read_episode(write(rows), rig)
+
+
+def test_a_bag_of_another_version_of_the_interfaces_is_refused_instead_of_misread(
+    rig: Rig, write: Callable[[Rows], Path]
+) -> None:
+    bag = write(story(rig))
+    file = next(bag.glob("*.mcap"))
+    file.write_bytes(file.read_bytes().replace(b"string operator_id ", b"string operator_no "))
+    expected = "recorded with another version of aloe_msgs/ExecutedAction: aloe_msgs/ArmAction has now also string oper"
+    with pytest.raises(EpisodeError, match=expected):
+        read_episode(bag, rig)
 
 
 def damaged(bag: Path) -> Iterator[Path]:
