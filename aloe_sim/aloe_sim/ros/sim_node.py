@@ -11,6 +11,7 @@ from aloe_msgs.msg import EpisodeEvent, EpisodeState
 from aloe_msgs.srv import ResetScene
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
+from std_msgs.msg import String
 
 from aloe_control.ros.realtime import raise_priority
 from aloe_data.config import parameter
@@ -19,6 +20,7 @@ from aloe_data.ros.convert import ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
+from aloe_sim.fault_injector import FaultInjector
 from aloe_sim.judge import Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.ros.expert_publisher import ExpertPublisher
@@ -64,8 +66,12 @@ class SimNode(Node):
         self._episode_state = EpisodeState.IDLE
         self._clock = self.create_publisher(Clock, "/clock", 10) if simulated_time else None
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
-        self._arms = [ArmStream(self, self.sim, arm) for arm in self.rig.arms]
-        self._cameras = CameraStreams(self, self.sim, quality=self.config.jpeg_quality, shadows=self.config.shadows)
+        self._faults = FaultInjector(self.rig)
+        self.create_subscription(String, "/sim/faults", self._on_fault, 10)
+        self._arms = [ArmStream(self, self.sim, arm, self._faults) for arm in self.rig.arms]
+        self._cameras = CameraStreams(
+            self, self.sim, self._faults, quality=self.config.jpeg_quality, shadows=self.config.shadows
+        )
         self._expert = ExpertPublisher(self, self.sim) if self.config.expert else None
         self._viewer = None if self.config.headless else open_viewer(sim)
         self.create_service(ResetScene, self.rig.simulation.reset_service, self._on_reset)
@@ -111,7 +117,7 @@ class SimNode(Node):
     def _on_slice(self, stamp_ns: int) -> None:
         """Publish what is due at this stamp; called between pieces of physics."""
         if self._clock is not None:
-            self._clock.publish(Clock(clock=ns_to_stamp(stamp_ns)))
+            self._clock.publish(Clock(clock=ns_to_stamp(self._faults.stamp(stamp_ns))))
         for arm in self._arms:
             arm.publish_if_due(stamp_ns)
         self._cameras.offer_if_due(stamp_ns)
@@ -140,6 +146,10 @@ class SimNode(Node):
         except ValueError as error:
             response.message = str(error)
         return response
+
+    def _on_fault(self, message: String) -> None:
+        problem = self._faults.apply(message.data)
+        self.get_logger().warning(problem or f"fault: {message.data}")
 
     def _on_episode_state(self, message: EpisodeState) -> None:
         with self.sim.lock:

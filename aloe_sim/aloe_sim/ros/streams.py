@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import mujoco
+import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 from std_msgs.msg import Float64MultiArray
@@ -12,6 +13,7 @@ from aloe_data.codecs import CodecError, encode_jpeg, select_joints
 from aloe_data.rig import Arm
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message
 from aloe_sim.cameras import CameraRenderer
+from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
 
 COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
@@ -20,8 +22,9 @@ COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64
 class ArmStream:
     """One arm: joint states out at the arm's rate, commands in."""
 
-    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm) -> None:
+    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm, faults: FaultInjector) -> None:
         self._sim, self._arm, self._log = sim, arm, node.get_logger()
+        self._stream = SpoiltStream(faults, arm.name, first_is_nan)
         self._beat = Metronome(arm.rate_hz)
         self._publisher = node.create_publisher(JointState, arm.joint_state_topic, 50)
         node.create_subscription(COMMAND_TYPES[arm.command_type], arm.command_topic, self._on_command, 10)
@@ -30,7 +33,8 @@ class ArmStream:
         """Publish the measured positions of exactly this time."""
         if self._beat.due(stamp_ns):
             positions = self._sim.sim.joint_positions(self._arm.name)
-            self._publisher.publish(joint_state_to_message(self._arm, positions, stamp_ns))
+            for sent_ns, sent in self._stream.passed(stamp_ns, positions):
+                self._publisher.publish(joint_state_to_message(self._arm, sent, sent_ns))
 
     def _on_command(self, message: JointState | Float64MultiArray) -> None:
         named = isinstance(message, JointState)
@@ -47,10 +51,11 @@ class CameraStreams:
     The publishers are reliable, so that a recorder that asks for it loses no frame.
     """
 
-    def __init__(self, node: Node, sim: RealTimeSim, *, quality: int, shadows: bool) -> None:
+    def __init__(self, node: Node, sim: RealTimeSim, faults: FaultInjector, *, quality: int, shadows: bool) -> None:
         self._log, self._quality = node.get_logger(), quality
         cameras = sim.sim.rig.cameras
         self._beats = {camera.name: Metronome(camera.rate_hz) for camera in cameras}
+        self._streams: dict[str, SpoiltStream[bytes]] = {c.name: SpoiltStream(faults, c.name) for c in cameras}
         self._publishers = {c.name: node.create_publisher(CompressedImage, c.topic, 10) for c in cameras}
         self._data = mujoco.MjData(sim.sim.model)
         self._make_renderer = partial(CameraRenderer, sim.sim.model, sim.sim.rig, shadows=shadows)
@@ -71,4 +76,10 @@ class CameraStreams:
     def _publish(self, renderer: CameraRenderer, stamp_ns: int, cameras: list[str]) -> None:
         for name in cameras:
             jpeg = encode_jpeg(renderer.render(self._data, name), self._quality)
-            self._publishers[name].publish(compressed_to_message(jpeg, stamp_ns, name))
+            for sent_ns, sent in self._streams[name].passed(stamp_ns, jpeg):
+                self._publishers[name].publish(compressed_to_message(sent, sent_ns, name))
+
+
+def first_is_nan(positions: np.ndarray) -> np.ndarray:
+    """Joint positions of which the first one was not read."""
+    return np.concatenate(([np.nan], positions[1:]))

@@ -1,0 +1,243 @@
+"""Faults that can be injected into a running, simulated graph: what there is, how it is written, and when it happens.
+
+A fault is written `KIND[:TARGET][:VALUE]`, as in `camera_freeze:head`, `delay:left_arm:0.3` or `kill:policy_node`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from aloe_data.rig import Rig
+from aloe_data.section import Section, nearest
+
+MAX_TIME_S: Final = 86_400.0
+
+
+class FaultError(ValueError):
+    """A fault or a schedule that cannot be; the message says what is valid."""
+
+
+class Means(Enum):
+    """Who causes a fault."""
+
+    SIMULATOR = "the simulator changes what its devices send"
+    MESSAGES = "a hostile node publishes beside the real one"
+    PROCESS = "a signal to a node's process"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of fault.
+
+    Attributes:
+        means: who causes it.
+        target: what it is aimed at: "camera", "arm", "stream" (camera or arm), "node", "topic or node", or "" for none.
+        effect: what it does.
+        expected: what the suite should do.
+        value: default of the number that may be given; None: it takes none.
+        unit: of the value.
+        lasting: whether it goes on until it is ended; else it happens once.
+    """
+
+    means: Means
+    target: str
+    effect: str
+    expected: str
+    value: float | None = None
+    unit: str = ""
+    lasting: bool = True
+
+
+_STOP = "the arms come to rest within two ticks after the stream's limit; fault, until armed again"
+_REFUSED = "it is refused with a sentence; the chunk before it goes on, and then the arms hold"
+_UNMOVED = "it is refused with a sentence; authority stays, and without good commands the arm holds"
+KINDS: Final[Mapping[str, Kind]] = {
+    "camera_freeze": Kind(Means.SIMULATOR, "camera", "the last image again and again, with new stamps", _STOP),
+    "camera_stuck": Kind(Means.SIMULATOR, "camera", "the last image again and again, with its old stamp", _STOP),
+    "drop": Kind(Means.SIMULATOR, "stream", "this share of the messages is not sent", _STOP, 1.0, "of 1"),
+    "delay": Kind(Means.SIMULATOR, "stream", "messages are sent late, in order", _STOP, 0.6, "s"),
+    "burst": Kind(Means.SIMULATOR, "stream", "messages are kept, and sent all at once at the end", _STOP),
+    "nan_joints": Kind(Means.SIMULATOR, "arm", "a joint position is NaN", "the arms come to rest at once; fault"),
+    "clock_jump": Kind(
+        Means.SIMULATOR, "", "the devices' clock (and /clock) jumps", "the arms come to rest at once; fault", 5.0, "s"
+    ),
+    "nan_chunk": Kind(Means.MESSAGES, "", "an action chunk with a NaN", _REFUSED, lasting=False),
+    "jump_chunk": Kind(Means.MESSAGES, "", "an action chunk that leaps across the table", _REFUSED, lasting=False),
+    "late_chunk": Kind(
+        Means.MESSAGES, "", "a chunk that answers an observation of long ago", _REFUSED, 2.0, "s", lasting=False
+    ),
+    "nan_command": Kind(Means.MESSAGES, "arm", "a human command with a NaN", "the arm holds at once", lasting=False),
+    "jump_command": Kind(
+        Means.MESSAGES, "arm", "a human command that leaps across the table", "the arm holds at once", lasting=False
+    ),
+    "late_command": Kind(
+        Means.MESSAGES, "arm", "the last human command again, stamped long ago", _UNMOVED, 0.5, "s", lasting=False
+    ),
+    "duplicate_commands": Kind(Means.MESSAGES, "arm", "every human command arrives twice", _UNMOVED),
+    "shuffled_commands": Kind(Means.MESSAGES, "arm", "every human command is followed by an older one", _UNMOVED),
+    "kill": Kind(
+        Means.PROCESS, "node", "kill -9", "silence of what it sent is told by name; the arms hold", lasting=False
+    ),
+    "stall": Kind(
+        Means.PROCESS,
+        "topic or node",
+        "the process of the node (of the topic's publisher) stands still, then goes on with all that it missed",
+        "silence is told by name, the arms hold; what comes late is refused",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, ready to be injected."""
+
+    kind: str
+    target: str = ""
+    value: float = 0.0
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it goes on until it is ended."""
+        return KINDS[self.kind].lasting
+
+    @property
+    def means(self) -> Means:
+        """Who causes it."""
+        return KINDS[self.kind].means
+
+    def __str__(self) -> str:
+        words = [self.kind, *([self.target] if self.target else [])]
+        return ":".join([*words, *([f"{self.value:g}"] if KINDS[self.kind].value is not None else [])])
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A fault at a time after the start [s]; a lasting one ends after `for_s`."""
+
+    at_s: float
+    fault: Fault
+    for_s: float
+
+
+def parse_fault(text: str, rig: Rig) -> Fault:
+    """Read `KIND[:TARGET][:VALUE]`.
+
+    Raises:
+        FaultError: no such kind or target, or a value that is none.
+    """
+    name, *words = text.strip().split(":")
+    if name not in KINDS:
+        raise FaultError(f"unknown fault '{name}'; {nearest(name, KINDS)}")
+    kind = KINDS[name]
+    target = _target(name, kind.target, words.pop(0) if words and kind.target else "", rig)
+    value = kind.value or 0.0
+    if words and kind.value is not None:
+        value = _number(text, words.pop(0))
+    if words:
+        raise FaultError(f"'{text}' says too much: '{':'.join(words)}' is not understood; write {usage(name)}")
+    return Fault(name, target, value)
+
+
+def usage(name: str) -> str:
+    """How a kind is written."""
+    kind = KINDS[name]
+    target = f":{kind.target.upper().replace(' ', '_')}" if kind.target else ""
+    return name + target + ("" if kind.value is None else f"[:{kind.value:g} {kind.unit}]")
+
+
+def describe() -> str:
+    """All kinds, for people: what each does, and what the suite should do."""
+    lines = []
+    for means in Means:
+        lines.append(f"\n{means.value}:")
+        for name, kind in KINDS.items():
+            if kind.means is means:
+                once = "" if kind.lasting else " (once)"
+                lines += [f"  {usage(name)}", f"      {kind.effect}{once}", f"      expected: {kind.expected}"]
+    return "\n".join(lines)
+
+
+def read_schedule(path: Path, rig: Rig) -> list[Planned]:
+    """Read a YAML list of `{at: 3.0, fault: "camera_freeze:head", for: 2.0}`; `for` is needed by lasting faults only.
+
+    Raises:
+        FaultError: with file, entry and remedy.
+    """
+    try:
+        entries = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise FaultError(f"{path}: cannot be read: {error}") from error
+    return [
+        _entry(item, rig)
+        for item in Section({"faults": entries}, None, str(path), "", FaultError).sections("faults", None)
+    ]
+
+
+def plan(at_s: float, fault: Fault, for_s: float | None) -> Planned:
+    """Check that a lasting fault has an end, and that one that happens once has none.
+
+    Raises:
+        FaultError: it has not, or it has.
+    """
+    if fault.lasting and for_s is None:
+        raise FaultError(f"{fault}: how long? add '--for SECONDS' (in a file 'for: SECONDS')")
+    if not fault.lasting and for_s is not None:
+        raise FaultError(f"{fault} happens once; leave its duration out")
+    if not 0.0 <= at_s <= MAX_TIME_S or not 0.0 <= (for_s or 0.0) <= MAX_TIME_S:
+        raise FaultError(f"{fault}: times lie between 0 and {MAX_TIME_S:g} s")
+    return Planned(at_s, fault, for_s or 0.0)
+
+
+class Schedule:
+    """Says when faults begin and end; both ends of a lasting one are reported."""
+
+    def __init__(self, planned: Iterable[Planned]) -> None:
+        begins = [(p.at_s, True, p.fault) for p in planned]
+        ends = [(p.at_s + p.for_s, False, p.fault) for p in planned if p.fault.lasting]
+        self._events = sorted([*begins, *ends], key=lambda event: event[0])
+
+    def due(self, elapsed_s: float) -> list[tuple[bool, Fault]]:
+        """What has become due, in order: (it begins, fault)."""
+        due = [event for event in self._events if event[0] <= elapsed_s]
+        del self._events[: len(due)]
+        return [(begins, fault) for _, begins, fault in due]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is to come."""
+        return not self._events
+
+
+def _entry(item: Section, rig: Rig) -> Planned:
+    for name in item.names():
+        if name not in ("at", "fault", "for"):
+            item.fail("", f"unknown key '{name}'; {nearest(name, ('at', 'fault', 'for'))}")
+    duration = item.number("for", 0.0, MAX_TIME_S, "s") if item.has("for") else None
+    try:
+        return plan(item.number("at", 0.0, MAX_TIME_S, "s"), parse_fault(item.text("fault"), rig), duration)
+    except FaultError as error:
+        item.fail("fault", str(error))
+
+
+def _target(name: str, target: str, given: str, rig: Rig) -> str:
+    cameras, arms = [camera.name for camera in rig.cameras], [arm.name for arm in rig.arms]
+    valid: dict[str, list[str]] = {"camera": cameras, "arm": arms, "stream": [*cameras, *arms]}
+    if target and not given:
+        raise FaultError(f"{name}: which {target}? write {usage(name)}")
+    if target in valid and given not in valid[target]:
+        raise FaultError(f"{name}: no {target} '{given}'; {nearest(given, valid[target])}")
+    return given
+
+
+def _number(text: str, word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        raise FaultError(f"'{text}': '{word}' is not a number") from None
+    if not abs(value) <= MAX_TIME_S:
+        raise FaultError(f"'{text}': {word} lies outside -{MAX_TIME_S:g} to {MAX_TIME_S:g}")
+    return value

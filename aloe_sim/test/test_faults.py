@@ -1,0 +1,108 @@
+"""Faults as they are written: what is understood, what is refused, and when they happen."""
+
+from pathlib import Path
+
+import pytest
+
+from aloe_data.rig import load_rig
+from aloe_sim.faults import (
+    KINDS,
+    Fault,
+    FaultError,
+    Planned,
+    Schedule,
+    describe,
+    parse_fault,
+    plan,
+    read_schedule,
+)
+
+RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "faults.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("camera_freeze:head", Fault("camera_freeze", "head")),
+        ("delay:left_arm:0.3", Fault("delay", "left_arm", 0.3)),
+        ("drop:right_wrist", Fault("drop", "right_wrist", 1.0)),
+        ("clock_jump:-2", Fault("clock_jump", "", -2.0)),
+        ("stall:/policy/action_chunk", Fault("stall", "/policy/action_chunk")),
+        (" nan_chunk ", Fault("nan_chunk")),
+    ],
+)
+def test_a_fault_is_read_with_its_target_and_value(text, fault):
+    assert parse_fault(text, RIG) == fault
+
+
+def test_every_kind_is_described_and_can_be_read_as_it_writes_itself():
+    for name, kind in KINDS.items():
+        target = {"": "", "camera": ":head", "arm": ":left_arm", "stream": ":head"}.get(kind.target, ":policy_node")
+        fault = parse_fault(name + target, RIG)
+        assert parse_fault(str(fault), RIG) == fault
+        assert kind.effect in describe() and kind.expected in describe()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("camera_freez:head", "did you mean 'camera_freeze'"),
+        ("camera_freeze:haed", "did you mean 'head'"),
+        ("camera_freeze:left_arm", "no camera 'left_arm'"),
+        ("kill", "which node"),
+        ("delay:head:soon", "'soon' is not a number"),
+        ("delay:head:nan", "outside"),
+        ("nan_chunk:3", "says too much"),
+    ],
+)
+def test_what_is_no_fault_is_refused_with_what_is_valid(text, complaint):
+    with pytest.raises(FaultError, match=complaint):
+        parse_fault(text, RIG)
+
+
+def test_a_lasting_fault_needs_an_end_and_a_single_one_has_none():
+    with pytest.raises(FaultError, match="how long"):
+        plan(1.0, Fault("camera_freeze", "head"), None)
+    with pytest.raises(FaultError, match="happens once"):
+        plan(1.0, Fault("nan_chunk"), 2.0)
+    with pytest.raises(FaultError, match="times lie between"):
+        plan(-1.0, Fault("nan_chunk"), None)
+
+
+def test_a_file_gives_a_schedule(tmp_path):
+    path = written(tmp_path, "- {at: 3, fault: 'camera_freeze:head', for: 2}\n- {at: 8, fault: 'kill:policy_node'}\n")
+    assert read_schedule(path, RIG) == [
+        Planned(3.0, Fault("camera_freeze", "head"), 2.0),
+        Planned(8.0, Fault("kill", "policy_node"), 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- {at: 3, fault: 'camera_freeze:head'}", r"faults.yaml: faults\[0\].fault: .*how long"),
+        ("- {at: 3, fault: nan_chunk, during: 2}", r"unknown key 'during'"),
+        ("- {fault: nan_chunk}", r"faults\[0\].at: missing"),
+        ("faults", "expected a list"),
+        ("[", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_schedule_is_refused_with_file_and_entry(tmp_path, text, complaint):
+    with pytest.raises(FaultError, match=complaint):
+        read_schedule(written(tmp_path, text), RIG)
+
+
+def test_beginnings_and_ends_come_in_order_and_once():
+    freeze, kill = Fault("camera_freeze", "head"), Fault("kill", "policy_node")
+    schedule = Schedule([Planned(2.0, kill, 0.0), Planned(1.0, freeze, 3.0)])
+    assert schedule.due(0.5) == []
+    assert schedule.due(2.5) == [(True, freeze), (True, kill)]
+    assert not schedule.finished
+    assert schedule.due(4.0) == [(False, freeze)]
+    assert schedule.finished and schedule.due(9.0) == []
