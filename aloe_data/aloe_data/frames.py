@@ -20,7 +20,7 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True)
 class EpisodeFacts:
-    """What was said about an episode: its id, task in words, scene seed, verdict (one of VERDICTS), why, and who said so."""
+    """What was said about an episode: id, task in words, scene seed, verdict (one of VERDICTS), why, and by whom."""
 
     episode_id: str
     prompt: str
