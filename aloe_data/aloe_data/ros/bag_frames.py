@@ -89,8 +89,8 @@ class _EpisodeReader:
         first_ns = stamp_to_ns(start.header.stamp)
         last_ns = stamp_to_ns(stop.header.stamp) if stop else sys.maxsize
         ticks = [tick for tick in self._ticks if first_ns <= tick.stamp_ns <= last_ns]  # by stamps, not by reception
-        verdict, reason = (VERDICTS[stop.verdict], stop.reason) if stop else ("none", "the recording was cut short")
-        facts = EpisodeFacts(start.episode_id, start.prompt, start.seed, verdict, reason)
+        said = (VERDICTS[stop.verdict], stop.reason, stop.source) if stop else ("none", "the recording was cut short")
+        facts = EpisodeFacts(start.episode_id, start.prompt, start.seed, *said)
         try:
             return replace(build_episode(self._assembler, self._rig, facts, ticks), refused=dict(self._refused))
         except EpisodeError as error:

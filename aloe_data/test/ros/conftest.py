@@ -110,3 +110,25 @@ def rig_file() -> Path:
 def until_fixture() -> Callable[..., bool]:
     """The function `until`."""
     return until
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes rows of (time of reception [ms], topic, message) into a bag."""
+    from rclpy.serialization import serialize_message
+    from rosbag2_py import ConverterOptions, SequentialWriter, StorageOptions, TopicMetadata
+
+    def write_bag(rows: list[tuple[int, str, Any]], name: str = "ep_0004") -> Path:
+        bag, writer, topics = tmp_path / name, SequentialWriter(), set()
+        writer.open(StorageOptions(str(bag), "mcap"), ConverterOptions("cdr", "cdr"))
+        for stamp_ms, topic, message in rows:
+            if topic not in topics:
+                package = type(message).__module__.partition(".")[0]
+                kind = f"{package}/msg/{type(message).__name__}"
+                writer.create_topic(TopicMetadata(len(topics), topic, kind, "cdr"))
+                topics.add(topic)
+            writer.write(topic, serialize_message(message), stamp_ms * 1_000_000)
+        writer.close()
+        return bag
+
+    return write_bag

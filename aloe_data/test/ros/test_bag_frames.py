@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
-from rclpy.serialization import serialize_message
-from rosbag2_py import ConverterOptions, SequentialWriter, StorageOptions, TopicMetadata
 
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import EpisodeError
@@ -57,24 +55,6 @@ def story(rig: Rig) -> Rows:
             )
         rows.append(executed(rig, stamp + 4, number))
     return sorted(rows, key=lambda row: row[0])
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[Rows], Path]:
-    def write_bag(rows: Rows) -> Path:
-        bag, writer, topics = tmp_path / "ep_0004", SequentialWriter(), set()
-        writer.open(StorageOptions(str(bag), "mcap"), ConverterOptions("cdr", "cdr"))
-        for stamp_ms, topic, message in rows:
-            if topic not in topics:
-                package = type(message).__module__.partition(".")[0]
-                kind = f"{package}/msg/{type(message).__name__}"
-                writer.create_topic(TopicMetadata(len(topics), topic, kind, "cdr"))
-                topics.add(topic)
-            writer.write(topic, serialize_message(message), stamp_ms * MS)
-        writer.close()
-        return bag
-
-    return write_bag
 
 
 def test_a_bag_becomes_the_frames_that_a_live_node_would_have_seen(rig: Rig, write: Callable[[Rows], Path]) -> None:
