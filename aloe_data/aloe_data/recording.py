@@ -38,21 +38,25 @@ _SUITE_TOPICS = (
     RecordedTopic("/policy/action_chunk", "aloe_msgs/msg/ActionChunk", sequenced=True),
     RecordedTopic("/executed_action", "aloe_msgs/msg/ExecutedAction", sequenced=True, continuous=True),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
+    RecordedTopic("/intervention/request", "aloe_msgs/msg/InterventionRequest"),
     RecordedTopic("/episode/state", "aloe_msgs/msg/EpisodeState", latched=True),
     RecordedTopic("/episode/events", "aloe_msgs/msg/EpisodeEvent"),
     RecordedTopic("/episode/verdict", "aloe_msgs/msg/EpisodeEvent"),
     RecordedTopic("/policy/checkpoint", "aloe_msgs/msg/PolicyCheckpoint", latched=True),
     RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
 )
+_TASK = RecordedTopic("/sim/task_state", "aloe_msgs/msg/TaskState")
 _CLOCK = RecordedTopic("/clock", "rosgraph_msgs/msg/Clock")
 
 
 def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
-    """All topics of a recording: the rig's streams and commands, then the suite's own."""
+    """All topics of a recording: the rig's streams, commands and their human sources, then the suite's own."""
     cameras = [RecordedTopic(camera.topic, camera.message_type, continuous=True) for camera in rig.cameras]
     states = [RecordedTopic(arm.joint_state_topic, "sensor_msgs/msg/JointState", continuous=True) for arm in rig.arms]
     commands = [RecordedTopic(arm.command_topic, arm.command_type) for arm in rig.arms]
-    return (*cameras, *states, *commands, *_SUITE_TOPICS, *([_CLOCK] if use_sim_time else []))
+    human = [RecordedTopic(f"/teleop/{arm.name}/command", "aloe_msgs/msg/TeleopCommand") for arm in rig.arms]
+    simulated = [*([_TASK] if rig.simulated else []), *([_CLOCK] if use_sim_time else [])]
+    return (*cameras, *states, *commands, *human, *_SUITE_TOPICS, *simulated)
 
 
 def next_episode_id(names: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,14 @@ def test_topics_follow_from_the_rig() -> None:
     assert topics["/cameras/head/image_raw/compressed"].type == "sensor_msgs/msg/CompressedImage"
     assert topics["/left_arm/joint_states"].type == "sensor_msgs/msg/JointState"
     assert topics["/right_arm/command"].type == rig.arm("right_arm").command_type
+    assert topics["/teleop/left_arm/command"].type == "aloe_msgs/msg/TeleopCommand"
     assert topics["/intervention"].latched
+    assert topics["/intervention/request"].type == "aloe_msgs/msg/InterventionRequest"
     assert topics["/executed_action"].sequenced
     assert "/clock" not in topics
     assert "/clock" in {topic.name for topic in recorded_topics(rig, use_sim_time=True)}
+    real = {topic.name for topic in recorded_topics(replace(rig, simulated=False), use_sim_time=False)}
+    assert topics.keys() - real == {"/sim/task_state"}
 
 
 def test_numbering_continues_after_the_highest_episode() -> None:
