@@ -7,7 +7,7 @@ import numpy as np
 
 from aloe_data.rig import load_rig
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.expert import SortingExpert
+from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.sim_rig import SimRig
 
@@ -20,7 +20,7 @@ def main() -> None:
     rig = load_rig(ROOT / "config" / "rig_sim.yaml")
     process = InProcessRig(SimRig(rig))
     prompt = process.reset(SEED)
-    expert = SortingExpert(process.sim)
+    expert = make_expert(process.sim)
     for tick in range(TICKS):
         if tick % EVERY == 0:
             process.offer(expert.chunk(50, executed=EVERY), "expert")

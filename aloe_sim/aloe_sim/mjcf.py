@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aloe_data.rig import Arm, Rig
+from aloe_sim.tasks.base import Task
 
 PHYSICS_STEP_S = 0.002
 FINGER_OPEN_M = 0.045  # travel of each finger
@@ -87,19 +88,22 @@ def _arm_extras(arm: Arm) -> tuple[str, str, str, str]:
     return tendon, equality, exclude, actuators
 
 
-def scene_xml(rig: Rig, objects: str, *, offscreen: tuple[int, int] = (640, 480)) -> str:
+def scene_xml(rig: Rig, task: Task, *, offscreen: tuple[int, int] = (640, 480)) -> str:
     """The whole model.
 
     Args:
         rig: the arms and cameras to build; `rig.simulation.cameras` says where each camera is mounted.
-        objects: MJCF bodies of the task.
+        task: its objects, its constraints and its wishes for the solver.
         offscreen: largest width and height [px] that will be rendered.
     """
     tendons, equalities, excludes, actuators = ("".join(part) for part in zip(*map(_arm_extras, rig.arms), strict=True))
     arms = "".join(arm_body(rig, arm) for arm in rig.arms)
+    options = {"timestep": PHYSICS_STEP_S, "integrator": "implicitfast", "cone": "elliptic", "impratio": 10}
+    option = " ".join(f'{name}="{value}"' for name, value in (options | dict(task.options)).items())
+    equalities += task.constraints_xml([arm.name for arm in rig.arms])
     contact = 'solref=".004 1" solimp=".95 .99 .001"'
     return f"""<mujoco model="{rig.name}"><compiler angle="radian" autolimits="true"/>
-<option timestep="{PHYSICS_STEP_S}" integrator="implicitfast" cone="elliptic" impratio="10"/><size memory="64M"/>
+<option {option}/><size memory="64M"/>
 <visual><global offwidth="{offscreen[0]}" offheight="{offscreen[1]}"/>
  <quality shadowsize="1024" offsamples="0" numslices="16" numstacks="8" numquads="1"/>
  <headlight ambient=".45 .45 .45" diffuse=".4 .4 .4" specular=".1 .1 .1"/><map znear=".02" zfar="20"/></visual>
@@ -118,7 +122,7 @@ def scene_xml(rig: Rig, objects: str, *, offscreen: tuple[int, int] = (640, 480)
  <light pos=".3 .4 1.6" dir="0 -.2 -1" directional="true" diffuse=".5 .5 .5" castshadow="true"/>
  <geom name="table" type="box" size=".45 .6 .02" pos=".3 0 -.02" material="wood" contype="1" conaffinity="5"
   friction=".7 .01 .001" condim="4"/>
- {_mounted_cameras(rig, "world")}{arms}{objects}
+ {_mounted_cameras(rig, "world")}{arms}{task.objects_xml()}
 </worldbody>
 <tendon>{tendons}</tendon><equality>{equalities}</equality><contact>{excludes}</contact>
 <actuator>{actuators}</actuator></mujoco>"""

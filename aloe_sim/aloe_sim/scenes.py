@@ -17,7 +17,7 @@ from tqdm import tqdm
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.expert import SortingExpert
+from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.keypoints import KEYPOINTS, keypoint_labels
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
@@ -54,7 +54,7 @@ class SceneRecorder:
         sim, rng, before = self._process.sim, np.random.default_rng(seed), len(self.views)
         sim.noise = ActuatorNoise(float(rng.choice(NOISE_RAD)))
         self._process.reset(seed)
-        expert = SortingExpert(sim)
+        expert = make_expert(sim)
         for tick in range(MAX_TICKS):
             if tick % 25 == 0:
                 self._process.offer(expert.chunk(50, executed=25), "expert")

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 
 from aloe_data.rig import Rig
-from aloe_sim.mjcf import FINGER_OPEN_M, PHYSICS_STEP_S, scene_xml
+from aloe_sim.mjcf import FINGER_OPEN_M, scene_xml
 from aloe_sim.tasks import Task, make_task
 
 
@@ -41,7 +41,7 @@ class SimRig:
         self.task = task or make_task(rig.simulation.task)
         self.noise = noise or ActuatorNoise()
         size = max(c.width for c in rig.cameras), max(c.height for c in rig.cameras)
-        self.model = mujoco.MjModel.from_xml_string(scene_xml(rig, self.task.objects_xml(), offscreen=size))
+        self.model = mujoco.MjModel.from_xml_string(scene_xml(rig, self.task, offscreen=size))
         self.data = mujoco.MjData(self.model)
         self._qpos = {a.name: self._joint_addresses(a.name, [j.name for j in a.joints]) for a in rig.arms}
         self._actuators = {
@@ -101,7 +101,8 @@ class SimRig:
             low, high = self.model.actuator_ctrlrange[self._actuators[arm.name]].T
             command = self._command[arm.name] + self._offset[arm.name]
             self.data.ctrl[self._actuators[arm.name]] = np.clip(command, low, high)
-        mujoco.mj_step(self.model, self.data, max(1, round(duration_s / PHYSICS_STEP_S)))
+        self.task.act(self.model, self.data)
+        mujoco.mj_step(self.model, self.data, max(1, round(duration_s / self.model.opt.timestep)))
         bad = [w for w in ("BADQPOS", "BADQVEL", "BADQACC", "BADCTRL") if self._warned(w)]
         if bad:
             raise UnstablePhysicsError(f"MuJoCo reported {', '.join(bad)} at {self.time_s:.3f} s; reset the scene")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aloe_data.rig import load_rig
-from aloe_sim.expert import SortingExpert
+from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
 
@@ -14,7 +14,7 @@ RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 
 
 def run(process: InProcessRig, ticks: int, faults: list[str]) -> bool:
-    sim, expert = process.sim, SortingExpert(process.sim)
+    sim, expert = process.sim, make_expert(process.sim)
     for tick in range(ticks):
         if tick % 25 == 0:
             process.offer(expert.chunk(50, executed=25), "expert")
@@ -46,7 +46,7 @@ def test_expert_goes_on_when_a_cube_was_moved_in_the_middle() -> None:
 def test_chunks_have_the_rigs_layout_and_start_where_the_arms_are() -> None:
     process = InProcessRig(SimRig(RIG))
     process.reset(4)
-    chunk = SortingExpert(process.sim).chunk(50, executed=25)
+    chunk = make_expert(process.sim).chunk(50, executed=25)
     assert chunk.shape == (50, RIG.action_dim)
     assert chunk.dtype == np.float32
     for arm in RIG.arms:

@@ -5,7 +5,7 @@ from rclpy.node import Node
 
 from aloe_data.chunk import Chunk
 from aloe_data.ros.convert import chunk_to_message
-from aloe_sim.expert import SortingExpert
+from aloe_sim.experts import make_expert
 from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
 from aloe_sim.sim_rig import SimRig
 
@@ -30,7 +30,7 @@ class ExpertPublisher:
         self._sim, self._rate_hz = sim, rig.rate_hz
         self._publisher = node.create_publisher(ActionChunk, "/policy/action_chunk", 10)
         self._mirror = SimRig(rig, sim.sim.task)
-        self._expert = SortingExpert(self._mirror)
+        self._expert = make_expert(self._mirror)
         self._beat = Metronome(RATE_HZ)
         self._sent = 0
         self.worker = SnapshotWorker("expert", self._copy, lambda: self._publish)

@@ -23,7 +23,7 @@ from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, nex
 from aloe_data.rig import RigError, load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.expert import SortingExpert
+from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge, Judgement
 from aloe_sim.ros.demo_bag import DemoBag
@@ -80,7 +80,7 @@ class FastDemos:
 
     def _run(self, bag: DemoBag, rng: np.random.Generator) -> Judgement | None:
         sim, judge = self._process.sim, Judge(self._process.sim.task)
-        expert, next_chunk = SortingExpert(sim), 0
+        expert, next_chunk = make_expert(sim), 0
         judge.begin()
         for tick in range(int(self._config.timeout_s * self._process.rig.rate_hz)):
             if tick == next_chunk:

@@ -1,19 +1,35 @@
 """What a task is: objects, a start state, words for the goal, and a verdict computed from physics."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Task(ABC):
-    """One task of the simulated rig."""
+    """One task of the simulated rig. Its expert is `aloe_sim.experts.make_expert(sim)`.
+
+    All that happens in an episode stands in MuJoCo's data (latches and grasps as active equality constraints), so that
+    a copy of the data is a copy of the episode.
+
+    Attributes:
+        name: what `make_task` calls it.
+        options: attributes of MJCF's `<option>` that differ from the rig's.
+    """
 
     name: str
+    options: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def objects_xml(self) -> str:
         """MJCF bodies to put into the scene."""
+
+    def constraints_xml(self, arms: Sequence[str]) -> str:
+        """MJCF equality constraints between the objects and the arms of these names."""
+        return ""
 
     @abstractmethod
     def reset(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> str:
@@ -22,6 +38,9 @@ class Task(ABC):
     @abstractmethod
     def set_prompt(self, prompt: str) -> None:
         """Change the goal to what `prompt` says. Raises ValueError when it names nothing in the scene."""
+
+    def act(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:  # noqa: B027 (most tasks have nothing to do)
+        """Do what contacts alone do not, such as closing a latch; called before every piece of physics."""
 
     @abstractmethod
     def success(self, data: mujoco.MjData) -> bool:
@@ -34,3 +53,7 @@ class Task(ABC):
     @abstractmethod
     def failure(self, data: mujoco.MjData) -> str:
         """Why the goal can no longer count as reached; "" while it can."""
+
+    @abstractmethod
+    def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
+        """Objects and goal as numbers (m, quaternions w x y z, flags): the same names and sizes over all episodes."""

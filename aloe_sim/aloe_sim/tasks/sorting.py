@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.tasks.base import Task
 
@@ -38,6 +39,11 @@ class Assignment:
     def bin_xy(self) -> np.ndarray:
         """Centre of the bin [2], m."""
         return BINS_XY_M[self.side]
+
+    @property
+    def swapped(self) -> "Assignment":
+        """The same cube in the wrong bin."""
+        return Assignment(self.body, self.colour, "left" if self.side == "right" else "right")
 
 
 class Sorting(Task):
@@ -111,10 +117,16 @@ class Sorting(Task):
             x, y, z = data.body(a.body).xpos
             if z < -0.05:
                 return f"the {a.colour} cube fell off the table"
-            wrong = Assignment(a.body, a.colour, "left" if a.side == "right" else "right")
-            if in_bin(np.array([x, y, z]), wrong):
-                return f"the {a.colour} cube lies in the {wrong.side} bin; it belongs in the {a.side} one"
+            if in_bin(np.array([x, y, z]), a.swapped):
+                return f"the {a.colour} cube lies in the {a.swapped.side} bin; it belongs in the {a.side} one"
         return ""
+
+    def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
+        state = {}
+        for a in self.assignments:
+            colour = [float(a.colour == name) for name in COLOURS]
+            state[a.body] = np.array([*data.joint(a.body).qpos, *colour, float(a.side == "left")])
+        return state
 
 
 def in_bin(xyz: np.ndarray, assignment: Assignment) -> bool:

@@ -1,0 +1,26 @@
+"""The scripted experts, one per task."""
+
+from collections.abc import Callable
+
+from aloe_sim.experts.base import CannotHelpError, Expert
+from aloe_sim.experts.reactive import Style
+from aloe_sim.experts.sorting import SortingExpert
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks import Sorting, Task
+
+__all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]
+
+MakeExpert = Callable[[SimRig, Style | None, int], Expert]
+EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = ((Sorting, SortingExpert),)
+
+
+def make_expert(sim: SimRig, style: Style | None = None, seed: int = 0) -> Expert:
+    """The expert for the task of `sim`, which it watches; `seed` is that of the style's noise.
+
+    Raises:
+        ValueError: the task has no expert.
+    """
+    for task, expert in EXPERTS:
+        if isinstance(sim.task, task):
+            return expert(sim, style, seed)
+    raise ValueError(f"no expert knows the task '{sim.task.name}'")

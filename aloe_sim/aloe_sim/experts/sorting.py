@@ -1,0 +1,117 @@
+"""The expert for sorting."""
+
+import numpy as np
+
+from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks.sorting import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment, Sorting, in_bin
+
+TRAVEL_Z_M = 0.15  # height for moving over the table
+GRASP_Z_M = 0.017
+RELEASE_Z_M = 0.09
+STRAY_M = 0.04  # a cube on the table that is farther than this from where cubes start was dropped there
+
+
+class SortingExpert(ReactiveExpert):
+    """Picks the cubes one after the other, each with the arm on the side of its bin.
+
+    Args:
+        sim: the simulation to act in; its task must be `Sorting`.
+        style: see `ReactiveExpert`.
+        seed: see `ReactiveExpert`.
+    """
+
+    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+        if not isinstance(sim.task, Sorting):
+            raise ValueError(f"SortingExpert cannot do the task '{sim.task.name}'")
+        super().__init__(sim, style, seed)
+        self.task = sim.task
+        self._arm_of = {"left": sim.rig.arms[0].name, "right": sim.rig.arms[-1].name}
+
+    def arms(self) -> tuple[str, ...]:
+        todo = [a for a in self.task.assignments if not self.task.is_done(self.sim.data, a)]
+        needed = {self._arm_of[a.side] for a in todo}
+        return tuple(a.name for a in self.sim.rig.arms if a.name in needed)
+
+    def goals(self, scene: Scene) -> dict[str, Goal]:
+        """Where each arm should go in this state."""
+        goals = {name: Goal(home, OPEN_M) for name, home in self._home.items()}
+        active = self._active(scene)
+        if active is not None:
+            name = self._arm_of[active.side]
+            goals[name] = self._pick_and_place(scene.arms[name], scene.objects[active.body], active)
+        for name, goal in goals.items():
+            if active is None or name != self._arm_of[active.side]:
+                _leave_bin_upwards(scene.arms[name], goal)
+        return goals
+
+    def _active(self, scene: Scene) -> Assignment | None:
+        """The cube to work on: one in hand, else the first that is not yet done, left bin before right."""
+        todo = [a for a in self.task.assignments if not in_bin(scene.objects[a.body], a)]
+        todo.sort(key=lambda a: (a.side == "right", -abs(scene.objects[a.body][1] - a.bin_xy[1])))
+        held = [a for a in todo if _holds(scene.arms[self._arm_of[a.side]], scene.objects[a.body])]
+        return next(iter(held + todo), None)
+
+    def _pick_and_place(self, arm: ArmState, cube: np.ndarray, active: Assignment) -> Goal:
+        if _holds(arm, cube):
+            return _place(arm, cube, active.bin_xy)
+        return _pick(arm, cube)
+
+    def _objects(self) -> dict[str, np.ndarray]:
+        return {a.body: self.sim.data.body(a.body).xpos.copy() for a in self.task.assignments}
+
+    def _held(self, scene: Scene) -> dict[str, str]:
+        return {n: b for n, s in scene.arms.items() for b, c in scene.objects.items() if _holds(s, c)}
+
+    def _floor_m(self, scene: Scene, arm: str) -> float:
+        state = scene.arms[arm]
+        return CUBE_HALF_M if any(np.linalg.norm(state.tool - c) < 0.02 for c in scene.objects.values()) else 0.0
+
+    def _carry(self, scene: Scene, body: str, before: ArmState, after: ArmState) -> None:
+        cube = scene.objects[body] + (after.tool - before.tool)
+        if after.gripper_target > CUBE_HALF_M + 0.004:
+            cube[2] = CUBE_HALF_M
+        scene.objects[body] = cube
+
+
+def _pick(arm: ArmState, cube: np.ndarray) -> Goal:
+    offset = float(np.linalg.norm(arm.tool[:2] - cube[:2]))
+    low = arm.tool[2] < 0.05
+    if offset < 0.012 and arm.tool[2] < GRASP_Z_M + 0.008 and arm.gripper > 0.012:
+        return Goal(np.array([*cube[:2], GRASP_Z_M]), CLOSED_M, 0.1)  # around the cube: close
+    if low and arm.gripper_target < 0.5 * OPEN_M:
+        return Goal(np.array([*arm.tool[:2], TRAVEL_Z_M]), OPEN_M)  # closed and empty, or beside it: up and open
+    if offset < (0.02 if low else 0.012) and arm.gripper > 0.8 * OPEN_M:
+        return Goal(np.array([*cube[:2], GRASP_Z_M]), OPEN_M, 0.3)
+    height = max(0.09, min(TRAVEL_Z_M, 0.05 + offset))
+    return Goal(np.array([*cube[:2], TRAVEL_Z_M if low else height]) if not low else _straight_up(arm), OPEN_M)
+
+
+def _place(arm: ArmState, cube: np.ndarray, bin_xy: np.ndarray) -> Goal:
+    offset = float(np.linalg.norm(arm.tool[:2] - bin_xy))
+    if arm.gripper_target > 0.01 and offset > 0.03 and arm.tool[2] > 0.03:
+        return Goal(arm.tool.copy(), CLOSED_M, 0.1)
+    if offset < 0.025:
+        release = arm.tool[2] < RELEASE_Z_M + 0.012
+        return Goal(np.array([*bin_xy, RELEASE_Z_M]), OPEN_M if release else CLOSED_M)
+    if arm.gripper_target > 0.004:  # still closing around it
+        return Goal(np.array([*cube[:2], arm.tool[2]]), CLOSED_M, 0.1)
+    if arm.tool[2] < 0.08:
+        return Goal(np.array([*arm.tool[:2], TRAVEL_Z_M]), CLOSED_M)
+    return Goal(np.array([*bin_xy, TRAVEL_Z_M]), CLOSED_M)
+
+
+def _straight_up(arm: ArmState) -> np.ndarray:
+    return np.array([*arm.tool[:2], TRAVEL_Z_M])
+
+
+def _leave_bin_upwards(arm: ArmState, goal: Goal) -> None:
+    """An idle arm that is low goes up before it goes home."""
+    if arm.tool[2] < RELEASE_Z_M + 0.03 and np.linalg.norm(arm.tool[:2] - goal.xyz[:2]) > 0.03:
+        goal.xyz = np.array([*arm.tool[:2], TRAVEL_Z_M + 0.03])
+
+
+def _holds(arm: ArmState, cube: np.ndarray) -> bool:
+    """Whether the cube is between fingers that close on it."""
+    near = np.linalg.norm(arm.tool[:2] - cube[:2]) < 0.02 and abs(arm.tool[2] - cube[2]) < 0.025
+    return bool(near and CUBE_HALF_M - 0.008 < arm.gripper < CUBE_HALF_M + 0.008)
