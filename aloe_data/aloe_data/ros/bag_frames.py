@@ -16,6 +16,7 @@ from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig
 from aloe_data.ros.bag_reader import read_messages
 from aloe_data.ros.convert import image_from_message, joint_positions, stamp_to_ns
+from aloe_data.verdicts import GivenVerdict, VerdictError, verdict_of
 
 _EXECUTED, _EVENTS = "/executed_action", "/episode/events"
 
@@ -23,6 +24,7 @@ _EXECUTED, _EVENTS = "/executed_action", "/episode/events"
 def read_episode(bag: str | Path, rig: Rig, image_size: tuple[int, int] | None = None) -> Episode:
     """Read one episode; one without a STOP event (its recording was cut short) has the verdict "none".
 
+    A verdict that was given after the recording (`aloe_data.verdicts`) takes the place of the bag's own.
     Messages that a live node would refuse (wrong size, NaN joints) are left out here as well, and counted.
 
     Args:
@@ -37,8 +39,8 @@ def read_episode(bag: str | Path, rig: Rig, image_size: tuple[int, int] | None =
     try:
         for topic, message, _ in read_messages(Path(bag), reader.topics):
             reader.take(topic, message)
-        return reader.episode()
-    except (RecordingError, CodecError, EpisodeError) as error:
+        return reader.episode(verdict_of(Path(bag)))
+    except (RecordingError, CodecError, EpisodeError, VerdictError) as error:
         text = str(error)
         raise EpisodeError(text if text.startswith(str(bag)) else f"{bag}: {text}") from error
 
@@ -77,8 +79,8 @@ class _EpisodeReader:
                 self._refused[topic] += 1
                 self._fault = self._fault or f"; the first of {topic} that was refused: {error}"
 
-    def episode(self) -> Episode:
-        """The episode of what was taken."""
+    def episode(self, given: GivenVerdict | None) -> Episode:
+        """The episode of what was taken, with the verdict that was given on it afterwards, if any."""
         missing = [topic for topic in self.topics if topic not in self._seen]
         if missing:
             raise EpisodeError(
@@ -90,6 +92,7 @@ class _EpisodeReader:
         last_ns = stamp_to_ns(stop.header.stamp) if stop else sys.maxsize
         ticks = [tick for tick in self._ticks if first_ns <= tick.stamp_ns <= last_ns]  # by stamps, not by reception
         said = (VERDICTS[stop.verdict], stop.reason, stop.source) if stop else ("none", "the recording was cut short")
+        said = (given.verdict, given.reason, given.source) if given else said
         facts = EpisodeFacts(start.episode_id, start.prompt, start.seed, *said)
         try:
             return replace(build_episode(self._assembler, self._rig, facts, ticks), refused=dict(self._refused))

@@ -1,6 +1,7 @@
 """Reading a recorded episode: its messages in order, and what its metadata says."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,22 @@ from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.message_definition import definition_difference
 from aloe_data.recording import EpisodeRecord, RecordingError
+from aloe_data.verdicts import verdict_of
 
 
 def read_record(bag: Path) -> EpisodeRecord:
-    """What the bag's metadata says about its episode.
+    """What the bag's metadata says about its episode, with the verdict that was given on it afterwards, if any.
 
     Raises:
         RecordingError: There is no bag, or it was not made by the recorder.
     """
     try:
         metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
-        return EpisodeRecord.from_custom_data(metadata.custom_data)
+        record = EpisodeRecord.from_custom_data(metadata.custom_data)
+        given = verdict_of(bag)
     except (RuntimeError, ValueError) as error:
         raise RecordingError(f"{bag}: {error}") from error
+    return replace(record, verdict=given.verdict.upper(), reason=given.reason) if given else record
 
 
 def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, Any, int]]:

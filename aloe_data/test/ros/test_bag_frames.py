@@ -14,6 +14,7 @@ from aloe_data.observation import Observation, ObservationAssembler
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.verdicts import SIDECAR, GivenVerdict, give_verdict
 
 MS = 1_000_000
 SECONDS = 0.6
@@ -132,6 +133,16 @@ def test_an_episode_whose_recording_was_cut_short_has_no_verdict(rig: Rig, write
     episode = read_episode(write(without_kind(EpisodeEvent.STOP)(story(rig))), rig)
     assert (episode.facts.verdict, episode.facts.reason) == ("none", "the recording was cut short")
     assert len(episode) == 25
+
+
+def test_a_verdict_given_afterwards_counts_for_every_reader(rig: Rig, write: Callable[[Rows], Path]) -> None:
+    bag = write(story(rig))
+    give_verdict(bag.parent, GivenVerdict(bag.name, "failure", "eva", "in the wrong tray", 0))
+    facts = read_episode(bag, rig).facts
+    assert (facts.verdict, facts.verdict_source, facts.reason) == ("failure", "eva", "in the wrong tray")
+    (bag.parent / SIDECAR).write_text("{}\n")
+    with pytest.raises(EpisodeError, match=r"verdicts\.jsonl:1: \{\} is no verdict"):
+        read_episode(bag, rig)
 
 
 @pytest.mark.parametrize(

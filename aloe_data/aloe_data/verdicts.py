@@ -1,0 +1,128 @@
+"""Verdicts that were changed after the fact: `verdicts.jsonl` beside the bags, one JSON per line, only ever appended.
+
+ros2 run aloe_data verdict BAG success --reason 'the cube lay in the tray after all'
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from aloe_data.episode import Verdict
+from aloe_data.section import nearest
+
+SIDECAR = "verdicts.jsonl"
+VERDICTS = tuple(verdict.name.lower() for verdict in Verdict if verdict)
+
+
+class VerdictError(ValueError):
+    """A verdict that cannot be given or read; the message names the episode or the line, and the remedy."""
+
+
+@dataclass(frozen=True)
+class GivenVerdict:
+    """What somebody said about an episode: one of VERDICTS, who says so, why, and when [ns since the epoch]."""
+
+    episode_id: str
+    verdict: str
+    source: str
+    reason: str
+    stamp_ns: int
+
+
+def verdict_of(bag: Path) -> GivenVerdict | None:
+    """The last verdict given on a bag after its recording; None where the bag's own holds. Every reader asks this.
+
+    Raises:
+        VerdictError: see `read_verdicts`.
+    """
+    folder = bag.resolve()
+    if folder.suffix == ".mcap":
+        folder = folder.parent
+    return read_verdicts(folder.parent).get(folder.name)
+
+
+def read_verdicts(folder: Path) -> Mapping[str, GivenVerdict]:
+    """The last given verdict by episode of a folder of bags.
+
+    A line that is no JSON was torn by a crash while it was written, and never confirmed to anybody: it is passed over.
+
+    Raises:
+        VerdictError: a whole line that is no verdict.
+    """
+    path = folder / SIDECAR
+    given: dict[str, GivenVerdict] = {}
+    if not path.exists():
+        return given
+    for number, line in enumerate(path.read_text(errors="replace").split("\n"), start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if not _is_verdict(row):
+            raise VerdictError(f"{path}:{number}: {line} is no verdict; correct or remove that line")
+        given[row["episode_id"]] = GivenVerdict(**row)
+    return given
+
+
+def give_verdict(folder: Path, given: GivenVerdict) -> None:
+    """Append a verdict on an episode of a folder of bags; it is on the disk when this returns.
+
+    Raises:
+        VerdictError: no such verdict or episode, naming what there is; the folder cannot be written. Nothing changes.
+    """
+    if given.verdict not in VERDICTS:
+        raise VerdictError(f"unknown verdict '{given.verdict}'; {nearest(given.verdict, VERDICTS)}")
+    known = _episodes(folder)
+    if given.episode_id not in known:
+        holds = f"{len(known)} bags, {known[0]} to {known[-1]}" if known else "no bags"
+        raise VerdictError(f"unknown episode '{given.episode_id}': {folder} holds {holds}; nothing was changed")
+    line = json.dumps(asdict(given), ensure_ascii=False) + "\n"
+    try:
+        with (folder / SIDECAR).open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+            file.write(("\n" * torn + line).encode())  # a torn line must not swallow this one
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise VerdictError(f"{folder / SIDECAR} cannot be written: {error.strerror}; nothing was changed") from error
+
+
+def _is_verdict(row: object) -> bool:
+    if not isinstance(row, dict) or row.keys() != {field.name for field in fields(GivenVerdict)}:
+        return False
+    texts = all(isinstance(row[key], str) for key in ("episode_id", "verdict", "source", "reason"))
+    return texts and type(row["stamp_ns"]) is int and row["verdict"] in VERDICTS
+
+
+def _episodes(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if any(path.glob("*.mcap")))
+    except OSError:
+        return []
+
+
+def main() -> None:
+    """Entry point of `verdict`."""
+    parser = argparse.ArgumentParser(description="Change the verdict on a recorded episode; the bag stays as it is.")
+    parser.add_argument("bag", type=Path, metavar="BAG", help="folder of the episode's bag")
+    parser.add_argument("verdict", choices=VERDICTS)
+    parser.add_argument("--reason", default="", help="why, for the record")
+    parser.add_argument("--source", default="operator", help="who says so (default: operator)")
+    arguments = parser.parse_args()
+    bag = arguments.bag.expanduser().resolve()
+    given = GivenVerdict(bag.name, arguments.verdict, arguments.source, arguments.reason, time.time_ns())
+    try:
+        give_verdict(bag.parent, given)
+    except VerdictError as error:
+        sys.exit(f"verdict: {error}")
+    print(f"{bag}: {given.verdict} ({bag.parent / SIDECAR})")
+
+
+if __name__ == "__main__":
+    main()
