@@ -17,6 +17,7 @@ setup(
     entry_points={
         "console_scripts": [
             "sim_node = aloe_sim.ros.sim_node:main",
+            "faults = aloe_sim.ros.faults:main",
             "record_demos = aloe_sim.ros.record_demos:main",
             "render_scenes = aloe_sim.scenes:main",
         ],

@@ -195,16 +195,24 @@ def plan(at_s: float, fault: Fault, for_s: float | None) -> Planned:
 class Schedule:
     """Says when faults begin and end; both ends of a lasting one are reported."""
 
-    def __init__(self, planned: Iterable[Planned]) -> None:
-        begins = [(p.at_s, True, p.fault) for p in planned]
-        ends = [(p.at_s + p.for_s, False, p.fault) for p in planned if p.fault.lasting]
-        self._events = sorted([*begins, *ends], key=lambda event: event[0])
+    def __init__(self, planned: Iterable[Planned] = ()) -> None:
+        self._events: list[tuple[float, bool, Fault]] = []
+        for entry in planned:
+            self.add(entry)
 
-    def due(self, elapsed_s: float) -> list[tuple[bool, Fault]]:
-        """What has become due, in order: (it begins, fault)."""
-        due = [event for event in self._events if event[0] <= elapsed_s]
-        del self._events[: len(due)]
-        return [(begins, fault) for _, begins, fault in due]
+    def add(self, planned: Planned) -> None:
+        """One more fault."""
+        self._events.append((planned.at_s, True, planned.fault))
+        if planned.fault.lasting:
+            self._events.append((planned.at_s + planned.for_s, False, planned.fault))
+        self._events.sort(key=lambda event: event[0])
+
+    def next(self, elapsed_s: float) -> tuple[bool, Fault] | None:
+        """What is due and comes first: (it begins, fault)."""
+        if not self._events or self._events[0][0] > elapsed_s:
+            return None
+        _, begins, fault = self._events.pop(0)
+        return begins, fault
 
     @property
     def finished(self) -> bool:

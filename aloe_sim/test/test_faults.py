@@ -101,8 +101,9 @@ def test_a_file_that_is_no_schedule_is_refused_with_file_and_entry(tmp_path, tex
 def test_beginnings_and_ends_come_in_order_and_once():
     freeze, kill = Fault("camera_freeze", "head"), Fault("kill", "policy_node")
     schedule = Schedule([Planned(2.0, kill, 0.0), Planned(1.0, freeze, 3.0)])
-    assert schedule.due(0.5) == []
-    assert schedule.due(2.5) == [(True, freeze), (True, kill)]
-    assert not schedule.finished
-    assert schedule.due(4.0) == [(False, freeze)]
-    assert schedule.finished and schedule.due(9.0) == []
+    assert schedule.next(0.5) is None
+    assert schedule.next(2.5) == (True, freeze)
+    assert schedule.next(2.5) == (True, kill)
+    assert schedule.next(3.9) is None and not schedule.finished
+    assert schedule.next(4.0) == (False, freeze)
+    assert schedule.finished and schedule.next(9.0) is None
