@@ -17,10 +17,6 @@ class Expert(ABC):
     def refusal(self) -> str:
         """Why it cannot lead to the goal from this state; "" when it can."""
 
-    def trouble(self) -> str:
-        """What an attentive person would step in for in this state; "" for nothing."""
-        return ""
-
     @abstractmethod
     def arms(self) -> tuple[str, ...]:
         """The arms that it needs from here on, in the rig's order; none when the goal is reached or it refuses."""

@@ -4,12 +4,11 @@ import numpy as np
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks.sorting import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment, Sorting, in_bin
+from aloe_sim.tasks.sorting import CUBE_HALF_M, Assignment, Sorting, in_bin
 
 TRAVEL_Z_M = 0.15  # height for moving over the table
 GRASP_Z_M = 0.017
 RELEASE_Z_M = 0.09
-STRAY_M = 0.04  # a cube on the table that is farther than this from where cubes start was dropped there
 
 
 class SortingExpert(ReactiveExpert):

@@ -1,15 +1,14 @@
-"""The scripted expert behind the policy's topic: it sees the simulator's true state, so it is for demonstrations."""
+"""The scripted expert as a stream of chunks: it sees the simulator's true state, as demonstrations and onlookers do."""
 
 from aloe_msgs.msg import ActionChunk, EpisodeState
 from rclpy.node import Node
 
 from aloe_data.chunk import Chunk
 from aloe_data.ros.convert import chunk_to_message
-from aloe_sim.experts import make_expert
+from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
 from aloe_sim.sim_rig import SimRig
 
-RATE_HZ = 5.0  # chunks per second
 HORIZON = 50
 VERSION = "expert"
 
@@ -18,20 +17,22 @@ class ExpertPublisher:
     """Publishes action chunks while an episode is prepared or runs, from a thread and a copy of the scene of its own.
 
     Args:
-        node: publishes `/policy/action_chunk`.
+        node: publishes the chunks.
         sim: its task must be one that the expert knows.
+        topic: where the chunks go.
+        rate_hz: chunks per second; each is followed for so long.
 
     Raises:
         ValueError: the expert cannot speak the rig's action space or do its task.
     """
 
-    def __init__(self, node: Node, sim: RealTimeSim) -> None:
+    def __init__(self, node: Node, sim: RealTimeSim, topic: str, rate_hz: float) -> None:
         rig = sim.sim.rig
-        self._sim, self._rate_hz = sim, rig.rate_hz
-        self._publisher = node.create_publisher(ActionChunk, "/policy/action_chunk", 10)
+        self._sim, self._control_hz, self._log = sim, rig.rate_hz, node.get_logger()
+        self._publisher = node.create_publisher(ActionChunk, topic, 10)
         self._mirror = SimRig(rig, sim.sim.task)
         self._expert = make_expert(self._mirror)
-        self._beat = Metronome(RATE_HZ)
+        self._beat, self._steps = Metronome(rate_hz), round(rig.rate_hz / rate_hz)
         self._sent = 0
         self.worker = SnapshotWorker("expert", self._copy, lambda: self._publish)
 
@@ -46,7 +47,11 @@ class ExpertPublisher:
         return self._sim.copy_state(self._mirror.data)
 
     def _publish(self, stamp_ns: int, _: None) -> None:
-        data = self._expert.chunk(HORIZON, executed=round(self._rate_hz / RATE_HZ))
+        try:
+            data = self._expert.chunk(HORIZON, executed=self._steps)
+        except CannotHelpError as error:
+            self._log.warning(f"the expert is silent: {error}", throttle_duration_sec=5.0)
+            return
         self._sent += 1
-        chunk = Chunk(stamp_ns, self._sent, data, VERSION, self._sent, self._rate_hz)
+        chunk = Chunk(stamp_ns, self._sent, data, VERSION, self._sent, self._control_hz)
         self._publisher.publish(chunk_to_message(chunk, "ee_pose"))

@@ -25,10 +25,12 @@ from aloe_sim.judge import Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.ros.expert_publisher import ExpertPublisher
 from aloe_sim.ros.streams import ArmStream, CameraStreams
+from aloe_sim.ros.task_stream import TaskStream
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 
 JUDGE_HZ = 20.0
+POLICY_HZ, HUMAN_HZ = 5.0, 10.0  # chunks per second of an expert in the policy's place, and of one in a human's
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class SimConfig:
     headless: bool = parameter(True, doc="false opens MuJoCo's viewer")
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second")
     expert: bool = parameter(False, doc="publish the scripted expert's chunks on /policy/action_chunk")
+    human: bool = parameter(False, doc="publish them on /sim/expert_chunk, for a scripted human")
     noise: float = parameter(0.0, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
     jpeg_quality: int = parameter(85, low=10, high=100, doc="of the camera images")
     shadows: bool = parameter(False, doc="render shadows: prettier, three times slower in software")
@@ -72,7 +75,8 @@ class SimNode(Node):
         self._cameras = CameraStreams(
             self, self.sim, self._faults, quality=self.config.jpeg_quality, shadows=self.config.shadows
         )
-        self._expert = ExpertPublisher(self, self.sim) if self.config.expert else None
+        self._task = TaskStream(self, self.sim)
+        self._experts = [ExpertPublisher(self, self.sim, *where) for where in self._expert_topics()]
         self._viewer = None if self.config.headless else open_viewer(sim)
         self.create_service(ResetScene, self.rig.simulation.reset_service, self._on_reset)
         self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
@@ -80,13 +84,16 @@ class SimNode(Node):
         self._thread = threading.Thread(target=self._run, name="physics")
         self._thread.start()
 
+    def _expert_topics(self) -> list[tuple[str, float]]:
+        policy = [("/policy/action_chunk", POLICY_HZ)] if self.config.expert else []
+        return policy + ([("/sim/expert_chunk", HUMAN_HZ)] if self.config.human else [])
+
     def close(self) -> None:
         """End the threads."""
         self._closed.set()
         self._thread.join()
-        for worker in (self._cameras.worker, self._expert and self._expert.worker):
-            if worker:
-                worker.close()
+        for stream in (self._cameras, *self._experts):
+            stream.worker.close()
         if self._viewer is not None:
             self._viewer.close()
 
@@ -111,8 +118,9 @@ class SimNode(Node):
             self.sim.reset(self.config.seed, "")
         if self.sim.slips != slips:
             self.get_logger().warning("this machine cannot keep up: simulated time slipped", throttle_duration_sec=5.0)
-        if self._cameras.worker.error:
-            raise self._cameras.worker.error
+        for stream in (self._cameras, *self._experts):
+            if stream.worker.error:
+                raise stream.worker.error
 
     def _on_slice(self, stamp_ns: int) -> None:
         """Publish what is due at this stamp; called between pieces of physics."""
@@ -121,8 +129,9 @@ class SimNode(Node):
         for arm in self._arms:
             arm.publish_if_due(stamp_ns)
         self._cameras.offer_if_due(stamp_ns)
-        if self._expert is not None:
-            self._expert.offer_if_due(stamp_ns, self._episode_state)
+        self._task.publish_if_due(stamp_ns)
+        for expert in self._experts:
+            expert.offer_if_due(stamp_ns, self._episode_state)
         if self._judge_beat.due(stamp_ns):
             self._judge(stamp_ns)
             if self._viewer is not None:

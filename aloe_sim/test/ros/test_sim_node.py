@@ -17,7 +17,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs")
 
 import rclpy
-from aloe_msgs.msg import ActionChunk, EpisodeState
+from aloe_msgs.msg import ActionChunk, EpisodeState, TaskState
 from aloe_msgs.srv import ResetScene
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
@@ -175,6 +175,21 @@ def test_the_expert_speaks_while_an_episode_runs(graph: Graph, run: Any) -> None
     assert (chunks[0].action_space, chunks[0].action_dim) == ("ee_pose", RIG.action_dim)
     assert (np.diff(stamps(chunks)) == 200_000_000).any()
     state.publish(EpisodeState(state=EpisodeState.IDLE))
+
+
+def test_a_scripted_human_can_see_the_task_and_what_the_expert_would_do(graph: Graph, run: Any) -> None:
+    run("human:=true")
+    states, chunks = graph.hear(TaskState, "/sim/task_state"), graph.hear(ActionChunk, "/sim/expert_chunk")
+    policy = graph.hear(ActionChunk, "/policy/action_chunk")
+    graph.reset(0)
+    graph.node.create_publisher(EpisodeState, "/episode/state", LATCHED).publish(
+        EpisodeState(state=EpisodeState.RUNNING, episode_id="ep_0000")
+    )
+    assert until(lambda: len(chunks) > 5 and len(states) > 5)
+    assert (states[-1].task, states[-1].progress, states[-1].success) == ("sorting", 0.0, False)
+    assert states[-1].arms and not states[-1].trouble
+    assert np.median(np.diff(stamps(states))) == np.median(np.diff(stamps(chunks))) == 100_000_000
+    assert not policy, "what a human would do is no policy"
 
 
 def test_simulated_time_drives_the_clock(graph: Graph, run: Any) -> None:

@@ -1,0 +1,92 @@
+"""The simulated task as an attentive onlooker sees it, for scripted humans and for measuring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from aloe_sim.experts import Expert
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks import Sorting, Task
+from aloe_sim.tasks.sorting import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment
+
+WORKSPACE_M = np.array([[0.05, -0.55, -0.01], [0.65, 0.55, 0.45]])  # lowest and highest corner for tools
+STRAY_M = 0.04  # a cube on the table that is farther than this from where cubes start was dropped there
+
+
+@dataclass(frozen=True)
+class Situation:
+    """How a task stands; the fields are those of aloe_msgs/TaskState."""
+
+    progress: float
+    success: bool
+    failure: str
+    trouble: str
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something to step in for, in words, and an arm that has to do with it beside those that mend it."""
+
+    text: str
+    arm: str = ""
+
+
+def look(sim: SimRig, expert: Expert) -> Situation:
+    """How the task of a simulation stands now; `expert` is one for that simulation."""
+    task, names, needed = sim.task, [arm.name for arm in sim.rig.arms], expert.arms()
+    troubles = [*TROUBLES.get(type(task), _no_troubles)(sim), *_outside(sim, names)]
+    involved = {*needed, *(t.arm for t in troubles)} if needed else set()
+    return Situation(
+        task.progress(sim.data),
+        task.success(sim.data),
+        task.failure(sim.data),
+        "; ".join(t.text for t in troubles),
+        tuple(name for name in names if name in involved),
+    )
+
+
+def sorting_troubles(sim: SimRig) -> list[Trouble]:
+    """Cubes that were dropped, or are in the wrong hand, or over the wrong bin."""
+    assert isinstance(sim.task, Sorting)
+    missing = [a for a in sim.task.assignments if not sim.task.is_done(sim.data, a)]
+    troubles = (_trouble_with(a, sim) for a in missing)
+    return [trouble for trouble in troubles if trouble.text]
+
+
+def _trouble_with(a: Assignment, sim: SimRig) -> Trouble:
+    arm = sim.rig.arms[0 if a.side == "left" else -1].name
+    other = "right" if a.side == "left" else "left"
+    cube = sim.data.body(a.body).xpos
+    holder = next((x.name for x in sim.rig.arms if _grasps(sim, x.name, cube)), "")
+    lifted = cube[2] > 2 * CUBE_HALF_M
+    if holder and holder != arm and lifted:
+        return Trouble(f"{holder} holds the {a.colour} cube, which belongs in the {a.side} bin", holder)
+    if holder and np.abs(cube[:2] - Assignment(a.body, a.colour, other).bin_xy).max() < BIN_HALF_M:
+        return Trouble(f"the {a.colour} cube is over the {other} bin; it belongs in the {a.side} one", holder)
+    lowest, highest = np.transpose([SPAWN_X_M, SPAWN_Y_M])
+    stray = np.maximum(lowest - cube[:2], cube[:2] - highest).max() > STRAY_M
+    dropped = stray and not holder and not lifted
+    return Trouble(f"the {a.colour} cube was dropped outside the bins" if dropped else "")
+
+
+def _grasps(sim: SimRig, arm: str, cube: np.ndarray) -> bool:
+    """Whether the fingers of an arm are around a cube [3] and as far open as it is wide."""
+    opening_m = float(sim.joint_positions(arm)[-1])
+    near = np.abs(sim.tool_position(arm) - cube).max() < 0.02
+    return bool(near and abs(opening_m - CUBE_HALF_M) < 0.008)
+
+
+def _no_troubles(sim: SimRig) -> list[Trouble]:
+    return []
+
+
+def _outside(sim: SimRig, arms: list[str]) -> list[Trouble]:
+    tools = {name: sim.tool_position(name) for name in arms}
+    outside = [n for n, xyz in tools.items() if (xyz < WORKSPACE_M[0]).any() or (xyz > WORKSPACE_M[1]).any()]
+    return [Trouble(f"{name} is outside the workspace", name) for name in outside]
+
+
+TROUBLES: dict[type[Task], Callable[[SimRig], list[Trouble]]] = {Sorting: sorting_troubles}
+"""What to step in for, by task; for others only what holds for every task."""
