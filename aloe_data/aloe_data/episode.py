@@ -74,6 +74,10 @@ _ABANDON: Mapping[Phase, tuple[Phase, tuple[Effect, ...]]] = {
 }
 
 
+# Sources of verdicts that are parts of the machine and speak of the running episode only; all others are people.
+MACHINE = ("control_node", "episode_node", "recorder_node", "sim")
+
+
 @dataclass(frozen=True)
 class Ending:
     """Why an episode ends: verdict, who says so, and a reason for people to read."""
@@ -81,6 +85,11 @@ class Ending:
     verdict: Verdict
     source: str
     reason: str = ""
+
+    @property
+    def by_person(self) -> bool:
+        """A person says so, by whatever device."""
+        return self.source not in MACHINE
 
 
 @dataclass

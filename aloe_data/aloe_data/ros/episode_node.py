@@ -1,5 +1,7 @@
 """Starts and ends episodes: scene, recorder, motion, verdict. The order is `aloe_data.episode`'s table."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 from aloe_msgs.action import RunEpisodes
@@ -19,6 +21,7 @@ from aloe_data.ros.episode_runner import NAME, EpisodeConfig, EpisodeRunner, Tic
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.signals import run_until_signal
+from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 
 _POLL_S = 0.1
 _FINISH_S = 4.0  # on a signal: launch follows with SIGTERM after 5 s
@@ -86,10 +89,33 @@ class EpisodeNode(Node):
         return response
 
     def _on_verdict(self, event: EpisodeEvent) -> None:
-        ticket = self._runner.ticket
-        ours = ticket is not None and event.episode_id in ("", ticket.episode.episode_id)
-        if event.kind == EpisodeEvent.VERDICT and event.verdict in list(Verdict)[1:] and ours:
-            self._runner.end(Ending(Verdict(event.verdict), event.source or "unknown", event.reason))
+        """A verdict ends the running episode; one that names an ended episode is kept beside its bag."""
+        if event.kind != EpisodeEvent.VERDICT or event.verdict not in list(Verdict)[1:]:
+            self.get_logger().error(
+                f"kind {event.kind} with verdict {event.verdict} from '{event.source}' is no verdict"
+            )
+            return
+        ending = Ending(Verdict(event.verdict), event.source or "unknown", event.reason)
+        ticket, named = self._runner.ticket, event.episode_id
+        ours = ticket is not None and named in ("", ticket.episode.episode_id)
+        if ours and (not named or ticket.episode.ending is None):
+            self._runner.end(ending)
+        elif ending.by_person:
+            self._give_afterwards(named, ending)
+
+    def _give_afterwards(self, episode_id: str, ending: Ending) -> None:
+        said, bag = f"{ending.verdict.name} from '{ending.source}'", self._runner.episode.bag
+        if not episode_id or not bag:
+            which = f"recorded episode '{episode_id}'" if episode_id else "episode is under way"
+            hint = "name an ended one, or use `ros2 run aloe_data verdict BAG ...`"
+            self.get_logger().error(f"{said} changes nothing: no {which}; {hint}")
+            return
+        given = GivenVerdict(episode_id, ending.verdict.name.lower(), ending.source, ending.reason, time.time_ns())
+        try:
+            give_verdict(Path(bag).parent, given)
+            self.get_logger().info(f"{episode_id}: {said} takes the place of its verdict")
+        except VerdictError as error:
+            self.get_logger().error(f"{said}: {error}")
 
     def _on_intervention(self, message: Intervention) -> None:
         """Motion that ends while an episode runs ends the episode; what was said before the arming is old.
@@ -133,7 +159,7 @@ class EpisodeNode(Node):
             result.bags += [ticket.episode.bag] if ticket.episode.bag else []
             result.successes += ending.verdict is Verdict.SUCCESS
             result.episodes += ending.verdict is not Verdict.ABORT
-            if ending.verdict is Verdict.ABORT and ending.source not in ("operator", "pedal", "console"):
+            if ending.verdict is Verdict.ABORT and not ending.by_person:
                 result.message = f"episode {index} of {goal.episodes}: {ending.reason}"
                 break
         if handle.is_cancel_requested:

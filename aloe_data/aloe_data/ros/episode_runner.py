@@ -76,6 +76,11 @@ class EpisodeRunner:
         return self._ticket
 
     @property
+    def episode(self) -> Episode:
+        """The episode that is under way, else the last one."""
+        return self._machine.episode
+
+    @property
     def armed_ns(self) -> int:
         """When motion was asked for in this episode [ns]; 0: not yet, or no longer."""
         return self._armed_ns

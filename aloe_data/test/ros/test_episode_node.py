@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from rclpy.action import ActionClient
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import SetBool
+
+from aloe_data.verdicts import SIDECAR, verdict_of
 
 DOMAIN = 63
 MODULE = "aloe_data.ros.episode_node"
@@ -29,6 +32,7 @@ class World:
         self.refusals: dict[str, str] = {}
         self.recorder_alive = True
         self.idle_before_arming = False
+        self.folder = Path("/bags")
         self.stop_requests: list[StopEpisode.Request] = []
         node = peer.node
         self.verdict = node.create_publisher(EpisodeEvent, "/episode/verdict", 10)
@@ -60,7 +64,7 @@ class World:
 
     def _on_open(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
         response.episode_id = f"ep_{self.calls.count('open'):04d}"
-        response.bag = f"/bags/{response.episode_id}"
+        response.bag = str(self.folder / response.episode_id)
         return self._answer("open", response)
 
     def _on_close(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
@@ -81,9 +85,10 @@ class World:
     def wait_running(self) -> None:
         assert self.until(lambda: self.states and self.states[-1].state == EpisodeState.RUNNING)
 
-    def give(self, verdict: int, reason: str = "", source: str = "sim") -> None:
-        kind = EpisodeEvent.VERDICT
-        self.verdict.publish(EpisodeEvent(kind=kind, verdict=verdict, source=source, reason=reason))
+    def give(self, verdict: int, reason: str = "", source: str = "sim", episode_id: str = "") -> None:
+        event = EpisodeEvent(kind=EpisodeEvent.VERDICT, verdict=verdict, source=source, reason=reason)
+        event.episode_id = episode_id
+        self.verdict.publish(event)
 
 
 class Run:
@@ -141,6 +146,48 @@ def test_a_run_does_its_episodes_in_order_and_reports_each(
     assert [(r.verdict, r.reason) for r in world.stop_requests] == [(1, "seen"), (2, "seen"), (4, "enough")]
     assert [s.state for s in world.states if s.episode_id == "ep_0001" and s.seed == 6] == [1, 2, 3, 0]
     assert {s.prompt for s in world.states if s.seed == 6 and s.state} == {"task of seed 6"}
+
+
+def test_every_source_of_a_verdict_is_named_in_the_record_and_a_person_s_abort_ends_one_episode_only(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    peer.start(MODULE, rig=rig_file, timeout_s=30.0)
+    sources = {"pedal": EpisodeEvent.ABORT, "keyboard": EpisodeEvent.ABORT, "eva": 1, "sim": EpisodeEvent.FAILURE}
+    run = Run(peer, until, episodes=len(sources))
+    for index, (source, verdict) in enumerate(sources.items()):
+        assert until(lambda: len(world.said()) == 3 * index + 1)  # noqa: B023
+        world.wait_running()
+        world.give(verdict, "seen", source)
+    assert run.result().message == ""
+    assert [e.source for e in world.events if e.kind == EpisodeEvent.STOP] == list(sources)
+    assert [f.verdict for f in run.feedback] == list(sources.values())
+
+
+def test_a_verdict_on_an_ended_episode_is_kept_beside_its_bag_and_one_on_an_unknown_episode_changes_nothing(
+    peer: Any, until: Until, world: World, rig_file: Any, tmp_path: Path
+) -> None:
+    world.folder = tmp_path
+    (tmp_path / "ep_0000").mkdir()
+    (tmp_path / "ep_0000" / "ep_0000_0.mcap").touch()
+    process = peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=1)
+    world.wait_running()
+    world.give(EpisodeEvent.SUCCESS, "early", "eva", "ep_0007")
+    world.give(EpisodeEvent.FAILURE, "seen", "pedal", "ep_0000")
+    assert run.result().episodes == 1
+    world.give(EpisodeEvent.ABORT, "too late", "recorder_node", "ep_0000")
+    world.give(EpisodeEvent.SUCCESS, "of nothing", "pedal")
+    world.give(EpisodeEvent.SUCCESS, "looked again", "eva", "ep_0000")
+    assert until((tmp_path / SIDECAR).exists)
+    assert until(lambda: verdict_of(tmp_path / "ep_0000"))
+    given = verdict_of(tmp_path / "ep_0000")
+    assert (given.verdict, given.source, given.reason) == ("success", "eva", "looked again")
+    assert len((tmp_path / SIDECAR).read_text().splitlines()) == 1
+    assert world.said() == ENDED[EpisodeEvent.FAILURE]
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=10)[0]
+    assert "SUCCESS from 'eva': unknown episode 'ep_0007'" in output
+    assert "SUCCESS from 'pedal' changes nothing: no episode is under way" in output
 
 
 def test_an_episode_without_verdict_times_out(peer: Any, until: Until, world: World, rig_file: Any) -> None:
