@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,16 @@ class Authority(IntEnum):
 
 @dataclass(frozen=True)
 class Request:
-    """One thing asked for, for the arms named (none: all), with words for the record."""
+    """One thing asked for, for the arms named (none: all), with words for the record.
+
+    With `if_held` it is meant only for those of the arms that the operator still has: who lifts a pedal after a fault
+    has taken the arm away does not thereby set the policy going.
+    """
 
     ask: Ask
     arms: tuple[str, ...] = ()
     reason: str = ""
+    if_held: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,4 +195,13 @@ class Device(Protocol):
 
     def close(self) -> None:
         """Give everything back: files, the terminal's settings."""
+        ...
+
+
+@runtime_checkable
+class Waitable(Protocol):
+    """A device that need not be asked in vain: what it has to say shows on files."""
+
+    def files(self) -> tuple[int, ...]:
+        """File descriptors; when one can be read from, a poll is due at once."""
         ...

@@ -1,0 +1,61 @@
+"""Foot pedals, or any device with keys: it asks and judges, and commands no arm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aloe_data.config import parameter
+from aloe_data.rig import Arm, Rig
+from aloe_teleop.device import Inputs, Sample, View
+from aloe_teleop.devices.input_source import EV_KEY, InputSource, Reader, codes_of, find_device, names_of_codes
+from aloe_teleop.keys import KeyActions, KeyConfig
+
+
+@dataclass(frozen=True)
+class PedalConfig(KeyConfig):
+    """A device with keys; key names are those of the kernel (KEY_A, BTN_0)."""
+
+    device: str = parameter(doc="path, or a part of the name, as `ros2 run aloe_teleop learn_keys` prints them")
+    grab: bool = parameter(True, doc="no other program gets its keys: they would type into the active window")
+
+
+class Pedals:
+    """See `PedalConfig`.
+
+    Args:
+        name: of the device, for messages and the record.
+        connect: opens the device; tests pass their own.
+    """
+
+    arms: tuple[str, ...] = ()
+    asks = True
+    inputs = Inputs()
+
+    def __init__(self, name: str, config: PedalConfig, rig: Rig, connect: Callable[[], Reader] | None = None) -> None:
+        valid = [key for key, (kind, _) in names_of_codes().items() if kind == EV_KEY]
+        self._actions = KeyActions(config, rig, valid, name)
+        codes = codes_of(config.keys(), name)
+        self._name_of = {code: key for key, (_, code) in codes.items()}
+        connect = connect or (lambda: find_device(config.device, codes.values(), config.grab))
+        self._source = InputSource(name, connect, urgent=[codes[config.estop][1]] if config.estop else ())
+
+    def poll(self, now_ns: int, view: View) -> Sample:
+        """See `Device.poll`."""
+        for event in self._source.read(now_ns):
+            if event.kind == EV_KEY and event.code in self._name_of:
+                self._actions.feed(self._name_of[event.code], event.value == 1, now_ns)
+        requests, verdict = self._actions.poll(now_ns, view)
+        if self._source.problem:
+            self._actions.forget()
+        return Sample(requests=requests, verdict=verdict, problem=self._source.problem)
+
+    def refusal(self, arm: Arm, now_ns: int, view: View) -> str:
+        """See `Device.refusal`: it commands no arm."""
+        return ""
+
+    def files(self) -> tuple[int, ...]:
+        """See `Waitable.files`."""
+        return self._source.files()
+
+    def close(self) -> None:
+        """See `Device.close`."""
+        self._source.close()

@@ -1,0 +1,160 @@
+"""One operator's devices as a whole: who asks with what, for which arms, and which commands may move them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from aloe_data.episode import Verdict
+from aloe_data.rig import Rig
+from aloe_teleop.device import Ask, Command, Device, Request, Sample, View
+
+GRANT_S: Final = 0.5  # a request that control has not followed by then was refused
+_REPEAT_NS: Final = 100_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request and the name of the device that it came by."""
+
+    request: Request
+    device: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one poll of all devices gives.
+
+    Attributes:
+        commands: by arm; `deadman` is true only where the operator has the arm. Arms of dead devices are missing.
+        asked: requests in order.
+        verdict: on the running episode, with the device and the reason.
+        problems: by device: "" or what is wrong with it.
+        notes: what the operator should hear of now.
+    """
+
+    commands: Mapping[str, Command]
+    asked: tuple[Asked, ...]
+    verdict: tuple[Verdict, str, str]
+    problems: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Taken:
+    """An arm that the operator has asked for: by which device, when, whether control gave it."""
+
+    device: str
+    asked_ns: int
+    granted: bool = False
+
+
+class Station:
+    """Polls devices and keeps what was taken with them.
+
+    A take is not sent on while the device that would command the arm is dead or refuses; a device that dies lets its
+    arms go (HOLD); the emergency stop is asked for until control has it.
+
+    Args:
+        devices: by name; no two command the same arm.
+        rig: names the arms.
+    """
+
+    def __init__(self, devices: Mapping[str, Device], rig: Rig) -> None:
+        self._devices, self._rig = dict(devices), rig
+        self._commander = {arm: name for name, device in devices.items() for arm in device.arms}
+        self._taken: dict[str, _Taken] = {}
+        self._problems = dict.fromkeys(devices, "")
+        self._estop: Asked | None = None
+        self._estop_ns = 0
+        self._notes: list[str] = []
+
+    def poll(self, now_ns: int, view: View) -> Outcome:
+        """Poll all devices."""
+        self._notes = []
+        samples = {name: device.poll(now_ns, view) for name, device in self._devices.items()}
+        self._problems = {name: sample.problem for name, sample in samples.items()}
+        self._compare(now_ns, view)
+        asked = self._let_go_of_dead_devices()
+        for name, sample in samples.items():
+            asked += [
+                Asked(r, name) for request in sample.requests if (r := self._followed(request, name, now_ns, view))
+            ]
+        asked += self._repeated_estop(now_ns, view)
+        return Outcome(
+            self._commands(samples, view), tuple(asked), _verdict(samples), self._problems, tuple(self._notes)
+        )
+
+    def _followed(self, request: Request, name: str, now_ns: int, view: View) -> Request | None:
+        """The request as it is to be sent on, if it is."""
+        arms = request.arms or tuple(arm.name for arm in self._rig.arms)
+        if request.ask is Ask.TAKE:
+            if refusals := self._refusals(arms, name, now_ns, view):
+                self._notes.append(f"{', '.join(arms)} not taken: {'; '.join(refusals)}")
+                return None
+            self._taken |= {arm: _Taken(name, now_ns, view.holds(arm)) for arm in arms}
+        elif request.ask is Ask.ESTOP:
+            self._estop, self._estop_ns = Asked(request, name), now_ns
+            self._taken.clear()
+        elif request.ask in (Ask.RELEASE, Ask.HOLD):
+            held = tuple(arm for arm in arms if arm in self._taken)
+            if request.if_held and not held:
+                return None
+            for arm in held:
+                del self._taken[arm]
+            return replace(request, arms=held) if request.if_held else request
+        return request
+
+    def _refusals(self, arms: tuple[str, ...], name: str, now_ns: int, view: View) -> list[str]:
+        """Why arms cannot be taken with a device; the reasons of one that commands two arms stand once."""
+        reasons = [self._problems[name]]
+        for arm in arms:
+            if commander := self._commander.get(arm):
+                reasons.append(
+                    self._problems[commander] or self._devices[commander].refusal(self._rig.arm(arm), now_ns, view)
+                )
+        return [reason for reason in dict.fromkeys(reasons) if reason]
+
+    def _compare(self, now_ns: int, view: View) -> None:
+        """Forget what control did not give, or has taken away."""
+        for arm, taken in list(self._taken.items()):
+            if view.holds(arm):
+                taken.granted = True
+            elif taken.granted or abs(now_ns - taken.asked_ns) > GRANT_S * 1e9:
+                del self._taken[arm]
+                reason = view.arms[arm].reason if arm in view.arms else "no word from control_node; is it running?"
+                self._notes.append(f"{arm} {'lost' if taken.granted else 'not given'}: {reason or 'no reason stated'}")
+
+    def _let_go_of_dead_devices(self) -> list[Asked]:
+        asked = []
+        for name, problem in self._problems.items():
+            arms = tuple(a for a, taken in self._taken.items() if name in (taken.device, self._commander.get(a)))
+            if problem and arms:
+                asked.append(Asked(Request(Ask.HOLD, arms, problem), name))
+                for arm in arms:
+                    del self._taken[arm]
+        return asked
+
+    def _repeated_estop(self, now_ns: int, view: View) -> list[Asked]:
+        if view.estop:
+            self._estop = None
+        if self._estop is None or abs(now_ns - self._estop_ns) < _REPEAT_NS:
+            return []
+        self._estop_ns = now_ns
+        return [self._estop]
+
+    def _commands(self, samples: Mapping[str, Sample], view: View) -> dict[str, Command]:
+        commands = {}
+        for arm, name in self._commander.items():
+            command = samples[name].commands.get(arm)
+            if command is not None and not samples[name].problem:
+                has_arm = arm in self._taken or view.holds(arm)
+                commands[arm] = replace(command, deadman=command.deadman and has_arm)
+        return commands
+
+
+def _verdict(samples: Mapping[str, Sample]) -> tuple[Verdict, str, str]:
+    """The first verdict, with device and reason."""
+    for name, sample in samples.items():
+        if sample.verdict is not Verdict.NONE:
+            return sample.verdict, name, sample.reason
+    return Verdict.NONE, "", ""
