@@ -1,4 +1,13 @@
-"""Who commands an arm: a small transition table, kept per arm."""
+"""Who commands an arm: a small transition table, kept per arm.
+
+    IDLE --arm--> WAITING <--ready/silent--> POLICY        motion enabled, the policy's turn
+                     |  ^                      |
+                   take  release             take          a person's turn
+                     v  |                      v
+                    HUMAN ----let go------> HELD           nobody's turn, until a person takes or hands back
+
+From every state STOP leads to IDLE, and nothing but arming leads out of it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,41 +23,77 @@ class Authority(IntEnum):
     HUMAN = 2
 
 
-class Event(Enum):
-    """What changes authority."""
+class State(Enum):
+    """Where an arm stands in the table above."""
 
+    IDLE = "motion is not enabled"
+    WAITING = "waits for the policy"
+    POLICY = "follows the policy"
+    HUMAN = "in human hands"
+    HELD = "holds until a person takes it or hands it back"
+
+
+class Event(Enum):
+    """What changes the state."""
+
+    ARM = "armed"
     POLICY_READY = "the policy has an action for this tick"
     POLICY_SILENT = "no action for this tick"
+    TAKE = "taken over"
+    RELEASE = "handed back to the policy"
+    LET_GO = "let go"
     STOP = "disarmed or faulted"
 
 
-TRANSITIONS: Final[Mapping[tuple[Authority, Event], Authority]] = {
-    (Authority.HOLD, Event.POLICY_READY): Authority.POLICY,
-    (Authority.POLICY, Event.POLICY_SILENT): Authority.HOLD,
-    (Authority.POLICY, Event.STOP): Authority.HOLD,
-    (Authority.HUMAN, Event.STOP): Authority.HOLD,
+AUTHORITY: Final[Mapping[State, Authority]] = {
+    State.IDLE: Authority.HOLD,
+    State.WAITING: Authority.HOLD,
+    State.POLICY: Authority.POLICY,
+    State.HUMAN: Authority.HUMAN,
+    State.HELD: Authority.HOLD,
 }
-"""Any pair that is not listed leaves authority as it is."""
+
+TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
+    (State.IDLE, Event.ARM): State.WAITING,
+    (State.WAITING, Event.POLICY_READY): State.POLICY,
+    (State.WAITING, Event.TAKE): State.HUMAN,
+    (State.WAITING, Event.LET_GO): State.HELD,
+    (State.WAITING, Event.STOP): State.IDLE,
+    (State.POLICY, Event.POLICY_SILENT): State.WAITING,
+    (State.POLICY, Event.TAKE): State.HUMAN,
+    (State.POLICY, Event.LET_GO): State.HELD,
+    (State.POLICY, Event.STOP): State.IDLE,
+    (State.HUMAN, Event.RELEASE): State.WAITING,
+    (State.HUMAN, Event.LET_GO): State.HELD,
+    (State.HUMAN, Event.STOP): State.IDLE,
+    (State.HELD, Event.TAKE): State.HUMAN,
+    (State.HELD, Event.RELEASE): State.WAITING,
+    (State.HELD, Event.STOP): State.IDLE,
+}
+"""Any pair that is not listed changes nothing."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """Who holds an arm since when and why."""
+    """Who holds an arm since when and why; `operator` is "" unless a human does."""
 
     authority: Authority
     since_ns: int
     reason: str
+    operator: str = ""
 
 
 class ArmAuthority:
-    """Authority over one arm; starts with HOLD."""
+    """Authority over one arm; starts idle."""
 
     def __init__(self) -> None:
-        self.state = Hold(Authority.HOLD, 0, "not armed")
+        self.state = State.IDLE
+        self.hold = Hold(Authority.HOLD, 0, "not armed")
 
-    def apply(self, event: Event, now_ns: int, reason: str = "") -> Authority:
-        """Apply an event at a tick; `reason` (default: the event's own words) is kept if authority changes."""
-        after = TRANSITIONS.get((self.state.authority, event), self.state.authority)
-        if after is not self.state.authority:
-            self.state = Hold(after, now_ns, reason or event.value)
+    def apply(self, event: Event, now_ns: int, reason: str = "", operator: str = "") -> State:
+        """Apply an event; a change keeps its `reason` (default: the event's own words) and `operator`."""
+        after = TRANSITIONS.get((self.state, event), self.state)
+        if after is not self.state:
+            self.state = after
+            self.hold = Hold(AUTHORITY[after], now_ns, reason or event.value, operator)
         return after

@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.handover import FadeLimits, fade, fade_ticks
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
+_NEVER: Final = np.iinfo(np.int64).max
 _HISTORY: Final = 4096  # ticks: far more than any chunk has rows
 
 
@@ -26,7 +28,7 @@ class ChunkOutdated(ChunkRefused):
 
 @dataclass(frozen=True)
 class Planned:
-    """The action of one tick [A] and where it comes from: row `step` of chunk `chunk_id`."""
+    """The action of one tick [A], NaN for arms that it is not for, and where it comes from: a row of a chunk."""
 
     action: Array
     chunk_id: int
@@ -48,17 +50,21 @@ class ChunkExecutor:
 
     Row 0 of a chunk belongs to the first tick at or after its observation's stamp. How many rows are already past when
     it arrives is counted in ticks that really ran, so that neither inference time nor transport need be known. At a
-    seam the remaining old rows (after a hold: where the arms are) fade into the new ones.
+    seam the remaining old rows fade into the new ones; after a hold or a hand-back, the difference to where the arm is
+    fades as slowly as its size asks for. An arm that is dropped follows nothing until it is to follow again, and then
+    only chunks from observations since then.
 
     Args:
         rig: for the action layout, the rate and the age from which on a chunk is not followed.
-        blend_ticks: length of a seam.
+        blend_ticks: length of a seam between two chunks.
         jumps: limits between consecutive actions.
+        fade: limits of the fading after a hold; see `handover`.
     """
 
-    def __init__(self, rig: Rig, blend_ticks: int, jumps: JumpLimits) -> None:
+    def __init__(self, rig: Rig, blend_ticks: int, jumps: JumpLimits, fade: FadeLimits) -> None:
         self._rig = rig
         self._blend_ticks = blend_ticks
+        self._fade_limits = fade
         self._period_ns = round(NS / rig.rate_hz)
         self._max_age_ns = round(rig.policy_max_age_s * NS)
         self._fields = _Fields(rig, jumps)
@@ -72,11 +78,24 @@ class ChunkExecutor:
     def start(self, now_ns: int) -> None:
         """Forget everything: only chunks from observations at or after `now_ns` (arming) will be followed."""
         self._start_ns = now_ns
+        self._not_before = np.full(self._rig.action_dim, now_ns, np.int64)  # per value: observations that count
         self._ticks: list[int] = []
         self._chunk: Chunk | None = None
         self._plan = np.zeros((0, self._rig.action_dim))  # actions of the coming ticks
         self._step = 0  # row of the chunk that plan[0] belongs to
         self._last: Array | None = None  # action of the last tick, if it had one
+
+    def drop(self, arm: str) -> None:
+        """Forget what is queued for an arm, which follows nothing from now on."""
+        columns = self._rig.action_slice(arm)
+        self._not_before[columns] = _NEVER
+        self._plan[:, columns] = np.nan
+        if self._last is not None:
+            self._last[columns] = np.nan
+
+    def follow(self, arm: str, now_ns: int) -> None:
+        """Let an arm follow chunks again, from observations at or after `now_ns`."""
+        self._not_before[self._rig.action_slice(arm)] = now_ns
 
     def offer(self, chunk: Chunk, here: Array) -> None:
         """Splice a chunk in, from the next tick on.
@@ -97,11 +116,12 @@ class ChunkExecutor:
                 "observation; use a faster policy or longer chunks"
             )
         data = self._fields.normalised(np.asarray(chunk.data, float))
-        rows = data[step:]
-        jump = self._fields.jump(np.vstack((here, rows)))
+        foreign = self._not_before > chunk.stamp_ns  # arms that this chunk is not for
+        jump = self._fields.jump(np.where(foreign, here, np.vstack((here, data[step:]))))
         if jump:
             raise ChunkRefused(f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?")
-        self._plan = self._faded(rows, self._offset(data, step, here))
+        self._plan = self._faded(data, step, here)
+        self._plan[:, foreign] = np.nan
         self._chunk, self._step = chunk, step
 
     def next(self, now_ns: int) -> Planned | None:
@@ -116,24 +136,28 @@ class ChunkExecutor:
         self._last, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
         return Planned(self._last, chunk.chunk_id, step, chunk.policy_version)
 
-    def _offset(self, data: Array, step: int, here: Array) -> Array:
-        """How far the old rows lie from the new ones, for as many ticks as both are known."""
-        rows = data[step:]
+    def _faded(self, data: Array, step: int, here: Array) -> Array:
+        """The rows from `step` on, beginning on what the arms do now."""
+        rows = data[step:].copy()
+        old = self._old(data, step)
+        apart = np.isnan(old[0])  # values that the old chunk says nothing about begin where the arm is
+        offset = np.where(apart, here - rows[0], old)
+        ticks = np.where(apart, fade_ticks(offset[0], self._fade_limits), self._blend_ticks)
+        n = min(int(ticks.max(initial=0)), len(rows))
+        if n:
+            at = np.minimum(np.arange(n), len(offset) - 1)  # where the old rows end, their last offset goes on to fade
+            share = fade(np.arange(1, n + 1)[:, None], ticks)
+            rows[:n] = self._fields.normalised(rows[:n] + share * offset[at])
+        return rows
+
+    def _old(self, data: Array, step: int) -> Array:
+        """How far the old rows lie from the new ones, for as many ticks as both are known; NaN where not at all."""
         if len(self._plan):
-            n = min(self._blend_ticks, len(self._plan), len(rows))
-            return self._plan[:n] - rows[:n]
+            n = max(1, min(self._blend_ticks, len(self._plan), len(data) - step))
+            return self._plan[:n] - data[step : step + n]
         if self._last is not None and step > 0:  # the old chunk ended in the last tick
             return np.asarray(self._last - data[step - 1])[None]
-        return np.asarray(here - rows[0])[None]
-
-    def _faded(self, rows: Array, offset: Array) -> Array:
-        """Rows that begin on the old ones: the offsets to those fade out over the seam."""
-        n = min(self._blend_ticks, len(rows))
-        if len(offset) < n:  # where the old rows end, their last offset goes on to fade
-            offset = np.vstack((offset, np.repeat(offset[-1:], n - len(offset), axis=0)))
-        fade = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, n + 1) / (n + 1))
-        blend = self._fields.normalised(rows[:n] + fade[:, None] * offset[:n])
-        return np.vstack((blend, rows[n:]))
+        return np.full((1, data.shape[1]), np.nan)
 
     def _check_form(self, chunk: Chunk) -> None:
         name, shape = f"chunk {chunk.chunk_id}", chunk.data.shape
@@ -154,8 +178,9 @@ class ChunkExecutor:
 
     def _check_time(self, chunk: Chunk) -> None:
         name, now_ns = f"chunk {chunk.chunk_id}", self._ticks[-1] if self._ticks else self._start_ns
-        if chunk.stamp_ns < self._start_ns:
-            raise ChunkOutdated(f"{name} answers an observation from before arming")
+        if (self._not_before > chunk.stamp_ns).all():
+            since = "arming" if (self._not_before == self._start_ns).all() else "the policy's turn"
+            raise ChunkOutdated(f"{name} answers an observation from before {since}")
         if chunk.stamp_ns > now_ns + 2 * self._period_ns:
             raise ChunkRefused(
                 f"{name} is stamped {(chunk.stamp_ns - now_ns) / NS:.3f} s in the future; synchronise the clocks"

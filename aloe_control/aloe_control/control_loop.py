@@ -1,4 +1,4 @@
-"""One control tick for the whole rig: watchdog, chunks, inverse kinematics, limits. Pure; time is an argument."""
+"""One control tick for the whole rig: watchdog, authority, chunks, people, limits. Pure; time is an argument."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,22 +6,35 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.authority import ArmAuthority, Authority, Event, Hold
+from aloe_control.authority import Authority, Hold, State
 from aloe_control.chunk_executor import ChunkExecutor, ChunkOutdated, ChunkRefused, JumpLimits, Planned
-from aloe_control.ik import make_solver
-from aloe_control.limiter import JointLimiter, Limited
+from aloe_control.handover import action_fade_limits
+from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.joint_requests import RequestSolver
+from aloe_control.joints import joint_problem, make_limiter, outside_limits
+from aloe_control.limiter import Limited
+from aloe_control.takeover import Request, RequestRefused, Takeover
 from aloe_control.tick import ArmTick, ControlConfig, TickResult
-from aloe_control.watchdog import Watchdog, arm_stream, camera_stream, required_streams
+from aloe_control.watchdog import (
+    REQUESTS,
+    Watchdog,
+    arm_stream,
+    camera_stream,
+    command_stream,
+    required_streams,
+    takeover_streams,
+)
 from aloe_data.chunk import Chunk
-from aloe_data.rig import Arm, Rig
+from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
 _REARM: Final = "then arm again with /control/arm"
+_RESET: Final = "look at the robot, reset the stop on the takeover device"
 
 
 class ControlLoop:
-    """The safety heart: turns joint states, camera stamps and chunks into one safe command per tick.
+    """The safety heart: turns joint states, camera stamps, chunks and human commands into one safe command per tick.
 
     A fault or a disarming brings the arms to rest within their limits, and only then ends the commands. A fault stays
     until the next successful `arm`; nothing resumes by itself.
@@ -34,13 +47,15 @@ class ControlLoop:
     def __init__(self, rig: Rig, config: ControlConfig | None = None) -> None:
         self._rig, self._config = rig, config or ControlConfig()
         self._limiter = make_limiter(rig)
-        self._solver = make_solver(rig, self._config.ik_iterations)
+        self._solver = RequestSolver(rig, self._config.ik_iterations)
         jumps = JumpLimits(self._config.max_jump_rad, self._config.max_jump_m, self._config.max_jump_rotation_rad)
-        self._executor = ChunkExecutor(rig, self._config.blend_ticks, jumps)
-        self._watchdog = Watchdog(required_streams(rig))
-        self._authorities = {arm.name: ArmAuthority() for arm in rig.arms}
+        fades = action_fade_limits(rig, self._config)
+        self._executor = ChunkExecutor(rig, self._config.blend_ticks, jumps, fades)
+        people = takeover_streams(rig) if needs_takeover(rig, self._config) else []
+        self._watchdog = Watchdog([*required_streams(rig), *people])
+        self._takeover = Takeover(rig, self._config, self._authority_changed)
         self._measured = np.full(rig.state_dim, np.nan)
-        self._tick, self._now_ns, self._armed_ns = 0, -1, 0
+        self._tick, self._now_ns, self._policy_since_ns = 0, -1, 0
         self._armed = self._stopping = False
         self._fault = ""
         self._last_refusal = ""
@@ -62,9 +77,14 @@ class ControlLoop:
         """Why the last refused chunk was refused; "" if none was since arming."""
         return self._last_refusal
 
+    @property
+    def estop(self) -> str:
+        """ "" or who pressed the emergency stop, and why; stays until it is reset."""
+        return self._takeover.estop
+
     def authority(self, arm: str) -> Hold:
         """Who holds an arm, since when and why."""
-        return self._authorities[arm].state
+        return self._takeover.hold(arm)
 
     def problems(self, now_ns: int) -> list[str]:
         """One sentence per unhealthy stream."""
@@ -72,9 +92,8 @@ class ControlLoop:
 
     def set_joint_state(self, arm: str, stamp_ns: int, positions: Sequence[float] | Array) -> str:
         """Take measured joint positions [dof] in the rig's order, gripper last; returns "" or what is wrong."""
-        description = self._rig.arm(arm)
         values = np.asarray(positions, float)
-        problem = _joint_problem(description, values)
+        problem = joint_problem(self._rig.arm(arm), values)
         if problem:
             self.spoil_joint_state(arm, problem)
         elif self._watchdog.seen(arm_stream(arm), stamp_ns):
@@ -85,9 +104,25 @@ class ControlLoop:
         """A joint state that could not be used: the arm counts as unhealthy until the next good one."""
         self._watchdog.spoil(arm_stream(arm), problem)
 
-    def set_camera_stamp(self, camera: str, stamp_ns: int) -> None:
-        """An image of this camera exists, taken at this time."""
-        self._watchdog.seen(camera_stream(camera), stamp_ns)
+    def set_camera_stamp(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
+        """An image of this camera exists, taken at this time; `content` is a checksum of its data, if known."""
+        self._watchdog.seen(camera_stream(camera), stamp_ns, content)
+
+    def request(self, request: Request, now_ns: int) -> str:
+        """Take a person's request; it holds from the next tick on. Returns "" or why it changes nothing."""
+        self._watchdog.seen(REQUESTS, request.stamp_ns)
+        try:
+            self._takeover.request(request, now_ns)
+        except RequestRefused as refusal:
+            return str(refusal)
+        return ""
+
+    def set_human(self, command: HumanCommand, now_ns: int) -> str:
+        """Take a human's command for one arm; returns "" or why it moves nothing."""
+        refusal = self._takeover.command(command, now_ns)
+        if not refusal:
+            self._watchdog.seen(command_stream(command.arm), command.stamp_ns)
+        return refusal
 
     def set_chunk(self, chunk: Chunk) -> str:
         """Offer a chunk; returns "" if it is followed from the next tick on, else why not."""
@@ -113,13 +148,15 @@ class ControlLoop:
             if self._stopping:
                 return False, "the arms are still coming to rest; try again in a moment"
             return True, "already armed"
-        problems = self._watchdog.problems(now_ns) or self._outside()
+        problems = [f"{self.estop}; {_RESET}"] if self.estop else self._watchdog.problems(now_ns)
+        problems = problems or outside_limits(self._rig, self._measured, self._config.start_margin)
         if problems:
             return False, "not armed: " + " | ".join(problems)
         self._limiter.reset(self._measured)
         self._executor.start(now_ns)
-        self._armed, self._stopping, self._armed_ns = True, False, now_ns
+        self._armed, self._stopping, self._policy_since_ns = True, False, now_ns
         self._fault = self._last_refusal = ""
+        self._takeover.arm(now_ns)
         return True, "armed"
 
     def disarm(self, reason: str) -> None:
@@ -133,6 +170,7 @@ class ControlLoop:
         self._tick, self._now_ns = self._tick + 1, now_ns
         if back_ns >= 0:
             self._watchdog.forget()
+            self._takeover.forget()
         if not self._armed:
             return self._idle_tick()
         if not self._stopping:
@@ -146,9 +184,14 @@ class ControlLoop:
         home = np.concatenate([arm.home for arm in self._rig.arms])
         self._limiter.reset(home)
         self._limiter.step(home + 1.0)
-        self._solver.solve(self._solver.action_of(home), home + 0.01)
+        self._solver.begin(home)
+        for arm in self._rig.arms:
+            self._solver.ask(arm.name, Mode.EE_POSE, self._solver.here(arm.name)[1])
+        self._solver.solve()
 
     def _find_fault(self, now_ns: int, back_ns: int) -> str:
+        if self.estop:
+            return f"{self.estop}; {_RESET}, {_REARM}"
         if back_ns >= 0:
             return f"time went back by {back_ns / NS:.3f} s; restart what publishes the time, {_REARM}"
         problems = self._watchdog.problems(now_ns)
@@ -158,48 +201,74 @@ class ControlLoop:
         return f"{' | '.join(problems)}; {_REARM}" if problems else ""
 
     def _policy_silence(self, now_ns: int) -> str:
-        newest = self._executor.newest_stamp_ns
-        limit_s = self._config.policy_grace_s if newest is None else self._rig.policy_max_age_s
-        age_s = (now_ns - (self._armed_ns if newest is None else newest)) / NS
+        states = [self._takeover.state(arm.name) for arm in self._rig.arms]
+        if State.WAITING not in states and State.POLICY not in states:
+            return ""  # nobody waits for it
+        newest, since_ns = self._executor.newest_stamp_ns, self._policy_since_ns
+        fresh = newest is not None and newest >= since_ns
+        limit_s = self._rig.policy_max_age_s if fresh else self._config.policy_grace_s
+        age_s = (now_ns - (newest if newest is not None and fresh else since_ns)) / NS
         if age_s <= limit_s:
             return ""
-        since = "sent no chunk since arming" if newest is None else "chunks stopped: newest observation"
+        since = "chunks stopped: newest observation" if fresh else "sent no chunk since its turn began"
         refusal = f" (last chunk refused: {self._last_refusal})" if self._last_refusal else ""
         return f"policy {since} {age_s:.3f} s ago (limit {limit_s:g} s){refusal}; check policy_node"
 
+    def _authority_changed(self, arm: str, before: State, after: State, now_ns: int) -> None:
+        if after in (State.HUMAN, State.HELD):
+            self._executor.drop(arm)
+        elif after is State.WAITING and before in (State.HUMAN, State.HELD):
+            self._executor.follow(arm, now_ns)
+            self._policy_since_ns = now_ns
+
     def _stop(self, reason: str) -> None:
         self._stopping = True
-        for authority in self._authorities.values():
-            authority.apply(Event.STOP, self._now_ns, reason)
+        self._takeover.stop(self._now_ns, reason)
 
     def _armed_tick(self) -> TickResult:
-        planned = None if self._stopping else self._executor.next(self._now_ns)
-        event = Event.POLICY_SILENT if planned is None else Event.POLICY_READY
-        for authority in self._authorities.values():
-            authority.apply(event, self._now_ns)
-        requested, ik_reasons = np.full(self._rig.state_dim, np.nan), ("",) * len(self._rig.arms)
-        if planned is not None:
-            requested, ik_reasons = self._solver.solve(planned.action, self._limiter.positions)
+        planned = None
+        if not self._stopping:
+            self._takeover.check(self._now_ns)
+            planned = self._executor.next(self._now_ns)
+        self._solver.begin(self._limiter.positions)
+        for arm in self._rig.arms:
+            self._ask(arm.name, planned)
+        requested, ik_reasons = self._solver.solve()
         limited = self._limiter.step(requested)
         result = self._result(planned, self._arm_ticks(requested, limited, ik_reasons))
         if self._stopping and self._limiter.at_rest:
             self._armed = self._stopping = False
         return result
 
+    def _ask(self, arm: str, planned: Planned | None) -> None:
+        """Ask an arm for what the one who holds it wants; nothing if nobody does."""
+        row = np.full(1, np.nan) if planned is None else planned.action[self._rig.action_slice(arm)]
+        self._takeover.policy(arm, bool(np.isfinite(row).all()), self._now_ns)
+        authority = self._takeover.hold(arm).authority
+        if authority is Authority.POLICY:
+            self._solver.ask_action(arm, row)
+        elif authority is Authority.HUMAN:
+            target = self._takeover.target(arm, *self._solver.here(arm))
+            if target is not None:
+                self._solver.ask(arm, *target)
+
     def _arm_ticks(self, requested: Array, limited: Limited, ik_reasons: tuple[str, ...]) -> tuple[ArmTick, ...]:
         requested = np.where(np.isfinite(requested), requested, limited.positions)
         ticks = []
         for arm, ik_reason in zip(self._rig.arms, ik_reasons, strict=True):
             joints = self._rig.state_slice(arm.name)
-            reasons = [reason for reason in (ik_reason, limited.reason(joints)) if reason]
-            source = self._authorities[arm.name].state.authority
-            ticks.append(ArmTick(arm.name, source, requested[joints], limited.positions[joints], ",".join(reasons)))
+            clipped = ",".join(reason for reason in (ik_reason, limited.reason(joints)) if reason)
+            ticks.append(self._arm_tick(arm.name, requested[joints], limited.positions[joints], clipped))
         return tuple(ticks)
+
+    def _arm_tick(self, arm: str, requested: Array, executed: Array, clip_reason: str) -> ArmTick:
+        hold = self._takeover.hold(arm)
+        return ArmTick(arm, hold.authority, requested, executed, clip_reason, hold.operator, hold.reason)
 
     def _idle_tick(self) -> TickResult:
         slices = [self._rig.state_slice(arm.name) for arm in self._rig.arms]
         measured = [self._measured[joints].copy() for joints in slices]
-        arms = [ArmTick(arm.name, Authority.HOLD, q, q, "") for arm, q in zip(self._rig.arms, measured, strict=True)]
+        arms = [self._arm_tick(arm.name, q, q, "") for arm, q in zip(self._rig.arms, measured, strict=True)]
         return self._result(None, tuple(arms))
 
     def _result(self, planned: Planned | None, arms: tuple[ArmTick, ...]) -> TickResult:
@@ -209,35 +278,7 @@ class ControlLoop:
         commands = {arm.arm: arm.executed for arm in arms} if self._armed else {}
         return TickResult(self._tick, self._now_ns, self._armed, self._fault, chunk_id, step, version, arms, commands)
 
-    def _outside(self) -> list[str]:
-        """Joints that stand too far outside their limits to start from."""
-        found = []
-        for arm in self._rig.arms:
-            for joint, q in zip(arm.all_joints, self._measured[self._rig.state_slice(arm.name)], strict=True):
-                margin = self._config.start_margin * (joint.upper - joint.lower)
-                if not joint.lower - margin <= q <= joint.upper + margin:
-                    found.append(
-                        f"joint '{joint.name}' of '{arm.name}' stands at {q:.3f}, outside {joint.lower:g} to "
-                        f"{joint.upper:g}; move it back by hand or correct the rig file"
-                    )
-        return found
 
-
-def make_limiter(rig: Rig) -> JointLimiter:
-    """A limiter over the joints of all arms, grippers included, in the order of the rig's state."""
-    joints = [joint for arm in rig.arms for joint in arm.all_joints]
-    return JointLimiter(
-        lower=np.array([joint.lower for joint in joints]),
-        upper=np.array([joint.upper for joint in joints]),
-        max_velocity=np.array([joint.max_velocity for joint in joints]),
-        max_acceleration=np.array([joint.max_acceleration for joint in joints]),
-        max_jerk=np.array([joint.max_jerk for joint in joints]),
-        dt_s=1.0 / rig.rate_hz,
-    )
-
-
-def _joint_problem(arm: Arm, positions: Array) -> str:
-    if positions.shape != (arm.dof,):
-        return f"{positions.size} positions instead of {arm.dof} ({', '.join(arm.joint_names)})"
-    bad = [name for name, value in zip(arm.joint_names, positions, strict=True) if not np.isfinite(value)]
-    return f"joint {', '.join(repr(name) for name in bad)} is not finite" if bad else ""
+def needs_takeover(rig: Rig, config: ControlConfig) -> bool:
+    """Whether motion is enabled only while people can take the arms over."""
+    return config.takeover == "required" or (config.takeover == "auto" and not rig.simulated)

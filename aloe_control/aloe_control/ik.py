@@ -1,7 +1,7 @@
-"""From an action row to joint requests: inverse kinematics for `ee_pose` rigs, nothing for `joint_position` rigs."""
+"""Inverse kinematics: from tool poses to joint requests."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import mink
 import mujoco
@@ -20,46 +20,6 @@ _ROTATION_WEIGHT_M: Final = 0.2  # where a pose is out of reach, 1 rad of rotati
 _DAMPING: Final = 1e-6  # keeps steps bounded at singularities; too small to be felt elsewhere
 _ERROR_DAMPING: Final = 0.3  # times the squared error: calms far and unreachable targets
 _HALVINGS: Final = 4
-
-
-class ActionSolver(Protocol):
-    """Turns action rows into joint requests."""
-
-    def solve(self, action: Array, commanded: Array) -> tuple[Array, tuple[str, ...]]:
-        """One tick.
-
-        Args:
-            action: row [A] in the rig's action layout.
-            commanded: last commanded joint positions [D] of all arms, grippers included.
-
-        Returns:
-            Requested joint positions [D], and per arm "" or "ik" where the pose is out of reach.
-        """
-        ...
-
-    def action_of(self, positions: Array) -> Array:
-        """The action row [A] that asks for the joint positions [D]."""
-        ...
-
-
-def make_solver(rig: Rig, iterations: int) -> ActionSolver:
-    """The solver for the rig's action space; `iterations` bounds the work per tick."""
-    return PoseSolver(rig, iterations) if rig.action_space == "ee_pose" else JointSolver(rig)
-
-
-class JointSolver:
-    """Actions that are joint positions already."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._reasons = ("",) * len(rig.arms)
-
-    def solve(self, action: Array, commanded: Array) -> tuple[Array, tuple[str, ...]]:
-        """See `ActionSolver.solve`."""
-        return np.asarray(action, float), self._reasons
-
-    def action_of(self, positions: Array) -> Array:
-        """See `ActionSolver.action_of`."""
-        return positions.copy()
 
 
 class PoseSolver:
@@ -86,23 +46,30 @@ class PoseSolver:
         starts = np.cumsum([0] + [arm.dof for arm in rig.arms])
         self._grippers = starts[1:] - 1
         self._arm_joints = np.delete(np.arange(starts[-1]), self._grippers)
-        self._slices = [rig.action_slice(arm.name) for arm in rig.arms]
 
-    def solve(self, action: Array, commanded: Array) -> tuple[Array, tuple[str, ...]]:
-        """See `ActionSolver.solve`."""
-        rows = [action[s] for s in self._slices]
+    def solve(self, poses: Array, commanded: Array) -> tuple[Array, tuple[str, ...]]:
+        """One tick.
+
+        Args:
+            poses: pose rows [arms * 10]: x y z, 6D rotation, gripper of every arm.
+            commanded: last commanded joint positions [S] of all arms, grippers included.
+
+        Returns:
+            Requested joint positions [S], and per arm "" or "ik" where the pose is out of reach.
+        """
+        rows = poses.reshape(len(self._tasks), -1)
         start = commanded[self._arm_joints]
         for task, row in zip(self._tasks, rows, strict=True):
             rotation = mink.SO3.from_matrix(rotation_from_6d(row[3:9]))
             task.set_target(mink.SE3.from_rotation_and_translation(rotation, row[:3]))
         request = np.array(commanded, float)
         request[self._arm_joints] = self._search(start)
-        request[self._grippers] = [row[9] for row in rows]
+        request[self._grippers] = rows[:, 9]
         misses = [task.compute_error(self._configuration) for task in self._tasks]
         return request, tuple("ik" if _out_of_reach(miss) else "" for miss in misses)
 
-    def action_of(self, positions: Array) -> Array:
-        """See `ActionSolver.action_of`."""
+    def poses_of(self, positions: Array) -> Array:
+        """The pose rows [arms * 10] at joint positions [S]."""
         self._configuration.update(positions[self._arm_joints])
         grippers = positions[self._grippers]
         rows = [self._row(task, gripper) for task, gripper in zip(self._tasks, grippers, strict=True)]

@@ -29,6 +29,29 @@ class ControlConfig:
     start_margin: float = parameter(
         0.05, low=0.0, high=0.5, doc="How far outside its limits a joint may stand when arming, as share of its range."
     )
+    takeover: str = parameter(
+        "auto",
+        choices=("auto", "required", "off"),
+        doc="Whether motion needs a live takeover device and live human commands; auto: on every real rig.",
+    )
+    engage_grace_s: float = parameter(
+        0.5, unit="s", low=0.0, high=5.0, doc="Time that a device has after a takeover to send its first command."
+    )
+    request_max_age_s: float = parameter(
+        0.5, unit="s", low=0.05, high=5.0, doc="Requests to take or hand back an arm are refused when older."
+    )
+    handover_speed_m_s: float = parameter(
+        0.25, unit="m/s", low=0.01, high=2.0, doc="Speed at which a difference between old and new commands fades."
+    )
+    handover_speed_rad_s: float = parameter(
+        1.0, unit="rad/s", low=0.05, high=10.0, doc="The same for joints and rotations."
+    )
+    handover_ramp_s: float = parameter(
+        0.2, unit="s", low=0.02, high=2.0, doc="Time in which the fading reaches its speed: limits its acceleration."
+    )
+    leash_m: float = parameter(
+        0.05, unit="m", low=0.005, high=0.5, doc="How far a velocity-controlled target may run ahead of the tool."
+    )
     ik_iterations: int = parameter(3, low=1, high=20, doc="Most steps of inverse kinematics per tick.")
 
 
@@ -36,6 +59,7 @@ class ControlConfig:
 class ArmTick:
     """What one arm was asked to do and really did in one tick; the fields are those of aloe_msgs/ArmAction.
 
+    `reason` says why `source` commands; `operator` is the human who does, or "".
     `requested` and `executed` are joint positions [dof], gripper last. While the arm holds, the request is the command.
     While not armed both are what was last measured (NaN before that): nothing is commanded.
     """
@@ -45,6 +69,8 @@ class ArmTick:
     requested: Array
     executed: Array
     clip_reason: str
+    operator: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,11 +32,25 @@ class Watchdog:
         self._streams = {stream.name: stream for stream in streams}
         self._newest: dict[str, int] = {}
         self._spoilt: dict[str, str] = {}
+        self._content: dict[str, int] = {}
+        self._frozen: set[str] = set()
 
-    def seen(self, name: str, stamp_ns: int) -> bool:
-        """A good sample; returns False, changing nothing, if it is not newer than the newest one."""
+    def seen(self, name: str, stamp_ns: int, content: int | None = None) -> bool:
+        """A good sample; returns False, changing nothing, if it is not newer than the newest one.
+
+        Args:
+            name: of the stream.
+            stamp_ns: of the sample.
+            content: a checksum of its data; a sample whose data is the same as the last one's is no news.
+        """
         if stamp_ns <= self._newest.get(name, -1):
             return False
+        if content is not None and self._content.get(name) == content:
+            self._frozen.add(name)
+            return False
+        if content is not None:
+            self._content[name] = content
+            self._frozen.discard(name)
         self._newest[name] = stamp_ns
         self._spoilt.pop(name, None)
         return True
@@ -49,6 +63,8 @@ class Watchdog:
         """Start anew, as after a jump of the clock."""
         self._newest.clear()
         self._spoilt.clear()
+        self._content.clear()
+        self._frozen.clear()
 
     def problems(self, now_ns: int) -> list[str]:
         """One sentence per unhealthy stream, with age, limit and remedy."""
@@ -68,7 +84,8 @@ class Watchdog:
                 "of measurement, synchronise the machines, and give all nodes the same use_sim_time"
             )
         if age_s > stream.limit_s:
-            return f"{stream.name} is silent for {age_s:.3f} s (limit {stream.limit_s:g} s); {stream.remedy}"
+            what = "is frozen, the same data" if stream.name in self._frozen else "is silent"
+            return f"{stream.name} {what} for {age_s:.3f} s (limit {stream.limit_s:g} s); {stream.remedy}"
         return ""
 
 
@@ -80,6 +97,23 @@ def camera_stream(name: str) -> str:
 def arm_stream(name: str) -> str:
     """Name of an arm's joint state stream."""
     return f"joint states of '{name}'"
+
+
+def command_stream(arm: str) -> str:
+    """Name of the stream of human commands for an arm."""
+    return f"human commands for '{arm}'"
+
+
+REQUESTS: Final = "takeover device"
+
+
+def takeover_streams(rig: Rig) -> list[Stream]:
+    """What people need to take the arms over."""
+    limit_s = rig.takeover.device_max_age_s
+    commands = [
+        Stream(command_stream(a.name), limit_s, f"start a teleop_node for /teleop/{a.name}/command") for a in rig.arms
+    ]
+    return [Stream(REQUESTS, limit_s, "start a teleop_node with a pedal or another device that can stop"), *commands]
 
 
 def required_streams(rig: Rig) -> list[Stream]:

@@ -1,30 +1,55 @@
-"""Exactly one holder per arm; HOLD is reachable from everywhere."""
+"""Exactly one holder per arm; HOLD is reachable from everywhere; nothing but arming enables motion."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_control.authority import TRANSITIONS, ArmAuthority, Authority, Event
+from aloe_control.authority import AUTHORITY, TRANSITIONS, ArmAuthority, Authority, Event, State
+
+EVENTS = st.lists(st.sampled_from(Event))
 
 
-@pytest.mark.parametrize("authority", list(Authority))
-def test_stop_leads_to_hold_from_everywhere(authority):
-    assert TRANSITIONS.get((authority, Event.STOP), authority) is Authority.HOLD
+@pytest.mark.parametrize("state", list(State))
+def test_stop_leads_to_idle_and_so_to_hold_from_everywhere(state):
+    assert TRANSITIONS.get((state, Event.STOP), state) is State.IDLE
+    assert AUTHORITY[State.IDLE] is Authority.HOLD
 
 
-@given(st.lists(st.sampled_from(Event)))
-def test_only_hold_and_policy_are_reachable_and_the_last_event_decides(events):
-    arm = ArmAuthority()
+@pytest.mark.parametrize("event", [event for event in Event if event is not Event.ARM])
+def test_only_arming_leads_out_of_idle(event):
+    assert (State.IDLE, event) not in TRANSITIONS
+
+
+@given(EVENTS)
+def test_a_human_has_an_arm_only_after_taking_it_and_until_it_is_let_go_or_stopped(events):
+    arm, human = ArmAuthority(), False
     for number, event in enumerate(events):
-        after = arm.apply(event, number)
-        assert after is (Authority.POLICY if event is Event.POLICY_READY else Authority.HOLD)
-        assert arm.state.authority is after
+        before = arm.state
+        arm.apply(event, number)
+        if event is Event.TAKE and before is not State.IDLE:
+            human = True
+        elif event in (Event.LET_GO, Event.STOP, Event.RELEASE):
+            human = False
+        assert (arm.hold.authority is Authority.HUMAN) == human
 
 
-def test_since_and_reason_tell_of_the_last_change():
+@given(EVENTS)
+def test_what_was_let_go_never_moves_again_by_itself(events):
     arm = ArmAuthority()
+    for event in (Event.ARM, Event.POLICY_READY, Event.LET_GO):
+        arm.apply(event, 0)
+    for event in events:
+        if event in (Event.TAKE, Event.RELEASE, Event.STOP):
+            break
+        arm.apply(event, 1)
+        assert arm.hold.authority is Authority.HOLD
+
+
+def test_since_reason_and_operator_tell_of_the_last_change():
+    arm = ArmAuthority()
+    arm.apply(Event.ARM, 4)
     arm.apply(Event.POLICY_READY, 5)
     arm.apply(Event.POLICY_READY, 6)
-    assert arm.state.since_ns == 5
-    arm.apply(Event.STOP, 7, "camera 'head' is silent")
-    assert (arm.state.since_ns, arm.state.reason) == (7, "camera 'head' is silent")
+    assert arm.hold.since_ns == 5
+    arm.apply(Event.TAKE, 7, "it misses the cube", "ana")
+    assert (arm.hold.since_ns, arm.hold.reason, arm.hold.operator) == (7, "it misses the cube", "ana")

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloe_control.chunk_executor import ChunkExecutor, ChunkRefused, JumpLimits
-from aloe_control.ik import make_solver
+from aloe_control.handover import action_fade_limits
+from aloe_control.ik import PoseSolver
+from aloe_control.tick import ControlConfig
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_about, rotation_from_6d, rotation_to_6d
 from aloe_data.rig import load_rig
@@ -22,7 +24,7 @@ HOME = np.concatenate([arm.home for arm in JOINTS.arms])
 
 
 def executor(rig=JOINTS, blend_ticks=5) -> ChunkExecutor:
-    result = ChunkExecutor(rig, blend_ticks, JUMPS)
+    result = ChunkExecutor(rig, blend_ticks, JUMPS, action_fade_limits(rig, ControlConfig()))
     result.start(START)
     return result
 
@@ -65,7 +67,7 @@ def test_every_tick_is_covered_and_time_never_goes_back_while_chunks_arrive_in_t
             assert planned is not None, f"gap at tick {tick}"
             steps.append(10 * (planned.chunk_id - 1) + planned.step)
             assert steps[-1] == tick
-            if tick > delays[0] + 7:
+            if tick > delays[0] + 20:  # the first seam has faded
                 np.testing.assert_allclose(planned.action, plan(np.array([tick]))[0], atol=1e-6)
     assert steps == sorted(set(steps))
 
@@ -89,17 +91,17 @@ def test_the_seam_fades_from_the_old_chunk_into_the_new_one():
     assert np.allclose(shares, [0.0955, 0.3455, 0.6545, 0.9045, 1.0, 1.0], atol=1e-3)
 
 
-def test_a_chunk_that_ends_without_successor_holds_and_the_next_one_starts_from_where_the_arms_are():
+def test_a_chunk_that_ends_without_successor_holds_and_the_next_one_leads_gently_from_where_the_arms_are():
     follow = executor(blend_ticks=4)
     follow.offer(chunk(0, horizon=5), HOME)
     planned = [follow.next(START + tick * TICK) for tick in range(8)]
     assert [p is None for p in planned] == [False] * 5 + [True] * 3
     follow.offer(chunk(6, 2, rows=np.tile(HOME + 0.1, (50, 1))), HOME)
-    assert follow.next(START + 8 * TICK).action[0] == pytest.approx(HOME[0] + 0.00955, abs=1e-4)
+    assert follow.next(START + 8 * TICK).action[0] == pytest.approx(HOME[0] + 0.00085, abs=1e-4)
 
 
 def test_a_blended_rotation_stays_a_rotation():
-    follow, here = executor(POSES), make_solver(POSES, 1).action_of(HOME)
+    follow, here = executor(POSES), PoseSolver(POSES, 1).poses_of(HOME)
     turned = here.copy()
     turned[3:9] = rotation_to_6d(rotation_from_6d(here[3:9]) @ rotation_about((1, 0, 0), 0.8))
     follow.offer(chunk(0, rows=np.tile(here, (50, 1))), here)
@@ -172,7 +174,7 @@ def test_a_chunk_older_than_the_rig_allows_is_refused():
 
 
 def test_a_rotation_that_is_none_or_turns_too_far_is_refused():
-    follow, here = executor(POSES), make_solver(POSES, 1).action_of(HOME)
+    follow, here = executor(POSES), PoseSolver(POSES, 1).poses_of(HOME)
     rows = np.tile(here, (50, 1))
     rows[20, 3:9] = 0.0
     with pytest.raises(ChunkRefused, match="6D rotation"):

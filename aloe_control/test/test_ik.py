@@ -1,22 +1,20 @@
 """Poses become joint requests: exact within reach, nearest and calm beyond it, quick enough for a tick."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_control.ik import build_model, make_solver
+from aloe_control.ik import PoseSolver, build_model
 from aloe_data.kinematics import ArmKinematics, rotation_to_6d
 from aloe_data.rig import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 HOME = np.concatenate([arm.home for arm in RIG.arms])
 KINEMATICS = [ArmKinematics(arm) for arm in RIG.arms]
-SOLVER = make_solver(RIG, 3)
+SOLVER = PoseSolver(RIG, 3)
 
 
 def row(q: np.ndarray) -> np.ndarray:
@@ -39,7 +37,7 @@ def test_the_model_has_one_joint_per_arm_joint_and_no_geometry():
 @given(st.lists(st.floats(-0.5, 0.5), min_size=14, max_size=14))
 def test_the_model_agrees_with_the_forward_kinematics_of_training(offsets):
     q = HOME + np.array(offsets)
-    np.testing.assert_allclose(SOLVER.action_of(q), row(q), atol=1e-9)
+    np.testing.assert_allclose(SOLVER.poses_of(q), row(q), atol=1e-9)
 
 
 def test_a_moving_pose_is_followed_without_lag():
@@ -62,7 +60,7 @@ def test_an_arm_beyond_reach_goes_to_the_nearest_pose_rests_there_and_leaves_the
     assert reasons == ("ik", "")
     np.testing.assert_allclose(path[-1][7:], HOME[7:], atol=1e-4)
     np.testing.assert_allclose(path[-1], path[-20], atol=1e-6)
-    assert SOLVER.action_of(q)[0] > row(HOME)[0] + 0.1  # stretched towards it
+    assert SOLVER.poses_of(q)[0] > row(HOME)[0] + 0.1  # stretched towards it
 
 
 def test_requests_stay_within_joint_limits_and_within_reach_of_the_last_command():
@@ -76,13 +74,6 @@ def test_requests_stay_within_joint_limits_and_within_reach_of_the_last_command(
         assert ((q >= lower - 1e-9) & (q <= upper + 1e-9))[arm_joints].all()
         assert np.abs(q - start)[arm_joints].max() < 1.0
         assert np.isfinite(q).all()
-
-
-def test_joint_position_rigs_pass_through():
-    solver = make_solver(replace(RIG, action_space="joint_position"), 3)
-    request, reasons = solver.solve(HOME.astype(np.float32), HOME)
-    np.testing.assert_allclose(request, HOME, atol=1e-6)
-    assert reasons == ("", "") and solver.action_of(HOME) == pytest.approx(HOME)
 
 
 def test_both_arms_are_solved_within_the_time_of_a_tick():

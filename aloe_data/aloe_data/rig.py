@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from aloe_data.section import nearest
 
 ACTION_SPACES = ("joint_position", "ee_pose")
+OTHER_ARMS = ("continue", "hold")
 COMMAND_TYPES = ("sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray")
 EE_POSE_FIELDS = ("x", "y", "z", "r11", "r21", "r31", "r12", "r22", "r32", "gripper")
 _Named = TypeVar("_Named", "Camera", "Arm")
@@ -98,6 +99,21 @@ class Simulation:
 
 
 @dataclass(frozen=True)
+class Takeover:
+    """How people take arms over.
+
+    Attributes:
+        max_age_s: a human's command that is older moves nothing; an arm in human hands then holds.
+        device_max_age_s: a device that was silent for longer counts as absent.
+        other_arms: what arms that were not taken do while another one is: "continue" with the policy, or "hold".
+    """
+
+    max_age_s: float = 0.1
+    device_max_age_s: float = 0.5
+    other_arms: str = "continue"
+
+
+@dataclass(frozen=True)
 class Rig:
     """A whole rig; states and actions list the arms in the order of `arms`."""
 
@@ -108,6 +124,7 @@ class Rig:
     policy_max_age_s: float
     cameras: tuple[Camera, ...]
     arms: tuple[Arm, ...]
+    takeover: Takeover = field(default_factory=Takeover)
     simulation: Simulation = field(default_factory=Simulation)
 
     @property

@@ -10,7 +10,18 @@ from typing import Any
 
 import yaml
 
-from aloe_data.rig import ACTION_SPACES, COMMAND_TYPES, Arm, Camera, Joint, Rig, RigError, Simulation
+from aloe_data.rig import (
+    ACTION_SPACES,
+    COMMAND_TYPES,
+    OTHER_ARMS,
+    Arm,
+    Camera,
+    Joint,
+    Rig,
+    RigError,
+    Simulation,
+    Takeover,
+)
 from aloe_data.section import Section, nearest
 from aloe_data.urdf import ChainJoint, UrdfError, load_chain
 
@@ -46,6 +57,7 @@ def _rig(top: Section, path: Path) -> Rig:
         policy_max_age_s=top.number("policy_max_age_s", 0.02, 10, "s"),
         cameras=tuple(_camera(section) for section in top.sections("cameras", Camera)),
         arms=tuple(_arm(section, path) for section in top.sections("arms", Arm)),
+        takeover=_takeover(top.section("takeover", Takeover)) if top.has("takeover") else Takeover(),
         simulation=_simulation(top.section("simulation", Simulation)) if simulated else Simulation(),
     )
     if not rig.arms:
@@ -56,6 +68,14 @@ def _rig(top: Section, path: Path) -> Rig:
     topics += [topic for arm in rig.arms for topic in (arm.joint_state_topic, arm.command_topic)]
     _refuse_duplicates(top, "topic", topics)
     return rig
+
+
+def _takeover(section: Section) -> Takeover:
+    return Takeover(
+        max_age_s=section.number("max_age_s", 0.02, 1, "s"),
+        device_max_age_s=section.number("device_max_age_s", 0.1, 10, "s"),
+        other_arms=section.choice("other_arms", OTHER_ARMS),
+    )
 
 
 def _simulation(section: Section) -> Simulation:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import rclpy
-from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention
+from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -26,7 +26,10 @@ from aloe_control.ros.messages import (
     diagnostic_status,
     executed_action_message,
     header_stamp_ns,
+    human_command_from_message,
+    image_checksum,
     intervention_message,
+    request_from_message,
 )
 from aloe_control.ros.realtime import collect_garbage, quiet_garbage_collector, raise_priority
 from aloe_control.tick import ControlConfig, TickResult
@@ -39,6 +42,7 @@ from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
 
 NS = 1_000_000_000
+REQUEST_DEPTH = 50
 STOP_TIMEOUT_S = 1.0  # on a signal: longest time for coming to rest, should the clock stand still
 
 
@@ -90,11 +94,15 @@ class ControlNode(Node):
         for arm in self._rig.arms:
             handle = functools.partial(self._on_joint_state, arm)
             self.create_subscription(JointState, arm.joint_state_topic, handle, SENSOR)
+            self.create_subscription(TeleopCommand, f"/teleop/{arm.name}/command", self._on_human, SENSOR)
         for camera in self._rig.cameras:
             message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
             handle = functools.partial(self._on_image, camera.name)
             self.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
         self.create_subscription(ActionChunk, "/policy/action_chunk", self._on_chunk, QoSProfile(depth=5))
+        self.create_subscription(
+            InterventionRequest, "/intervention/request", self._on_request, QoSProfile(depth=REQUEST_DEPTH)
+        )
 
     def _on_joint_state(self, arm: Arm, message: JointState) -> None:
         try:
@@ -107,7 +115,21 @@ class ControlNode(Node):
         self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
 
     def _on_image(self, camera: str, serialised: bytes) -> None:
-        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised))
+        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised))
+
+    def _on_human(self, message: TeleopCommand) -> None:
+        refusal = self._loop.set_human(human_command_from_message(message), self.get_clock().now().nanoseconds)
+        if refusal and (message.deadman or not self._loop.armed) and self._is_new(f"human {message.arm}", refusal):
+            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
+
+    def _on_request(self, message: InterventionRequest) -> None:
+        try:
+            request = request_from_message(message)
+            refusal = self._loop.request(request, self.get_clock().now().nanoseconds)
+        except CodecError as error:
+            refusal = str(error)
+        if refusal:
+            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
 
     def _on_chunk(self, message: ActionChunk) -> None:
         if not self._loop.armed:
@@ -173,13 +195,14 @@ class ControlNode(Node):
 
     def _publish_intervention(self, result: TickResult) -> None:
         holds = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
-        state = (self._loop.armed, result.fault, *holds.values())
+        state = (self._loop.armed, result.fault, self._loop.estop, *holds.values())
         if state == self._published:
             return
         if result.fault and (self._published is None or self._published[1] != result.fault):
             self.get_logger().error(f"fault, the arms hold: {result.fault}")
         self._published = state
-        message = intervention_message(result.stamp_ns, self._loop.armed, result.fault, self._rig, holds)
+        estop = bool(self._loop.estop)
+        message = intervention_message(result.stamp_ns, self._loop.armed, estop, result.fault, self._rig, holds)
         self._intervention.publish(message)
 
     def _on_second(self) -> None:

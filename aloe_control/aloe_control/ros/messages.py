@@ -1,20 +1,25 @@
 """Results of control ticks as messages, and the one field that control needs of an image."""
 
 import struct
+import zlib
 from array import array
 from collections.abc import Mapping
 
 import numpy as np
-from aloe_msgs.msg import ArmAction, ArmAuthority, ExecutedAction, Intervention
+from aloe_msgs.msg import ArmAction, ArmAuthority, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from aloe_control.authority import Hold
+from aloe_control.human_commands import HumanCommand
+from aloe_control.takeover import Request, RequestKind
 from aloe_control.tick import TickResult
+from aloe_data.codecs import CodecError
 from aloe_data.rig import Arm, Rig
-from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp
+from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp, stamp_to_ns
 
+_AFTER_STAMP = 12  # bytes: CDR encapsulation, sec, nanosec
 COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
 
 
@@ -26,6 +31,41 @@ def header_stamp_ns(serialised: bytes) -> int:
     order = "<" if serialised[1] & 1 else ">"
     sec, nanosec = struct.unpack_from(f"{order}iI", serialised, 4)
     return int(sec) * 1_000_000_000 + int(nanosec)
+
+
+def image_checksum(serialised: bytes) -> int:
+    """Checksum of all of a serialised image but its stamp."""
+    return zlib.crc32(memoryview(serialised)[_AFTER_STAMP:])
+
+
+def request_from_message(message: InterventionRequest) -> Request:
+    """A person's request.
+
+    Raises:
+        CodecError: an unknown kind.
+    """
+    try:
+        kind = RequestKind(message.request)
+    except ValueError as error:
+        known = ", ".join(f"{k.value} {k.name}" for k in RequestKind)
+        raise CodecError(f"/intervention/request: unknown request {message.request}; one of {known}") from error
+    stamp_ns = stamp_to_ns(message.header.stamp)
+    return Request(kind, tuple(message.arms), stamp_ns, message.operator_id, message.device, message.reason)
+
+
+def human_command_from_message(message: TeleopCommand) -> HumanCommand:
+    """A human's command for one arm."""
+    return HumanCommand(
+        arm=message.arm,
+        stamp_ns=stamp_to_ns(message.header.stamp),
+        sequence=message.sequence,
+        operator=message.operator_id,
+        mode=message.mode,
+        relative=message.relative,
+        deadman=message.deadman,
+        data=np.array(message.data, float),
+        frame=message.header.frame_id,
+    )
 
 
 def command_message(arm: Arm, positions: np.ndarray, stamp_ns: int) -> JointState | Float64MultiArray:
@@ -50,6 +90,8 @@ def executed_action_message(result: TickResult, lateness_s: float) -> ExecutedAc
         ArmAction(
             arm=arm.arm,
             source=int(arm.source),
+            operator_id=arm.operator,
+            reason=arm.reason,
             requested=array("d", arm.requested),
             executed=array("d", arm.executed),
             clip_reason=arm.clip_reason,
@@ -59,15 +101,18 @@ def executed_action_message(result: TickResult, lateness_s: float) -> ExecutedAc
     return message
 
 
-def intervention_message(stamp_ns: int, armed: bool, fault: str, rig: Rig, holds: Mapping[str, Hold]) -> Intervention:
+def intervention_message(
+    stamp_ns: int, armed: bool, estop: bool, fault: str, rig: Rig, holds: Mapping[str, Hold]
+) -> Intervention:
     """Who commands which arm."""
-    message = Intervention(armed=armed, estop=False, fault=fault)
+    message = Intervention(armed=armed, estop=estop, fault=fault)
     message.header.stamp = ns_to_stamp(stamp_ns)
     message.arms = [
         ArmAuthority(
             arm=arm.name,
             authority=int(holds[arm.name].authority),
             since=ns_to_stamp(holds[arm.name].since_ns),
+            operator_id=holds[arm.name].operator,
             reason=holds[arm.name].reason,
         )
         for arm in rig.arms

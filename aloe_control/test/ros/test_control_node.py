@@ -21,7 +21,7 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, JointState
 from std_srvs.srv import SetBool
 
-from aloe_control.ik import make_solver
+from aloe_control.ik import PoseSolver
 from aloe_data.chunk import Chunk
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
@@ -111,7 +111,7 @@ class World:
 
     def home_rows(self) -> np.ndarray:
         home = np.concatenate([arm.home for arm in self.rig.arms])
-        return np.tile(make_solver(self.rig, 1).action_of(home), (50, 1)).astype(np.float32)
+        return np.tile(PoseSolver(self.rig, 1).poses_of(home), (50, 1)).astype(np.float32)
 
     def until(self, condition, timeout_s: float = 15.0, what: str = "") -> None:
         end = time.monotonic() + timeout_s

@@ -1,0 +1,136 @@
+"""What a human's accepted commands ask of an arm, tick by tick, from wherever the arm is when it is taken over."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.handover import fade, fade_ticks, joint_fade_limits, pose_fade_limits
+from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.tick import ControlConfig
+from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
+from aloe_data.rig import Arm, Rig
+
+Array = npt.NDArray[np.float64]
+NS: Final = 1_000_000_000
+_XYZ, _ROTATION, _GRIPPER = slice(0, 3), slice(3, 9), 9  # of a pose row
+
+
+class HumanMotion:
+    """Bumpless: the arm starts where it is, whatever the device says.
+
+    An absolute device (a leader arm) differs from the arm by an offset, which fades as slowly as its size asks for. A
+    relative one (clutched) keeps it for good. A velocity moves a target that began at the tool and stays near it.
+
+    Args:
+        rig: for its rate and the age limit of commands.
+        arm: which is moved.
+        config: speeds of the hand-over.
+    """
+
+    def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:
+        self._arm, self._config = arm, config
+        self._dt_s = 1.0 / rig.rate_hz
+        self._max_age_ns = rig.takeover.max_age_s * NS
+        self._grace_ns = config.engage_grace_s * NS
+        self._limits = {
+            Mode.JOINT_POSITION: joint_fade_limits(arm.dof, config, rig.rate_hz),
+            Mode.EE_POSE: pose_fade_limits(config, rig.rate_hz),
+        }
+        self.engage(0)
+
+    def engage(self, now_ns: int) -> None:
+        """The arm is taken over: only commands from now on count."""
+        self._taken_ns = now_ns
+        self._command: HumanCommand | None = None
+        self._reference: HumanCommand | None = None  # the command at which the offset was taken
+        self._offset, self._start = np.zeros(0), np.zeros(0)
+        self._step = 0
+
+    def offer(self, command: HumanCommand) -> None:
+        """A command that passed the guard."""
+        if command.stamp_ns >= self._taken_ns:
+            self._command = command
+
+    def problem(self, now_ns: int) -> str:
+        """ "" or why the arm must be let go."""
+        command = self._command
+        if command is None:
+            late = now_ns - self._taken_ns > self._grace_ns
+            return f"no command within {self._config.engage_grace_s:g} s of the takeover" if late else ""
+        if not command.deadman:
+            return "the deadman control was let go" if self._reference is not None or self._late(now_ns) else ""
+        age_ns = now_ns - command.stamp_ns
+        if age_ns > self._max_age_ns:
+            return f"the device is silent for {age_ns / NS:.3f} s (limit {self._max_age_ns / NS:g} s)"
+        return ""
+
+    def target(self, joints: Array, pose: Array) -> tuple[Mode, Array] | None:
+        """What is asked for this tick: joints [dof], or a pose row [10]; None: hold.
+
+        Args:
+            joints: last commanded joint positions [dof].
+            pose: pose row [10] that belongs to them.
+        """
+        command = self._command
+        if command is None or not command.deadman:
+            return None
+        mode = Mode(command.mode)
+        if self._reference is None or (self._reference.mode, self._reference.relative) != (mode, command.relative):
+            self._begin(command, pose if mode is not Mode.JOINT_POSITION else joints)
+        self._step += 1
+        if mode is Mode.EE_TWIST:
+            return Mode.EE_POSE, self._drive(command.data, pose)
+        if command.relative:
+            return mode, self._shifted(mode, command.data)
+        return mode, _proper(mode, command.data + fade(self._step, self._ticks) * self._offset)
+
+    def _begin(self, command: HumanCommand, here: Array) -> None:
+        self._reference, self._start, self._step = command, here.copy(), 0
+        if command.mode != Mode.EE_TWIST:
+            self._offset = here - command.data
+            self._ticks = fade_ticks(self._offset, self._limits[Mode(command.mode)])
+
+    def _shifted(self, mode: Mode, data: Array) -> Array:
+        """A relative command: the device's motion since it was engaged, done by the arm. The gripper is absolute."""
+        assert self._reference is not None
+        value = data + self._offset
+        value[-1] = data[-1] + fade(self._step, self._ticks)[-1] * self._offset[-1]
+        if mode is Mode.EE_POSE:
+            turn = rotation_from_6d(data[_ROTATION]) @ rotation_from_6d(self._reference.data[_ROTATION]).T
+            value[_ROTATION] = rotation_to_6d(turn @ rotation_from_6d(self._start[_ROTATION]))
+        return value
+
+    def _drive(self, twist: Array, pose: Array) -> Array:
+        """Move the target by a twist [7] for one tick, on a leash from the tool."""
+        target = self._start
+        target[_XYZ] = pose[_XYZ] + _clamped(target[_XYZ] + twist[:3] * self._dt_s - pose[_XYZ], self._config.leash_m)
+        target[_ROTATION] = rotation_to_6d(_rotation(twist[3:6] * self._dt_s) @ rotation_from_6d(target[_ROTATION]))
+        gripper = self._arm.gripper
+        target[_GRIPPER] = np.clip(target[_GRIPPER] + twist[6] * self._dt_s, gripper.lower, gripper.upper)
+        return target.copy()
+
+    def _late(self, now_ns: int) -> bool:
+        return now_ns - self._taken_ns > self._grace_ns
+
+
+def _proper(mode: Mode, value: Array) -> Array:
+    if mode is Mode.EE_POSE:
+        value[_ROTATION] = rotation_to_6d(rotation_from_6d(value[_ROTATION]))
+    return value
+
+
+def _clamped(vector: Array, length: float) -> Array:
+    size = float(np.linalg.norm(vector))
+    return vector if size <= length else vector * (length / size)
+
+
+def _rotation(vector: Array) -> Array:
+    """Rotation matrix of a rotation vector [3] in rad (Rodrigues)."""
+    angle = float(np.linalg.norm(vector))
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = vector / angle
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    result: Array = np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+    return result

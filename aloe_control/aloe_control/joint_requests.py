@@ -1,0 +1,67 @@
+"""From what every arm is asked in a tick, by policy or human, to joint requests."""
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.human_commands import Mode
+from aloe_control.ik import PoseSolver
+from aloe_data.rig import Rig
+
+Array = npt.NDArray[np.float64]
+
+
+class RequestSolver:
+    """Collects one request per arm and solves them together; an arm that nobody asks comes out as NaN: it holds.
+
+    Args:
+        rig: its arms and action space.
+        ik_iterations: most steps of inverse kinematics per tick.
+    """
+
+    def __init__(self, rig: Rig, ik_iterations: int) -> None:
+        self._rig = rig
+        self._poses = PoseSolver(rig, ik_iterations)
+        self._policy_mode = Mode.EE_POSE if rig.action_space == "ee_pose" else Mode.JOINT_POSITION
+        self.begin(np.concatenate([arm.home for arm in rig.arms]))
+
+    def action_of(self, positions: Array) -> Array:
+        """The action row [A] that asks for the joint positions [S]."""
+        return self._poses.poses_of(positions) if self._policy_mode is Mode.EE_POSE else positions.copy()
+
+    def begin(self, commanded: Array) -> None:
+        """A new tick, from the last commanded joint positions [S]; nothing is asked yet."""
+        self._commanded = commanded
+        self._joints = np.full(len(commanded), np.nan)
+        self._rows: dict[str, Array] = {}
+
+    def here(self, arm: str) -> tuple[Array, Array]:
+        """Joints [dof] and pose row [10] at which an arm was last commanded."""
+        index = [a.name for a in self._rig.arms].index(arm)
+        rows = self._poses.poses_of(self._commanded).reshape(len(self._rig.arms), -1)
+        return self._commanded[self._rig.state_slice(arm)].copy(), rows[index]
+
+    def ask_action(self, arm: str, row: Array) -> None:
+        """The policy's action for an arm."""
+        self.ask(arm, self._policy_mode, row)
+
+    def ask(self, arm: str, mode: Mode, values: Array) -> None:
+        """Joints [dof] or a pose row [10] for an arm."""
+        if mode is Mode.EE_POSE:
+            self._rows[arm] = values
+        else:
+            self._joints[self._rig.state_slice(arm)] = values
+
+    def solve(self) -> tuple[Array, tuple[str, ...]]:
+        """Requested joint positions [S], and per arm "" or "ik" where a pose is out of reach."""
+        if not self._rows:
+            return self._joints, ("",) * len(self._rig.arms)
+        here = self._poses.poses_of(self._commanded).reshape(len(self._rig.arms), -1)
+        rows = [self._rows.get(arm.name, row) for arm, row in zip(self._rig.arms, here, strict=True)]
+        solved, reasons = self._poses.solve(np.concatenate(rows), self._commanded)
+        for arm in self._rig.arms:
+            if arm.name in self._rows:
+                joints = self._rig.state_slice(arm.name)
+                self._joints[joints] = solved[joints]
+        return self._joints, tuple(
+            reason if arm.name in self._rows else "" for arm, reason in zip(self._rig.arms, reasons, strict=True)
+        )

@@ -1,0 +1,50 @@
+"""Joints as the control loop sees them: one limiter over all, and what is wrong with measured positions."""
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.limiter import JointLimiter
+from aloe_data.rig import Arm, Rig
+
+Array = npt.NDArray[np.float64]
+
+
+def make_limiter(rig: Rig) -> JointLimiter:
+    """A limiter over the joints of all arms, grippers included, in the order of the rig's state."""
+    joints = [joint for arm in rig.arms for joint in arm.all_joints]
+    return JointLimiter(
+        lower=np.array([joint.lower for joint in joints]),
+        upper=np.array([joint.upper for joint in joints]),
+        max_velocity=np.array([joint.max_velocity for joint in joints]),
+        max_acceleration=np.array([joint.max_acceleration for joint in joints]),
+        max_jerk=np.array([joint.max_jerk for joint in joints]),
+        dt_s=1.0 / rig.rate_hz,
+    )
+
+
+def outside_limits(rig: Rig, measured: Array, start_margin: float) -> list[str]:
+    """Joints that stand too far outside their limits to start from.
+
+    Args:
+        rig: for the limits.
+        measured: joint positions [S] of all arms.
+        start_margin: how far outside is still allowed, as share of a joint's range.
+    """
+    found = []
+    for arm in rig.arms:
+        for joint, q in zip(arm.all_joints, measured[rig.state_slice(arm.name)], strict=True):
+            margin = start_margin * (joint.upper - joint.lower)
+            if not joint.lower - margin <= q <= joint.upper + margin:
+                found.append(
+                    f"joint '{joint.name}' of '{arm.name}' stands at {q:.3f}, outside {joint.lower:g} to "
+                    f"{joint.upper:g}; move it back by hand or correct the rig file"
+                )
+    return found
+
+
+def joint_problem(arm: Arm, positions: Array) -> str:
+    """ "" or what is wrong with the measured positions of an arm."""
+    if positions.shape != (arm.dof,):
+        return f"{positions.size} positions instead of {arm.dof} ({', '.join(arm.joint_names)})"
+    bad = [name for name, value in zip(arm.joint_names, positions, strict=True) if not np.isfinite(value)]
+    return f"joint {', '.join(repr(name) for name in bad)} is not finite" if bad else ""

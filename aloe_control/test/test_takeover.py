@@ -1,0 +1,197 @@
+"""People's requests and commands: what counts, who may, and what is refused in words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aloe_control.authority import Authority, State
+from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.takeover import Request, RequestKind, RequestRefused, Takeover
+from aloe_control.tick import ControlConfig
+from aloe_data.rig import load_rig
+
+RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+LEFT, RIGHT = (arm.name for arm in RIG.arms)
+HOME = np.array(RIG.arm(LEFT).home)
+NS, TICK = 10**9, 20_000_000
+T0 = 5 * NS
+
+
+def armed(rig=RIG) -> Takeover:
+    takeover = Takeover(rig, ControlConfig())
+    takeover.arm(T0)
+    return takeover
+
+
+def request(
+    kind: RequestKind, *arms: str, at: int = T0 + TICK, operator: str = "ana", device: str = "pedal"
+) -> Request:
+    return Request(kind, arms, at, operator, device)
+
+
+def ask(takeover: Takeover, kind: RequestKind, *arms: str, at: int = T0 + TICK, **fields) -> None:
+    takeover.request(request(kind, *arms, at=at, **fields), at)
+
+
+def command(sequence: int = 1, at: int = T0 + 2 * TICK, **fields) -> HumanCommand:
+    default = {"arm": LEFT, "stamp_ns": at, "sequence": sequence, "operator": "ana", "mode": Mode.JOINT_POSITION,
+               "relative": False, "deadman": True, "data": HOME}  # fmt: skip
+    return HumanCommand(**default | fields)
+
+
+def test_taking_one_arm_leaves_the_other_alone():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    assert takeover.hold(LEFT).authority is Authority.HUMAN and takeover.hold(LEFT).operator == "ana"
+    assert takeover.state(RIGHT) is State.WAITING
+
+
+def test_no_arm_named_means_all_of_them():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE)
+    assert {takeover.state(LEFT), takeover.state(RIGHT)} == {State.HUMAN}
+
+
+def test_where_the_rig_says_so_the_other_arm_holds_and_goes_on_after_the_hand_back():
+    takeover = armed(replace(RIG, takeover=replace(RIG.takeover, other_arms="hold")))
+    ask(takeover, RequestKind.TAKE, LEFT)
+    assert takeover.state(RIGHT) is State.HELD
+    takeover.policy(RIGHT, True, T0 + 2 * TICK)
+    assert takeover.hold(RIGHT).authority is Authority.HOLD
+    ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 3 * TICK)
+    assert {takeover.state(LEFT), takeover.state(RIGHT)} == {State.WAITING}
+
+
+def test_nothing_is_taken_before_arming():
+    takeover = Takeover(RIG, ControlConfig())
+    with pytest.raises(RequestRefused, match="not enabled"):
+        ask(takeover, RequestKind.TAKE, LEFT)
+
+
+def test_a_second_person_is_refused_by_name_and_changes_nothing():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    with pytest.raises(RequestRefused, match="in the hands of 'ana'"):
+        ask(takeover, RequestKind.TAKE, at=T0 + 2 * TICK, operator="bo", device="gamepad")
+    assert takeover.state(RIGHT) is State.WAITING
+    assert "in the hands of 'ana'" in takeover.command(command(operator="bo"), T0 + 2 * TICK)
+
+
+@pytest.mark.parametrize(
+    ("when", "now", "words"),
+    [(T0 + TICK, T0 + NS, "old"), (T0 + 2 * NS, T0 + TICK, "future"), (T0 - TICK, T0 + TICK, "before arming")],
+)
+def test_late_early_and_outdated_requests_are_refused(when, now, words):
+    takeover = armed()
+    with pytest.raises(RequestRefused, match=words):
+        takeover.request(request(RequestKind.TAKE, LEFT, at=when), now)
+
+
+def test_a_repeated_request_is_refused():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 2 * TICK)
+    with pytest.raises(RequestRefused, match="repeated"):
+        takeover.request(request(RequestKind.TAKE, LEFT), T0 + 3 * TICK)
+
+
+def test_stopping_and_holding_are_never_too_late():
+    takeover = armed()
+    takeover.request(request(RequestKind.HOLD, at=0), T0 + NS)
+    assert takeover.state(LEFT) is State.HELD
+    takeover.request(request(RequestKind.ESTOP, at=0), T0 + NS)
+    assert "emergency stop by ana" in takeover.estop
+
+
+def test_the_emergency_stop_is_cleared_by_a_reset_alone_and_only_at_rest():
+    takeover = armed()
+    ask(takeover, RequestKind.ESTOP)
+    with pytest.raises(RequestRefused, match="while motion is enabled"):
+        ask(takeover, RequestKind.RESET, at=T0 + 2 * TICK)
+    takeover.stop(T0 + 2 * TICK, takeover.estop)
+    takeover.arm(T0 + 3 * TICK)
+    takeover.stop(T0 + 3 * TICK, "again")
+    assert takeover.estop
+    ask(takeover, RequestKind.RESET, at=T0 + 4 * TICK)
+    assert takeover.estop == ""
+
+
+def test_an_unknown_arm_is_refused_with_the_nearest_name():
+    with pytest.raises(RequestRefused, match="did you mean 'left_arm'"):
+        ask(armed(), RequestKind.TAKE, "left_am")
+    assert "did you mean 'left_arm'" in armed().command(command(arm="left_am"), T0 + TICK)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"data": HOME[:-1]}, "6 values"),
+        ({"mode": 7}, "mode 7"),
+        ({"mode": Mode.EE_POSE, "data": np.zeros(10), "frame": "camera"}, "frame 'camera'"),
+        ({"stamp_ns": T0}, "old"),
+        ({"stamp_ns": T0 + 2 * NS}, "future"),
+        ({"data": HOME * np.nan}, "not finite"),
+    ],
+)
+def test_bad_commands_are_refused_in_words(fields, words):
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    fields = {"stamp_ns": T0 + 9 * TICK} | fields
+    assert words in takeover.command(command(**fields), T0 + 10 * TICK)
+    assert takeover.state(LEFT) is State.HUMAN
+
+
+def test_repeated_and_unordered_commands_are_refused():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    now = T0 + 3 * TICK
+    assert takeover.command(command(5), now) == ""
+    assert "repeated" in takeover.command(command(5), now)
+    assert "repeated" in takeover.command(command(4, at=now), now)
+    assert takeover.command(command(6, at=now), now) == ""
+
+
+def test_a_device_that_starts_anew_may_count_anew():
+    takeover = armed()
+    assert takeover.command(command(900), T0 + 2 * TICK) == ""
+    later = T0 + NS
+    assert takeover.command(command(1, at=later), later) == ""
+
+
+@pytest.mark.parametrize(("data", "words"), [(HOME * np.nan, "not finite"), (HOME + 1.5, "jumps")])
+def test_a_device_that_cannot_be_trusted_is_let_go_in_the_next_tick(data, words):
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    takeover.command(command(1), T0 + 2 * TICK)
+    takeover.command(command(2, at=T0 + 3 * TICK, data=data), T0 + 3 * TICK)
+    takeover.check(T0 + 4 * TICK)
+    assert takeover.state(LEFT) is State.HELD and words in takeover.hold(LEFT).reason
+
+
+def test_a_silent_device_is_let_go_and_says_for_how_long():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    takeover.command(command(1), T0 + 2 * TICK)
+    takeover.check(T0 + 6 * TICK)
+    assert takeover.state(LEFT) is State.HUMAN
+    takeover.check(T0 + 8 * TICK)
+    assert takeover.state(LEFT) is State.HELD and "silent for 0.120 s" in takeover.hold(LEFT).reason
+
+
+def test_letting_go_of_the_deadman_lets_go_of_the_arm():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    takeover.command(command(1), T0 + 2 * TICK)
+    takeover.target(LEFT, HOME, np.zeros(10))
+    takeover.command(command(2, at=T0 + 3 * TICK, deadman=False), T0 + 3 * TICK)
+    takeover.check(T0 + 3 * TICK)
+    assert takeover.state(LEFT) is State.HELD and "deadman" in takeover.hold(LEFT).reason
+
+
+def test_no_command_from_before_the_takeover_moves_the_arm():
+    takeover = armed()
+    takeover.command(command(1, at=T0 + TICK), T0 + TICK)
+    ask(takeover, RequestKind.TAKE, LEFT, at=T0 + 2 * TICK)
+    assert takeover.target(LEFT, HOME, np.zeros(10)) is None
