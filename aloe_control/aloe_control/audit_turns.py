@@ -1,0 +1,103 @@
+"""Whose turn it is on one arm, judged by what people asked for alone."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.human_commands import HumanCommand
+from aloe_data.chunk import Chunk
+from aloe_data.rig import Arm, Rig
+
+Array = npt.NDArray[np.float64]
+NS = 1_000_000_000
+_TOLERANCE = 1e-6  # rad or m
+_JOINT_POSITION = 0
+_SIZES = {1: 7, 2: 10}  # values of a Cartesian command by mode; joint positions have one per joint
+_FRAMES = ("", "rig")
+
+
+class Turn(Enum):
+    """Who may command an arm."""
+
+    STOPPED = "motion is not enabled"
+    POLICY = "it is the policy's turn"
+    HUMAN = "it is in human hands"
+    NOBODY = "it is nobody's turn"
+
+
+@dataclass
+class ArmTurn:
+    """The turn on one arm, since when, and the newest command that may be followed.
+
+    Attributes:
+        operator: whose hands, in a human turn.
+        since_ns: begin of the turn; what was observed or commanded earlier is stale.
+        fresh_until_ns: until when the newest good command may be followed.
+        newest: the newest good command of this turn, if one has come.
+    """
+
+    rig: Rig
+    arm: Arm
+    turn: Turn = Turn.STOPPED
+    operator: str = ""
+    since_ns: int = 0
+    fresh_until_ns: int = 0
+    newest: HumanCommand | None = None
+    _order: tuple[int, int] = (-1, -1)  # stamp and sequence of the operator's newest command
+    _gap: Array | None = None  # between what was asked of the joints and what is requested
+
+    def begin(self, turn: Turn, now_ns: int, operator: str = "") -> None:
+        """Another turn."""
+        self.turn, self.since_ns, self.operator = turn, now_ns, operator
+        self.fresh_until_ns, self.newest, self._order, self._gap = 0, None, (-1, -1), None
+
+    def command(self, command: HumanCommand, now_ns: int) -> None:
+        """A human's command has arrived."""
+        if self.turn is not Turn.HUMAN or command.operator != self.operator or not self._in_order(command, now_ns):
+            return
+        if not command.deadman:
+            self.fresh_until_ns = 0
+        elif not np.isfinite(command.data).all():
+            self.begin(Turn.NOBODY, now_ns)
+        elif command.stamp_ns >= self.since_ns:
+            self._gap = self._gap if _same_kind(self.newest, command) else None
+            self.newest = command
+            self.fresh_until_ns = command.stamp_ns + round(self.rig.takeover.max_age_s * NS)
+
+    def strays(self, requested: Array) -> bool:
+        """Whether requested joints [dof] move away from those that the hand asks for; nearer or alongside is right.
+
+        An offset from before the turn may fade or stay; it grows only if something else than the hand is followed.
+        """
+        if self.newest is None or self.newest.mode != _JOINT_POSITION:
+            return False
+        before, self._gap = self._gap, np.abs(requested - self.newest.data)
+        return before is not None and bool((self._gap > before + _TOLERANCE).any())
+
+    def stale_chunk(self, chunk: Chunk, now_ns: int) -> str:
+        """ "" or why a chunk may not be followed at this time."""
+        if chunk.data.shape[1] != self.rig.action_dim or not np.isfinite(chunk.data).all():
+            return f"chunk {chunk.chunk_id} is malformed"
+        if chunk.stamp_ns < self.since_ns:
+            return f"chunk {chunk.chunk_id} is from before the policy's turn on '{self.arm.name}'"
+        if now_ns - chunk.stamp_ns > self.rig.policy_max_age_s * NS:
+            return f"chunk {chunk.chunk_id} is {(now_ns - chunk.stamp_ns) / NS:.3f} s old"
+        return ""
+
+    def _in_order(self, command: HumanCommand, now_ns: int) -> bool:
+        """Whether a command is well-formed, of this time, and newer than the operator's last one."""
+        size = _SIZES.get(command.mode, self.arm.dof)
+        if command.data.shape != (size,) or (command.mode in _SIZES and command.frame not in _FRAMES):
+            return False
+        if abs(now_ns - command.stamp_ns) > self.rig.takeover.max_age_s * NS:
+            return False
+        if command.stamp_ns <= self._order[0] or command.sequence <= self._order[1]:
+            return False
+        self._order = command.stamp_ns, command.sequence
+        return True
+
+
+def _same_kind(one: HumanCommand | None, other: HumanCommand) -> bool:
+    return one is not None and (one.mode, one.relative) == (other.mode, other.relative)

@@ -1,0 +1,58 @@
+"""A control loop under audit: an auditor hears everything that the loop hears, and judges all its ticks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.audit import Audit
+from aloe_control.control_loop import ControlLoop
+from aloe_control.human_commands import HumanCommand
+from aloe_control.takeover import Request
+from aloe_control.tick import ControlConfig, TickResult
+from aloe_data.chunk import Chunk
+from aloe_data.rig import Rig
+
+
+class AuditedLoop(ControlLoop):
+    """For trials and tests; `audit` holds the judgements. Arguments as for `ControlLoop`."""
+
+    def __init__(self, rig: Rig, config: ControlConfig | None = None) -> None:
+        super().__init__(rig, config)
+        self.audit = Audit(rig, (config or ControlConfig()).request_max_age_s)
+
+    def set_joint_state(self, arm: str, stamp_ns: int, positions: Sequence[float] | npt.NDArray[np.float64]) -> str:
+        self.audit.joint_state(arm, stamp_ns, np.asarray(positions, float))
+        return super().set_joint_state(arm, stamp_ns, positions)
+
+    def set_camera_stamp(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
+        self.audit.image(camera, stamp_ns, content)
+        super().set_camera_stamp(camera, stamp_ns, content)
+
+    def set_chunk(self, chunk: Chunk) -> str:
+        self.audit.chunk(chunk)
+        return super().set_chunk(chunk)
+
+    def set_human(self, command: HumanCommand, now_ns: int) -> str:
+        self.audit.command(command, now_ns)
+        return super().set_human(command, now_ns)
+
+    def request(self, request: Request, now_ns: int) -> str:
+        self.audit.request(request, now_ns)
+        return super().request(request, now_ns)
+
+    def arm(self, now_ns: int) -> tuple[bool, str]:
+        was_armed = self.armed
+        answer = super().arm(now_ns)
+        if answer[0] and not was_armed:
+            self.audit.arm(now_ns)
+        return answer
+
+    def disarm(self, reason: str) -> None:
+        self.audit.disarm()
+        super().disarm(reason)
+
+    def tick(self, now_ns: int) -> TickResult:
+        result = super().tick(now_ns)
+        self.audit.tick(result)
+        return result
