@@ -1,178 +1,11 @@
-"""control_node as a process of its own, against fake arms, cameras and chunks over real DDS."""
+"""control_node as a process of its own, against fake arms, cameras, chunks and people over real DDS."""
 
-import os
-import re
 import signal
-import subprocess
-import sys
-import time
-from array import array
-from pathlib import Path
 
 import numpy as np
-import pytest
-import rclpy
-from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention
-from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CompressedImage, JointState
-from std_srvs.srv import SetBool
-
-from aloe_control.ik import PoseSolver
-from aloe_data.chunk import Chunk
-from aloe_data.rig import load_rig
-from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
-from aloe_data.ros.qos import LATCHED, SENSOR
-
-RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
-NODE = [sys.executable, "-c", "from aloe_control.ros.control_node import main; main()"]
-DOMAIN = 91
-
-
-class World:
-    """Fake arms that follow their commands, cameras, and a policy that wants to stay; plus what control_node says."""
-
-    def __init__(self, rig_file: Path) -> None:
-        self.rig = load_rig(rig_file)
-        self.clock_ns: int | None = None  # simulated time; None: real time
-        self.context = Context()
-        rclpy.init(context=self.context, domain_id=DOMAIN)
-        self.node = Node("world", context=self.context)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.joints = {arm.name: np.array(arm.home) for arm in self.rig.arms}
-        self.names = {arm.name: list(arm.joint_names) for arm in self.rig.arms}
-        self.silent: set[str] = set()
-        self.chunk_rows: np.ndarray | None = None
-        self.chunk_id = 0
-        self.commands: list[JointState] = []
-        self.executed: list[ExecutedAction] = []
-        self.intervention = Intervention()
-        self.diagnostics = DiagnosticArray()
-        self._connect()
-
-    def _connect(self) -> None:
-        node, rig = self.node, self.rig
-        self._states = {a.name: node.create_publisher(JointState, a.joint_state_topic, SENSOR) for a in rig.arms}
-        self._images = {c.name: node.create_publisher(CompressedImage, c.topic, SENSOR) for c in rig.cameras}
-        self._chunks = node.create_publisher(ActionChunk, "/policy/action_chunk", 5)
-        for arm in rig.arms:
-            node.create_subscription(JointState, arm.command_topic, self._follower(arm.name), 5)
-        node.create_subscription(ExecutedAction, "/executed_action", self.executed.append, 50)
-        node.create_subscription(Intervention, "/intervention", lambda m: setattr(self, "intervention", m), LATCHED)
-        node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: setattr(self, "diagnostics", m), 5)
-        self._arm = node.create_client(SetBool, "/control/arm")
-        self._clock = node.create_publisher(ClockMessage, "/clock", 10)
-        node.create_timer(0.005, self._send_clock)
-        node.create_timer(0.02, self._send_states)
-        node.create_timer(1 / 30, self._send_images)
-        node.create_timer(0.2, self._send_chunk)
-
-    def _follower(self, arm: str):
-        def follow(command: JointState) -> None:
-            self.commands.append(command)
-            self.joints[arm] = np.where(np.isnan(self.joints[arm]), np.nan, np.array(command.position))
-
-        return follow
-
-    def now_ns(self) -> int:
-        return self.node.get_clock().now().nanoseconds if self.clock_ns is None else self.clock_ns
-
-    def _send_clock(self) -> None:
-        if self.clock_ns is not None and "clock" not in self.silent:
-            self.clock_ns += 10_000_000
-            self._clock.publish(ClockMessage(clock=ns_to_stamp(self.clock_ns)))
-
-    def _send_states(self) -> None:
-        for arm in self.rig.arms:
-            if arm.name not in self.silent:
-                message = joint_state_to_message(arm, self.joints[arm.name], self.now_ns())
-                order = [arm.joint_names.index(name) for name in self.names[arm.name]]
-                message.name, message.position = self.names[arm.name], array("d", self.joints[arm.name][order])
-                self._states[arm.name].publish(message)
-
-    def _send_images(self) -> None:
-        for camera in self.rig.cameras:
-            if camera.name not in self.silent:
-                message = CompressedImage(format="jpeg", data=array("B", b"\xff\xd8 not looked at"))
-                message.header.stamp = ns_to_stamp(self.now_ns())
-                self._images[camera.name].publish(message)
-
-    def _send_chunk(self) -> None:
-        if self.chunk_rows is None:
-            return
-        self.chunk_id += 1
-        stamp_ns = self.now_ns() - 60_000_000
-        chunk = Chunk(stamp_ns, self.chunk_id, self.chunk_rows, "abc", self.chunk_id, self.rig.rate_hz)
-        self._chunks.publish(chunk_to_message(chunk, self.rig.action_space))
-
-    def home_rows(self) -> np.ndarray:
-        home = np.concatenate([arm.home for arm in self.rig.arms])
-        return np.tile(PoseSolver(self.rig, 1).poses_of(home), (50, 1)).astype(np.float32)
-
-    def until(self, condition, timeout_s: float = 15.0, what: str = "") -> None:
-        end = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < end, f"timed out waiting until {what}; diagnostics: {self.diagnostics}"
-            self.executor.spin_once(timeout_sec=0.1)
-
-    def arm(self, enable: bool = True) -> SetBool.Response:
-        self.until(self._arm.service_is_ready, what="/control/arm exists")
-        future = self._arm.call_async(SetBool.Request(data=enable))
-        self.until(future.done, what="/control/arm answers")
-        return future.result()
-
-    def arm_when_healthy(self) -> None:
-        self.until(lambda: self.arm().success, what="arming succeeds")
-
-    def follow_policy(self) -> None:
-        """Arm, and wait until chunks are followed."""
-        self.arm_when_healthy()
-        self.chunk_rows = self.home_rows()
-        self.until(lambda: self.executed and self.executed[-1].chunk_id > 0, what="a chunk is followed")
-
-    def until_fault(self) -> str:
-        self.until(lambda: self.intervention.fault and not self.intervention.armed, what="a fault disarms")
-        return self.intervention.fault
-
-    def close(self) -> None:
-        self.executor.shutdown()
-        self.node.destroy_node()
-        self.context.try_shutdown()
-
-
-@pytest.fixture
-def rig_file(tmp_path):
-    """The simulated rig, with more patience than it has on a real machine: here everything shares two busy cores."""
-    text = re.sub(r"\bmax_age_s: [\d.]+", "max_age_s: 1.0", RIG_FILE.read_text())
-    text = re.sub(r"policy_max_age_s: [\d.]+", "policy_max_age_s: 1.5", text)
-    path = tmp_path / "rig.yaml"
-    path.write_text(text.replace("urdf: ", f"urdf: {RIG_FILE.parent}/"))
-    return path
-
-
-@pytest.fixture
-def world(rig_file):
-    world = World(rig_file)
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def control(world, rig_file):
-    process = start(rig_file)
-    yield process
-    process.terminate()
-    assert process.wait(timeout=10) == 0
-
-
-def start(rig: Path, *parameters: str) -> subprocess.Popen:
-    environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN)}
-    given = [word for parameter in (f"rig:={rig}", *parameters) for word in ("-p", parameter)]
-    return subprocess.Popen([*NODE, "--ros-args", *given], env=environment, stderr=subprocess.PIPE)
+from aloe_msgs.msg import ArmAction, InterventionRequest
+from node_world import start
+from sensor_msgs.msg import JointState
 
 
 def test_a_camera_that_never_publishes_keeps_the_arms_disarmed_and_is_named(world, control):
@@ -289,3 +122,49 @@ def test_in_simulated_time_ticks_follow_the_clock_and_a_clock_that_stands_still_
         assert process.wait(timeout=10) == 0
     finally:
         process.kill()
+
+
+def test_a_person_takes_one_arm_and_gives_it_back_while_the_other_goes_on(world, control):
+    world.follow_policy()
+    left = world.rig.arms[0].name
+    world.human = {left: world.joints[left] + np.r_[0.1, np.zeros(6)]}
+    world.ask(InterventionRequest.TAKE, left)
+    world.until(lambda: world.executed[-1].arms[0].source == ArmAction.HUMAN, what="the left arm is taken")
+    begin = len(world.executed)
+    world.until(lambda: abs(world.joints[left][0] - world.human[left][0]) < 1e-3, what="the left arm follows")
+    assert {tick.arms[1].source for tick in world.executed[begin:]} == {ArmAction.POLICY}
+    assert (world.executed[-1].arms[0].operator_id, world.executed[-1].arms[0].reason) == ("ana", "test")
+    assert world.intervention.arms[0].operator_id == "ana"
+    world.ask(InterventionRequest.RELEASE, left)
+    world.until(lambda: world.executed[-1].arms[0].source == ArmAction.POLICY, what="the policy has it back")
+
+
+def test_the_arm_of_a_device_that_dies_is_held_and_stays_so(world, control):
+    world.follow_policy()
+    left = world.rig.arms[0].name
+    world.human = {left: world.joints[left]}
+    world.ask(InterventionRequest.TAKE, left)
+    world.until(lambda: world.executed[-1].arms[0].source == ArmAction.HUMAN, what="the left arm is taken")
+    world.until(lambda: len(world.executed) % 10 == 0, what="commands have arrived")
+    world.human = {}
+    world.until(lambda: world.executed[-1].arms[0].source == ArmAction.HOLD, what="the arm is let go")
+    begin = len(world.executed)
+    world.until(lambda: len(world.executed) > begin + 50, what="50 ticks more")
+    assert {tick.arms[0].source for tick in world.executed[begin:]} == {ArmAction.HOLD}
+    assert "silent" in world.intervention.arms[0].reason and world.intervention.armed
+
+
+def test_the_emergency_stop_disarms_and_is_latched_until_it_is_reset(world, control):
+    world.follow_policy()
+    world.ask(InterventionRequest.ESTOP)
+    assert "emergency stop by ana" in world.until_fault()
+    assert world.intervention.estop and "reset the stop" in world.arm().message
+    world.ask(InterventionRequest.RESET)
+    world.arm_when_healthy()
+    world.until(lambda: world.intervention.armed and not world.intervention.estop, what="the stop is cleared")
+
+
+def test_a_camera_that_sends_the_same_image_again_and_again_stops_motion(world, control):
+    world.follow_policy()
+    world.silent.add("frozen")
+    assert "is frozen" in world.until_fault()

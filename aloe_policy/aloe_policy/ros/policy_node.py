@@ -9,7 +9,7 @@ from time import perf_counter
 
 import cv2
 import torch
-from aloe_msgs.msg import ActionChunk, EpisodeState, PolicyCheckpoint
+from aloe_msgs.msg import ActionChunk, EpisodeState, Intervention, PolicyCheckpoint
 from aloe_msgs.srv import LoadPolicy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -94,6 +94,7 @@ class PolicyNode(Node):
         for arm in self.rig.arms:
             self.create_subscription(JointState, arm.joint_state_topic, partial(self._on_joint_state, arm), SENSOR)
         self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
+        self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
         alone = ReentrantCallbackGroup()
         self.create_service(LoadPolicy, "/policy/load", self._on_load, callback_group=alone)
@@ -142,6 +143,12 @@ class PolicyNode(Node):
             self._planner.stop()
         elif changed:
             # Nothing seen before this moment counts: the scene was reset, or the arms were not yet enabled.
+            self._planner.start(stamp_to_ns(message.header.stamp))
+            self._wake_if_due()
+
+    def _on_intervention(self, message: Intervention) -> None:
+        """An arm that waits, as after a hand-back, gets a chunk from a fresh observation without delay."""
+        if self._planner.active and message.armed and any(arm.authority == arm.HOLD for arm in message.arms):
             self._planner.start(stamp_to_ns(message.header.stamp))
             self._wake_if_due()
 
