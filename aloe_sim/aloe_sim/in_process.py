@@ -50,14 +50,15 @@ class InProcessRig:
         """Measured positions of all arms, float32 [S]."""
         return np.concatenate([self.sim.joint_positions(arm.name) for arm in self.rig.arms]).astype(np.float32)
 
-    def offer(self, rows: NDArray[np.float32], policy_version: str) -> Chunk:
-        """Give the control loop a chunk [H, A] that answers the present state.
+    def offer(self, rows: NDArray[np.float32], policy_version: str, stamp_ns: int | None = None) -> Chunk:
+        """Give the control loop a chunk [H, A] that answers the state at `stamp_ns` (None: the present one).
 
         Raises:
             RuntimeError: the control loop refused it.
         """
         self._chunk_id += 1
-        chunk = Chunk(self.stamp_ns, self._chunk_id, rows, policy_version, self._chunk_id, self.rig.rate_hz)
+        observed_ns = self.stamp_ns if stamp_ns is None else stamp_ns
+        chunk = Chunk(observed_ns, self._chunk_id, rows, policy_version, self._chunk_id, self.rig.rate_hz)
         refusal = self.control.set_chunk(chunk)
         if refusal:
             raise RuntimeError(refusal)
