@@ -103,12 +103,10 @@ class SimRig:
             self.data.ctrl[self._actuators[arm.name]] = np.clip(command, low, high)
         self.task.act(self.model, self.data)
         mujoco.mj_step(self.model, self.data, max(1, round(duration_s / self.model.opt.timestep)))
-        bad = [w for w in ("BADQPOS", "BADQVEL", "BADQACC", "BADCTRL") if self._warned(w)]
-        if bad:
-            raise UnstablePhysicsError(f"MuJoCo reported {', '.join(bad)} at {self.time_s:.3f} s; reset the scene")
-
-    def _warned(self, name: str) -> bool:
-        return bool(self.data.warning[getattr(mujoco.mjtWarning, f"mjWARN_{name}")].number > 0)
+        counts = self.data.warning.number
+        if counts.any():
+            bad = ", ".join(mujoco.mjtWarning(int(i)).name.removeprefix("mjWARN_") for i in np.flatnonzero(counts))
+            raise UnstablePhysicsError(f"MuJoCo reported {bad} at {self.time_s:.3f} s; reset the scene")
 
     def _disturb(self, arm: str, duration_s: float) -> None:
         if self.noise.std_rad == 0.0:

@@ -1,4 +1,4 @@
-"""The scripted expert solves the task through the real control loop, from the start and from the middle."""
+"""The scripted experts solve their tasks through the real control loop, from the start and from the middle."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from aloe_data.rig import load_rig
-from aloe_sim.experts import make_expert
+from aloe_sim.experts import CannotHelpError, Style, make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
+from aloe_sim.tasks import make_task
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 
@@ -31,6 +32,47 @@ def test_expert_sorts_both_cubes(seed: int, noise_rad: float) -> None:
     faults: list[str] = []
     assert run(process, 1000, faults)
     assert not any(faults)
+
+
+@pytest.mark.parametrize("task", ["phone_packing"])
+def test_experts_do_their_tasks_from_the_start(task: str) -> None:
+    process = InProcessRig(SimRig(RIG, make_task(task)))
+    process.reset(1)
+    faults: list[str] = []
+    assert make_expert(process.sim).arms()
+    assert run(process, 1000, faults)
+    assert not any(faults)
+    assert make_expert(process.sim).arms() == ()
+
+
+def test_packing_goes_on_after_the_phone_was_dropped() -> None:
+    process = InProcessRig(SimRig(RIG, make_task("phone_packing")))
+    process.reset(2)
+    assert not run(process, 100, [])
+    process.sim.data.joint("phone").qpos[:7] = [0.38, -0.15, 0.03, np.cos(0.2), 0.0, 0.0, np.sin(0.2)]
+    assert run(process, 1000, [])
+
+
+def test_an_expert_that_cannot_help_says_so() -> None:
+    sim = SimRig(RIG, make_task("phone_packing"))
+    sim.reset(0)
+    sim.data.joint("phone").qpos[:7] = [0.36, -0.17, 0.03, 0.0, 1.0, 0.0, 0.0]  # upside down
+    sim.advance(0.3)
+    expert = make_expert(sim)
+    assert "does not lie flat" in expert.refusal()
+    assert expert.arms() == ()
+    with pytest.raises(CannotHelpError, match="phone"):
+        expert.chunk(50, executed=25)
+
+
+def test_a_noisy_style_differs_by_seed_and_a_steady_one_does_not() -> None:
+    sim = SimRig(RIG)
+    sim.reset(0)
+    steady = [make_expert(sim, seed=seed).chunk(10, executed=5) for seed in (0, 1)]
+    noisy = [make_expert(sim, Style(noise_m=0.01), seed).chunk(10, executed=5) for seed in (0, 1, 1)]
+    np.testing.assert_array_equal(*steady)
+    np.testing.assert_array_equal(noisy[1], noisy[2])
+    assert not np.array_equal(noisy[0], noisy[1])
 
 
 def test_expert_goes_on_when_a_cube_was_moved_in_the_middle() -> None:

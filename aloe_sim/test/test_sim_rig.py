@@ -112,7 +112,7 @@ def test_noise_moves_the_arms_but_not_the_commands() -> None:
 
 
 def test_unknown_task_and_a_real_rig_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="sorting"):
-        make_task("cooking")
+    with pytest.raises(ValueError, match="did you mean 'sorting'"):
+        make_task("sort")
     with pytest.raises(ValueError, match="not simulated"):
         SimRig(dataclasses.replace(RIG, simulated=False))

@@ -120,7 +120,7 @@ def test_a_bag_folder_that_cannot_be_written_is_named_with_the_remedy(rollout: R
     [
         ({"episods": 3}, "unknown parameter 'episods'; did you mean 'episodes'?"),
         ({"episodes": "many"}, "episodes: expected int, got 'many'"),
-        ({"task": "folding"}, "unknown task 'folding'; tasks: sorting"),
+        ({"task": "sortin"}, "unknown task 'sortin'; did you mean 'sorting'"),
         ({"policy": "nowhere"}, "policy:=nowhere is no folder; choose the folder of a checkpoint, 'expert'"),
         ({"rig": "nowhere"}, "rig:=nowhere is no file and no installed rig; installed rigs: "),
     ],

@@ -204,7 +204,7 @@ def test_simulated_time_drives_the_clock(graph: Graph, run: Any) -> None:
 @pytest.mark.parametrize(
     ("parameter", "complaint"),
     [
-        ("task:=folding", "unknown task 'folding'; tasks: sorting"),
+        ("task:=sortin", "unknown task 'sortin'; did you mean 'sorting'"),
         ("real_time_factor:=2.0", "use_sim_time"),
         ("real_time_facto:=1.0", "did you mean 'real_time_factor'"),
         ("jpeg_quality:=300", "outside 10 to 100"),
