@@ -10,6 +10,7 @@ from aloe_teleop.devices.joystick import Joystick, JoystickConfig
 from aloe_teleop.devices.keyboard import Keyboard, KeyboardConfig
 from aloe_teleop.devices.leader import Leader, LeaderConfig
 from aloe_teleop.devices.pedals import PedalConfig, Pedals
+from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
 
 
 @dataclass(frozen=True)
@@ -25,5 +26,6 @@ KINDS: Mapping[str, DeviceKind] = {
     "keyboard": DeviceKind(KeyboardConfig, Keyboard),
     "leader": DeviceKind(LeaderConfig, Leader),
     "pedals": DeviceKind(PedalConfig, Pedals),
+    "scripted": DeviceKind(ScriptedConfig, ScriptedHuman),
     "spacemouse": DeviceKind(JoystickConfig, Joystick),
 }

@@ -1,0 +1,147 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aloe_data.chunk import Chunk
+from aloe_data.config import ConfigError
+from aloe_data.episode import Verdict
+from aloe_data.rig import load_rig
+from aloe_teleop.device import ArmView, Ask, Authority, JointReading, Request, Sample, TaskView, View
+from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
+
+RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+LEFT, RIGHT = (arm.name for arm in RIG.arms)
+MS, S = 1_000_000, 1_000_000_000
+HUMAN = ArmView(Authority.HUMAN, "me")
+CALM = TaskView(S, "sorting", 0.0, False, "", "", (RIGHT,))
+DROPPED = replace(CALM, trouble="the cube was dropped")
+
+
+class Watch:
+    """Polls a scripted human at 50 Hz and grants what it asks for."""
+
+    def __init__(self, **config: object) -> None:
+        self.human = ScriptedHuman("human", ScriptedConfig(**config), RIG)  # type: ignore[arg-type]
+        self.now_ns, self.grants = S, True
+        self.held: set[str] = set()
+        self.episode, self.armed = "ep_0000", True
+
+    def poll(self, task: TaskView, seconds: float = 0.02) -> list[Sample]:
+        samples = []
+        for _ in range(round(seconds * 50)):
+            self.now_ns += 20 * MS
+            samples.append(self.human.poll(self.now_ns, self._view(task)))
+            for request in samples[-1].requests:
+                if self.grants and request.ask is Ask.TAKE:
+                    self.held |= set(request.arms)
+                elif request.ask is Ask.RELEASE:
+                    self.held -= set(request.arms)
+        return samples
+
+    def asked(self, task: TaskView, seconds: float) -> list[Request]:
+        return [request for sample in self.poll(task, seconds) for request in sample.requests]
+
+    def _view(self, task: TaskView) -> View:
+        return View(
+            operator="me",
+            armed=self.armed,
+            arms=dict.fromkeys(self.held, HUMAN),
+            joints={arm.name: JointReading(self.now_ns, arm.joint_names, arm.home) for arm in RIG.arms},
+            episode_id=self.episode,
+            task=replace(task, stamp_ns=self.now_ns),
+            expert=Chunk(self.now_ns, 1, np.zeros((5, RIG.action_dim), np.float32), "expert", 1, RIG.rate_hz),
+        )
+
+
+def test_it_takes_the_needed_arm_after_its_reaction_time_with_the_trouble_as_reason() -> None:
+    watch = Watch(reaction_s=0.4)
+    assert watch.asked(CALM, 1.0) == []
+    assert watch.asked(DROPPED, 0.4) == []
+    assert watch.asked(DROPPED, 0.1) == [Request(Ask.TAKE, (RIGHT,), "the cube was dropped")]
+    commands = watch.poll(DROPPED)[-1].commands
+    assert commands[RIGHT].deadman and not commands[LEFT].deadman
+
+
+def test_trouble_that_mends_itself_in_time_is_left_alone() -> None:
+    watch = Watch(reaction_s=0.4)
+    assert watch.asked(DROPPED, 0.3) + watch.asked(CALM, 0.1) + watch.asked(DROPPED, 0.3) == []
+
+
+def test_it_hands_back_when_there_is_progress_and_no_trouble() -> None:
+    watch = Watch()
+    watch.asked(DROPPED, 1.0)
+    assert watch.asked(CALM, 1.0) == [], "the trouble is out of sight, but nothing is won yet"
+    assert watch.asked(replace(DROPPED, progress=0.5), 1.0) == [], "there is more trouble"
+    (request,) = watch.asked(replace(CALM, progress=1.0), 1.0)
+    assert (request.ask, request.arms, request.if_held) == (Ask.RELEASE, (RIGHT,), True)
+    assert not any(command.deadman for command in watch.poll(CALM)[-1].commands.values())
+
+
+def test_it_finishes_the_task_when_it_hands_nothing_back() -> None:
+    watch = Watch(hand_back=False)
+    watch.asked(DROPPED, 1.0)
+    assert watch.asked(replace(CALM, progress=0.5), 5.0) == []
+    assert watch.poll(replace(CALM, progress=1.0, success=True))[-1].commands[RIGHT].deadman
+
+
+def test_it_takes_another_arm_along_when_that_is_needed_too() -> None:
+    watch = Watch()
+    watch.asked(DROPPED, 1.0)
+    assert [r.arms for r in watch.asked(replace(DROPPED, arms=(LEFT, RIGHT)), 1.0)] == [(LEFT,)]
+    assert watch.held == {LEFT, RIGHT}
+
+
+def test_an_arm_that_is_not_given_is_not_waited_for() -> None:
+    watch = Watch(reaction_s=0.0)
+    watch.grants = False
+    asked = watch.asked(DROPPED, 1.5)
+    assert [r.ask for r in asked] == [Ask.TAKE, Ask.RELEASE, Ask.TAKE]
+    assert "not all arms were given" in asked[1].reason
+
+
+def test_when_an_arm_is_taken_away_it_lets_go_of_the_others() -> None:
+    watch = Watch()
+    watch.asked(replace(DROPPED, arms=(LEFT, RIGHT)), 1.0)
+    watch.held.discard(LEFT)
+    asked = watch.asked(CALM, 0.1)
+    assert [r.ask for r in asked] == [Ask.RELEASE]
+    assert "taken away" in asked[0].reason
+
+
+def test_a_new_episode_finds_it_with_empty_hands() -> None:
+    watch = Watch(max_takeovers=1)
+    watch.asked(DROPPED, 1.0)
+    watch.held.clear()
+    watch.episode = ""
+    assert not any(command.deadman for command in watch.poll(DROPPED, 1.0)[-1].commands.values())
+    watch.episode = "ep_0001"
+    assert [r.ask for r in watch.asked(DROPPED, 1.0)] == [Ask.TAKE], "takeovers count per episode"
+
+
+def test_it_takes_over_no_more_often_than_it_may() -> None:
+    watch = Watch(max_takeovers=1, give_up_s=1.0)
+    assert [r.ask for r in watch.asked(DROPPED, 5.0)] == [Ask.TAKE, Ask.RELEASE]
+
+
+def test_it_says_once_that_a_task_cannot_be_mended() -> None:
+    watch = Watch()
+    verdicts = [s for s in watch.poll(replace(DROPPED, arms=()), 2.0) if s.verdict]
+    assert [(s.verdict, s.reason) for s in verdicts] == [
+        (Verdict.FAILURE, "the cube was dropped; this cannot be mended")
+    ]
+
+
+def test_without_a_view_of_the_task_it_counts_as_absent() -> None:
+    human = ScriptedHuman("human", ScriptedConfig(), RIG)
+    assert "/sim/task_state" in human.poll(S, View(armed=True, episode_id="ep_0000")).problem
+    sample = human.poll(S, View(task=replace(CALM, stamp_ns=-S)))
+    assert "2.0 s old" in sample.problem and not sample.commands
+    assert human.poll(S, View(task=CALM)).problem == ""
+    assert "expert" in human.refusal(RIG.arm(LEFT), S, View(task=CALM))
+
+
+def test_a_rig_whose_actions_are_no_poses_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ee_pose"):
+        ScriptedHuman("human", ScriptedConfig(), replace(RIG, action_space="joint_position"))
