@@ -84,6 +84,11 @@ class Station:
             self._commands(samples, view), tuple(asked), _verdict(samples), self._problems, tuple(self._notes)
         )
 
+    def let_go(self, reason: str) -> tuple[Asked, ...]:
+        """What is to be asked for when all devices go: HOLD for every arm that was taken."""
+        taken, self._taken = self._taken, {}
+        return tuple(Asked(Request(Ask.HOLD, (arm,), reason), item.device) for arm, item in taken.items())
+
     def _followed(self, request: Request, name: str, now_ns: int, view: View) -> Request | None:
         """The request as it is to be sent on, if it is."""
         arms = request.arms or tuple(arm.name for arm in self._rig.arms)

@@ -1,0 +1,93 @@
+"""What the node sees of the rig, kept from messages for its devices."""
+
+from collections.abc import Iterable
+from functools import partial
+
+from aloe_msgs.msg import ActionChunk, EpisodeState, Intervention, TaskState
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+
+from aloe_data.chunk import Chunk
+from aloe_data.codecs import CodecError
+from aloe_data.rig import Rig
+from aloe_data.ros.convert import chunk_from_message, joint_positions, stamp_to_ns
+from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_teleop.device import ArmView, Authority, Inputs, JointReading, TaskView, View
+
+
+class Sight:
+    """Subscribes to what the devices want to see.
+
+    Attributes:
+        newest_episode_id: of the running episode, else of the last one; "": none yet.
+    """
+
+    def __init__(self, node: Node, rig: Rig, operator: str, wanted: Iterable[Inputs]) -> None:
+        self._node, self._operator = node, operator
+        self.newest_episode_id = ""
+        self._intervention, self._episode_id = Intervention(), ""
+        self._arms: dict[str, ArmView] = {}
+        self._joints: dict[str, JointReading] = {}
+        self._streams: dict[str, JointReading] = {}
+        self._task: TaskView | None = None
+        self._expert: Chunk | None = None
+        node.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
+        node.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
+        for arm in rig.arms:
+            self._read_joints(self._joints, arm.name, arm.joint_state_topic)
+        wanted = tuple(wanted)
+        for inputs in wanted:
+            for name, topic in inputs.joint_states.items():
+                self._read_joints(self._streams, name, topic)
+        if any(inputs.task for inputs in wanted):
+            node.create_subscription(TaskState, "/sim/task_state", self._on_task_state, 10)
+            node.create_subscription(ActionChunk, "/sim/expert_chunk", self._on_expert_chunk, 10)
+
+    def view(self) -> View:
+        """What is known now."""
+        return View(
+            operator=self._operator,
+            armed=self._intervention.armed,
+            estop=self._intervention.estop,
+            fault=self._intervention.fault,
+            arms=self._arms,
+            joints=self._joints,
+            streams=self._streams,
+            episode_id=self._episode_id,
+            task=self._task,
+            expert=self._expert,
+        )
+
+    def _read_joints(self, into: dict[str, JointReading], name: str, topic: str) -> None:
+        self._node.create_subscription(JointState, topic, partial(self._on_joint_state, into, name), SENSOR)
+
+    def _on_joint_state(self, into: dict[str, JointReading], name: str, message: JointState) -> None:
+        into[name] = JointReading(*joint_positions(message))
+
+    def _on_intervention(self, message: Intervention) -> None:
+        self._intervention = message
+        self._arms = {
+            arm.arm: ArmView(Authority(arm.authority), arm.operator_id, stamp_to_ns(arm.since), arm.reason)
+            for arm in message.arms
+        }
+
+    def _on_episode_state(self, message: EpisodeState) -> None:
+        self.newest_episode_id = message.episode_id
+        self._episode_id = "" if message.state == EpisodeState.IDLE else message.episode_id
+
+    def _on_task_state(self, message: TaskState) -> None:
+        self._task = TaskView(
+            stamp_ns=stamp_to_ns(message.header.stamp),
+            task=message.task,
+            progress=message.progress,
+            success=message.success,
+            failure=message.failure,
+            trouble=message.trouble,
+            arms=tuple(message.arms),
+        )
+
+    def _on_expert_chunk(self, message: ActionChunk) -> None:
+        try:
+            self._expert = chunk_from_message(message)
+        except CodecError as error:
+            self._node.get_logger().warning(str(error), throttle_duration_sec=1.0)

@@ -1,0 +1,189 @@
+"""teleop_node: the devices of one operator, as commands, requests and verdicts."""
+
+import select
+import threading
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloe_msgs.msg import EpisodeEvent, InterventionRequest, TeleopCommand
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.duration import Duration
+from rclpy.node import Node
+
+from aloe_data.config import parameter
+from aloe_data.episode import Verdict
+from aloe_data.rig import load_rig
+from aloe_data.ros.convert import diagnostics, ns_to_stamp
+from aloe_data.ros.node_main import run_node
+from aloe_data.ros.parameters import declare_parameters
+from aloe_teleop.device import Command, Waitable
+from aloe_teleop.ros.sight import Sight
+from aloe_teleop.station import Asked, Station
+from aloe_teleop.teleop_file import load_devices
+
+FRAME = "rig"  # of Cartesian commands
+COMMAND_PERIOD_S = 0.02
+HEARTBEAT_PERIOD_S = 0.1
+REPORT_PERIOD_S = 1.0
+_SAME_MOMENT_NS = 1_000_000
+_BREATH_S = 0.004  # between polls that events ask for: a SpaceMouse sends hundreds a second
+
+
+@dataclass(frozen=True)
+class TeleopNodeConfig:
+    """Parameters of teleop_node."""
+
+    rig: Path = parameter(doc="rig file")
+    config: Path = parameter(doc="file of the devices, as config/teleop_pedals.yaml")
+    operator: str = parameter("", doc="who operates; empty: as the file says")
+
+
+class TeleopNode(Node):
+    """Polls the devices at 50 Hz, and at once when one of them has something to say.
+
+    Commands are published in every poll, with `deadman` false while the operator does not have the arm; those of a dead
+    device are not.
+    """
+
+    def __init__(self, **node_options: object) -> None:
+        super().__init__("teleop_node", **node_options)
+        config = declare_parameters(self, TeleopNodeConfig)
+        rig = load_rig(config.rig)
+        operator, self._devices = load_devices(config.config, rig)
+        self._operator = config.operator or operator
+        self._station = Station(self._devices, rig)
+        self._sight = Sight(self, rig, self._operator, [device.inputs for device in self._devices.values()])
+        self._problems = dict.fromkeys(self._devices, "")
+        self._stamp_ns = -1
+        self._asked_ns = -1
+        self._sequence = 0
+        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._commands = {
+            arm: self.create_publisher(TeleopCommand, f"/teleop/{arm}/command", 1)
+            for device in self._devices.values()
+            for arm in device.arms
+        }
+        self._requests = self.create_publisher(InterventionRequest, "/intervention/request", 10)
+        self._verdicts = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_timer(COMMAND_PERIOD_S, lambda: self._poll(with_commands=True))
+        self.create_timer(HEARTBEAT_PERIOD_S, self._on_heartbeat)
+        self.create_timer(REPORT_PERIOD_S, self._on_report)
+        self._thread = threading.Thread(target=self._watch, name="devices", daemon=True)
+        self._thread.start()
+        names = ", ".join(self._devices)
+        self.get_logger().info(
+            f"ready: {self._operator} with {names}; commands {', '.join(self._commands) or 'no arm'}"
+        )
+
+    def close(self) -> None:
+        """Let the arms go, give the devices back."""
+        self._closing.set()
+        self._thread.join(timeout=1.0)
+        with self._lock:
+            self._ask(self.get_clock().now().nanoseconds, self._station.let_go("teleop_node ends"))
+            for device in self._devices.values():
+                device.close()
+        self._requests.wait_for_all_acked(Duration(seconds=0.5))
+
+    def _watch(self) -> None:
+        """Poll when a file of a device can be read; the timer alone would let a pedal wait for up to 20 ms."""
+        waitable = [device for device in self._devices.values() if isinstance(device, Waitable)]
+        while not self._closing.is_set():
+            files = [file for device in waitable for file in device.files()]
+            try:
+                ready = select.select(files, [], [], HEARTBEAT_PERIOD_S)[0]
+            except (OSError, ValueError):
+                ready = []  # it was closed meanwhile, by the other thread's poll
+            if ready and not self._closing.is_set():
+                self._poll(with_commands=False)
+                self._closing.wait(_BREATH_S)
+
+    def _poll(self, with_commands: bool) -> None:
+        with self._lock:
+            now_ns = self.get_clock().now().nanoseconds
+            view = self._sight.view()
+            outcome = self._station.poll(now_ns, view)
+            if (with_commands or outcome.asked) and now_ns != self._stamp_ns:
+                self._stamp_ns = now_ns
+                for arm, command in outcome.commands.items():
+                    self._commands[arm].publish(self._command_message(arm, command, now_ns))
+            self._ask(now_ns, outcome.asked)
+            self._judge(now_ns, *outcome.verdict)
+            for note in outcome.notes:
+                self.get_logger().warning(note)
+            if outcome.problems != self._problems:
+                self._say_problems(outcome.problems)
+
+    def _command_message(self, arm: str, command: Command, now_ns: int) -> TeleopCommand:
+        self._sequence += 1
+        message = TeleopCommand(
+            arm=arm,
+            operator_id=self._operator,
+            mode=int(command.mode),
+            relative=command.relative,
+            deadman=command.deadman,
+            sequence=self._sequence,
+            data=array("d", command.data),
+        )
+        message.header.stamp, message.header.frame_id = ns_to_stamp(now_ns), FRAME
+        return message
+
+    def _ask(self, now_ns: int, asked: Iterable[Asked]) -> None:
+        for item in asked:
+            request, arms = item.request, list(item.request.arms)
+            # Rising, also for two pedals in one poll: control_node refuses what is not newer than the last request.
+            together = 0 <= self._asked_ns - now_ns < _SAME_MOMENT_NS
+            self._asked_ns = self._asked_ns + 1 if together else now_ns
+            self._request(self._asked_ns, int(request.ask), item.device, arms, request.reason)
+            named = ", ".join(arms) or "all arms"
+            self.get_logger().info(f"{request.ask.name} of {named} asked for by {item.device}: {request.reason}")
+
+    def _request(self, stamp_ns: int, request: int, device: str, arms: list[str], reason: str) -> None:
+        message = InterventionRequest(
+            request=request, arms=arms, operator_id=self._operator, device=device, reason=reason
+        )
+        message.header.stamp = ns_to_stamp(stamp_ns)
+        self._requests.publish(message)
+
+    def _judge(self, now_ns: int, verdict: Verdict, device: str, reason: str) -> None:
+        if verdict is Verdict.NONE:
+            return
+        # By name: should the episode end at this moment, the verdict is not taken for one on the next.
+        event = EpisodeEvent(
+            kind=EpisodeEvent.VERDICT,
+            episode_id=self._sight.newest_episode_id,
+            verdict=int(verdict),
+            source=device,
+            reason=reason,
+        )
+        event.header.stamp = ns_to_stamp(now_ns)
+        self._verdicts.publish(event)
+        self.get_logger().info(f"{verdict.name} of {event.episode_id or 'the running episode'} given by {device}")
+
+    def _on_heartbeat(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        for name, device in self._devices.items():
+            if device.asks and not self._problems[name]:
+                self._request(now_ns, InterventionRequest.ALIVE, name, [], "")
+
+    def _say_problems(self, problems: dict[str, str]) -> None:
+        for name, problem in problems.items():
+            if problem != self._problems[name]:
+                logger = self.get_logger()
+                logger.error(problem) if problem else logger.info(f"{name}: works")
+        self._problems = dict(problems)
+        self._on_report()
+
+    def _on_report(self) -> None:
+        now_ns = self.get_clock().now().nanoseconds
+        for name, problem in self._problems.items():
+            values = {"operator": self._operator, "commands": ", ".join(self._devices[name].arms)}
+            self._diagnostics.publish(diagnostics(now_ns, f"teleop_node: {name}", problem, values))
+
+
+def main() -> None:
+    """Run teleop_node until SIGINT or SIGTERM."""
+    run_node(TeleopNode)

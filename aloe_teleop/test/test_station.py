@@ -1,0 +1,194 @@
+"""What one operator has taken, with devices of a test's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloe_data.episode import Verdict
+from aloe_data.rig import Arm, Rig, load_rig
+from aloe_teleop.device import ArmView, Ask, Authority, Command, Inputs, Mode, Request, Sample, View
+from aloe_teleop.station import Outcome, Station
+
+MS = 1_000_000
+BOTH = ("left_arm", "right_arm")
+RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+TAKE_LEFT, TAKE_BOTH = Request(Ask.TAKE, ("left_arm",)), Request(Ask.TAKE, BOTH)
+
+
+@dataclass
+class Puppet:
+    """A device that does what the test says."""
+
+    inputs = Inputs()
+    arms: tuple[str, ...] = ()
+    asks: bool = True
+    requests: tuple[Request, ...] = ()
+    verdict: Verdict = Verdict.NONE
+    problem: str = ""
+    unready: str = ""
+    polls: list[View] = field(default_factory=list)
+
+    def poll(self, now_ns: int, view: View) -> Sample:
+        self.polls.append(view)
+        requests, self.requests = self.requests, ()
+        verdict, self.verdict = self.verdict, Verdict.NONE
+        commands = {arm: Command(Mode.EE_TWIST, np.zeros(7)) for arm in self.arms}
+        return Sample(commands, requests, verdict, "done", self.problem)
+
+    def refusal(self, arm: Arm, now_ns: int, view: View) -> str:
+        return self.unready
+
+    def close(self) -> None: ...
+
+
+class Desk:
+    """A pedal and a device that commands both arms, on a rig whose control follows or not."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.pedal, self.hand = Puppet(), Puppet(arms=BOTH, asks=False)
+        self.station = Station({"pedal": self.pedal, "hand": self.hand}, rig)
+        self.held: set[str] = set()
+        self.estop = False
+        self.now_ms = 0
+
+    def poll(self, *requests: Request, after_ms: int = 20) -> Outcome:
+        self.now_ms += after_ms
+        self.pedal.requests = requests
+        human = ArmView(Authority.HUMAN, "operator")
+        arms: Mapping[str, ArmView] = {
+            arm: human if arm in self.held else ArmView(reason="policy's turn") for arm in BOTH
+        }
+        return self.station.poll(self.now_ms * MS, View(arms=arms, estop=self.estop))
+
+    def asked(self, *requests: Request, after_ms: int = 20) -> list[tuple[Ask, tuple[str, ...], str]]:
+        outcome = self.poll(*requests, after_ms=after_ms)
+        return [(item.request.ask, item.request.arms, item.device) for item in outcome.asked]
+
+
+def deadman(outcome: Outcome) -> dict[str, bool]:
+    return {arm: command.deadman for arm, command in outcome.commands.items()}
+
+
+def test_commands_flow_always_but_move_only_what_was_taken(rig: Rig) -> None:
+    desk = Desk(rig)
+    assert deadman(desk.poll()) == {"left_arm": False, "right_arm": False}
+    assert deadman(desk.poll(TAKE_LEFT)) == {"left_arm": True, "right_arm": False}
+    desk.held = {"left_arm"}
+    assert deadman(desk.poll()) == {"left_arm": True, "right_arm": False}
+    desk.held = set()
+    assert deadman(desk.poll(Request(Ask.RELEASE))) == {"left_arm": False, "right_arm": False}
+
+
+def test_a_device_that_is_not_ready_keeps_the_take_from_being_sent(rig: Rig) -> None:
+    desk = Desk(rig)
+    desk.hand.unready = "elbow is 0.31 rad too low"
+    outcome = desk.poll(TAKE_BOTH)
+    assert outcome.asked == ()
+    assert outcome.notes == ("left_arm, right_arm not taken: elbow is 0.31 rad too low",)
+    assert deadman(outcome) == {"left_arm": False, "right_arm": False}
+
+
+def test_a_device_that_dies_lets_its_arms_go_and_gives_no_command(rig: Rig) -> None:
+    for dying in ("pedal", "hand"):
+        desk = Desk(rig)
+        desk.poll(TAKE_LEFT)
+        desk.held = {"left_arm"}
+        desk.poll()
+        getattr(desk, dying).problem = f"{dying}: unplugged"
+        outcome = desk.poll()
+        assert [(a.request.ask, a.request.arms, a.request.reason) for a in outcome.asked] == [
+            (Ask.HOLD, ("left_arm",), f"{dying}: unplugged")
+        ]
+        assert ("left_arm" in outcome.commands) is (dying == "pedal")
+        assert desk.asked() == []
+        assert desk.asked(TAKE_LEFT) == []  # neither with nor on a dead device
+
+
+def test_an_arm_that_control_does_not_give_is_forgotten_with_its_reason(rig: Rig) -> None:
+    desk = Desk(rig)
+    desk.poll(TAKE_LEFT)
+    assert deadman(desk.poll(after_ms=400))["left_arm"]
+    outcome = desk.poll(after_ms=200)
+    assert outcome.notes == ("left_arm not given: policy's turn",)
+    assert not deadman(outcome)["left_arm"]
+
+
+def test_an_arm_that_control_takes_away_stays_away(rig: Rig) -> None:
+    desk = Desk(rig)
+    desk.poll(TAKE_LEFT)
+    desk.held = {"left_arm"}
+    desk.poll()
+    desk.held = set()
+    outcome = desk.poll()
+    assert outcome.notes == ("left_arm lost: policy's turn",)
+    assert not deadman(outcome)["left_arm"]
+    lifted = Request(Ask.RELEASE, ("left_arm",), if_held=True)
+    assert desk.asked(lifted) == []
+    assert desk.asked(Request(Ask.RELEASE, ("left_arm",))) == [(Ask.RELEASE, ("left_arm",), "pedal")]
+
+
+def test_a_pedal_lifted_before_control_has_answered_still_hands_back(rig: Rig) -> None:
+    desk = Desk(rig)
+    desk.poll(TAKE_LEFT)
+    lifted = Request(Ask.RELEASE, BOTH, if_held=True)
+    assert desk.asked(lifted) == [(Ask.RELEASE, ("left_arm",), "pedal")]
+
+
+def test_the_emergency_stop_is_repeated_until_control_has_it(rig: Rig) -> None:
+    desk, stop = Desk(rig), (Ask.ESTOP, (), "pedal")
+    desk.poll(TAKE_BOTH)
+    outcome = desk.poll(Request(Ask.ESTOP))
+    assert [item.request.ask for item in outcome.asked] == [Ask.ESTOP]
+    assert not any(deadman(outcome).values())
+    assert desk.asked(after_ms=50) == []
+    assert desk.asked(after_ms=50) == [stop]
+    assert desk.asked(after_ms=100) == [stop]
+    desk.estop = True
+    assert desk.asked(after_ms=100) == []
+    desk.estop = False
+    assert desk.asked(after_ms=100) == []
+
+
+def test_verdicts_carry_their_device(rig: Rig) -> None:
+    desk = Desk(rig)
+    desk.pedal.verdict = Verdict.FAILURE
+    assert desk.poll().verdict == (Verdict.FAILURE, "pedal", "done")
+    assert desk.poll().verdict == (Verdict.NONE, "", "")
+
+
+def test_an_end_lets_every_taken_arm_hold(rig: Rig) -> None:
+    desk = Desk(rig)
+    desk.poll(TAKE_BOTH)
+    let_go = [item.request for item in desk.station.let_go("bye")]
+    assert [(request.ask, request.arms) for request in let_go] == [(Ask.HOLD, (arm,)) for arm in BOTH]
+    assert desk.station.let_go("bye") == ()
+
+
+_REQUESTS = st.builds(
+    Request, st.sampled_from(Ask), st.sampled_from([(), ("left_arm",), ("right_arm",), BOTH]), if_held=st.booleans()
+)
+_STEPS = st.lists(
+    st.tuples(st.lists(_REQUESTS, max_size=2), st.sets(st.sampled_from(BOTH)), st.sampled_from(["", "dead"])),
+    max_size=12,
+)
+
+
+@settings(max_examples=60)
+@given(_STEPS)
+def test_no_command_moves_an_arm_that_was_neither_asked_for_nor_given(
+    steps: list[tuple[list[Request], set[str], str]],
+) -> None:
+    desk, taken = Desk(RIG), set[str]()
+    for requests, desk.held, desk.hand.problem in steps:
+        outcome = desk.poll(*requests)
+        for item in outcome.asked:
+            taken |= set(item.request.arms or BOTH) if item.request.ask is Ask.TAKE else set()
+        moving = {arm for arm, moves in deadman(outcome).items() if moves}
+        assert moving <= taken | desk.held
+        assert not (desk.hand.problem and outcome.commands)
+        if any(item.request.ask is Ask.ESTOP for item in outcome.asked[-1:]):
+            assert moving <= desk.held
