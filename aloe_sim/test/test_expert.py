@@ -34,7 +34,7 @@ def test_expert_sorts_both_cubes(seed: int, noise_rad: float) -> None:
     assert not any(faults)
 
 
-@pytest.mark.parametrize("task", ["phone_packing"])
+@pytest.mark.parametrize("task", ["phone_packing", "phone_assembly"])
 def test_experts_do_their_tasks_from_the_start(task: str) -> None:
     process = InProcessRig(SimRig(RIG, make_task(task)))
     process.reset(1)

@@ -3,16 +3,21 @@
 from collections.abc import Callable
 
 from aloe_sim.experts.base import CannotHelpError, Expert
+from aloe_sim.experts.phone_assembly import PhoneAssemblyExpert
 from aloe_sim.experts.phone_packing import PhonePackingExpert
 from aloe_sim.experts.reactive import Style
 from aloe_sim.experts.sorting import SortingExpert
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks import PhonePacking, Sorting, Task
+from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, Task
 
 __all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]
 
 MakeExpert = Callable[[SimRig, Style | None, int], Expert]
-EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = ((Sorting, SortingExpert), (PhonePacking, PhonePackingExpert))
+EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = (
+    (Sorting, SortingExpert),
+    (PhonePacking, PhonePackingExpert),
+    (PhoneAssembly, PhoneAssemblyExpert),
+)
 
 
 def make_expert(sim: SimRig, style: Style | None = None, seed: int = 0) -> Expert:

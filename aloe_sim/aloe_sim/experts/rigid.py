@@ -1,4 +1,4 @@
-"""What experts for rigid parts share: gripping, bringing together, pressing. Objects are [4]: x y z in m, yaw in rad."""
+"""What experts for rigid parts share: gripping, joining, pressing. Objects are [4]: x, y, z in m, yaw in rad."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

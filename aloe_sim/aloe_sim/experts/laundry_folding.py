@@ -1,0 +1,114 @@
+"""The expert for laundry folding: both arms take the near corners and lead them over an arc onto the far ones."""
+
+import numpy as np
+
+from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks.laundry_folding import GRASP_M, RELEASED_M, SIZE_M, LaundryFolding
+
+GRASP_Z_M, RELEASE_Z_M = 0.012, 0.028
+TRAVEL_Z_M = 0.10
+ARC_M = 0.12  # height of the arc
+LEAD = 0.2  # how far ahead on the arc an arm looks, as share of its length
+PLACED_M = 0.028  # a near corner this close to its far corner needs no more
+
+
+class LaundryFoldingExpert(ReactiveExpert):
+    """The left arm folds the left corner, the right arm the right one; neither moves on alone.
+
+    Args:
+        sim: the simulation to act in; its task must be `LaundryFolding`.
+        style: see `ReactiveExpert`.
+        seed: see `ReactiveExpert`.
+    """
+
+    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+        if not isinstance(sim.task, LaundryFolding) or len(sim.rig.arms) < 2:
+            raise ValueError(f"LaundryFoldingExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
+        super().__init__(sim, style, seed)
+        self.task = sim.task
+        self._side = {sim.rig.arms[0].name: "left", sim.rig.arms[-1].name: "right"}
+
+    def arms(self) -> tuple[str, ...]:
+        return () if self.task.success(self.sim.data) else tuple(self._side)
+
+    def goals(self, scene: Scene) -> dict[str, Goal]:
+        """Where each arm should go in this state."""
+        goals = {name: Goal(home, OPEN_M) for name, home in self._home.items()}
+        held = self._held(scene)
+        todo = {name for name in self._side if not self._placed(scene, name)}
+        for name in self._side:
+            arm = scene.arms[name]
+            if name in held:
+                ready = all(other in held for other in todo)
+                goals[name] = self._fold(scene, name, held) if ready else _keep(arm)
+            elif name in todo:
+                goals[name] = _grasp(arm, scene.objects[f"near_{self._side[name]}"])
+            elif arm.tool[2] < TRAVEL_Z_M - 0.01 and np.linalg.norm(arm.tool[:2] - goals[name].xyz[:2]) > 0.05:
+                goals[name].xyz = np.array([*arm.tool[:2], TRAVEL_Z_M])
+        return goals
+
+    def _placed(self, scene: Scene, name: str) -> bool:
+        side = self._side[name]
+        near, far = scene.objects[f"near_{side}"], scene.objects[f"far_{side}"]
+        return bool(np.linalg.norm(near[:2] - far[:2]) < PLACED_M and near[2] < RELEASE_Z_M + 0.01)
+
+    def _fold(self, scene: Scene, name: str, held: dict[str, str]) -> Goal:
+        """On along the arc, as far as the slower arm is; down and open at its end."""
+        arm, far = scene.arms[name], scene.objects[f"far_{self._side[name]}"]
+        away = _away(scene)
+        done = {n: 1.0 + float((scene.arms[n].tool - self._far(scene, n))[:2] @ away) / SIZE_M for n in held}
+        share = min(done.values()) + LEAD
+        if share < 1.0:
+            height = GRASP_Z_M + ARC_M * np.sin(np.pi * share)
+            return Goal(np.array([*(far[:2] - (1.0 - share) * SIZE_M * away), height]), CLOSED_M, 0.25)
+        offset = np.linalg.norm(arm.tool[:2] - far[:2])
+        low = arm.tool[2] < RELEASE_Z_M + 0.006
+        if low and (offset < 0.02 or arm.gripper_target > 0.5 * RELEASED_M):
+            return Goal(np.array([*arm.tool[:2], RELEASE_Z_M]), OPEN_M, 0.1)
+        height = RELEASE_Z_M if offset < 0.03 else max(RELEASE_Z_M, 0.5 * ARC_M)
+        return Goal(np.array([*far[:2], height]), CLOSED_M, 0.25)
+
+    def _far(self, scene: Scene, name: str) -> np.ndarray:
+        return scene.objects[f"far_{self._side[name]}"]
+
+    def _objects(self) -> dict[str, np.ndarray]:
+        names = [f"{end}_{side}" for end in ("near", "far") for side in ("left", "right")]
+        return {name: self.task.corner(self.sim.data, name) for name in names}
+
+    def _held(self, scene: Scene) -> dict[str, str]:
+        corners = {name: f"near_{side}" for name, side in self._side.items()}
+        return {name: corner for name, corner in corners.items() if _holds(scene.arms[name], scene.objects[corner])}
+
+    def _floor_m(self, scene: Scene, arm: str) -> float:
+        return 0.0
+
+    def _carry(self, scene: Scene, body: str, before: ArmState, after: ArmState) -> None:
+        corner = scene.objects[body] + (after.tool - before.tool)
+        if after.gripper_target > RELEASED_M:
+            corner[2] = 0.01
+        scene.objects[body] = corner
+
+
+def _grasp(arm: ArmState, corner: np.ndarray) -> Goal:
+    offset = float(np.linalg.norm(arm.tool[:2] - corner[:2]))
+    low = arm.tool[2] < corner[2] + 0.02
+    if low and offset < 0.01:
+        return Goal(np.array([*corner[:2], GRASP_Z_M]), CLOSED_M, 0.1)
+    if arm.gripper < 0.7 * OPEN_M or (low and offset > 0.02):  # closed beside it: up and open
+        return Goal(np.array([*arm.tool[:2], TRAVEL_Z_M]), OPEN_M)
+    return Goal(np.array([*corner[:2], GRASP_Z_M if offset < 0.015 else TRAVEL_Z_M]), OPEN_M, 0.3)
+
+
+def _keep(arm: ArmState) -> Goal:
+    return Goal(np.array([*arm.tool[:2], GRASP_Z_M]), CLOSED_M, 0.1)
+
+
+def _away(scene: Scene) -> np.ndarray:
+    """Direction [2] from the near edge to the far one, at right angles to the far one."""
+    edge = (scene.objects["far_left"] - scene.objects["far_right"])[:2]
+    return np.array([edge[1], -edge[0]]) / max(float(np.linalg.norm(edge)), 1e-6)
+
+
+def _holds(arm: ArmState, corner: np.ndarray) -> bool:
+    return bool(np.linalg.norm(arm.tool - corner) < GRASP_M and arm.gripper < RELEASED_M)

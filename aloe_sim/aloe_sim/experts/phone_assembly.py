@@ -1,0 +1,101 @@
+"""The expert for phone assembly: the nearer arm seats the cover, then each arm presses the end on its side."""
+
+import numpy as np
+
+from aloe_sim.experts.reactive import Goal, Scene, Style
+from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks.parts import turned
+from aloe_sim.tasks.phone_assembly import (
+    BODY_HALF_M,
+    COVER_HALF_M,
+    ENDS,
+    LIFT_M,
+    PEG_HEIGHT_M,
+    PRESS_Y_M,
+    PhoneAssembly,
+)
+
+MAX_TURN_RAD = 0.9  # a cover that is turned further would wind up the wrist
+CLEAR_M = 0.09  # between the tools of both arms
+
+
+class PhoneAssemblyExpert(RigidExpert):
+    """Either arm seats; the left one presses the left end, the right one the right end.
+
+    Args:
+        sim: the simulation to act in; its task must be `PhoneAssembly`.
+        style: see `ReactiveExpert`.
+        seed: see `ReactiveExpert`.
+    """
+
+    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+        if not isinstance(sim.task, PhoneAssembly) or len(sim.rig.arms) < 2:
+            raise ValueError(f"PhoneAssemblyExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
+        self.task = sim.task
+        self._arm_of = {"left": sim.rig.arms[0].name, "right": sim.rig.arms[-1].name}
+        grips = {
+            self._arm_of[end]: Grip("cover", (0.0, 0.0), turn, COVER_HALF_M[0], 0.0045)
+            for end, turn in zip(ENDS, (-np.pi / 2, np.pi / 2), strict=True)
+        }
+        super().__init__(sim, style, seed, grips, {"cover": COVER_HALF_M[2], "phone_body": BODY_HALF_M[2]})
+        top, home = 2 * BODY_HALF_M[2], BODY_HALF_M[2] + float(self.task.home_m[2])
+        self._fit = Fit(
+            entry_z_m=top + PEG_HEIGHT_M + COVER_HALF_M[2] + 0.003,
+            inside_z_m=home + 0.004,
+            release_z_m=home + LIFT_M + 0.0006,
+            precision_m=0.4 * self.task.clearance_m,
+        )
+
+    def refusal(self) -> str:
+        data = self.sim.data
+        if self.task.failure(data) or self.task.is_seated(data):
+            return self.task.failure(data)
+        if abs(self._pose("cover")[3]) > MAX_TURN_RAD:
+            return "the cover lies the wrong way round"
+        return self._unreachable(self._seating_arm(self.observe()), "cover")
+
+    def arms(self) -> tuple[str, ...]:
+        data = self.sim.data
+        if self.task.success(data) or self.refusal():
+            return ()
+        needed = {self._arm_of[end] for end in ENDS if end not in self.task.pressed(data)}
+        if not self.task.is_seated(data):
+            needed.add(self._seating_arm(self.observe()))
+        return tuple(a.name for a in self.sim.rig.arms if a.name in needed)
+
+    def goals(self, scene: Scene) -> dict[str, Goal]:
+        cover, body = scene.objects["cover"], scene.objects["phone_body"]
+        goals = {n: retire(scene.arms[n], self._home[n], g, cover) for n, g in self.grips.items()}
+        if self._is_seated(cover, body):
+            self._press_next(scene, goals)
+        else:
+            name = self._seating_arm(scene)
+            arm, grip = scene.arms[name], self.grips[name]
+            firm = grip.holds_firmly(arm, cover)
+            goals[name] = bring(arm, cover, body, self._fit) if firm else pick(arm, grip, cover)
+        return goals
+
+    def _press_next(self, scene: Scene, goals: dict[str, Goal]) -> None:
+        pressed = self.task.pressed(self.sim.data)
+        end = next((end for end in self.task.order if end not in pressed), None)
+        if end is None:
+            return
+        cover, body = scene.objects["cover"], scene.objects["phone_body"]
+        name = self._arm_of[end]
+        point = body[:2] + turned((0.0, PRESS_Y_M if end == "left" else -PRESS_Y_M), body[3])
+        others = (arm for other, arm in scene.arms.items() if other != name)
+        if all(np.linalg.norm(arm.tool[:2] - point) > CLEAR_M or arm.tool[2] > CLEAR_M for arm in others):
+            top = np.array([*point, cover[2] + COVER_HALF_M[2]])
+            goals[name] = let_go(scene.arms[name], self.grips[name], cover) or press(scene.arms[name], top)
+
+    def _seating_arm(self, scene: Scene) -> str:
+        """The arm that holds the cover, else the nearer one."""
+        cover = scene.objects["cover"]
+        if held := self._held(scene):
+            return next(iter(held))
+        return self._arm_of["left" if cover[1] > 0.0 else "right"]
+
+    def _is_seated(self, cover: np.ndarray, body: np.ndarray) -> bool:
+        near = np.linalg.norm(cover[:2] - body[:2]) < 2 * self.task.clearance_m + 0.0007
+        return bool(near and cover[2] < self._fit.inside_z_m - 0.001)
