@@ -14,7 +14,7 @@ from mcap.stream_reader import StreamReader
 from rclpy.duration import Duration
 from rclpy.time import Time
 
-from rosbag2_py._metadata import BagMetadata, FileInformation, MetadataIo, TopicInformation
+from rosbag2_py._metadata import BagMetadata, FileInformation, MetadataIo, TopicInformation, span
 from rosbag2_py._qos import to_rclcpp_qos_vector
 from rosbag2_py._storage import TopicMetadata
 
@@ -115,29 +115,34 @@ def messages(
 
 def metadata_of(path: Path) -> BagMetadata:
     """Metadata of a bag that consists of this one file, its custom data from the record inside."""
-    contents = read_contents(path)
-    embedded = (
-        MetadataIo().deserialize_metadata(contents.serialized_metadata)
-        if contents.serialized_metadata
-        else BagMetadata()
-    )
-    start, duration = Time(nanoseconds=contents.start_ns), Duration(nanoseconds=contents.end_ns - contents.start_ns)
-    count = sum(contents.counts.values())
-    topics = []
-    for channel in contents.channels.values():
-        profiles = to_rclcpp_qos_vector(channel.metadata.get("offered_qos_profiles", ""), embedded.version)
-        type_name, type_hash = contents.schemas[channel.schema_id].name, channel.metadata.get("topic_type_hash", "")
-        topic = TopicMetadata(channel.id, channel.topic, type_name, channel.message_encoding, profiles, type_hash)
-        topics.append(TopicInformation(topic, contents.counts.get(channel.id, 0)))
-    return BagMetadata(
-        bag_size=path.stat().st_size,
-        storage_identifier="mcap",
-        relative_file_paths=[path.name],
-        files=[FileInformation(path.name, start, duration, count)],
-        duration=duration,
-        starting_time=start,
-        message_count=count,
-        topics_with_message_count=topics,
-        custom_data=embedded.custom_data,
-        ros_distro=embedded.ros_distro,
-    )
+    return metadata_of_files([path])
+
+
+def metadata_of_files(paths: list[Path]) -> BagMetadata:
+    """Metadata of a bag that consists of these files; custom data from the last record that has some."""
+    out = BagMetadata(storage_identifier="mcap", relative_file_paths=[path.name for path in paths])
+    topics: dict[str, TopicInformation] = {}
+    for path in paths:
+        contents = read_contents(path)
+        if contents.serialized_metadata:
+            embedded = MetadataIo().deserialize_metadata(contents.serialized_metadata)
+            out.custom_data = embedded.custom_data or out.custom_data
+            out.ros_distro, version = embedded.ros_distro, embedded.version
+        else:
+            version = out.version
+        start, duration = Time(nanoseconds=contents.start_ns), Duration(nanoseconds=contents.end_ns - contents.start_ns)
+        out.files.append(FileInformation(path.name, start, duration, sum(contents.counts.values())))
+        out.bag_size += path.stat().st_size
+        for channel in contents.channels.values():
+            topic = topics.setdefault(channel.topic, TopicInformation(_topic(channel, contents, version), 0))
+            topic.message_count += contents.counts.get(channel.id, 0)
+    out.starting_time, out.duration = span(out.files)
+    out.message_count = sum(file.message_count for file in out.files)
+    out.topics_with_message_count = list(topics.values())
+    return out
+
+
+def _topic(channel: Channel, contents: Contents, version: int) -> TopicMetadata:
+    profiles = to_rclcpp_qos_vector(channel.metadata.get("offered_qos_profiles", ""), version)
+    type_name, type_hash = contents.schemas[channel.schema_id].name, channel.metadata.get("topic_type_hash", "")
+    return TopicMetadata(channel.id, channel.topic, type_name, channel.message_encoding, profiles, type_hash)

@@ -56,6 +56,15 @@ class BagMetadata:
     ros_distro: str = ""
 
 
+def span(files: list[FileInformation]) -> tuple[Time, Duration]:
+    """Start and duration of files together; those without messages do not count."""
+    told = [file for file in files if file.message_count]
+    starts = [file.starting_time.nanoseconds for file in told]
+    stops = [file.starting_time.nanoseconds + file.duration.nanoseconds for file in told]
+    start = min(starts, default=0)
+    return Time(nanoseconds=start), Duration(nanoseconds=max(stops, default=0) - start)
+
+
 class MetadataIo:
     """Reads and writes metadata.yaml in a bag's folder."""
 

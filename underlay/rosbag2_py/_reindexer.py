@@ -7,12 +7,11 @@ from pathlib import Path
 
 from mcap.records import Channel, Message, Metadata, Schema
 
-from rosbag2_py._mcap_file import metadata_of, read_contents, records
-from rosbag2_py._metadata import BagMetadata, MetadataIo
-from rosbag2_py._refusal import refuse
+from rosbag2_py._file_writer import StorageConfig, open_mcap
+from rosbag2_py._mcap_file import metadata_of_files, read_contents, records
+from rosbag2_py._metadata import MetadataIo
 from rosbag2_py._sink import FileSink
 from rosbag2_py._storage import StorageOptions
-from rosbag2_py._writer import open_mcap
 
 
 class Reindexer:
@@ -26,23 +25,27 @@ class Reindexer:
         """
         storage_options.refuse_unknown()
         folder = Path(storage_options.uri)
-        files = sorted(folder.glob("*.mcap"))
+        files = sorted(folder.glob("*.mcap"), key=_number)
         if not files:
             raise RuntimeError(f"No storage files were found in {folder}: a bag is a folder with an .mcap file")
-        if len(files) > 1:
-            raise refuse(f"reindexing a bag of {len(files)} files ({folder})")
-        if not read_contents(files[0]).finished:
-            _finish(files[0], storage_options.storage_preset_profile)
-        metadata: BagMetadata = metadata_of(files[0])
-        MetadataIo().write_metadata(str(folder), metadata)
+        for file in files:
+            if not read_contents(file).finished:
+                _finish(file, StorageConfig.of(storage_options))
+        MetadataIo().write_metadata(str(folder), metadata_of_files(files))
 
 
-def _finish(path: Path, preset: str) -> None:
+def _number(path: Path) -> tuple[int, str]:
+    """The place of a file in its bag: NAME_0.mcap, NAME_1.mcap, ..."""
+    digits = path.stem.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else 0, path.name
+
+
+def _finish(path: Path, config: StorageConfig) -> None:
     """Copy the whole records into a finished file that takes the place of the unfinished one."""
     copy = path.with_suffix(".mcap.tmp")
     copy.unlink(missing_ok=True)
     sink = FileSink(copy)
-    writer = open_mcap(sink, preset)
+    writer = open_mcap(sink, config)
     schemas: dict[int, int] = {0: 0}
     channels: dict[int, int] = {}
     for record in records(path):

@@ -72,10 +72,8 @@ class StorageOptions:
         if self.storage_preset_profile == "zstd_small":
             raise refuse("storage_preset_profile 'zstd_small' (this one has 'none', 'fastwrite', 'zstd_fast')")
         for name in (
-            "max_bagfile_size",
             "max_bagfile_duration",
             "max_cache_size",
-            "storage_config_uri",
             "snapshot_mode",
         ):
             if getattr(self, name):

@@ -14,6 +14,7 @@ rosbag2_py = pytest.importorskip("rosbag2_py")
 pytest.importorskip("rclpy")
 
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
+from rclpy.time import Time  # noqa: E402
 from sensor_msgs.msg import JointState  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
@@ -29,6 +30,9 @@ QOS_YAML = """
   liveliness_lease_duration: {sec: 9223372036, nsec: 854775807}
   avoid_ros_namespace_conventions: false
 """
+
+
+START = Time(nanoseconds=START_NS)
 
 
 def open_writer(folder: Path, **options: object) -> "rosbag2_py.SequentialWriter":
@@ -145,6 +149,62 @@ def test_zstd_chunks_are_read_like_plain_ones(tmp_path: Path) -> None:
     assert len(read_all(tmp_path / "small")) == 2001
 
 
+@pytest.mark.parametrize("compression", ["None", "Lz4", "Zstd"])
+def test_a_storage_configuration_chooses_compression_and_chunk_size(tmp_path: Path, compression: str) -> None:
+    from mcap.reader import make_reader
+
+    config = tmp_path / "mcap.yaml"
+    config.write_text(f"compression: {compression}\nchunkSize: 10000\n")
+    writer = open_writer(tmp_path / "bag", storage_config_uri=str(config))
+    write_some(writer, 2000)
+    writer.close()
+    assert len(read_all(tmp_path / "bag")) == 2001
+    with (tmp_path / "bag" / "bag_0.mcap").open("rb") as stream:
+        chunks = make_reader(stream).get_summary().chunk_indexes
+    assert {chunk.compression for chunk in chunks} == {{"None": ""}.get(compression, compression.lower())}
+    assert all(chunk.uncompressed_size < 12_000 for chunk in chunks)
+
+
+def test_a_storage_configuration_that_cannot_be_followed_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "mcap.yaml"
+    config.write_text("noSummary: true\n")
+    with pytest.raises(NotImplementedError, match="noSummary in storage_config_uri"):
+        open_writer(tmp_path / "bag", storage_config_uri=str(config))
+    with pytest.raises(RuntimeError, match="storage_config_uri /nowhere"):
+        open_writer(tmp_path / "bag", storage_config_uri="/nowhere")
+    assert not (tmp_path / "bag").exists()
+
+
+def test_a_bag_is_split_by_size_and_read_as_one(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "bag", max_bagfile_size=1_000_000)
+    for number in range(30):
+        writer.write("/words", serialize_message(String(data=f"{number} " + "x" * 100_000)), START_NS + number)
+    writer.close()
+    files = sorted(path.name for path in (tmp_path / "bag").glob("*.mcap"))
+    assert files == ["bag_0.mcap", "bag_1.mcap", "bag_2.mcap"]
+    rows = read_all(tmp_path / "bag")
+    assert [int(deserialize_message(row[1], String).data.split()[0]) for row in rows] == list(range(30))
+    metadata = rosbag2_py.Info().read_metadata(str(tmp_path / "bag"), "mcap")
+    assert metadata.relative_file_paths == files
+    assert (metadata.message_count, metadata.duration.nanoseconds) == (30, 29)
+    assert sum(file.message_count for file in metadata.files) == 30
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    rosbag2_py.Reindexer().reindex(rosbag2_py.StorageOptions(str(tmp_path / "bag"), "mcap"))
+    again = rosbag2_py.Info().read_metadata(str(tmp_path / "bag"), "mcap")
+    assert (again.files, again.starting_time, again.duration) == (metadata.files, START, metadata.duration)
+    with pytest.importorskip("rosbags.highlevel").AnyReader([tmp_path / "bag"]) as reader:
+        assert reader.message_count == 30
+
+
+def test_slow_streams_reach_the_file_on_a_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rosbag2_py import _file_writer
+
+    monkeypatch.setattr(_file_writer, "CHUNK_S", 0.0)
+    writer = open_writer(tmp_path / "bag")
+    write_some(writer)
+    assert len(read_all(tmp_path / "bag" / "bag_0.mcap")) == 11, "before the bag is closed"
+
+
 def test_a_bag_is_completed_when_its_writer_dies(tmp_path: Path) -> None:
     writer = open_writer(tmp_path / "bag")
     write_some(writer)
@@ -176,9 +236,8 @@ def test_a_folder_that_is_no_bag_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"max_bagfile_size": 1},
+        {"max_bagfile_duration": 1},
         {"snapshot_mode": True},
-        {"storage_config_uri": "x"},
         {"storage_preset_profile": "zstd_small"},
     ],
 )
