@@ -67,12 +67,14 @@ class Audit:
         self._motions = {arm.name: MotionAudit(arm, rig.rate_hz) for arm in rig.arms}
         limits_s = [(c.name, c.max_age_s) for c in rig.cameras] + [(a.name, a.max_age_s) for a in rig.arms]
         self._limits_ns = {name: round(limit_s * NS) for name, limit_s in limits_s}
-        self._good_until_ns: dict[str, float] = {}
+        self._good_until_ns: dict[str, int] = {}
         self._newest_ns: dict[str, int] = {}
         self._content: dict[str, int] = {}
         self._requests_ns: dict[str, int] = {}
         self._chunks: deque[Chunk] = deque(maxlen=_KEPT_CHUNKS)
-        self._stamps: list[int] = []
+        self._samples: list[tuple[str, int | None]] = []  # since the last tick: stream, and stamp unless it is spoilt
+        self._stamps: list[int] = []  # of the ticks since motion was enabled
+        self._now_ns = -1
         self._followed = (-1, -1)  # stamp and step of the chunk that was last followed
         self._armed = self._estop = False
         self._armed_ns = 0
@@ -87,28 +89,28 @@ class Audit:
     def arm(self, now_ns: int) -> None:
         """Motion was enabled."""
         self._armed, self._armed_ns, self._followed = not self._estop, now_ns, (-1, -1)
+        self._stamps.clear()
         for turn in self._turns.values():
             turn.begin(Turn.STOPPED if self._estop else Turn.POLICY, now_ns)
 
     def disarm(self) -> None:
         """Motion was ended: the arms may come to rest, and no more."""
         for turn in self._turns.values():
-            turn.begin(Turn.STOPPED, self._stamps[-1] if self._stamps else 0)
+            turn.begin(Turn.STOPPED, self._now_ns)
 
     def image(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
         """An image has arrived; `content` is a checksum of its data."""
         if content is None or self._content.get(camera) != content:
-            self._sample(camera, stamp_ns)
+            self._samples.append((camera, stamp_ns))
         if content is not None:
             self._content[camera] = content
 
     def joint_state(self, arm: str, stamp_ns: int, positions: Array) -> None:
         """Measured joint positions [dof] have arrived."""
-        if np.isfinite(positions).all():
-            self._sample(arm, stamp_ns)
+        good = bool(np.isfinite(positions).all())
+        self._samples.append((arm, stamp_ns if good else None))
+        if good:
             self._motions[arm].measured = np.array(positions, float)
-        else:
-            self._spoil(arm)
 
     def chunk(self, chunk: Chunk) -> None:
         """A chunk was offered."""
@@ -139,12 +141,14 @@ class Audit:
 
     def tick(self, result: TickResult) -> list[Unsafe]:
         """What the control loop did in a tick; returns why that was unsafe, if it was."""
-        if self._stamps and result.stamp_ns <= self._stamps[-1]:
+        turned_back = result.stamp_ns <= self._now_ns
+        self._now_ns = result.stamp_ns
+        if turned_back:
             self._forget_times()
-            self.disarm()
-        elif result.fault:
+        if turned_back or result.fault:
             self.disarm()
         self._stamps.append(result.stamp_ns)
+        self._take_samples()
         found = [
             Unsafe(result.tick, result.stamp_ns, kind, words)
             for kind, words in (*self._form(result), *self._arms(result))
@@ -156,7 +160,8 @@ class Audit:
 
     def _forget_times(self) -> None:
         """The clock went back: earlier stamps mean nothing."""
-        for times in (self._stamps, self._newest_ns, self._good_until_ns, self._requests_ns):
+        self._stamps.clear()
+        for times in (self._newest_ns, self._good_until_ns, self._requests_ns):
             times.clear()
 
     def _begin(self, turns: list[ArmTurn], turn: Turn, now_ns: int, operator: str = "") -> None:
@@ -177,17 +182,15 @@ class Audit:
         self._requests_ns[request.device] = request.stamp_ns
         return True
 
-    def _sample(self, name: str, stamp_ns: int) -> None:
-        limit_ns, now_ns = self._limits_ns[name], self._stamps[-1] if self._stamps else stamp_ns
-        if stamp_ns > now_ns + limit_ns + self._period_ns:
-            self._spoil(name)
-        elif stamp_ns > self._newest_ns.get(name, -1):
-            self._newest_ns[name] = stamp_ns
-            self._good_until_ns[name] = stamp_ns + limit_ns
-
-    def _spoil(self, name: str) -> None:
-        if self._stamps:
-            self._good_until_ns[name] = min(self._good_until_ns.get(name, 0), self._stamps[-1])
+    def _take_samples(self) -> None:
+        for name, stamp_ns in self._samples:
+            limit_ns = self._limits_ns[name]
+            if stamp_ns is None or stamp_ns > self._now_ns + limit_ns:
+                self._good_until_ns[name] = min(self._good_until_ns.get(name, 0), self._now_ns)
+            elif stamp_ns > self._newest_ns.get(name, -1):
+                self._newest_ns[name] = stamp_ns
+                self._good_until_ns[name] = stamp_ns + limit_ns
+        self._samples.clear()
 
     def _form(self, result: TickResult) -> Iterator[tuple[Kind, str]]:
         """Who is named and sent commands, before anything is asked of the single arm."""
@@ -203,13 +206,13 @@ class Audit:
         for arm in result.arms:
             if not np.array_equal(result.commands.get(arm.arm, arm.executed), arm.executed):
                 yield Kind.SOURCE, f"'{arm.arm}' is sent another command than is recorded"
-        late = self._late_inputs(result.stamp_ns)
+        late = self._late_inputs()
         if late and any(arm.source is not Authority.HOLD for arm in result.arms):
             yield Kind.STALE, f"an arm is commanded although {late} is silent, frozen or spoilt"
 
-    def _late_inputs(self, now_ns: int) -> str:
+    def _late_inputs(self) -> str:
         grace_ns = _GRACE_TICKS * self._period_ns
-        late = [name for name in self._limits_ns if now_ns > self._good_until_ns.get(name, 0) + grace_ns]
+        late = [name for name in self._limits_ns if self._now_ns > self._good_until_ns.get(name, 0) + grace_ns]
         return ", ".join(f"'{name}'" for name in late)
 
     def _arms(self, result: TickResult) -> Iterator[tuple[Kind, str]]:
@@ -233,7 +236,7 @@ class Audit:
     def _source(self, arm: ArmTick, turn: ArmTurn, waits: bool) -> Iterator[tuple[Kind, str]]:
         if arm.source is Authority.HOLD:
             if turn.turn is Turn.HUMAN:
-                turn.begin(Turn.NOBODY, self._stamps[-1])  # let go: only a person's request ends it
+                turn.begin(Turn.NOBODY, self._now_ns)  # let go: only a person's request ends it
         elif arm.source is not _SOURCES.get(turn.turn) or waits:
             yield Kind.SOURCE, f"{arm.source.name} commands '{arm.arm}', but {turn.turn.value}"
         elif arm.source is Authority.HUMAN and arm.operator != turn.operator:
