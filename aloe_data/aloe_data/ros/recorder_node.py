@@ -32,7 +32,7 @@ from aloe_data.recording import (
     recorded_topics,
 )
 from aloe_data.rig import load_rig
-from aloe_data.ros.bag_writer import BagThread, complete_record, open_bag
+from aloe_data.ros.bag_writer import COMPRESSIONS, BagThread, complete_record, open_bag
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
 from aloe_data.ros.signals import run_until_signal
@@ -55,7 +55,8 @@ class RecorderConfig:
         low=0.0,
         doc="A recording waits this long for topics that always speak: what comes before DDS has matched them is lost.",
     )
-    compression: str = parameter("none", choices=("none", "zstd"), doc="zstd pays off for raw images only.")
+    compression: str = parameter("none", choices=tuple(COMPRESSIONS), doc="zstd or lz4 pay off for raw images only.")
+    split_mib: int = parameter(0, unit="MiB", low=0, doc="Size at which a bag goes on in a new file; 0: never.")
 
 
 @dataclass
@@ -157,8 +158,7 @@ class RecorderNode(Node):
         versions = {"aloe_data": aloe_data.__version__, "ros_distro": os.environ.get("ROS_DISTRO", "")}
         record = EpisodeRecord(episode_id, request.prompt, request.seed, rig=rig, urdfs=urdfs, versions=versions)
         offered = {topic: self._offered_qos(topic.name) for topic in self._topics.values()}
-        preset = {"none": "", "zstd": "zstd_fast"}[self._config.compression]
-        writer = open_bag(folder, record, offered, preset)
+        writer = open_bag(folder, record, offered, self._config.compression, self._config.split_mib << 20)
         self._counter.reset(self._topics)
         thread = BagThread(
             writer, folder, self._counter.written, self._config.min_free_gib, self._config.queue_mib << 20

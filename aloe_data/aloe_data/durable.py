@@ -1,0 +1,44 @@
+"""Folders whose content survives a power failure, and that one process at a time writes."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class InUseError(RuntimeError):
+    """Another process writes this folder."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder for writing; the hold ends with the process, however that ends.
+
+    Raises:
+        InUseError: another process holds it.
+        OSError: there is no such folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InUseError(f"{folder} is being written; stop that recording first") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sync(folder: Path) -> None:
+    """Bring the files of a folder, and its list of files, to the disk.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    for path in (*folder.iterdir(), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

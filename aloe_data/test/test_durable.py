@@ -1,0 +1,36 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aloe_data.durable import InUseError, held, sync
+
+HOLD = """
+import sys, pathlib
+from aloe_data.durable import held
+with held(pathlib.Path(sys.argv[1])):
+    print(flush=True)
+    input()
+"""
+
+
+def test_one_process_at_a_time_holds_a_folder_until_it_ends_in_whatever_way(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout and process.stdout.readline()
+    with pytest.raises(InUseError, match=f"{tmp_path} is being written"), held(tmp_path):
+        pass
+    process.kill()
+    process.wait()
+    with held(tmp_path):
+        pass
+
+
+def test_all_files_of_a_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    (tmp_path / "a.mcap").touch()
+    (tmp_path / "metadata.yaml").touch()
+    sync(tmp_path)
+    assert sorted(synced[:2]) == ["a.mcap", "metadata.yaml"]
+    assert synced[2] == tmp_path.name
