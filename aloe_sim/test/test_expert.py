@@ -34,7 +34,7 @@ def test_expert_sorts_both_cubes(seed: int, noise_rad: float) -> None:
     assert not any(faults)
 
 
-@pytest.mark.parametrize("task", ["phone_packing", "phone_assembly"])
+@pytest.mark.parametrize("task", ["phone_packing", "phone_assembly", "sorting_3"])
 def test_experts_do_their_tasks_from_the_start(task: str) -> None:
     process = InProcessRig(SimRig(RIG, make_task(task)))
     process.reset(1)
@@ -50,6 +50,20 @@ def test_packing_goes_on_after_the_phone_was_dropped() -> None:
     process.reset(2)
     assert not run(process, 100, [])
     process.sim.data.joint("phone").qpos[:7] = [0.38, -0.15, 0.03, np.cos(0.2), 0.0, 0.0, np.sin(0.2)]
+    assert run(process, 1000, [])
+
+
+def test_a_cube_out_of_reach_is_handed_over_by_the_other_arm() -> None:
+    process = InProcessRig(SimRig(RIG, make_task("sorting_3")))
+    process.reset(1)
+    sim = process.sim
+    far = sim.task.assignments[0]  # type: ignore[attr-defined]
+    for other in sim.task.assignments[1:]:  # type: ignore[attr-defined]
+        sim.data.joint(other.body).qpos[:3] = [*other.bin_xy, 0.03]
+    arm_of_bin = RIG.arms[0 if far.side == "left" else -1]
+    start = sim.data.body(far.body).xpos[:2]
+    assert np.linalg.norm(start - arm_of_bin.base_xyz[:2]) > 0.6, "beyond the stretched arm"
+    assert make_expert(sim).arms() == tuple(arm.name for arm in RIG.arms), "both are needed"
     assert run(process, 1000, [])
 
 

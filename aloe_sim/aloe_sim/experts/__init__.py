@@ -7,13 +7,15 @@ from aloe_sim.experts.phone_assembly import PhoneAssemblyExpert
 from aloe_sim.experts.phone_packing import PhonePackingExpert
 from aloe_sim.experts.reactive import Style
 from aloe_sim.experts.sorting import SortingExpert
+from aloe_sim.experts.sorting_several import SortingSeveralExpert
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, Task
+from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, SortingSeveral, Task
 
 __all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]
 
 MakeExpert = Callable[[SimRig, Style | None, int], Expert]
 EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = (
+    (SortingSeveral, SortingSeveralExpert),
     (Sorting, SortingExpert),
     (PhonePacking, PhonePackingExpert),
     (PhoneAssembly, PhoneAssemblyExpert),

@@ -35,12 +35,12 @@ class SortingExpert(ReactiveExpert):
     def goals(self, scene: Scene) -> dict[str, Goal]:
         """Where each arm should go in this state."""
         goals = {name: Goal(home, OPEN_M) for name, home in self._home.items()}
-        active = self._active(scene)
+        active, worker = self._active(scene), ""
         if active is not None:
-            name = self._arm_of[active.side]
-            goals[name] = self._pick_and_place(scene.arms[name], scene.objects[active.body], active)
+            worker, its_goal = self._work(scene, active)
+            goals[worker] = its_goal
         for name, goal in goals.items():
-            if active is None or name != self._arm_of[active.side]:
+            if name != worker:
                 _leave_bin_upwards(scene.arms[name], goal)
         return goals
 
@@ -48,19 +48,23 @@ class SortingExpert(ReactiveExpert):
         """The cube to work on: one in hand, else the first that is not yet done, left bin before right."""
         todo = [a for a in self.task.assignments if not in_bin(scene.objects[a.body], a)]
         todo.sort(key=lambda a: (a.side == "right", -abs(scene.objects[a.body][1] - a.bin_xy[1])))
-        held = [a for a in todo if _holds(scene.arms[self._arm_of[a.side]], scene.objects[a.body])]
+        held = [a for a in todo if self._is_held(scene, a)]
         return next(iter(held + todo), None)
 
-    def _pick_and_place(self, arm: ArmState, cube: np.ndarray, active: Assignment) -> Goal:
-        if _holds(arm, cube):
-            return _place(arm, cube, active.bin_xy)
-        return _pick(arm, cube)
+    def _is_held(self, scene: Scene, assignment: Assignment) -> bool:
+        return holds(scene.arms[self._arm_of[assignment.side]], scene.objects[assignment.body])
+
+    def _work(self, scene: Scene, active: Assignment) -> tuple[str, Goal]:
+        """Which arm works on the active cube, and where it should go."""
+        name, cube = self._arm_of[active.side], scene.objects[active.body]
+        arm = scene.arms[name]
+        return name, place(arm, cube, active.bin_xy) if holds(arm, cube) else pick(arm, cube)
 
     def _objects(self) -> dict[str, np.ndarray]:
         return {a.body: self.sim.data.body(a.body).xpos.copy() for a in self.task.assignments}
 
     def _held(self, scene: Scene) -> dict[str, str]:
-        return {n: b for n, s in scene.arms.items() for b, c in scene.objects.items() if _holds(s, c)}
+        return {n: b for n, s in scene.arms.items() for b, c in scene.objects.items() if holds(s, c)}
 
     def _floor_m(self, scene: Scene, arm: str) -> float:
         state = scene.arms[arm]
@@ -73,7 +77,8 @@ class SortingExpert(ReactiveExpert):
         scene.objects[body] = cube
 
 
-def _pick(arm: ArmState, cube: np.ndarray) -> Goal:
+def pick(arm: ArmState, cube: np.ndarray) -> Goal:
+    """Take a cube from the table."""
     offset = float(np.linalg.norm(arm.tool[:2] - cube[:2]))
     low = arm.tool[2] < 0.05
     if offset < 0.012 and arm.tool[2] < GRASP_Z_M + 0.008 and arm.gripper > 0.012:
@@ -86,7 +91,8 @@ def _pick(arm: ArmState, cube: np.ndarray) -> Goal:
     return Goal(np.array([*cube[:2], TRAVEL_Z_M if low else height]) if not low else _straight_up(arm), OPEN_M)
 
 
-def _place(arm: ArmState, cube: np.ndarray, bin_xy: np.ndarray) -> Goal:
+def place(arm: ArmState, cube: np.ndarray, bin_xy: np.ndarray) -> Goal:
+    """Carry a held cube over a bin and drop it."""
     offset = float(np.linalg.norm(arm.tool[:2] - bin_xy))
     if arm.gripper_target > 0.01 and offset > 0.03 and arm.tool[2] > 0.03:
         return Goal(arm.tool.copy(), CLOSED_M, 0.1)
@@ -110,7 +116,7 @@ def _leave_bin_upwards(arm: ArmState, goal: Goal) -> None:
         goal.xyz = np.array([*arm.tool[:2], TRAVEL_Z_M + 0.03])
 
 
-def _holds(arm: ArmState, cube: np.ndarray) -> bool:
+def holds(arm: ArmState, cube: np.ndarray) -> bool:
     """Whether the cube is between fingers that close on it."""
     near = np.linalg.norm(arm.tool[:2] - cube[:2]) < 0.02 and abs(arm.tool[2] - cube[2]) < 0.025
     return bool(near and CUBE_HALF_M - 0.008 < arm.gripper < CUBE_HALF_M + 0.008)
