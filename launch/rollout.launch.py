@@ -5,16 +5,17 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown, TimerAction
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, Shutdown, TimerAction
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
-from aloe_data.config import ConfigError, spec_of
+from aloe_data.config import spec_of
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
-from aloe_data.rollout import EXPERT, RolloutConfig, find_checkpoint, find_rig_file, rollout_config
+from aloe_data.rollout import NodePlan, RolloutConfig, find_rig_file, find_teleop_file, plan_nodes, rollout_config
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
+IN_A_TERMINAL = "waiting for human:={}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -26,43 +27,34 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
-def start(context: LaunchContext) -> list[Node]:
+def start(context: LaunchContext) -> list[Node | LogInfo]:
     """The nodes for the arguments given; raises before anything starts when one is wrong."""
     config = rollout_config(context.launch_configurations)
-    rig_file = find_rig_file(config.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
+    files = Path(get_package_share_directory("aloe_bringup")) / "config"
+    rig_file, teleop = find_rig_file(config.rig, files), find_teleop_file(config.human, files)
     rig = load_rig(rig_file)
-    expert = config.policy == EXPERT
-    if expert and not rig.simulated:
-        raise ConfigError(f"policy:={EXPERT} needs a simulated rig; {rig_file} describes a real one")
-    common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
-    record = config.record.lower() != "false"
-    folder = Path(config.record).expanduser().resolve()
+    plans = plan_nodes(
+        config, rig_file, rig, teleop, Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
+    )
+    for plan in plans:
+        if plan.executable == "recorder_node":
+            check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)
+        if plan.executable == "sim_node":
+            from aloe_sim.tasks import make_task  # a real rig needs no simulator
 
-    nodes = [
-        _node("aloe_control", "control_node", common),
-        _node("aloe_data", "episode_node", common, record=record, timeout_s=config.timeout_s),
-    ]
-    if record:
-        check_folder(folder, min_free_gib=0.0)
-        nodes.append(_node("aloe_data", "recorder_node", common, record=str(folder)))
-    if rig.simulated:
-        from aloe_sim.tasks import make_task  # a real rig needs no simulator
-
-        make_task(config.task or rig.simulation.task)
-        options = {"task": config.task, "headless": config.headless, "expert": expert, "noise": config.noise}
-        nodes.append(_node("aloe_sim", "sim_node", common, real_time_factor=config.real_time_factor, **options))
-    if not expert:
-        shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
-        checkpoint = find_checkpoint(config.policy, shipped)
-        nodes.append(_node("aloe_policy", "policy_node", common, checkpoint=str(checkpoint)))
-    goal = {"episodes": config.episodes, "seed": config.seed, "prompt": config.prompt, "timeout_s": config.timeout_s}
-    nodes.append(_node("aloe_data", "rollout_report", {}, on_exit=_report_ended, **goal))
+            make_task(config.task or rig.simulation.task)
+    goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
+    report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
+    nodes: list[Node | LogInfo] = [*(_node(plan, _node_died) for plan in plans), _node(report, _report_ended)]
+    if teleop and not any(plan.package == "aloe_teleop" for plan in plans):
+        arguments = f"--ros-args -p rig:={rig_file} -p config:={teleop}"
+        nodes.append(LogInfo(msg=IN_A_TERMINAL.format(config.human, arguments)))
     return nodes
 
 
-def _node(package: str, executable: str, common: dict, on_exit=None, **parameters) -> Node:
-    where = {"package": package, "executable": executable, "name": executable, "output": "screen"}
-    return Node(**where, parameters=[{**common, **parameters}], on_exit=on_exit or _node_died)
+def _node(plan: NodePlan, on_exit) -> Node:
+    where = {"package": plan.package, "executable": plan.executable, "name": plan.executable, "output": "screen"}
+    return Node(**where, parameters=[dict(plan.parameters)], on_exit=on_exit)
 
 
 def _report_ended(event: ProcessExited, context: LaunchContext) -> list | None:

@@ -1,14 +1,18 @@
 """What a rollout can be asked for: the arguments of `rollout.launch.py`, checked before anything starts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from aloe_data.config import ConfigError, from_mapping, parameter
+from aloe_data.recording import next_episode_id
+from aloe_data.rig import Rig
 
 EXPERT = "expert"
+NO = "false"
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,9 @@ class RolloutConfig:
     rig: str = parameter("sim", doc="rig file, or NAME for the installed config/rig_NAME.yaml")
     task: str = parameter("", doc="task of a simulated rig; empty: the one that the rig file names")
     policy: str = parameter("", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the shipped checkpoint")
+    human: str = parameter(NO, doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
     episodes: int = parameter(3, low=1, high=100_000, doc="how many episodes to run")
+    successes: int = parameter(0, low=0, high=100_000, doc="end early after so many successes; 0: run all episodes")
     record: str = parameter("bags", doc="folder for one bag per episode, or 'false'")
     seed: int = parameter(0, low=0, doc="scene seed of the first episode; rises by one per episode")
     prompt: str = parameter("", doc="the task in words; empty: the task's own")
@@ -38,9 +44,22 @@ def rollout_config(arguments: Mapping[str, str]) -> RolloutConfig:
     Raises:
         ConfigError: names the argument and its nearest valid name, type or bounds.
     """
-    texts = {"rig", "task", "policy", "record", "prompt"}
+    texts = {"rig", "task", "policy", "human", "record", "prompt"}
     values = {k: v if k in texts else yaml.safe_load(v) for k, v in arguments.items()}
     return from_mapping(RolloutConfig, values, "rollout.launch.py")
+
+
+def resumed(config: RolloutConfig) -> RolloutConfig:
+    """The same rollout, going on with the scene after those whose episodes its folder holds.
+
+    Raises:
+        ConfigError: nothing is recorded.
+    """
+    if config.record.lower() == NO:
+        raise ConfigError("collecting needs a folder for the bags (record:=FOLDER)")
+    folder = Path(config.record).expanduser()
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return replace(config, seed=config.seed + int(next_episode_id(names).removeprefix("ep_")))
 
 
 def find_rig_file(name: str, config_folder: Path) -> Path:
@@ -49,11 +68,26 @@ def find_rig_file(name: str, config_folder: Path) -> Path:
     Raises:
         ConfigError: there is no such file; names the installed ones.
     """
-    for path in (Path(name).expanduser(), config_folder / f"rig_{name}.yaml"):
+    return _find("rig", name, "rig_", "rig", config_folder)
+
+
+def find_teleop_file(name: str, config_folder: Path) -> Path | None:
+    """The file of devices that `human:=name` means, as for rigs; None: nobody may take over.
+
+    Raises:
+        ConfigError: there is no such file; names the installed ones.
+    """
+    return None if name.lower() == NO else _find("human", name, "teleop_", "teleop file", config_folder)
+
+
+def _find(argument: str, name: str, prefix: str, what: str, config_folder: Path) -> Path:
+    for path in (Path(name).expanduser(), config_folder / f"{prefix}{name}.yaml"):
         if path.is_file():
             return path.resolve()
-    installed = sorted(p.stem.removeprefix("rig_") for p in config_folder.glob("rig_*.yaml"))
-    raise ConfigError(f"rig:={name} is no file and no installed rig; installed rigs: {', '.join(installed)}")
+    installed = sorted(p.stem.removeprefix(prefix) for p in config_folder.glob(f"{prefix}*.yaml"))
+    raise ConfigError(
+        f"{argument}:={name} is no file and no installed {what}; installed {what}s: {', '.join(installed)}"
+    )
 
 
 def find_checkpoint(policy: str, shipped: Path) -> Path:
@@ -67,3 +101,58 @@ def find_checkpoint(policy: str, shipped: Path) -> Path:
         choices = f"the folder of a checkpoint, '{EXPERT}', or nothing for the shipped one ({shipped})"
         raise ConfigError(f"policy:={policy or shipped} is no folder; choose {choices}")
     return path
+
+
+def device_kinds(teleop_file: Path | None) -> set[str]:
+    """Kinds of the devices that a teleop file names; teleop_node checks the rest of it."""
+    tree = yaml.safe_load(teleop_file.read_text(encoding="utf-8")) if teleop_file else None
+    devices = tree.get("devices") if isinstance(tree, dict) else None
+    found = devices.values() if isinstance(devices, dict) else ()
+    return {str(device.get("kind")) for device in found if isinstance(device, dict)}
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """A node to start, and its parameters."""
+
+    package: str
+    executable: str
+    parameters: Mapping[str, Any]
+
+
+def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | None, shipped: Path) -> list[NodePlan]:
+    """The nodes of a rollout.
+
+    Args:
+        config: what was asked for.
+        rig_file: where `rig` was read from.
+        teleop: file of the human's devices, if any.
+        shipped: folder of the checkpoint that comes with the suite.
+
+    Raises:
+        ConfigError: what was asked for does not go together.
+    """
+    expert, kinds = config.policy == EXPERT, device_kinds(teleop)
+    for name, wanted in ((f"policy:={EXPERT}", expert), (f"human:={config.human}", "scripted" in kinds)):
+        if wanted and not rig.simulated:
+            raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
+    common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
+    record = config.record.lower() != NO
+    takeover = {"takeover": "required"} if teleop else {}
+    plans = [
+        NodePlan("aloe_control", "control_node", common | takeover),
+        NodePlan("aloe_data", "episode_node", common | {"record": record, "timeout_s": config.timeout_s}),
+    ]
+    if record:
+        folder = str(Path(config.record).expanduser().resolve())
+        plans.append(NodePlan("aloe_data", "recorder_node", common | {"record": folder}))
+    if rig.simulated:
+        options = {"task": config.task, "headless": config.headless, "expert": expert, "noise": config.noise}
+        options |= {"real_time_factor": config.real_time_factor, "human": "scripted" in kinds}
+        plans.append(NodePlan("aloe_sim", "sim_node", common | options))
+    if not expert:
+        checkpoint = str(find_checkpoint(config.policy, shipped))
+        plans.append(NodePlan("aloe_policy", "policy_node", common | {"checkpoint": checkpoint}))
+    if teleop and "keyboard" not in kinds:  # a keyboard needs a terminal, and a launch file has none to give
+        plans.append(NodePlan("aloe_teleop", "teleop_node", common | {"config": str(teleop)}))
+    return plans

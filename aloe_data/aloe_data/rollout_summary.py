@@ -1,10 +1,42 @@
 """What a rollout prints: a line per episode, and a summary."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aloe_data.episode import Verdict
 from aloe_data.statistics import TickStatistics, wilson_interval
+
+
+@dataclass
+class Takeovers:
+    """How often people took arms over, in a stretch of control ticks.
+
+    Attributes:
+        count: changes from no arm in human hands to some.
+        arms: the same for each arm that was taken.
+        human_ticks: ticks with an arm in human hands.
+        ticks: all ticks.
+    """
+
+    count: int = 0
+    arms: Counter[str] = field(default_factory=Counter)
+    human_ticks: int = 0
+    ticks: int = 0
+    _held: frozenset[str] = frozenset()
+
+    def add_tick(self, human: Mapping[str, bool]) -> None:
+        """One more tick: by arm, whether a human commands it."""
+        held = frozenset(arm for arm, is_human in human.items() if is_human)
+        self.count += bool(held and not self._held)
+        self.arms.update(held - self._held)
+        self.human_ticks += bool(held)
+        self.ticks, self._held = self.ticks + 1, held
+
+    def __str__(self) -> str:
+        arms = ", ".join(f"{arm} {count}" for arm, count in sorted(self.arms.items()))
+        share = f"{100 * self.human_ticks / max(1, self.ticks):.0f} % of the time"
+        return f"{self.count} takeover{'s' * (self.count != 1)}" + (f" ({arms}; {share})" if self.count else "")
 
 
 @dataclass(frozen=True)
@@ -17,19 +49,22 @@ class Outcome:
     bag: str  # "" when nothing was recorded
     messages_lost: int
     reason: str
+    takeovers: Takeovers = field(default_factory=Takeovers)
 
 
 def episode_line(number: int, of: int, outcome: Outcome) -> str:
-    """One line for people: outcome, length, bag, and the reason where it was no success."""
+    """One line for people: outcome, length, bag, takeovers if any, and the reason where it was no success."""
     parts = [f"episode {number}/{of}", f"{outcome.verdict.name.lower():8}", f"{outcome.length_s:5.1f} s"]
     parts.append(outcome.bag or "not recorded")
+    if outcome.takeovers.count:
+        parts.append(str(outcome.takeovers))
     if outcome.verdict is not Verdict.SUCCESS and outcome.reason:
         parts.append(outcome.reason)
     return "  ".join(parts)
 
 
 def summary_lines(outcomes: Sequence[Outcome], ticks: TickStatistics, elapsed_s: float) -> list[str]:
-    """Success rate with its 95 % interval, throughput, control ticks, lost messages.
+    """Success rate with its 95 % interval, throughput, takeovers, control ticks, lost messages.
 
     Args:
         outcomes: of all episodes; aborted ones do not count as trials.
@@ -48,8 +83,19 @@ def summary_lines(outcomes: Sequence[Outcome], ticks: TickStatistics, elapsed_s:
         lines.append(f"aborted      {aborted}")
     if elapsed_s > 0 and trials:
         lines.append(f"throughput   {3600 * successes / elapsed_s:.0f} successes/h")
+    if touched := sum(o.takeovers.count > 0 for o in outcomes):
+        lines.append(f"human        {_total(outcomes)} in {touched} episode{'s' * (touched != 1)}")
     late = f"{ticks.missed} missed, jitter p99 {ticks.jitter_p99_ms:.2f} ms"
     lines.append(f"control      {ticks.ticks} ticks, {late}")
     if any(o.bag for o in outcomes):
         lines.append(f"recorder     {sum(o.messages_lost for o in outcomes)} messages lost")
     return lines
+
+
+def _total(outcomes: Sequence[Outcome]) -> Takeovers:
+    total = Takeovers()
+    for takeovers in (outcome.takeovers for outcome in outcomes):
+        total.count += takeovers.count
+        total.arms.update(takeovers.arms)
+        total.human_ticks, total.ticks = total.human_ticks + takeovers.human_ticks, total.ticks + takeovers.ticks
+    return total

@@ -4,9 +4,28 @@ import pytest
 
 from aloe_data.config import ConfigError
 from aloe_data.episode import Verdict
-from aloe_data.rollout import RolloutConfig, find_checkpoint, find_rig_file, rollout_config
-from aloe_data.rollout_summary import Outcome, episode_line, summary_lines
+from aloe_data.rig import load_rig
+from aloe_data.rollout import (
+    RolloutConfig,
+    device_kinds,
+    find_checkpoint,
+    find_rig_file,
+    find_teleop_file,
+    plan_nodes,
+    resumed,
+    rollout_config,
+)
+from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.statistics import TickStatistics
+
+FILES = Path(__file__).parents[2] / "config"
+
+
+def plan(rig: str = "sim", **config: object) -> dict[str, dict[str, object]]:
+    """Parameters by node."""
+    asked = RolloutConfig(rig=rig, policy=str(FILES), **config)  # type: ignore[arg-type]
+    file, teleop = find_rig_file(rig, FILES), find_teleop_file(asked.human, FILES)
+    return {p.executable: dict(p.parameters) for p in plan_nodes(asked, file, load_rig(file), teleop, FILES)}
 
 
 def test_arguments_come_as_text_and_leave_with_their_types() -> None:
@@ -53,3 +72,67 @@ def test_the_summary_counts_aborted_episodes_apart() -> None:
     assert "2 messages lost" in text
     assert episode_line(2, 3, abort).endswith("/bags/ep_0001  policy_node is silent")
     assert "the goal" not in episode_line(1, 3, success)
+
+
+def test_without_a_human_no_takeover_is_asked_for() -> None:
+    nodes = plan()
+    assert set(nodes) == {"control_node", "episode_node", "recorder_node", "sim_node", "policy_node"}
+    assert "takeover" not in nodes["control_node"]
+    assert nodes["sim_node"]["human"] is False
+
+
+def test_with_a_human_motion_needs_the_takeover_device() -> None:
+    nodes = plan(human="scripted")
+    assert nodes["control_node"]["takeover"] == "required"
+    assert nodes["sim_node"]["human"] is True
+    assert nodes["teleop_node"]["config"] == str(FILES / "teleop_scripted.yaml")
+
+
+def test_a_device_for_people_does_not_make_the_simulator_compute_an_expert(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("operator: me\ndevices:\n  feet: {kind: pedals}\n  hand: {kind: leader}\n")
+    assert device_kinds(file) == {"pedals", "leader"}
+    assert plan(human=str(file))["sim_node"]["human"] is False
+
+
+def test_a_keyboard_is_left_to_a_terminal_but_motion_waits_for_it() -> None:
+    nodes = plan(human="keyboard")
+    assert "teleop_node" not in nodes
+    assert nodes["control_node"]["takeover"] == "required"
+
+
+def test_what_needs_a_simulator_is_refused_on_a_real_rig() -> None:
+    with pytest.raises(ConfigError, match="human:=scripted needs a simulated rig"):
+        plan(rig="aloha", human="scripted")
+    with pytest.raises(ConfigError, match=r"no installed teleop file; installed teleop files: .*pedals"):
+        plan(human="pedal")
+
+
+def test_a_file_without_devices_names_no_kinds(tmp_path: Path) -> None:
+    file = tmp_path / "empty.yaml"
+    for text in ("", "devices:", "- a", "devices: {x: 3}"):
+        file.write_text(text)
+        assert device_kinds(file) == set()
+
+
+def test_collecting_goes_on_with_the_scene_after_the_last_episode(tmp_path: Path) -> None:
+    config = RolloutConfig(record=str(tmp_path), seed=40)
+    assert resumed(config).seed == 40
+    (tmp_path / "ep_0002").mkdir()
+    assert resumed(config).seed == 43
+    with pytest.raises(ConfigError, match="record:=FOLDER"):
+        resumed(RolloutConfig(record="false"))
+
+
+def test_takeovers_are_counted_in_all_and_by_arm() -> None:
+    takeovers = Takeovers()
+    for left, right in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0), (0, 0), (0, 1), (0, 0)):
+        takeovers.add_tick({"left": bool(left), "right": bool(right)})
+    assert (takeovers.count, takeovers.arms) == (2, {"left": 1, "right": 2})
+    assert str(takeovers) == "2 takeovers (left 1, right 2; 50 % of the time)"
+    outcome = Outcome("ep_0000", Verdict.SUCCESS, 5.9, "", 0, "", takeovers)
+    assert "2 takeovers" in episode_line(1, 3, outcome)
+    calm = Outcome("ep_0001", Verdict.SUCCESS, 5.9, "", 0, "", Takeovers(ticks=8))
+    assert "takeover" not in episode_line(2, 3, calm)
+    text = "\n".join(summary_lines([outcome, calm], TickStatistics(16, 0, 0.4), 36.0))
+    assert "human        2 takeovers (left 1, right 2; 25 % of the time) in 1 episode" in text

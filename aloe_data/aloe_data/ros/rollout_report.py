@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import rclpy
 from aloe_msgs.action import RunEpisodes
-from aloe_msgs.msg import ExecutedAction
+from aloe_msgs.msg import ArmAction, ExecutedAction
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
@@ -17,7 +17,7 @@ from rclpy.task import Future
 
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
-from aloe_data.rollout_summary import Outcome, episode_line, summary_lines
+from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.statistics import TickStatistics, tick_statistics
@@ -32,13 +32,14 @@ class ReportConfig:
     """Parameters of rollout_report."""
 
     episodes: int = parameter(1, low=1, doc="how many episodes to run")
+    successes: int = parameter(0, low=0, doc="end early after so many successes; 0: run all episodes")
     seed: int = parameter(0, low=0, doc="scene seed of the first episode")
     prompt: str = parameter("", doc="the task in words; empty: the task's own")
     timeout_s: float = parameter(0.0, unit="s", low=0.0, doc="limit per episode; 0: episode_node's default")
 
 
 class RolloutReport(Node):
-    """Sends the goal, prints feedback and result."""
+    """Asks for one episode after the other, and prints how they went."""
 
     def __init__(self) -> None:
         super().__init__("rollout_report")
@@ -46,18 +47,19 @@ class RolloutReport(Node):
         self.outcomes: list[Outcome] = []
         self.exit_code: int | None = None
         self._ticks: list[tuple[int, float, float]] = []  # number, stamp [s], lateness [s]
+        self._takeovers = Takeovers()
+        self._result: RunEpisodes.Result | None = None  # of the goal under way
+        self._asked = 0
         self._began_s = self._ended_s = 0.0
         self._client = ActionClient(self, RunEpisodes, "/episode/run")
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
 
     def start(self) -> bool:
-        """Send the goal if the server is there, and a policy: it is so once its weights are loaded."""
+        """Ask for the first episode if the server is there, and a policy: it is so once its weights are loaded."""
         if not (self._client.server_is_ready() and self.count_publishers("/policy/action_chunk")):
             return False
-        c = self.config
-        goal = RunEpisodes.Goal(episodes=c.episodes, seed=c.seed, prompt=c.prompt, timeout_s=c.timeout_s)
         self._began_s = self._ended_s = time.monotonic()
-        self._client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_answer)
+        self._ask()
         return True
 
     def fail(self, message: str) -> None:
@@ -70,6 +72,13 @@ class RolloutReport(Node):
         ticks = tick_statistics(*zip(*self._ticks, strict=True)) if self._ticks else TickStatistics(0, 0, 0.0)
         lines = summary_lines(self.outcomes, ticks, self._ended_s - self._began_s)
         print("\n".join(lines), flush=True)
+
+    def _ask(self) -> None:
+        """One goal per episode, so that it can be the last one."""
+        c = self.config
+        goal = RunEpisodes.Goal(episodes=1, seed=c.seed + self._asked, prompt=c.prompt, timeout_s=c.timeout_s)
+        self._asked, self._result = self._asked + 1, None
+        self._client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_answer)
 
     def _on_answer(self, future: Future) -> None:
         handle: ClientGoalHandle = future.result()
@@ -87,20 +96,39 @@ class RolloutReport(Node):
             feedback.bag,
             feedback.messages_lost,
             feedback.reason,
+            self._takeovers,
         )
+        self._takeovers = Takeovers()
         self._ended_s = time.monotonic()
         self.outcomes.append(outcome)
-        print(episode_line(feedback.episode + 1, self.config.episodes, outcome), flush=True)
+        print(episode_line(len(self.outcomes), self.config.episodes, outcome), flush=True)
+        self._go_on()
 
     def _on_result(self, future: Future) -> None:
-        result = future.result().result
-        if result.message:
-            self.fail(result.message)
+        self._result = future.result().result
+        if self._result.message:
+            self.fail(
+                self._result.message.replace("episode 0 of 1", f"episode {self._asked} of {self.config.episodes}")
+            )
         else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """What follows an episode, once its result and its feedback are here; either may come first."""
+        if self._result is None or self._result.message or len(self.outcomes) < self._asked:
+            return
+        if self._is_enough():
             self.exit_code = 0
+        else:
+            self._ask()
+
+    def _is_enough(self) -> bool:
+        successes = sum(outcome.verdict is Verdict.SUCCESS for outcome in self.outcomes)
+        return len(self.outcomes) >= self.config.episodes or 0 < self.config.successes <= successes
 
     def _on_executed_action(self, message: ExecutedAction) -> None:
         if message.armed:
+            self._takeovers.add_tick({arm.arm: arm.source == ArmAction.HUMAN for arm in message.arms})
             self._ticks.append((message.tick, stamp_to_ns(message.header.stamp) / 1e9, message.lateness_s))
 
 
