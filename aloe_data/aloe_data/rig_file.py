@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import pi
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -22,7 +21,7 @@ from aloe_data.rig import (
     Simulation,
     Takeover,
 )
-from aloe_data.section import Section, nearest
+from aloe_data.section import Section, nearest, parse_yaml
 from aloe_data.urdf import ChainJoint, UrdfError, load_chain
 
 _MAX_ANGLE_RAD = 4 * pi  # joints that turn further do not exist on arms: such a limit is in degrees
@@ -33,8 +32,7 @@ def read_rig(path: Path) -> Rig:
     """Read and check a rig file; see `rig.load_rig`."""
     try:
         text = path.read_text(encoding="utf-8")
-        _refuse_repeated_keys(yaml.compose(text))
-        tree = yaml.safe_load(text)
+        tree = parse_yaml(text)
     except FileNotFoundError as error:
         others = ", ".join(sorted(str(p) for p in path.parent.glob("rig_*.yaml"))) or "none"
         raise RigError(f"{path}: no such rig file; rig files in that folder: {others}") from error
@@ -218,19 +216,6 @@ def _max_age(section: Section, rate_hz: float) -> float:
     if max_age_s < 1.0 / rate_hz:
         section.fail("max_age_s", f"{max_age_s:g} s is less than one period at {rate_hz:g} Hz: always stale; raise it")
     return max_age_s
-
-
-def _refuse_repeated_keys(node: Any) -> None:
-    """Refuse a key given twice, where YAML readers would quietly keep the last one."""
-    if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise yaml.MarkedYAMLError(problem=f"key '{key.value}' is given twice", problem_mark=key.start_mark)
-    if isinstance(node, yaml.CollectionNode):
-        for item in node.value:
-            for child in item if isinstance(item, tuple) else (item,):
-                _refuse_repeated_keys(child)
 
 
 def _refuse_duplicates(section: Section, what: str, values: Iterable[str]) -> None:

@@ -6,12 +6,24 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+import yaml
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Say which valid name was probably meant, or list all of them."""
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else "valid names: " + ", ".join(names)
+
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text says.
+
+    Raises:
+        yaml.YAMLError: not valid, or a key is given twice.
+    """
+    _refuse_repeated_keys(yaml.compose(text))
+    return yaml.safe_load(text)
 
 
 class Section:
@@ -106,3 +118,16 @@ class Section:
         if not low <= value <= high:
             self.fail(key, f"{value!r} is outside {low:g} to {high:g} [{unit}]; check the value and its unit")
         return float(value)
+
+
+def _refuse_repeated_keys(node: Any) -> None:
+    """Refuse a key given twice, where YAML readers would quietly keep the last one."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise yaml.MarkedYAMLError(problem=f"key '{key.value}' is given twice", problem_mark=key.start_mark)
+    if isinstance(node, yaml.CollectionNode):
+        for item in node.value:
+            for child in item if isinstance(item, tuple) else (item,):
+                _refuse_repeated_keys(child)

@@ -8,7 +8,7 @@ import yaml
 
 from aloe_data.config import ConfigError, from_mapping
 from aloe_data.rig import Rig
-from aloe_data.section import Section
+from aloe_data.section import Section, parse_yaml
 from aloe_teleop.device import Device
 from aloe_teleop.devices.registry import KINDS
 
@@ -61,7 +61,7 @@ def _device(section: Section, mapping: dict[str, Any], name: str, source: str, r
 
 def _tree(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         others = ", ".join(sorted(str(other) for other in path.parent.glob("teleop_*.yaml"))) or "none"
         raise ConfigError(f"{path}: no such file; teleop files in that folder: {others}") from error

@@ -60,6 +60,7 @@ def test_devices_have_names_of_their_own(tmp_path: Path, rig: Rig) -> None:
             "'a' and 'b' both command left_arm; leave it to one",
         ),
         (["foot: [1]"], "devices.foot: expected a mapping"),
+        ([f"foot: {{{PEDALS}}}", f"foot: {{{PEDALS}}}"], "key 'foot' is given twice"),
     ],
 )
 def test_a_wrong_file_is_refused_with_place_and_remedy(

@@ -1,6 +1,8 @@
 """teleop_node: the devices of one operator, as commands, requests and verdicts."""
 
+import os
 import select
+import signal
 import threading
 from array import array
 from collections.abc import Iterable
@@ -57,7 +59,9 @@ class TeleopNode(Node):
         self._sight = Sight(self, rig, self._operator, [device.inputs for device in self._devices.values()])
         self._problems = dict.fromkeys(self._devices, "")
         self._stamp_ns = -1
+        self.error: Exception | None = None
         self._asked_ns = -1
+        self._said: Asked | None = None
         self._sequence = 0
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._commands = {
@@ -90,6 +94,13 @@ class TeleopNode(Node):
 
     def _watch(self) -> None:
         """Poll when a file of a device can be read; the timer alone would let a pedal wait for up to 20 ms."""
+        try:
+            self._poll_when_ready()
+        except Exception as error:  # the end of this thread is the end of the node
+            self.error = error
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _poll_when_ready(self) -> None:
         waitable = [device for device in self._devices.values() if isinstance(device, Waitable)]
         while not self._closing.is_set():
             files = [file for device in waitable for file in device.files()]
@@ -138,8 +149,10 @@ class TeleopNode(Node):
             together = 0 <= self._asked_ns - now_ns < _SAME_MOMENT_NS
             self._asked_ns = self._asked_ns + 1 if together else now_ns
             self._request(self._asked_ns, int(request.ask), item.device, arms, request.reason)
-            named = ", ".join(arms) or "all arms"
-            self.get_logger().info(f"{request.ask.name} of {named} asked for by {item.device}: {request.reason}")
+            if item is not self._said:  # the emergency stop is repeated
+                self._said = item
+                named = ", ".join(arms) or "all arms"
+                self.get_logger().info(f"{request.ask.name} of {named} asked for by {item.device}: {request.reason}")
 
     def _request(self, stamp_ns: int, request: int, device: str, arms: list[str], reason: str) -> None:
         message = InterventionRequest(
