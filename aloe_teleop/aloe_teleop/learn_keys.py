@@ -29,6 +29,8 @@ def main() -> None:
         _print_changes(devices, names)
     except KeyboardInterrupt:
         print()
+    except OSError as error:
+        sys.exit(f"a device is gone: {error.strerror}")
 
 
 def _print_changes(devices: Iterable[Any], names: dict[tuple[int, int], str]) -> None:

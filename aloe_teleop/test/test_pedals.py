@@ -9,7 +9,7 @@ import pytest
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import Rig
-from aloe_teleop.device import Ask, View, Waitable
+from aloe_teleop.device import Ask, Mode, View, Waitable
 from aloe_teleop.devices.pedals import PedalConfig, Pedals
 
 MS = 1_000_000
@@ -47,6 +47,12 @@ def test_a_pedal_takes_the_arm_in_the_poll_after_its_press(bench: Bench) -> None
     bench.device.send("KEY_Z", 1)  # without a meaning
     assert bench.poll() == [LEFT]
     assert bench.problem == ""
+
+
+def test_pedals_alone_make_arms_stand_still(rig: Rig, make_device: MakeDevice) -> None:
+    pedals = Bench(rig, make_device(), arms=("left_arm",)).pedals
+    command = pedals.poll(0, View()).commands["left_arm"]
+    assert (command.mode, list(command.data)) == (Mode.EE_TWIST, [0.0] * 7)
 
 
 def test_an_unplugged_pedal_says_so_and_works_again_once_it_is_back(bench: Bench) -> None:

@@ -1,11 +1,13 @@
-"""Foot pedals, or any device with keys: it asks and judges, and commands no arm."""
+"""Foot pedals, or any device with keys: it asks and judges; alone it can only make arms stand still."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from aloe_data.config import parameter
 from aloe_data.rig import Arm, Rig
-from aloe_teleop.device import Inputs, Sample, View
+from aloe_teleop.device import TWIST_DIM, Command, Inputs, Mode, Sample, View
 from aloe_teleop.devices.input_source import EV_KEY, InputSource, Reader, codes_of, find_device, names_of_codes
 from aloe_teleop.keys import KeyActions, KeyConfig
 
@@ -15,6 +17,7 @@ class PedalConfig(KeyConfig):
     """A device with keys; key names are those of the kernel (KEY_A, BTN_0)."""
 
     device: str = parameter(doc="path, or a part of the name, as `ros2 run aloe_teleop learn_keys` prints them")
+    arms: tuple[str, ...] = parameter((), doc="arms that stand still while taken, for want of a device that moves them")
     grab: bool = parameter(True, doc="no other program gets its keys: they would type into the active window")
 
 
@@ -26,11 +29,11 @@ class Pedals:
         connect: opens the device; tests pass their own.
     """
 
-    arms: tuple[str, ...] = ()
     asks = True
     inputs = Inputs()
 
     def __init__(self, name: str, config: PedalConfig, rig: Rig, connect: Callable[[], Reader] | None = None) -> None:
+        self.arms = tuple(rig.arm(arm).name for arm in config.arms)
         valid = [key for key, (kind, _) in names_of_codes().items() if kind == EV_KEY]
         self._actions = KeyActions(config, rig, valid, name)
         codes = codes_of(config.keys(), name)
@@ -46,10 +49,11 @@ class Pedals:
         requests, verdict = self._actions.poll(now_ns, view)
         if self._source.problem:
             self._actions.forget()
-        return Sample(requests=requests, verdict=verdict, problem=self._source.problem)
+        commands = {arm: Command(Mode.EE_TWIST, np.zeros(TWIST_DIM)) for arm in self.arms}
+        return Sample(commands, requests, verdict, problem=self._source.problem)
 
     def refusal(self, arm: Arm, now_ns: int, view: View) -> str:
-        """See `Device.refusal`: it commands no arm."""
+        """See `Device.refusal`: any arm can stand still."""
         return ""
 
     def files(self) -> tuple[int, ...]:
