@@ -13,18 +13,19 @@ import psutil
 
 
 class RolloutProcess:
-    """`ros2 launch aloe_bringup rollout.launch.py ...` in a process group of its own, as in a terminal.
+    """`ros2 launch aloe_bringup FILE ...` in a process group of its own, as in a terminal.
 
     Args:
         domain: ROS domain of its own.
+        file: the launch file.
         arguments: of the launch file.
     """
 
-    def __init__(self, domain: int, **arguments: object) -> None:
+    def __init__(self, domain: int, file: str = "rollout.launch.py", **arguments: object) -> None:
         self.domain, self.text = domain, ""
         words = [f"{name}:={value}" for name, value in arguments.items()]
         self._process = subprocess.Popen(
-            ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *words],
+            ["ros2", "launch", "aloe_bringup", file, *words],
             env=os.environ | {"ROS_DOMAIN_ID": str(domain), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,10 +1,8 @@
 """The whole suite as a user starts it, with real processes."""
 
-import importlib.util
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,28 +13,6 @@ pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "aloe_policy" / "checkpoints" / "sorting"
 Rollout = Callable[..., Any]
-
-
-def load_helper() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rollout_process", Path(__file__).with_name("rollout_process.py"))
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def rollout(request: pytest.FixtureRequest) -> Iterator[Rollout]:
-    made: list[Any] = []
-    domain = 120 + sum(map(ord, request.node.name)) % 80
-
-    def start(**arguments: object) -> Any:
-        made.append(load_helper().RolloutProcess(domain, **arguments))
-        return made[-1]
-
-    yield start
-    for process in made:
-        process.close()
 
 
 def read_bag(bag: Path) -> tuple[Counter[str], dict[str, list[Any]]]:
