@@ -6,7 +6,7 @@ import numpy as np
 
 from aloe_control.audit import Unsafe
 from aloe_data.rig import Rig
-from aloe_sim.faults import KINDS, Fault
+from aloe_sim.faults import KINDS, Fault, Means
 from aloe_sim.trial import PROCESSES, Trial
 
 _SCALED = ("drop", "delay", "late_chunk", "late_command", "clock_jump")  # kinds whose value varies
@@ -29,7 +29,7 @@ def random_fault(kind: str, rig: Rig, rng: np.random.Generator) -> Fault:
     target = str(rng.choice(valid.get(KINDS[kind].target, list(PROCESSES))))
     value = KINDS[kind].value or 0.0
     if kind in _SCALED:
-        value *= rng.uniform(0.3, 1.0)
+        value *= rng.uniform(0.1, 1.0)
     if kind == "clock_jump":
         value *= rng.choice([-1.0, 1.0])
     return Fault(kind, target, float(value))
@@ -47,6 +47,10 @@ def fault_trial(rig: Rig, kind: str, seed: int) -> Outcome:
         raise RuntimeError(f"trial {seed} could not be armed")
     trial.run(int(trial.rng.integers(20, 60)), trial.wander)
     fault = random_fault(kind, rig, trial.rng)
+    if fault.means is Means.MESSAGES and fault.target:  # it means little to an arm that nobody has in hand
+        trial.arm()
+        trial.take(fault.target)
+        trial.run(int(trial.rng.integers(5, 40)))
     trial.begin(fault)
     trial.run(int(trial.rng.integers(5, 60)), trial.wander)
     if fault.lasting:

@@ -11,7 +11,7 @@ from aloe_sim.faults import Fault
 
 NS = 1_000_000_000
 LEAP = 2.0  # rad, m, or m/s: out of reach in any of them
-KEPT = 5  # human commands that are remembered, for those that come again
+KEPT = 3  # human commands that are remembered, for those that come again
 
 
 def spoilt_chunk(fault: Fault, chunk: Chunk, now_ns: int) -> Chunk:

@@ -6,7 +6,7 @@ the arms. The person takes arms over, corrects, lets go and hands back at random
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -32,6 +32,10 @@ JOIN_TICKS: Final = 25  # in which a chunk joins the policy's path
 PROCESSES: Final = ("policy_node", "teleop_node", "sim_node", "control_node")
 _ALIVE_TICKS = 5
 _MODES = ((Mode.JOINT_POSITION, False), (Mode.JOINT_POSITION, True), (Mode.EE_POSE, True), (Mode.EE_TWIST, True))
+
+
+def _silence() -> None:
+    """Nothing is said."""
 
 
 @dataclass
@@ -83,6 +87,7 @@ class Trial:
         self._mail: dict[str, deque[tuple[int, Callable[[], object]]]] = {name: deque() for name in PROCESSES}
         self._phase = self.rng.uniform(0.0, 6.0, rig.state_dim)
         self._last_chunk: Chunk | None = None
+        self._last_word: Callable[[], None] = _silence  # what a hostile node says right before the next tick
         self._last_command: dict[str, HumanCommand] = {}
         self._next_chunk = 1
         self.hands = {arm.name: self._hand(arm.name) for arm in rig.arms}
@@ -153,10 +158,9 @@ class Trial:
         elif fault.lasting:
             self._echoes.begin(fault)
         elif fault.target and fault.target in self._last_command:
-            self._command(spoilt_command(fault, self._last_command[fault.target], self._clock_now_ns))
+            self._last_word = partial(self._command_spoilt, fault)
         elif not fault.target and self._last_chunk is not None:
-            self._chunk_id += 1
-            self.loop.set_chunk(spoilt_chunk(fault, self._last_chunk, self._clock_now_ns))
+            self._last_word = partial(self._offer_spoilt, fault)
 
     def end(self, fault: Fault) -> None:
         """End a lasting fault."""
@@ -174,6 +178,15 @@ class Trial:
     def _command(self, command: HumanCommand) -> None:
         self.loop.set_human(command, self._clock_now_ns)
 
+    def _command_spoilt(self, fault: Fault) -> None:
+        self._command(spoilt_command(fault, self._last_command[fault.target], self._clock_now_ns))
+
+    def _offer_spoilt(self, fault: Fault) -> None:
+        assert self._last_chunk is not None
+        self._chunk_id += 1
+        chunk = replace(self._last_chunk, chunk_id=self._chunk_id)
+        self.loop.set_chunk(spoilt_chunk(fault, chunk, self._clock_now_ns))
+
     def _send(self, process: str, delay_ticks: int, deliver: Callable[[], object]) -> None:
         if process not in self._dead:
             self._mail[process].append((self.now_ns + delay_ticks * self._period_ns, deliver))
@@ -182,6 +195,8 @@ class Trial:
         for process, mail in self._mail.items():
             while mail and mail[0][0] <= self.now_ns and not {process, "control_node"} & self._stalled:
                 mail.popleft()[1]()
+        self._last_word()
+        self._last_word = _silence
 
     def _tick(self) -> None:
         result = self.loop.tick(self._clock_now_ns)
