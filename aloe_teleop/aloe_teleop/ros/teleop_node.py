@@ -20,7 +20,7 @@ from aloe_data.rig import load_rig
 from aloe_data.ros.convert import diagnostics, ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
-from aloe_teleop.device import Command, Waitable
+from aloe_teleop.device import Ask, Command, Waitable
 from aloe_teleop.ros.sight import Sight
 from aloe_teleop.station import Asked, Station
 from aloe_teleop.teleop_file import load_devices
@@ -149,8 +149,9 @@ class TeleopNode(Node):
             together = 0 <= self._asked_ns - now_ns < _SAME_MOMENT_NS
             self._asked_ns = self._asked_ns + 1 if together else now_ns
             self._request(self._asked_ns, int(request.ask), item.device, arms, request.reason)
-            if item is not self._said:  # the emergency stop is repeated
-                self._said = item
+            repeated = request.ask is Ask.ESTOP and item == self._said
+            self._said = item
+            if not repeated:
                 named = ", ".join(arms) or "all arms"
                 self.get_logger().info(f"{request.ask.name} of {named} asked for by {item.device}: {request.reason}")
 
