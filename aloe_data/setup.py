@@ -19,6 +19,7 @@ setup(
             "recorder_node = aloe_data.ros.recorder_node:main",
             "episode_node = aloe_data.ros.episode_node:main",
             "rollout_report = aloe_data.ros.rollout_report:main",
+            "repair = aloe_data.ros.repair:main",
             "verdict = aloe_data.verdicts:main",
         ],
     },

@@ -44,7 +44,8 @@ _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time; 
 _CHUNK = struct.Struct("<QQQII")  # first and last time, size and checksum of what is inside, length of the codec's name
 _CHUNK_START = re.compile(rb"\x06.{36}(?:\x00\x00\x00\x00|\x04\x00\x00\x00zstd|\x03\x00\x00\x00lz4)", re.DOTALL)
 _MAX_CHUNK = 256 << 20  # what claims to hold more is damaged, or meant to fill the memory
-_DAMAGE = (McapError, struct.error, ValueError, EOFError, MemoryError, zstandard.ZstdError, RuntimeError)
+# What the libraries raise on spoilt bytes.
+DAMAGE = (McapError, struct.error, ValueError, EOFError, MemoryError, zstandard.ZstdError, RuntimeError)
 
 
 class _FalseFrame(Exception):
@@ -147,7 +148,7 @@ def _parse(opcode: int, body: bytes) -> Any:
     try:
         stream = ReadDataStream(io.BytesIO(body))
         record = _READERS[opcode](stream)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _FalseFrame from error
     if stream.count != len(body):
         raise _FalseFrame
@@ -175,7 +176,7 @@ def _chunk(body: bytes) -> _Chunk:
         *_, size, checksum, name = _CHUNK.unpack_from(body)
         codec = body[_CHUNK.size : _CHUNK.size + name].decode()
         (length,) = struct.unpack_from("<Q", body, _CHUNK.size + name)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _FalseFrame from error
     data = body[_CHUNK.size + name + 8 :]
     if codec not in ("", "zstd", "lz4") or len(data) > length:
@@ -211,7 +212,7 @@ def _decompress(chunk: _Chunk) -> bytes:
             return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(chunk.data)).read(chunk.size)
         if chunk.codec == "lz4":
             return lz4.frame.LZ4FrameDecompressor().decompress(chunk.data, max_length=chunk.size)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise _Unreadable(f"a chunk that cannot be decompressed: {error}") from error
     return chunk.data
 

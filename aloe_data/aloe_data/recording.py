@@ -45,6 +45,7 @@ _SUITE_TOPICS = (
     RecordedTopic("/policy/checkpoint", "aloe_msgs/msg/PolicyCheckpoint", latched=True),
     RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
 )
+SEQUENCED = tuple(topic.name for topic in _SUITE_TOPICS if topic.sequenced)
 _TASK = RecordedTopic("/sim/task_state", "aloe_msgs/msg/TaskState")
 _CLOCK = RecordedTopic("/clock", "rosgraph_msgs/msg/Clock")
 

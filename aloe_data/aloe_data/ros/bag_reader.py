@@ -11,7 +11,7 @@ from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.message_definition import definition_difference
 from aloe_data.recording import EpisodeRecord, RecordingError
-from aloe_data.verdicts import verdict_of
+from aloe_data.verdicts import VerdictError, verdict_of
 
 
 def read_record(bag: Path) -> EpisodeRecord:
@@ -20,13 +20,25 @@ def read_record(bag: Path) -> EpisodeRecord:
     Raises:
         RecordingError: There is no bag, or it was not made by the recorder.
     """
+    record = read_own_record(bag)
+    try:
+        given = verdict_of(bag)
+    except VerdictError as error:
+        raise RecordingError(str(error)) from error
+    return replace(record, verdict=given.verdict.upper(), reason=given.reason) if given else record
+
+
+def read_own_record(bag: Path) -> EpisodeRecord:
+    """What the bag's own metadata says about its episode.
+
+    Raises:
+        RecordingError: see `read_record`.
+    """
     try:
         metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
-        record = EpisodeRecord.from_custom_data(metadata.custom_data)
-        given = verdict_of(bag)
+        return EpisodeRecord.from_custom_data(metadata.custom_data)
     except (RuntimeError, ValueError) as error:
         raise RecordingError(f"{bag}: {error}") from error
-    return replace(record, verdict=given.verdict.upper(), reason=given.reason) if given else record
 
 
 def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, Any, int]]:
