@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "aloe_teleop": {"aloe_data"},
     "aloe_sim": {"aloe_data", "aloe_control"},
 }
-WITHOUT_TORCH = ("aloe_data", "aloe_control")
+WITHOUT_TORCH = ("aloe_data", "aloe_control", "aloe_teleop")
 ROS = re.compile(
     r"(rclpy|rosbag2_py|rosidl_\w+|message_filters|cv_bridge|launch|launch_ros|ament_index_python|\w+_msgs)$"
 )
@@ -66,7 +66,7 @@ def test_pure_modules_know_nothing_of_ros(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", WITHOUT_TORCH)
-def test_data_and_control_do_without_torch(package: str) -> None:
+def test_data_control_and_devices_do_without_torch(package: str) -> None:
     wrong = [str(file) for file in modules(package) if any(n.split(".")[0] == "torch" for n in imports(file))]
     assert not wrong, "\n".join(wrong)
 
