@@ -20,6 +20,7 @@ setup(
     entry_points={
         "console_scripts": [
             "policy_node = aloe_policy.ros.policy_node:main",
+            "ingest = aloe_policy.ros.ingest:main",
             "train = aloe_policy.ros.train:main",
             "pretrain_encoder = aloe_policy.pretrain_encoder:main",
         ],

@@ -22,6 +22,20 @@ class ActionSpace:
         self.rig = rig
         self._kinematics = {arm.name: ArmKinematics(arm) for arm in rig.arms}
 
+    @property
+    def resolution(self) -> Array:
+        """Differences in an action row [A] below which a policy need not care [rad, m; entries of rotations].
+
+        Nearly constant values are not blown up to the size of those that matter: of a tool that always points down, the
+        rotation's small wobble is noise.
+        """
+        parts = []
+        for arm in self.rig.arms:
+            pose = self.rig.action_space == "ee_pose"
+            parts += [0.005] * 3 + [0.05] * 6 if pose else [0.02] * len(arm.joints)
+            parts += [0.003]  # gripper
+        return np.array(parts, dtype=np.float32)
+
     def from_joints(self, joints: Array) -> Array:
         """Absolute action rows [..., A] of joint set points [..., S]."""
         if self.rig.action_space == "joint_position":
@@ -78,26 +92,28 @@ class Normaliser:
     action_std: Array
 
     STATE_FLOOR = 1e-2
-    ACTION_FLOOR = 5e-3
+    OUTLIER = 5.0  # standard deviations: what lies further out is clipped where it is learned from
 
     @classmethod
-    def fit(cls, states: Array, chunks: Array) -> "Normaliser":
-        """Statistics of states [n, S'] and relative chunks [n, H, A]; floors keep constant dimensions harmless."""
+    def fit(cls, states: Array, chunks: Array, resolution: Array) -> "Normaliser":
+        """Statistics of states [n, S'] and relative chunks [n, H, A]; deviations are at least `resolution` [A]."""
         return cls(
             states.mean(0),
             np.maximum(states.std(0), cls.STATE_FLOOR),
             chunks.mean(0),
-            np.maximum(chunks.std(0), cls.ACTION_FLOOR),
+            np.maximum(chunks.std(0), resolution),
         )
 
     def state(self, features: Array) -> Array:
-        """Normalised state features, clipped to five standard deviations."""
-        return np.clip((features - self.state_mean) / self.state_std, -5.0, 5.0).astype(np.float32)
+        """Normalised state features, outliers clipped."""
+        normalised = (features - self.state_mean) / self.state_std
+        return np.clip(normalised, -self.OUTLIER, self.OUTLIER).astype(np.float32)
 
     def chunk(self, relative: Array) -> Array:
-        """Normalised relative chunks [..., H, A]."""
-        return ((relative - self.action_mean) / self.action_std).astype(np.float32)
+        """Normalised relative chunks [..., H, A], outliers clipped."""
+        normalised = (relative - self.action_mean) / self.action_std
+        return np.clip(normalised, -self.OUTLIER, self.OUTLIER).astype(np.float32)
 
     def unchunk(self, normalised: Array) -> Array:
-        """Inverse of `chunk`."""
+        """Inverse of `chunk`, within the range that is not clipped."""
         return (normalised * self.action_std + self.action_mean).astype(np.float32)

@@ -1,5 +1,6 @@
 """Training data of the actor: features of every observation, computed once, and the executed chunk that followed it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +20,15 @@ class Demonstration:
 
     Attributes:
         prompt: the task in words.
-        images: uint8 [n, C, h, w, 3], views of the observed ticks.
-        image_ticks: int [n], the tick of each.
+        ticks: int [n], the observed ticks to learn from.
+        tokens: float16 [n, C, K, 3], features of the views at those ticks.
         joints: float32 [T, S], measured joint positions at every tick.
         executed: float32 [T, S], joint set points executed in every tick.
     """
 
     prompt: str
-    images: NDArray[np.uint8]
-    image_ticks: NDArray[np.int64]
+    ticks: NDArray[np.int64]
+    tokens: NDArray[np.float16]
     joints: Float
     executed: Float
 
@@ -63,14 +64,13 @@ class TrainingSet:
 
 
 @torch.no_grad()
-def encode_views(encoder: ImageEncoder, images: NDArray[np.uint8], batch: int = 64) -> NDArray[np.float16]:
-    """Features float16 [n, C, K, 3] of views uint8 [n, C, h, w, 3]; on the device of the encoder."""
+def encode_frames(encoder: ImageEncoder, frames: NDArray[np.uint8], batch: int = 192) -> NDArray[np.float16]:
+    """Features float16 [n, K, 3] of frames uint8 [n, h, w, 3]; on the device of the encoder."""
     device = next(encoder.parameters()).device
-    parts = []
-    for start in range(0, len(images), batch):
-        views = torch.from_numpy(images[start : start + batch]).to(device)
-        tokens = encoder(views.flatten(0, 1)).unflatten(0, views.shape[:2])
-        parts.append(tokens.half().cpu().numpy())
+    parts = [
+        encoder(torch.from_numpy(frames[start : start + batch]).to(device)).half().cpu().numpy()
+        for start in range(0, len(frames), batch)
+    ]
     return np.concatenate(parts)
 
 
@@ -91,34 +91,29 @@ def chunk_windows(rows: Float, ticks: NDArray[np.int64], horizon: int) -> tuple[
 
 
 def build(
-    demonstrations: list[Demonstration],
-    tokens: list[NDArray[np.float16]],
-    space: ActionSpace,
-    horizon: int,
-    normaliser: Normaliser | None = None,
+    demonstrations: Sequence[Demonstration], space: ActionSpace, horizon: int, normaliser: Normaliser | None = None
 ) -> tuple[TrainingSet, Normaliser]:
     """Assemble the training set.
 
     Args:
         demonstrations: the episodes.
-        tokens: features of each episode's views, [n, C, K, 3].
         space: the rig's action space.
         horizon: H.
         normaliser: to use; default: fitted to these episodes.
     """
     features, relative, valid, words, episode = [], [], [], [], []
     for number, demo in enumerate(demonstrations):
-        chunks, inside = chunk_windows(space.from_joints(demo.executed), demo.image_ticks, horizon)
-        here = demo.joints[demo.image_ticks]
+        chunks, inside = chunk_windows(space.from_joints(demo.executed), demo.ticks, horizon)
+        here = demo.joints[demo.ticks]
         features.append(space.state_features(here))
         relative.append(space.relative(chunks, here))
         valid.append(inside)
         words.append(np.tile(word_ids(demo.prompt), (len(here), 1)))
         episode.append(np.full(len(here), number))
     states, chunks = np.concatenate(features), np.concatenate(relative)
-    normaliser = normaliser or Normaliser.fit(states, chunks)
+    normaliser = normaliser or Normaliser.fit(states, chunks, space.resolution)
     data = TrainingSet(
-        np.concatenate(tokens),
+        np.concatenate([demo.tokens for demo in demonstrations]),
         np.concatenate(words),
         normaliser.state(states),
         normaliser.chunk(chunks),

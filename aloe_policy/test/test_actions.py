@@ -53,7 +53,22 @@ def test_normaliser_is_undone_and_survives_constant_dimensions() -> None:
     rng = np.random.default_rng(0)
     states, chunks = rng.normal(size=(20, 4)).astype(np.float32), rng.normal(size=(20, 5, 3)).astype(np.float32)
     states[:, 1], chunks[..., 2] = 0.5, 1.0
-    normaliser = Normaliser.fit(states, chunks)
+    normaliser = Normaliser.fit(states, chunks, np.float32([0.01, 0.01, 0.01]))
     assert np.isfinite(normaliser.state(states)).all()
     np.testing.assert_allclose(normaliser.unchunk(normaliser.chunk(chunks)), chunks, atol=1e-5)
     assert np.abs(normaliser.state(states + 1e6)).max() <= 5.0
+
+
+def test_a_value_that_hardly_varies_is_not_blown_up_and_outliers_are_clipped() -> None:
+    rng = np.random.default_rng(0)
+    chunks = rng.normal(size=(200, 5, 2)).astype(np.float32) * np.float32([1.0, 1e-4])
+    chunks[0, 0, 0] = 100.0
+    normaliser = Normaliser.fit(np.zeros((200, 1), np.float32), chunks, np.float32([0.005, 0.05]))
+    normalised = normaliser.chunk(chunks)
+    assert np.abs(normalised[..., 1]).max() < 0.02 and normalised.max() == Normaliser.OUTLIER
+
+
+@pytest.mark.parametrize("kind", ["joint_position", "ee_pose"])
+def test_every_value_of_an_action_row_has_a_resolution(kind: str) -> None:
+    rig, space = space_of(kind)
+    assert space.resolution.shape == (rig.action_dim,) and (space.resolution > 0).all()

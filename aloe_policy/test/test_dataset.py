@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aloe_data.rig import load_rig
 from aloe_policy.actions import ActionSpace
-from aloe_policy.dataset import Demonstration, build, chunk_windows, encode_views
+from aloe_policy.dataset import Demonstration, build, chunk_windows, encode_frames
 from aloe_policy.encoder import ImageEncoder
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
@@ -33,11 +33,11 @@ def test_an_episode_becomes_rows_with_one_chunk_per_observation() -> None:
     joints = home + 0.01 * rng.normal(size=(40, RIG.state_dim)).astype(np.float32)
     ticks = np.array([0, 10, 39])
     images = rng.integers(0, 255, (3, 3, 32, 48, 3), dtype=np.uint8)
-    demo = Demonstration("put the red cube left", images, ticks, joints, joints)
     encoder = ImageEncoder(("a", "b", "c", "d", "e"))
-    tokens = encode_views(encoder, images)
-    assert tokens.shape == (3, 3, 5, 3)
-    data, _ = build([demo], [tokens], ActionSpace(RIG), horizon=20)
+    tokens = encode_frames(encoder, images.reshape(9, 32, 48, 3), batch=4)
+    assert tokens.shape == (9, 5, 3)
+    demo = Demonstration("put the red cube left", ticks, tokens.reshape(3, 3, 5, 3), joints, joints)
+    data, _ = build([demo], ActionSpace(RIG), horizon=20)
     assert len(data) == 3
     assert data.chunks.shape == (3, 20, RIG.action_dim)
     assert data.valid.sum(1).tolist() == [20.0, 20.0, 1.0]

@@ -75,7 +75,8 @@ class DemoBag:
     def _begin(self) -> None:
         stamp_ns, control = self._process.stamp_ns, self._process.control
         holds = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
-        intervention = intervention_message(stamp_ns, control.armed, control.fault, self._rig, holds)
+        estop = bool(control.estop)
+        intervention = intervention_message(stamp_ns, control.armed, estop, control.fault, self._rig, holds)
         self._write("/intervention", intervention, stamp_ns)
         state = EpisodeState(state=EpisodeState.RUNNING, episode_id=self._record.episode_id)
         state.header.stamp = ns_to_stamp(stamp_ns)

@@ -1,0 +1,213 @@
+"""Samples of chunk transitions from a store of episodes, whatever their number: only an index is in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.config import ConfigError, parameter
+from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode
+from aloe_data.segments import HOLD, HUMAN, Segment, SegmentConfig, cut
+from aloe_data.transitions import RewardConfig, chunk_returns
+from aloe_data.verdicts import verdict_of
+
+DEMO, AUTONOMOUS, BY_HUMAN = 0, 1, 2
+SOURCES = ("demo", "autonomous", "human")
+DEMONSTRATORS = ("expert",)  # policy versions whose episodes are demonstrations
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """What is sampled."""
+
+    n_action_steps: int = parameter(25, unit="ticks", low=1, doc="h, executed steps of a chunk")
+    stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
+    demo_share: float = parameter(-1.0, low=-1.0, high=1.0, doc="of a batch from demonstrations; -1: as they come")
+    human_share: float = parameter(-1.0, low=-1.0, high=1.0, doc="of a batch from human segments; -1: as they come")
+    seed: int = parameter(0, low=0, doc="of the sampling")
+
+
+@dataclass(frozen=True, eq=False)
+class Transitions:
+    """B chunk transitions, of a rig with S joints, C cameras and features of shape F.
+
+    Attributes:
+        state, next_state: float32 [B, S], joint positions at the chunk's beginning and after it.
+        features, next_features: float16 [B, C, *F].
+        executed: float32 [B, h, S], joint set points; past the segment's end the last one again.
+        valid: float32 [B, h], 0 past the segment's end.
+        reward, discount, mask: float32 [B], see `transitions.Returns`.
+        source: int64 [B], index into SOURCES.
+        segment: int64 [B], which segment of the replay; `Replay.segments` has them.
+        episode: int64 [B], which episode of the replay; `Replay.episodes` has their prompts and policy versions.
+        row: int64 [B], row of the chunk's first tick in the store.
+    """
+
+    state: Array
+    next_state: Array
+    features: Array
+    next_features: Array
+    executed: Array
+    valid: Array
+    reward: Array
+    discount: Array
+    mask: Array
+    source: Array
+    segment: Array
+    episode: Array
+    row: Array
+
+
+@dataclass
+class _Index:
+    """Where chunks may begin: one entry each, as columns."""
+
+    row: list[Array] = field(default_factory=list)
+    segment: list[Array] = field(default_factory=list)
+
+
+class Replay:
+    """Chunk transitions of a store.
+
+    Args:
+        store: the episodes; a bag that was ingested twice counts once, as it is now.
+        features: of their frames; episodes without features are left out.
+        config: what to sample.
+        reward: what ticks and ends are worth.
+        segments: how episodes are cut; default: by SegmentConfig's defaults.
+        exclude: ids of episodes to leave out.
+
+    Raises:
+        ConfigError: nothing is left to sample from, or shares of what is not there.
+    """
+
+    def __init__(
+        self,
+        store: EpisodeStore,
+        features: FeatureStore,
+        config: ReplayConfig,
+        reward: RewardConfig,
+        segments: SegmentConfig | None = None,
+        exclude: Sequence[str] = (),
+    ) -> None:
+        self.config, self.reward = config, reward
+        self._columns = {name: store.column(name) for name in ("state", "executed", "observed", "frame", "source")}
+        self._features = features.rows()
+        self.episodes: list[StoredEpisode] = []
+        self.segments: list[Segment] = []  # start and stop are rows of the store
+        self._segment_episode: list[int] = []
+        index = _Index()
+        for episode in store.bags.values():
+            if episode.episode_id not in exclude and features.has(episode):
+                self._add(episode, [arm.name for arm in store.rig.arms], segments or SegmentConfig(), index)
+        if not index.row or not sum(map(len, index.row)):
+            raise ConfigError(f"{store.folder}: no chunk to learn from; ingest episodes with armed ticks and features")
+        self._row, self._segment = np.concatenate(index.row), np.concatenate(index.segment)
+        self._stop = np.array([segment.stop for segment in self.segments])
+        self._terminal = np.array([segment.terminal for segment in self.segments], dtype=np.int64)
+        self._failure = np.array(
+            [segment.terminal and not segment.success for segment in self.segments], dtype=np.int64
+        )
+        self._episode = np.array(self._segment_episode)
+        self._source = np.array([self._source_of(k) for k in range(len(self.segments))])
+        self._by_source = [np.flatnonzero(self._source[self._segment] == s) for s in range(len(SOURCES))]
+        self._shares = self._check_shares()
+        self._rng = np.random.default_rng(config.seed)
+
+    def __len__(self) -> int:
+        """Number of chunks that may be sampled."""
+        return len(self._row)
+
+    def counts(self) -> Mapping[str, int]:
+        """Number of chunks by source."""
+        return {name: len(rows) for name, rows in zip(SOURCES, self._by_source, strict=True)}
+
+    def sample(self, batch_size: int) -> Transitions:
+        """A random batch, by the configured shares."""
+        return self.at(self._choose(batch_size))
+
+    def at(self, index: NDArray[np.int64]) -> Transitions:
+        """The transitions of given entries (0 to len - 1)."""
+        row, segment, h = self._row[index], self._segment[index], self.config.n_action_steps
+        stop = self._stop[segment]
+        returns = chunk_returns(row, stop, self._terminal[segment], self._failure[segment], h, self.reward)
+        after = np.minimum(row + returns.steps, stop - 1)  # at an end without successor: the last observed state
+        steps = row[:, None] + np.arange(h)
+        return Transitions(
+            state=self._columns["state"][row],
+            next_state=self._columns["state"][after],
+            features=self._features[self._columns["frame"][row]],
+            next_features=self._features[self._columns["frame"][after]],
+            executed=self._columns["executed"][np.minimum(steps, stop[:, None] - 1)],
+            valid=(steps < stop[:, None]).astype(np.float32),
+            reward=returns.reward,
+            discount=returns.discount,
+            mask=returns.mask,
+            source=self._source[segment],
+            segment=segment,
+            episode=self._episode[segment],
+            row=row,
+        )
+
+    def cursor(self) -> dict[str, Any]:
+        """Where the sampling stands; part of a learner's checkpoint."""
+        return dict(self._rng.bit_generator.state)
+
+    def restore(self, cursor: Mapping[str, Any]) -> None:
+        """Go on sampling from a cursor."""
+        self._rng.bit_generator.state = dict(cursor)
+
+    def _add(self, episode: StoredEpisode, arms: Sequence[str], config: SegmentConfig, index: _Index) -> None:
+        given = verdict_of(Path(episode.bag))
+        first, stop = episode.first_tick, episode.first_tick + episode.ticks
+        source = np.asarray(self._columns["source"][first:stop])
+        observed = np.asarray(self._columns["observed"][first:stop]).astype(bool)
+        self.episodes.append(episode)
+        for segment in cut(source, arms, given.verdict if given else episode.verdict, config):
+            if segment.kind == HOLD:
+                continue
+            self.segments.append(_moved(segment, first))
+            self._segment_episode.append(len(self.episodes) - 1)
+            ticks = np.arange(segment.start, segment.stop, self.config.stride)
+            after = np.minimum(ticks + self.config.n_action_steps, segment.stop - 1)
+            ticks = ticks[observed[ticks] & observed[after]]
+            index.row.append(first + ticks)
+            index.segment.append(np.full(len(ticks), len(self.segments) - 1))
+
+    def _source_of(self, segment: int) -> int:
+        if self.segments[segment].kind == HUMAN:
+            return BY_HUMAN
+        return DEMO if self.episodes[self._episode[segment]].policy in DEMONSTRATORS else AUTONOMOUS
+
+    def _check_shares(self) -> Array | None:
+        """Share of each source in a batch; None: as they come."""
+        wanted = {DEMO: self.config.demo_share, BY_HUMAN: self.config.human_share}
+        if all(share < 0 for share in wanted.values()):
+            return None
+        counts = np.array([len(rows) for rows in self._by_source], dtype=float)
+        shares = counts / counts.sum()
+        fixed = [source for source, share in wanted.items() if share >= 0]
+        for source in fixed:
+            if wanted[source] > 0 and not counts[source]:
+                raise ConfigError(f"{SOURCES[source]}_share is {wanted[source]:g}, but there are no such chunks")
+        rest = 1.0 - sum(wanted[source] for source in fixed)
+        free = np.array([source not in fixed for source in range(len(SOURCES))])
+        if rest < -1e-9 or (rest > 1e-9 and not counts[free].sum()):
+            raise ConfigError(f"shares of {', '.join(SOURCES[s] for s in fixed)} leave {rest:g} for sources not there")
+        shares = np.where(free, shares * rest / max(shares[free].sum(), 1e-12), [wanted.get(s, 0) for s in range(3)])
+        return shares / shares.sum()
+
+    def _choose(self, batch_size: int) -> NDArray[np.int64]:
+        if self._shares is None:
+            return self._rng.integers(0, len(self), batch_size)
+        counts = self._rng.multinomial(batch_size, self._shares)
+        parts = [self._rng.choice(rows, n) for rows, n in zip(self._by_source, counts, strict=True) if n]
+        return np.concatenate(parts)
+
+
+def _moved(segment: Segment, by: int) -> Segment:
+    return Segment(segment.start + by, segment.stop + by, segment.kind, segment.end, segment.terminal, segment.arms)

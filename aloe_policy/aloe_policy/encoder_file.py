@@ -1,0 +1,26 @@
+"""An image encoder from its file."""
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+
+from aloe_data.config import ConfigError
+from aloe_policy.encoder import ImageEncoder
+
+
+def load_encoder(path: Path) -> ImageEncoder:
+    """A pretrained encoder, frozen.
+
+    Raises:
+        ConfigError: missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            encoder = ImageEncoder(tuple(json.loads(file.metadata()["keypoints"])))
+        encoder.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        hint = "make one with `ros2 run aloe_policy pretrain_encoder`"
+        raise ConfigError(f"{path}: not an encoder ({error}); {hint}") from error
+    return encoder.eval().requires_grad_(False)

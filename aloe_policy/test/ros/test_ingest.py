@@ -1,0 +1,106 @@
+"""Ingest: every bag once, features once per encoder, and a start that goes on where the last one stopped."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+pytest.importorskip("rclpy")
+pytest.importorskip("aloe_msgs.msg")
+
+from aloe_data.frames import Episode, EpisodeError, EpisodeFacts, Words
+from aloe_data.recording import RecordingError
+from aloe_data.rig import load_rig
+from aloe_policy.encoder import ImageEncoder
+from aloe_policy.ros import ingest as command
+
+RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
+RIG = load_rig(RIG_FILE)
+NONE = Words(("",), np.zeros((1, 1), np.int32))
+
+
+def episode(name: str, length: int = 6) -> Episode:
+    ticks = np.arange(length)
+    rows = np.tile(ticks[:, None], (1, RIG.state_dim)).astype(np.float32)
+    return Episode(
+        facts=EpisodeFacts(name, "sort", 0, "success", ""), rig=RIG, stamps_ns=ticks, ticks=ticks, state=rows,
+        observed=np.ones(length, bool), requested=rows, executed=rows, operator=NONE, reason=NONE, clip=NONE,
+        frames={c.name: np.full((length, 32, 48, 3), 40 * k, np.uint8) for k, c in enumerate(RIG.cameras)},
+        frame_index=np.tile(ticks[:, None], (1, 3)), source=np.ones((length, 2), np.uint8), chunk_id=ticks,
+        step=ticks, policy_version=("v",) * length,
+    )  # fmt: skip
+
+
+def save_encoder(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    names = ("red cube", "blue cube")
+    save_file(ImageEncoder(names).state_dict(), path, {"keypoints": json.dumps(names)})
+    return path
+
+
+@pytest.fixture
+def setting(tmp_path, monkeypatch):
+    """Three bags, one of them unreadable, an encoder, and a count of how often each bag was read."""
+    for number in range(3):
+        bag = tmp_path / "bags" / f"ep_{number:04d}"
+        bag.mkdir(parents=True)
+        (bag / "0.mcap").write_bytes(b"x" * (number + 1))
+    reads: list[str] = []
+
+    def read(bag: Path, rig, image_size) -> Episode:
+        reads.append(bag.name)
+        if bag.name == "ep_0001":
+            raise EpisodeError(f"{bag}: damaged")
+        return episode(bag.name)
+
+    monkeypatch.setattr(command, "read_episode", read)
+    encoder = save_encoder(tmp_path / "encoder.safetensors", 0)
+    config = command.IngestConfig(
+        bags=tmp_path / "bags", rig=RIG_FILE, encoder=encoder, store=tmp_path / "store", processes=1,
+        image_width=48, image_height=32,
+    )  # fmt: skip
+    return config, reads
+
+
+def test_every_bag_is_read_once_and_what_is_left_out_is_named(setting, capsys):
+    config, reads = setting
+    command.ingest(config)
+    assert "left out" in (out := capsys.readouterr().out) and "ep_0001: damaged" in out
+    reads.clear()
+    store, _ = command.ingest(config)
+    assert reads == ["ep_0001"] and len(store.bags) == 2
+
+
+def test_features_are_those_of_the_frames_camera_by_camera(setting):
+    config, _ = setting
+    store, features = command.ingest(config)
+    encoder, rows = command.load_encoder(config.encoder), features.rows()
+    for stored in store.episodes:
+        for k, camera in enumerate(RIG.cameras):
+            frames = episode(stored.episode_id).frames[camera.name]
+            expected = command.encode_frames(encoder, frames)
+            first = stored.first_frame + k * len(frames)
+            np.testing.assert_array_equal(rows[first : first + len(frames)], expected)
+
+
+def test_a_bag_that_changed_is_read_again_and_another_encoder_reads_all(setting):
+    config, reads = setting
+    command.ingest(config)
+    (config.bags / "ep_0000" / "0.mcap").write_bytes(b"more than before")
+    reads.clear()
+    command.ingest(config)
+    assert reads == ["ep_0000", "ep_0001"]
+    save_encoder(config.encoder, 1)
+    reads.clear()
+    store, _ = command.ingest(config)
+    assert reads == ["ep_0000", "ep_0001", "ep_0002"] and len(store.bags) == 2
+
+
+def test_a_folder_without_bags_is_said_before_anything_is_read(setting, tmp_path):
+    config, _ = setting
+    (tmp_path / "none").mkdir()
+    with pytest.raises(RecordingError, match="no bags found"):
+        command.ingest(command.IngestConfig(**{**config.__dict__, "bags": tmp_path / "none"}))
