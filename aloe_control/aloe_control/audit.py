@@ -58,12 +58,14 @@ class Audit:
     Args:
         rig: what is controlled.
         request_max_age_s: requests to take or hand back that are older than this are void.
+        slack_s: how far the order in which all is told may be from that in which it happened, as in a bag.
     """
 
-    def __init__(self, rig: Rig, request_max_age_s: float = 0.5) -> None:
+    def __init__(self, rig: Rig, request_max_age_s: float = 0.5, slack_s: float = 0.0) -> None:
         self._rig, self._request_max_age_ns = rig, request_max_age_s * NS
-        self._period_ns = NS / rig.rate_hz
-        self._turns = {arm.name: ArmTurn(rig, arm) for arm in rig.arms}
+        slack_ns = round(slack_s * NS)
+        self._grace_ns = _GRACE_TICKS * NS / rig.rate_hz + slack_ns
+        self._turns = {arm.name: ArmTurn(rig, arm, slack_ns) for arm in rig.arms}
         self._motions = {arm.name: MotionAudit(arm, rig.rate_hz) for arm in rig.arms}
         limits_s = [(c.name, c.max_age_s) for c in rig.cameras] + [(a.name, a.max_age_s) for a in rig.arms]
         self._limits_ns = {name: round(limit_s * NS) for name, limit_s in limits_s}
@@ -158,6 +160,11 @@ class Audit:
         self.unsafe += found
         return found
 
+    def skip(self) -> None:
+        """Ticks are missing here."""
+        for motion in self._motions.values():
+            motion.interrupt()
+
     def _forget_times(self) -> None:
         """The clock went back: earlier stamps mean nothing."""
         self._stamps.clear()
@@ -211,8 +218,7 @@ class Audit:
             yield Kind.STALE, f"an arm is commanded although {late} is silent, frozen or spoilt"
 
     def _late_inputs(self) -> str:
-        grace_ns = _GRACE_TICKS * self._period_ns
-        late = [name for name in self._limits_ns if self._now_ns > self._good_until_ns.get(name, 0) + grace_ns]
+        late = [name for name in self._limits_ns if self._now_ns > self._good_until_ns.get(name, 0) + self._grace_ns]
         return ", ".join(f"'{name}'" for name in late)
 
     def _arms(self, result: TickResult) -> Iterator[tuple[Kind, str]]:
@@ -234,28 +240,29 @@ class Audit:
                 yield Kind.MOTION, words
 
     def _source(self, arm: ArmTick, turn: ArmTurn, waits: bool) -> Iterator[tuple[Kind, str]]:
+        possible = turn.possible(self._now_ns)
         if arm.source is Authority.HOLD:
-            if turn.turn is Turn.HUMAN:
+            if turn.turn is Turn.HUMAN and len(possible) == 1:
                 turn.begin(Turn.NOBODY, self._now_ns)  # let go: only a person's request ends it
-        elif arm.source is not _SOURCES.get(turn.turn) or waits:
+        elif waits or arm.source not in [_SOURCES.get(item) for item, _ in possible]:
             yield Kind.SOURCE, f"{arm.source.name} commands '{arm.arm}', but {turn.turn.value}"
-        elif arm.source is Authority.HUMAN and arm.operator != turn.operator:
+        elif arm.source is Authority.HUMAN and arm.operator not in [operator for _, operator in possible]:
             yield Kind.SOURCE, f"'{arm.operator}' commands '{arm.arm}', which '{turn.operator}' took"
 
     def _data(self, arm: ArmTick, turn: ArmTurn, result: TickResult) -> Generator[tuple[Kind, str], None, bool]:
         """Whether what is followed is fresh; a generator whose result says whether anything is followed at all."""
         if arm.source is Authority.POLICY:
-            if words := self._stale_policy(turn, result):
+            if turn.turn is Turn.POLICY and (words := self._stale_policy(turn, result)):
                 yield Kind.STALE, words
             return True
         if arm.source is not Authority.HUMAN:
             return False
         late_ns = result.stamp_ns - turn.fresh_until_ns
-        if turn.newest is not None and late_ns > _GRACE_TICKS * self._period_ns:
+        if turn.newest is not None and late_ns > self._grace_ns:
             yield Kind.STALE, f"'{arm.arm}' stays in human hands although no good command has come"
         if turn.strays(arm.requested):
             yield Kind.STALE, f"'{arm.arm}' moves away from what the hand asks for"
-        return late_ns <= 0
+        return late_ns <= turn.slack_ns
 
     def _stale_policy(self, turn: ArmTurn, result: TickResult) -> str:
         """ "" or why the policy's action of this tick may not be followed."""

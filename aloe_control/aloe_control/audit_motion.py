@@ -40,6 +40,10 @@ class MotionAudit:
         self._allowed = np.zeros(self._arm.dof)  # speed that may be left
         self._deadline = 0.0  # ticks in which it must have come to rest
 
+    def interrupt(self) -> None:
+        """Some commands are not known: what follows is judged as far as it can be without them."""
+        self._path = np.full((4, self._arm.dof), np.nan)
+
     @property
     def moves(self) -> bool:
         """Whether the last command was another one than that before it."""

@@ -36,10 +36,12 @@ class ArmTurn:
         since_ns: begin of the turn; what was observed or commanded earlier is stale.
         fresh_until_ns: until when the newest good command may be followed.
         newest: the newest good command of this turn, if one has come.
+        slack_ns: how far apart what happened and the time of its record may lie.
     """
 
     rig: Rig
     arm: Arm
+    slack_ns: int = 0
     turn: Turn = Turn.STOPPED
     operator: str = ""
     since_ns: int = 0
@@ -47,11 +49,18 @@ class ArmTurn:
     newest: HumanCommand | None = None
     _order: tuple[int, int] = (-1, -1)  # stamp and sequence of the operator's newest command
     _gap: Array | None = None  # between what was asked of the joints and what is requested
+    _before: tuple[Turn, str] = (Turn.STOPPED, "")
 
     def begin(self, turn: Turn, now_ns: int, operator: str = "") -> None:
         """Another turn."""
-        self.turn, self.since_ns, self.operator = turn, now_ns, operator
+        self._before = self.turn, self.operator
+        self.turn, self.since_ns, self.operator = turn, now_ns - self.slack_ns, operator
         self.fresh_until_ns, self.newest, self._order, self._gap = 0, None, (-1, -1), None
+
+    def possible(self, now_ns: int) -> list[tuple[Turn, str]]:
+        """The turn and its operator; with slack also those before, for a short time."""
+        recent = now_ns - self.since_ns < 2 * self.slack_ns
+        return [(self.turn, self.operator), *([self._before] if recent else [])]
 
     def command(self, command: HumanCommand, now_ns: int) -> None:
         """A human's command has arrived."""
@@ -71,8 +80,8 @@ class ArmTurn:
 
         An offset from before the turn may fade or stay; it grows only if something else than the hand is followed.
         """
-        if self.newest is None or self.newest.mode != _JOINT_POSITION:
-            return False
+        if self.newest is None or self.newest.mode != _JOINT_POSITION or self.slack_ns:
+            return False  # with slack it is not known which command was the newest one
         before, self._gap = self._gap, np.abs(requested - self.newest.data)
         return before is not None and bool((self._gap > before + _TOLERANCE).any())
 

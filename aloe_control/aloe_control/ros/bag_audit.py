@@ -1,0 +1,152 @@
+"""Audits what a bag holds: were all ticks safe, by what was offered at that time?
+
+The order of reception at the recorder is not quite that at control_node, so the auditor is given some slack. What no
+message tells (that somebody asked for arming) is believed.
+"""
+
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from aloe_msgs.msg import ActionChunk, ExecutedAction, InterventionRequest, TeleopCommand
+from sensor_msgs.msg import JointState
+
+from aloe_control.audit import Audit, Kind, Unsafe
+from aloe_control.authority import Authority
+from aloe_control.ros.messages import human_command_from_message, request_from_message
+from aloe_control.tick import ArmTick, TickResult
+from aloe_data.codecs import CodecError, select_joints
+from aloe_data.rig import Rig
+from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
+
+SLACK_S = 0.04
+NS = 1_000_000_000
+_TICKS, _STATE = "/executed_action", "/intervention"
+_CHUNKS, _REQUESTS = "/policy/action_chunk", "/intervention/request"
+
+
+def audited_topics(rig: Rig) -> list[str]:
+    """The topics of a bag that an audit needs."""
+    devices = [camera.topic for camera in rig.cameras] + [arm.joint_state_topic for arm in rig.arms]
+    arms = [topic for arm in rig.arms for topic in (arm.command_topic, f"/teleop/{arm.name}/command")]
+    return [*devices, *arms, _TICKS, _STATE, _CHUNKS, _REQUESTS]
+
+
+def audit_messages(rig: Rig, messages: Iterable[tuple[str, Any, int]]) -> Audit:
+    """Audit recorded messages.
+
+    Args:
+        rig: what was controlled.
+        messages: (topic, message, time of reception [ns]) of `audited_topics`, in any order.
+    """
+    return _BagAudit(rig).run(messages)
+
+
+class _BagAudit:
+    def __init__(self, rig: Rig) -> None:
+        self._rig, self._audit = rig, Audit(rig, slack_s=SLACK_S)
+        self._cameras = {camera.topic: camera.name for camera in rig.cameras}
+        self._arms = {arm.joint_state_topic: arm for arm in rig.arms}
+        self._commands = {arm.command_topic: arm for arm in rig.arms}
+        self._sent: dict[tuple[str, int], list[np.ndarray]] = {}  # (arm, stamp) -> commands
+        self._fault, self._tick, self._armed = "", 0, False
+
+    def run(self, messages: Iterable[tuple[str, Any, int]]) -> Audit:
+        timed: list[tuple[tuple[int, bool], str, Any]] = []
+        for topic, message, time_ns in messages:
+            if topic in self._commands:
+                self._keep_command(topic, message)
+            else:
+                timed.append((_when(topic, message, time_ns), topic, _light(message)))
+        for (time_ns, _), topic, message in sorted(timed, key=lambda item: item[0]):
+            self._tell(topic, message, time_ns)
+        self._strangers({stamp_to_ns(tick.header.stamp) for _, topic, tick in timed if topic == _TICKS})
+        return self._audit
+
+    def _keep_command(self, topic: str, message: Any) -> None:
+        if isinstance(message, JointState):  # the other type has no stamp to find its tick by
+            arm = self._commands[topic]
+            values = np.array(select_joints(message.name, message.position, arm), float)
+            self._sent.setdefault((arm.name, stamp_to_ns(message.header.stamp)), []).append(values)
+
+    def _tell(self, topic: str, message: Any, time_ns: int) -> None:
+        if topic == _TICKS:
+            self._take_tick(message)
+        elif topic == _STATE:
+            self._fault = message.fault
+        elif topic in self._cameras:
+            self._audit.image(self._cameras[topic], *message)
+        elif topic in self._arms:
+            self._take_joints(topic, message)
+        elif topic == _CHUNKS:
+            self._take_chunk(message)
+        elif topic == _REQUESTS:
+            self._audit.request(request_from_message(message), time_ns)
+        else:
+            self._audit.command(human_command_from_message(message), time_ns)
+
+    def _take_joints(self, topic: str, message: JointState) -> None:
+        arm = self._arms[topic]
+        try:
+            positions = select_joints(message.name, message.position, arm)
+        except CodecError:
+            positions = np.full(arm.dof, np.nan)
+        self._audit.joint_state(arm.name, stamp_to_ns(message.header.stamp), np.array(positions, float))
+
+    def _take_chunk(self, message: ActionChunk) -> None:
+        try:
+            self._audit.chunk(chunk_from_message(message))
+        except CodecError:  # nobody can follow it; if somebody says so, the auditor knows of no such chunk
+            return
+
+    def _take_tick(self, message: ExecutedAction) -> None:
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        if message.armed and not self._armed:
+            self._audit.arm(stamp_ns - round(NS / self._rig.rate_hz))
+        if self._tick and message.tick != self._tick + 1:
+            self._audit.skip()
+        self._armed, self._tick = message.armed, message.tick
+        self._audit.tick(self._result(message, stamp_ns))
+
+    def _result(self, message: ExecutedAction, stamp_ns: int) -> TickResult:
+        arms = tuple(
+            ArmTick(
+                arm=arm.arm,
+                source=Authority(arm.source),
+                requested=np.array(arm.requested),
+                executed=np.array(arm.executed),
+                clip_reason=arm.clip_reason,
+                operator=arm.operator_id,
+                reason=arm.reason,
+            )
+            for arm in message.arms
+        )
+        commands = {arm.arm: self._sent.get((arm.arm, stamp_ns), [arm.executed])[-1] for arm in arms if message.armed}
+        version = message.policy_version
+        return TickResult(
+            message.tick, stamp_ns, message.armed, self._fault, message.chunk_id, message.step, version, arms, commands
+        )
+
+    def _strangers(self, known: set[int]) -> None:
+        """Commands that belong to no tick, or that are two for one: somebody else published them."""
+        for (arm, stamp_ns), values in self._sent.items():
+            inside = min(known, default=0) < stamp_ns < max(known, default=0)
+            if len(values) > 1 or (inside and stamp_ns not in known):
+                self._audit.unsafe.append(
+                    Unsafe(-1, stamp_ns, Kind.SOURCE, f"somebody else than control_node commands '{arm}'")
+                )
+
+
+def _when(topic: str, message: Any, time_ns: int) -> tuple[int, bool]:
+    """What a message is sorted by: ticks behind all that may have come before them, and behind their own state."""
+    if topic in (_TICKS, _STATE):
+        return stamp_to_ns(message.header.stamp) + round(SLACK_S * NS / 2), topic == _TICKS
+    return time_ns, False
+
+
+def _light(message: Any) -> Any:
+    """Of an image, stamp and checksum are enough."""
+    if isinstance(message, ActionChunk | ExecutedAction | InterventionRequest | TeleopCommand | JointState):
+        return message
+    return (stamp_to_ns(message.header.stamp), zlib.crc32(message.data)) if hasattr(message, "data") else message

@@ -1,0 +1,141 @@
+"""The audit of a bag: a recorded run is safe, and what is changed in the record afterwards is found."""
+
+from array import array
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from aloe_msgs.msg import InterventionRequest, TeleopCommand
+from loop_bench import HOME, RIG, Bench, wave
+from sensor_msgs.msg import CompressedImage
+
+from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.ros.bag_audit import audit_messages, audited_topics
+from aloe_control.ros.messages import (
+    command_message,
+    executed_action_message,
+    human_command_from_message,
+    intervention_message,
+    request_from_message,
+)
+from aloe_control.takeover import RequestKind
+from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
+
+LEFT = RIG.arms[0].name
+LATE_NS = 3_000_000  # reception at the recorder
+
+
+class Recorder(Bench):
+    """A bench whose messages are recorded, in the order in which a recorder might have received them."""
+
+    def __init__(self) -> None:
+        self.messages: list = []
+        super().__init__()
+        self.policy = wave
+        offer = self.loop.set_chunk
+        self.loop.set_chunk = lambda chunk: (
+            self.record("/policy/action_chunk", chunk_to_message(chunk, "")) or offer(chunk)
+        )
+
+    def record(self, topic: str, message) -> None:
+        self.messages.append((topic, message, self.now_ns + LATE_NS))
+
+    def feed(self) -> None:
+        super().feed()
+        for arm in self.rig.arms:
+            joints = self.joints[self.rig.state_slice(arm.name)]
+            self.record(arm.joint_state_topic, joint_state_to_message(arm, joints, self.now_ns))
+        for camera in self.rig.cameras:
+            image = CompressedImage(data=array("B", self.now_ns.to_bytes(8, "little")))
+            image.header.stamp = ns_to_stamp(self.now_ns)
+            self.record(camera.topic, image)
+
+    def run(self, ticks: int) -> list:
+        results = []
+        for _ in range(ticks):
+            result = super().run(1)[0]
+            results.append(result)
+            for arm in self.rig.arms:
+                if arm.name in result.commands:
+                    command = command_message(arm, result.commands[arm.name], result.stamp_ns)
+                    self.record(arm.command_topic, command)
+            self.record("/executed_action", executed_action_message(result, 0.0))
+            holds = {arm.name: self.loop.authority(arm.name) for arm in self.rig.arms}
+            state = intervention_message(result.stamp_ns, result.armed, False, result.fault, self.rig, holds)
+            self.record("/intervention", state)
+        return results
+
+    def ask(self, kind: RequestKind) -> None:
+        message = InterventionRequest(request=int(kind), arms=[LEFT], operator_id="ana", device="pedals")
+        message.header.stamp = ns_to_stamp(self.now_ns + 1)
+        self.record("/intervention/request", message)
+        self.loop.request(request_from_message(message), self.now_ns)
+
+    def drive(self, ticks: int) -> None:
+        for _ in range(ticks):
+            message = TeleopCommand(arm=LEFT, operator_id="ana", mode=int(Mode.JOINT_POSITION), deadman=True)
+            message.sequence, message.data = self.ticks, array("d", HOME[:7] + 0.1)
+            message.header.stamp = ns_to_stamp(self.now_ns)
+            self.record(f"/teleop/{LEFT}/command", message)
+            command: HumanCommand = human_command_from_message(message)
+            self.loop.set_human(command, self.now_ns)
+            self.run(1)
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list:
+    bench = Recorder()
+    bench.run(5)
+    bench.arm()
+    bench.run(30)
+    bench.ask(RequestKind.TAKE)
+    bench.drive(20)
+    bench.ask(RequestKind.RELEASE)
+    bench.run(40)
+    bench.loop.disarm("enough")
+    bench.run(20)
+    return bench.messages
+
+
+def found(messages: list) -> str:
+    return " | ".join(str(unsafe) for unsafe in audit_messages(RIG_JOINTS, messages).unsafe)
+
+
+RIG_JOINTS = replace(RIG, action_space="joint_position")
+
+
+def test_a_recorded_takeover_is_safe(recorded):
+    assert {topic for topic, *_ in recorded} <= set(audited_topics(RIG))
+    audit = audit_messages(RIG_JOINTS, recorded)
+    assert [str(unsafe) for unsafe in audit.unsafe] == [] and audit.ticks == 115
+
+
+def test_the_order_of_reception_may_be_a_little_off(recorded):
+    late = [(topic, m, time_ns + 12_000_000 * (k % 2)) for k, (topic, m, time_ns) in enumerate(recorded)]
+    assert found(late) == ""
+
+
+@pytest.mark.parametrize("missing", ["/intervention/request", f"/teleop/{LEFT}/command", "/policy/action_chunk"])
+def test_a_record_from_which_something_is_missing_does_not_pass(recorded, missing):
+    assert found([item for item in recorded if item[0] != missing])
+
+
+def test_frozen_cameras_are_found(recorded):
+    frozen = [
+        (topic, CompressedImage(header=m.header, data=array("B", b"same")) if topic == RIG.cameras[0].topic else m, t)
+        for topic, m, t in recorded
+    ]
+    assert f"'{RIG.cameras[0].name}' is silent, frozen" in found(frozen)
+
+
+def test_a_command_of_somebody_else_is_found(recorded):
+    topic, message, time_ns = next(item for item in recorded if item[0] == RIG.arms[0].command_topic)
+    stranger = joint_state_to_message(RIG.arms[0], np.zeros(7), time_ns + 7_777_777)
+    assert "somebody else than control_node" in found([*recorded, (topic, stranger, time_ns)])
+    assert "somebody else than control_node" in found([*recorded, (topic, message, time_ns)])
+
+
+def test_missing_ticks_are_not_taken_for_jumps(recorded):
+    ticks = [item for item in recorded if item[0] == "/executed_action"]
+    rest = [item for item in recorded if item[0] != "/executed_action"]
+    assert "limit exceeded" not in found(rest + ticks[:25] + ticks[28:])
