@@ -8,7 +8,7 @@ import numpy as np
 from aloe_teleop.device import Array, TaskView
 
 STILL_M: Final = 0.01  # tools that stay within this stand still
-_RISE: Final = 1e-3  # of progress; less is noise
+RISE: Final = 1e-3  # of progress; less is noise
 _NS: Final = 1_000_000_000
 
 
@@ -40,7 +40,7 @@ class Attention:
             task: how the task stands.
             tools: by arm: position [3] in the rig's frame, m.
         """
-        if task.progress > self._progress + _RISE:
+        if task.progress > self._progress + RISE:
             self._progress, self._progress_ns = task.progress, now_ns
         if self._moved(tools):
             self._tools, self._tools_ns = dict(tools), now_ns

@@ -24,7 +24,7 @@ class Watch:
 
     def __init__(self, **config: object) -> None:
         self.human = ScriptedHuman("human", ScriptedConfig(**config), RIG)  # type: ignore[arg-type]
-        self.now_ns, self.grants = S, True
+        self.now_ns, self.grants, self.returns = S, True, True
         self.held: set[str] = set()
         self.episode, self.armed = "ep_0000", True
 
@@ -36,7 +36,7 @@ class Watch:
             for request in samples[-1].requests:
                 if self.grants and request.ask is Ask.TAKE:
                     self.held |= set(request.arms)
-                elif request.ask is Ask.RELEASE:
+                elif self.returns and request.ask is Ask.RELEASE:
                     self.held -= set(request.arms)
         return samples
 
@@ -77,6 +77,16 @@ def test_it_hands_back_when_there_is_progress_and_no_trouble() -> None:
     (request,) = watch.asked(replace(CALM, progress=1.0), 1.0)
     assert (request.ask, request.arms, request.if_held) == (Ask.RELEASE, (RIGHT,), True)
     assert not any(command.deadman for command in watch.poll(CALM)[-1].commands.values())
+
+
+def test_it_holds_on_until_the_hand_back_has_come_through_and_asks_again_if_it_does_not() -> None:
+    watch = Watch()
+    watch.asked(DROPPED, 1.0)
+    watch.returns = False
+    samples = watch.poll(replace(CALM, progress=1.0), 1.5)
+    asked = [request for sample in samples for request in sample.requests]
+    assert [(r.ask, r.arms, r.reason) for r in asked] == [(Ask.RELEASE, (RIGHT,), "the trouble is over")] * 2
+    assert all(sample.commands[RIGHT].deadman for sample in samples)
 
 
 def test_it_finishes_the_task_when_it_hands_nothing_back() -> None:

@@ -9,13 +9,12 @@ import numpy as np
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode import Verdict
 from aloe_data.rig import Arm, Rig
-from aloe_teleop.attention import Attention
+from aloe_teleop.attention import RISE, Attention
 from aloe_teleop.device import Array, Ask, Inputs, Request, Sample, TaskView, View
 from aloe_teleop.expert_hand import ExpertHand
 
 TASK_MAX_AGE_S: Final = 1.0
 GRANT_S: Final = 1.0  # arms that were not given by then will not be
-_RISE: Final = 1e-3  # of progress; less is noise
 _NS: Final = 1_000_000_000
 
 
@@ -41,6 +40,7 @@ class Phase(Enum):
     WATCHING = "looks on"
     ASKING = "has asked for arms"
     WORKING = "has them"
+    RETURNING = "has handed them back, and holds on until that is done"
 
 
 class ScriptedHuman:
@@ -111,6 +111,8 @@ class ScriptedHuman:
             return self._watch(now_ns, task, tools)
         if self._phase is Phase.ASKING:
             return self._wait(now_ns, view), ""
+        if self._phase is Phase.RETURNING:
+            return self._return(now_ns, view), ""
         return self._work(now_ns, view, task)
 
     def _watch(self, now_ns: int, task: TaskView, tools: dict[str, Array]) -> tuple[tuple[Request, ...], str]:
@@ -146,7 +148,7 @@ class ScriptedHuman:
     def _work(self, now_ns: int, view: View, task: TaskView) -> tuple[tuple[Request, ...], str]:
         if not all(view.holds(arm) for arm in self._taken):
             return self._release(now_ns, "an arm was taken away"), ""
-        if task.progress > self._progress + _RISE:
+        if task.progress > self._progress + RISE:
             self._progress, self._progress_ns = task.progress, now_ns
             if self._config.hand_back and not task.trouble:
                 return self._release(now_ns, "the trouble is over"), ""
@@ -163,9 +165,18 @@ class ScriptedHuman:
         return (), reason
 
     def _release(self, now_ns: int, reason: str) -> tuple[Request, ...]:
-        arms = self._taken
-        self._begin(now_ns)
-        return (Request(Ask.RELEASE, arms, reason, if_held=True),)
+        self._phase, self._asked_ns, self._why = Phase.RETURNING, now_ns, reason
+        return (Request(Ask.RELEASE, self._taken, reason, if_held=True),)
+
+    def _return(self, now_ns: int, view: View) -> tuple[Request, ...]:
+        """Letting go before the hand-back has come through would leave the arms to nobody."""
+        held = tuple(arm for arm in self._taken if view.holds(arm))
+        if not held:
+            self._begin(now_ns)
+        elif now_ns - self._asked_ns > GRANT_S * _NS:
+            self._asked_ns = now_ns
+            return (Request(Ask.RELEASE, held, self._why),)
+        return ()
 
     def _needed(self, task: TaskView) -> tuple[str, ...]:
         return tuple(arm for arm in task.arms if arm in self.arms)
