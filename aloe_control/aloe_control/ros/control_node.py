@@ -25,7 +25,6 @@ from aloe_control.ros.messages import (
     command_message,
     diagnostic_status,
     executed_action_message,
-    header_stamp_ns,
     human_command_from_message,
     image_checksum,
     intervention_message,
@@ -40,6 +39,7 @@ from aloe_data.rig import Arm, load_rig
 from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_data.serialized import header_stamp_ns
 
 NS = 1_000_000_000
 REQUEST_DEPTH = 50

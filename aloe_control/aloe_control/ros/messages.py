@@ -1,6 +1,5 @@
-"""Results of control ticks as messages, and the one field that control needs of an image."""
+"""Results of control ticks as messages, requests and commands of people from messages, and a checksum of images."""
 
-import struct
 import zlib
 from array import array
 from collections.abc import Mapping
@@ -21,16 +20,6 @@ from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp, stamp_to_
 
 _AFTER_STAMP = 12  # bytes: CDR encapsulation, sec, nanosec
 COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
-
-
-def header_stamp_ns(serialised: bytes) -> int:
-    """Stamp of a serialised message that begins with a header, without reading the rest.
-
-    Source: OMG DDS-XTypes, CDR encapsulation: 4 bytes (the second one's lowest bit: little endian), then sec, nanosec.
-    """
-    order = "<" if serialised[1] & 1 else ">"
-    sec, nanosec = struct.unpack_from(f"{order}iI", serialised, 4)
-    return int(sec) * 1_000_000_000 + int(nanosec)
 
 
 def image_checksum(serialised: bytes) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aloe_msgs.msg import EpisodeEvent
 from aloe_msgs.srv import StartEpisode, StopEpisode
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
@@ -20,13 +20,12 @@ from rclpy.task import Future
 import aloe_data
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
+from aloe_data.preroll import PreRoll
 from aloe_data.recording import (
     EpisodeRecord,
-    LossCounter,
     RecordedTopic,
     RecordingError,
     check_folder,
-    leading_sequence,
     next_episode_id,
     read_rig_files,
     recorded_topics,
@@ -35,9 +34,13 @@ from aloe_data.rig import load_rig
 from aloe_data.ros.bag_writer import COMPRESSIONS, BagThread, complete_record, open_bag
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
+from aloe_data.ros.recorder_status import recorder_status
 from aloe_data.ros.signals import run_until_signal
+from aloe_data.serialized import header_stamp_ns, leading_sequence
+from aloe_data.stream_counts import StreamCounts
 
 _UPKEEP_PERIOD_S = 0.2
+_SILENT_S = 1.0
 _LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
 
 
@@ -54,6 +57,9 @@ class RecorderConfig:
         unit="s",
         low=0.0,
         doc="A recording waits this long for topics that always speak: what comes before DDS has matched them is lost.",
+    )
+    preroll_s: float = parameter(
+        2.0, unit="s", low=0.0, high=60.0, doc="A bag begins with the streams of this long before its start."
     )
     compression: str = parameter("none", choices=tuple(COMPRESSIONS), doc="zstd or lz4 pay off for raw images only.")
     split_mib: int = parameter(0, unit="MiB", low=0, doc="Size at which a bag goes on in a new file; 0: never.")
@@ -77,10 +83,11 @@ class RecorderNode(Node):
         self._rig_texts = read_rig_files(self._config.rig, rig)
         self._root = self._config.record.expanduser().resolve()
         check_folder(self._root, self._config.min_free_gib)
-        self._counter = LossCounter()
+        self._counter = StreamCounts()
+        self._preroll = PreRoll(self._config.preroll_s, self._config.queue_mib << 19)  # half of the queue
         self._recording: _Recording | None = None
         self._latched: dict[str, bytes] = {}
-        self._heard: set[str] = set()
+        self._heard: dict[str, float] = {}  # when last, on the steady clock [s]
         self._next_upkeep = Future()
         self._close_lock = threading.Lock()
         self._closed = threading.Event()
@@ -111,14 +118,19 @@ class RecorderNode(Node):
         return bool(self.get_parameter("use_sim_time").value)
 
     def _on_message(self, topic: RecordedTopic, data: bytes) -> None:
-        self._heard.add(topic.name)
+        self._heard[topic.name] = time.monotonic()
         if topic.latched:
             self._latched[topic.name] = data
-        recording = self._recording
-        if recording is None:
-            return
-        self._counter.received(topic.name, leading_sequence(data) if topic.sequenced else None)
-        if not recording.thread.push(topic.name, data, self.get_clock().now().nanoseconds):
+        now_ns = self.get_clock().now().nanoseconds
+        if self._recording is not None:
+            self._record(self._recording, topic, data, now_ns)
+        elif topic.continuous:
+            self._preroll.push(topic, data, now_ns)
+
+    def _record(self, recording: _Recording, topic: RecordedTopic, data: bytes, now_ns: int) -> None:
+        stamp_ns = header_stamp_ns(data) if topic.continuous else now_ns
+        self._counter.received(topic.name, stamp_ns, leading_sequence(data) if topic.sequenced else None)
+        if not recording.thread.push(topic.name, data, now_ns):
             self._counter.dropped(topic.name)
 
     def _on_missing(self, topic: RecordedTopic, number: int) -> None:
@@ -159,15 +171,18 @@ class RecorderNode(Node):
         record = EpisodeRecord(episode_id, request.prompt, request.seed, rig=rig, urdfs=urdfs, versions=versions)
         offered = {topic: self._offered_qos(topic.name) for topic in self._topics.values()}
         writer = open_bag(folder, record, offered, self._config.compression, self._config.split_mib << 20)
-        self._counter.reset(self._topics)
+        self._counter.reset({topic.name: topic.rate_hz for topic in self._topics.values()})
         thread = BagThread(
             writer, folder, self._counter.written, self._config.min_free_gib, self._config.queue_mib << 20
         )
-        self._recording = _Recording(record, folder, thread)
+        recording = self._recording = _Recording(record, folder, thread)
         self._closed.clear()
+        now_ns = self.get_clock().now().nanoseconds
+        for row in self._preroll.take(now_ns):
+            self._record(recording, *row)
         for name, data in self._latched.items():  # what was said before the episode and still holds
-            self._on_message(self._topics[name], data)
-        return self._recording
+            self._record(recording, self._topics[name], data, now_ns)
+        return recording
 
     def _offered_qos(self, topic: str) -> QoSProfile | None:
         publishers = self.get_publishers_info_by_topic(topic)
@@ -193,7 +208,8 @@ class RecorderNode(Node):
             recording.thread.close()
             self._counter.settle()
             losses = self._counter.losses()
-            record = replace(recording.record, verdict=verdict.name, reason=reason, lost=losses)
+            streams = {topic: count.figures() for topic, count in self._counter.heard().items()}
+            record = replace(recording.record, verdict=verdict.name, reason=reason, lost=losses, streams=streams)
             try:
                 complete_record(recording.folder, record)
             except (RuntimeError, OSError) as error:
@@ -208,6 +224,9 @@ class RecorderNode(Node):
         for topic, number in losses.items():
             received = self._counter.counts[topic].received
             log.warning(f"{recording.record.episode_id}: {topic} lost {number} messages ({received} received)")
+        for topic, count in self._counter.heard().items():
+            if count.slow:
+                log.warning(f"{recording.record.episode_id}: {topic}: {count}; {self._remedy(topic, count.received)}")
         if recording.thread.failure and not recording.reported:
             log.error(recording.thread.failure)
 
@@ -231,19 +250,20 @@ class RecorderNode(Node):
         event.episode_id, event.reason = recording.record.episode_id, recording.thread.failure
         self._verdict.publish(event)
 
+    def _remedy(self, topic: str, received: int) -> str:
+        if received:
+            return "is its driver, or this machine, too slow?"
+        if not self.count_publishers(topic):
+            return "nobody publishes it; start its driver or correct the topic in the rig file"
+        return "it has a publisher, but nothing came; `ros2 topic info --verbose` tells of its QoS and type"
+
     def _publish_diagnostics(self) -> None:
-        recording = self._recording
+        recording, now_s = self._recording, time.monotonic()
+        activity = f"recording {recording.folder}" if recording else "idle"
+        continuous = (topic.name for topic in self._topics.values() if topic.continuous)
+        silent = [name for name in continuous if recording and now_s - self._heard.get(name, 0.0) > _SILENT_S]
         failure = recording.thread.failure if recording else ""
-        status = DiagnosticStatus(name="recorder_node", hardware_id="", level=DiagnosticStatus.OK)
-        status.message = failure or (f"recording {recording.folder}" if recording else "idle")
-        if self._counter.total_lost:
-            status.level = DiagnosticStatus.WARN
-        if failure:
-            status.level = DiagnosticStatus.ERROR
-        totals = {"messages_written": self._counter.total_written, "messages_lost": self._counter.total_lost}
-        losses = {f"lost {topic}": number for topic, number in self._counter.losses().items()}
-        status.values = [KeyValue(key=key, value=str(value)) for key, value in (totals | losses).items()]
-        message = DiagnosticArray(status=[status])
+        message = DiagnosticArray(status=[recorder_status(activity, failure, silent, self._counter)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

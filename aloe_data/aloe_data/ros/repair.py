@@ -20,9 +20,11 @@ from aloe_data.bag_folders import bag_files, find_bags
 from aloe_data.durable import InUseError, held
 from aloe_data.episode import Verdict
 from aloe_data.mcap_rewrite import Rewritten, finished_counts, rewrite
-from aloe_data.recording import SEQUENCED, EpisodeRecord, LossCounter, RecordingError, leading_sequence
+from aloe_data.recording import SEQUENCED, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import complete_record
+from aloe_data.serialized import leading_sequence
+from aloe_data.stream_counts import StreamCounts
 
 _EVENTS = "/episode/events"
 _NS = 1_000_000_000
@@ -50,7 +52,7 @@ class Story:
     def __init__(self) -> None:
         self.stop: EpisodeEvent | None = None
         self.stamps_ns: tuple[int, int] | None = None  # of the first message and the last
-        self._losses = LossCounter()
+        self._losses = StreamCounts()
         self._losses.reset(SEQUENCED)
 
     def take(self, topic: str, message: Message) -> None:
@@ -59,7 +61,7 @@ class Story:
         self.stamps_ns = min(first, message.log_time), max(last, message.log_time)
         try:
             if topic in SEQUENCED:
-                self._losses.received(topic, leading_sequence(message.data))
+                self._losses.received(topic, message.log_time, leading_sequence(message.data))
                 self._losses.written(topic)
             elif topic == _EVENTS:
                 event = deserialize_message(message.data, EpisodeEvent)

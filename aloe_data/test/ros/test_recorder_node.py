@@ -52,8 +52,9 @@ def test_an_episode_becomes_a_bag_with_every_message_and_its_story(
     start(peer, rig_file, tmp_path)
     streams = Streams(peer, until)
     streams.intervention.publish(Intervention(fault="said before the start"))
-    streams.send(3)
+    streams.send(3, first_tick=100)
     diagnostics = peer.collect(DiagnosticArray, "/diagnostics")
+    assert streams.executed.wait_for_all_acked()
     answer = peer.call(StartEpisode, "/recorder/start", prompt="sort the cubes", seed=7)
     assert (answer.success, answer.episode_id, answer.bag) == (True, "ep_0012", str(tmp_path / "ep_0012"))
     streams.send(40)
@@ -70,14 +71,19 @@ def test_an_episode_becomes_a_bag_with_every_message_and_its_story(
     by_topic: dict[str, list[Any]] = {}
     for topic, message, _ in rows:
         by_topic.setdefault(topic, []).append(message)
-    assert [m.tick for m in by_topic["/executed_action"]] == list(range(40))
-    assert [m.data[0] for m in by_topic[HEAD]] == list(range(40))
+    assert [m.tick for m in by_topic["/executed_action"]] == [100, 101, 102, *range(40)], "with the pre-roll"
+    assert [m.data[0] for m in by_topic[HEAD]] == [0, 1, 2, *range(40)]
     assert by_topic["/intervention"][0].fault == "said before the start"
     assert by_topic["/left_arm/joint_states"][0].position[0] == 1.0
     record = read_record(Path(stopped.bag))
     assert (record.prompt, record.seed, record.verdict, record.reason) == ("sort the cubes", 7, "SUCCESS", "sorted")
     assert record.rig == rig_file.read_text()
     assert record.lost == {}
+    assert record.streams["/executed_action"]["received"] == record.streams["/executed_action"]["written"] == 43
+    assert record.streams["/cameras/left_wrist/image_raw/compressed"]["received"] == 0
+    values = {value.key: value.value for value in diagnostics[-1].status[0].values}
+    assert "of 30 Hz, largest gap" in values[HEAD]
+    assert any("/right_arm/joint_states is silent" in d.status[0].message for d in diagnostics)
 
 
 def _written(diagnostics: DiagnosticArray) -> int:

@@ -1,0 +1,28 @@
+"""The recorder's word on /diagnostics, once per second."""
+
+from collections.abc import Collection
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from aloe_data.stream_counts import StreamCounts
+
+
+def recorder_status(activity: str, failure: str, silent: Collection[str], counts: StreamCounts) -> DiagnosticStatus:
+    """What is recorded, what goes wrong with it, and the figures of every topic.
+
+    Args:
+        activity: what the recorder does.
+        failure: "" or why the recording has ended early.
+        silent: topics that should speak all the time and do not.
+        counts: of the recording that is under way, else of the last one.
+    """
+    problems = [f"{topic} is silent" for topic in silent]
+    problems += [f"{topic} lost {number}" for topic, number in counts.losses().items()]
+    heard = counts.heard()
+    slow = [topic for topic, count in heard.items() if count.slow and count.received > count.expected_hz]
+    problems += [f"{topic} is slow ({heard[topic].rate_hz:.1f} Hz)" for topic in slow if topic not in silent]
+    level = DiagnosticStatus.ERROR if failure else DiagnosticStatus.WARN if problems else DiagnosticStatus.OK
+    status = DiagnosticStatus(name="recorder_node", level=level, message=failure or "; ".join([activity, *problems]))
+    totals = {"messages_written": counts.total_written, "messages_lost": counts.total_lost}
+    status.values = [KeyValue(key=key, value=str(value)) for key, value in (totals | heard).items()]
+    return status

@@ -1,0 +1,123 @@
+"""What became of the messages of every topic of a recording: received, written, lost, how fast, with which gaps."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+_NS = 1e9
+_SLOW = 0.8  # of the expected rate
+
+
+@dataclass
+class TopicCount:
+    """Messages of one topic in one recording: arrived, in the bag, dropped by the recorder, and never arrived.
+
+    Rate and gap are those of the messages' stamps.
+    """
+
+    expected_hz: float = 0.0
+    received: int = 0
+    written: int = 0
+    dropped: int = 0
+    missing: int = 0
+    first_ns: int = 0
+    last_ns: int = 0
+    largest_gap_ns: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Messages that the bag should hold and does not."""
+        return self.dropped + self.missing
+
+    @property
+    def rate_hz(self) -> float:
+        """Mean rate from the first message to the last; 0 for fewer than two."""
+        span_s = (self.last_ns - self.first_ns) / _NS
+        return (self.received - 1) / span_s if self.received > 1 and span_s > 0 else 0.0
+
+    @property
+    def slow(self) -> bool:
+        """It came clearly slower than expected."""
+        return self.rate_hz < _SLOW * self.expected_hz
+
+    def arrived(self, stamp_ns: int) -> None:
+        """One more message."""
+        if self.received:
+            self.largest_gap_ns = max(self.largest_gap_ns, stamp_ns - self.last_ns)
+        else:
+            self.first_ns = stamp_ns
+        self.received, self.last_ns = self.received + 1, stamp_ns
+
+    def figures(self) -> dict[str, float]:
+        """For a bag's metadata."""
+        return {
+            "received": self.received,
+            "written": self.written,
+            "lost": self.lost,
+            "rate_hz": round(self.rate_hz, 3),
+            "expected_hz": self.expected_hz,
+            "largest_gap_s": round(self.largest_gap_ns / _NS, 4),
+        }
+
+    def __str__(self) -> str:
+        of = f" of {self.expected_hz:g}" if self.expected_hz else ""
+        gap = f"largest gap {self.largest_gap_ns / _NS:.3f} s"
+        return f"{self.received} received, {self.lost} lost, {self.rate_hz:.1f}{of} Hz, {gap}"
+
+
+@dataclass
+class StreamCounts:
+    """Counts messages per topic, and gaps in their sequences."""
+
+    counts: dict[str, TopicCount] = field(default_factory=dict)
+    _last: dict[str, int] = field(default_factory=dict)
+
+    def reset(self, topics: Mapping[str, float] | Iterable[str]) -> None:
+        """Begin a recording of these topics, with their expected rates [Hz] where given."""
+        rates = topics if isinstance(topics, Mapping) else dict.fromkeys(topics, 0.0)
+        self.counts = {topic: TopicCount(rate_hz) for topic, rate_hz in rates.items()}
+        self._last.clear()
+
+    def received(self, topic: str, stamp_ns: int, sequence: int | None = None) -> None:
+        """A message has arrived; a jump in its sequence counts what is missing. A lower number is a restart."""
+        count = self.counts[topic]
+        count.arrived(stamp_ns)
+        if sequence is not None:
+            count.missing += max(0, sequence - self._last.get(topic, sequence) - 1)
+            self._last[topic] = sequence
+
+    def written(self, topic: str) -> None:
+        """A message is in the bag."""
+        self.counts[topic].written += 1
+
+    def dropped(self, topic: str) -> None:
+        """A message has arrived but found no room."""
+        self.counts[topic].dropped += 1
+
+    def missing(self, topic: str, number: int) -> None:
+        """Messages have not arrived."""
+        self.counts[topic].missing += number
+
+    def settle(self) -> None:
+        """The bag is closed: what has arrived and is not in it is lost."""
+        for count in self.counts.values():
+            count.dropped = count.received - count.written
+
+    @property
+    def total_written(self) -> int:
+        """Messages in the bag."""
+        return sum(count.written for count in self.counts.values())
+
+    def losses(self) -> dict[str, int]:
+        """Number of lost messages of the topics that lost any."""
+        return {topic: count.lost for topic, count in self.counts.items() if count.lost}
+
+    @property
+    def total_lost(self) -> int:
+        """Messages that are missing in the bag."""
+        return sum(self.losses().values())
+
+    def heard(self) -> dict[str, TopicCount]:
+        """The topics that said something, or should have."""
+        return {
+            topic: count for topic, count in self.counts.items() if count.received or count.lost or count.expected_hz
+        }
