@@ -26,6 +26,7 @@ class Watch:
         self.human = ScriptedHuman("human", ScriptedConfig(**config), RIG)  # type: ignore[arg-type]
         self.now_ns, self.grants, self.returns = S, True, True
         self.held: set[str] = set()
+        self.unheld = ArmView(Authority.POLICY)
         self.episode, self.armed = "ep_0000", True
 
     def poll(self, task: TaskView, seconds: float = 0.02) -> list[Sample]:
@@ -47,7 +48,7 @@ class Watch:
         return View(
             operator="me",
             armed=self.armed,
-            arms=dict.fromkeys(self.held, HUMAN),
+            arms={name: HUMAN if name in self.held else self.unheld for name in (LEFT, RIGHT)},
             joints={arm.name: JointReading(self.now_ns, arm.joint_names, arm.home) for arm in RIG.arms},
             episode_id=self.episode,
             task=replace(task, stamp_ns=self.now_ns),
@@ -118,6 +119,16 @@ def test_when_an_arm_is_taken_away_it_lets_go_of_the_others() -> None:
     asked = watch.asked(CALM, 0.1)
     assert [r.ask for r in asked] == [Ask.RELEASE]
     assert "taken away" in asked[0].reason
+
+
+def test_an_arm_that_holds_after_it_was_lost_goes_back_to_the_policy() -> None:
+    watch = Watch()
+    watch.asked(DROPPED, 1.0)
+    watch.held.clear()
+    watch.unheld = ArmView(Authority.HOLD, since_ns=watch.now_ns, reason="the device is silent")
+    assert [r.reason for r in watch.asked(CALM, 0.8)] == ["an arm was taken away"]
+    (request,) = watch.asked(CALM, 1.0)
+    assert (request.ask, request.arms, request.reason) == (Ask.RELEASE, (RIGHT,), "holds: the device is silent")
 
 
 def test_a_new_episode_finds_it_with_empty_hands() -> None:

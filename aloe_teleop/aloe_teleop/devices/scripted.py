@@ -10,7 +10,7 @@ from aloe_data.config import ConfigError, parameter
 from aloe_data.episode import Verdict
 from aloe_data.rig import Arm, Rig
 from aloe_teleop.attention import RISE, Attention
-from aloe_teleop.device import Array, Ask, Inputs, Request, Sample, TaskView, View
+from aloe_teleop.device import Array, Ask, Authority, Inputs, Request, Sample, TaskView, View
 from aloe_teleop.expert_hand import ExpertHand
 
 TASK_MAX_AGE_S: Final = 1.0
@@ -68,6 +68,7 @@ class ScriptedHuman:
         self._hand = ExpertHand(rig, self.arms, config.noise_m)
         self._rng = np.random.default_rng(config.seed)
         self._episode_id = ""
+        self._asked_ns = 0
         self._begin(0)
 
     def poll(self, now_ns: int, view: View) -> Sample:
@@ -80,6 +81,7 @@ class ScriptedHuman:
         tools = {arm: pose[:3] for arm, pose in poses.items()}
         if view.episode_id != self._episode_id or not view.armed:
             self._episode_id, self._takeovers, self._judged = view.episode_id, 0, False
+            self._touched = set[str]()
             self._begin(now_ns)
         requests, verdict = (
             self._decide(now_ns, view, view.task, tools) if self._episode_id and view.armed else ((), "")
@@ -108,12 +110,23 @@ class ScriptedHuman:
         if task.success or task.failure or self._judged:
             return (), ""
         if self._phase is Phase.WATCHING:
-            return self._watch(now_ns, task, tools)
+            stuck = self._free(now_ns, view)
+            return (stuck, "") if stuck else self._watch(now_ns, task, tools)
         if self._phase is Phase.ASKING:
             return self._wait(now_ns, view), ""
         if self._phase is Phase.RETURNING:
             return self._return(now_ns, view), ""
         return self._work(now_ns, view, task)
+
+    def _free(self, now_ns: int, view: View) -> tuple[Request, ...]:
+        """Arms that it had and that hold since it lost them (late commands, a fault) go back to the policy."""
+        known = [arm for arm in self.arms if arm in self._touched and arm in view.arms]
+        holding = [arm for arm in known if view.arms[arm].authority is Authority.HOLD]
+        stuck = tuple(arm for arm in holding if now_ns - view.arms[arm].since_ns > GRANT_S * _NS)
+        if not stuck or now_ns - self._asked_ns < GRANT_S * _NS:
+            return ()
+        self._asked_ns = now_ns
+        return (Request(Ask.RELEASE, stuck, f"holds: {view.arms[stuck[0]].reason}"),)
 
     def _watch(self, now_ns: int, task: TaskView, tools: dict[str, Array]) -> tuple[tuple[Request, ...], str]:
         reason = self._attention.reason(now_ns, task, tools)
@@ -136,6 +149,7 @@ class ScriptedHuman:
     def _ask(self, now_ns: int, arms: tuple[str, ...], reason: str) -> tuple[Request, ...]:
         self._phase, self._asked_ns = Phase.ASKING, now_ns
         self._taken += arms
+        self._touched |= set(arms)
         return (Request(Ask.TAKE, arms, reason),)
 
     def _wait(self, now_ns: int, view: View) -> tuple[Request, ...]:
