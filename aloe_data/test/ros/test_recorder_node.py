@@ -49,7 +49,7 @@ def test_an_episode_becomes_a_bag_with_every_message_and_its_story(
     peer: Any, until: Until, rig_file: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "ep_0011").mkdir()
-    start(peer, rig_file, tmp_path)
+    start(peer, rig_file, tmp_path, preroll_s=60.0)
     streams = Streams(peer, until)
     streams.intervention.publish(Intervention(fault="said before the start"))
     streams.send(3, first_tick=100)
