@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from aloe_sim.experts.base import CannotHelpError, Expert
+from aloe_sim.experts.laundry_folding import LaundryFoldingExpert
 from aloe_sim.experts.phone_assembly import PhoneAssemblyExpert
 from aloe_sim.experts.phone_packing import PhonePackingExpert
 from aloe_sim.experts.reactive import Style
 from aloe_sim.experts.sorting import SortingExpert
 from aloe_sim.experts.sorting_several import SortingSeveralExpert
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, SortingSeveral, Task
+from aloe_sim.tasks import LaundryFolding, PhoneAssembly, PhonePacking, Sorting, SortingSeveral, Task
 
 __all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]
 
@@ -19,6 +20,7 @@ EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = (
     (Sorting, SortingExpert),
     (PhonePacking, PhonePackingExpert),
     (PhoneAssembly, PhoneAssemblyExpert),
+    (LaundryFolding, LaundryFoldingExpert),
 )
 
 

@@ -4,12 +4,13 @@ import numpy as np
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks.laundry_folding import GRASP_M, RELEASED_M, SIZE_M, LaundryFolding
+from aloe_sim.tasks.laundry_folding import CORNERS, GRASP_M, RELEASED_M, SIZE_M, LaundryFolding
 
 GRASP_Z_M, RELEASE_Z_M = 0.012, 0.028
 TRAVEL_Z_M = 0.10
 ARC_M = 0.12  # height of the arc
 LEAD = 0.2  # how far ahead on the arc an arm looks, as share of its length
+EMPTY_M = 0.004  # fingers closed further than this hold a corner or nothing
 PLACED_M = 0.028  # a near corner this close to its far corner needs no more
 
 
@@ -29,8 +30,13 @@ class LaundryFoldingExpert(ReactiveExpert):
         self.task = sim.task
         self._side = {sim.rig.arms[0].name: "left", sim.rig.arms[-1].name: "right"}
 
+    def refusal(self) -> str:
+        scene = self.observe()
+        placed = all(self._placed(scene, name) for name in self._side) and not self.task.held(self.sim.data)
+        return "the towel is folded but crumpled" if placed and not self.task.is_flat(self.sim.data) else ""
+
     def arms(self) -> tuple[str, ...]:
-        return () if self.task.success(self.sim.data) else tuple(self._side)
+        return () if self.task.success(self.sim.data) or self.refusal() else tuple(self._side)
 
     def goals(self, scene: Scene) -> dict[str, Goal]:
         """Where each arm should go in this state."""
@@ -43,7 +49,9 @@ class LaundryFoldingExpert(ReactiveExpert):
                 ready = all(other in held for other in todo)
                 goals[name] = self._fold(scene, name, held) if ready else _keep(arm)
             elif name in todo:
-                goals[name] = _grasp(arm, scene.objects[f"near_{self._side[name]}"])
+                goals[name] = _grasp(
+                    arm, scene.objects[f"near_{self._side[name]}"], empty=bool(scene.objects[f"{name} is empty"][0])
+                )
             elif arm.tool[2] < TRAVEL_Z_M - 0.01 and np.linalg.norm(arm.tool[:2] - goals[name].xyz[:2]) > 0.05:
                 goals[name].xyz = np.array([*arm.tool[:2], TRAVEL_Z_M])
         return goals
@@ -64,7 +72,7 @@ class LaundryFoldingExpert(ReactiveExpert):
             return Goal(np.array([*(far[:2] - (1.0 - share) * SIZE_M * away), height]), CLOSED_M, 0.25)
         offset = np.linalg.norm(arm.tool[:2] - far[:2])
         low = arm.tool[2] < RELEASE_Z_M + 0.006
-        if low and (offset < 0.02 or arm.gripper_target > 0.5 * RELEASED_M):
+        if low and offset < (PLACED_M if arm.gripper_target > 0.5 * RELEASED_M else 0.02):
             return Goal(np.array([*arm.tool[:2], RELEASE_Z_M]), OPEN_M, 0.1)
         height = RELEASE_Z_M if offset < 0.03 else max(RELEASE_Z_M, 0.5 * ARC_M)
         return Goal(np.array([*far[:2], height]), CLOSED_M, 0.25)
@@ -73,12 +81,21 @@ class LaundryFoldingExpert(ReactiveExpert):
         return scene.objects[f"far_{self._side[name]}"]
 
     def _objects(self) -> dict[str, np.ndarray]:
-        names = [f"{end}_{side}" for end in ("near", "far") for side in ("left", "right")]
-        return {name: self.task.corner(self.sim.data, name) for name in names}
+        """Corners [3] in m; and which arm's fingers have closed on nothing [1]."""
+        held = self.task.held(self.sim.data)
+        closed = {name: self.sim.joint_positions(name)[-1] < EMPTY_M for name in self._side}
+        empty = {f"{name} is empty": np.array([closed[name] and name not in held]) for name in self._side}
+        return {name: self.task.corner(self.sim.data, name) for name in CORNERS} | empty
 
     def _held(self, scene: Scene) -> dict[str, str]:
         corners = {name: f"near_{side}" for name, side in self._side.items()}
-        return {name: corner for name, corner in corners.items() if _holds(scene.arms[name], scene.objects[corner])}
+        return {name: corner for name, corner in corners.items() if self._holds(scene, name, corner)}
+
+    def _holds(self, scene: Scene, name: str, corner: str) -> bool:
+        arm, empty = scene.arms[name], scene.objects[f"{name} is empty"]
+        empty[0] &= arm.gripper < 0.7 * OPEN_M  # may grasp again
+        near = np.linalg.norm(arm.tool - scene.objects[corner]) < GRASP_M
+        return bool(near and arm.gripper < RELEASED_M and not empty[0])
 
     def _floor_m(self, scene: Scene, arm: str) -> float:
         return 0.0
@@ -90,10 +107,10 @@ class LaundryFoldingExpert(ReactiveExpert):
         scene.objects[body] = corner
 
 
-def _grasp(arm: ArmState, corner: np.ndarray) -> Goal:
+def _grasp(arm: ArmState, corner: np.ndarray, *, empty: bool) -> Goal:
     offset = float(np.linalg.norm(arm.tool[:2] - corner[:2]))
     low = arm.tool[2] < corner[2] + 0.02
-    if low and offset < 0.01:
+    if low and offset < 0.01 and not empty:
         return Goal(np.array([*corner[:2], GRASP_Z_M]), CLOSED_M, 0.1)
     if arm.gripper < 0.7 * OPEN_M or (low and offset > 0.02):  # closed beside it: up and open
         return Goal(np.array([*arm.tool[:2], TRAVEL_Z_M]), OPEN_M)
@@ -108,7 +125,3 @@ def _away(scene: Scene) -> np.ndarray:
     """Direction [2] from the near edge to the far one, at right angles to the far one."""
     edge = (scene.objects["far_left"] - scene.objects["far_right"])[:2]
     return np.array([edge[1], -edge[0]]) / max(float(np.linalg.norm(edge)), 1e-6)
-
-
-def _holds(arm: ArmState, corner: np.ndarray) -> bool:
-    return bool(np.linalg.norm(arm.tool - corner) < GRASP_M and arm.gripper < RELEASED_M)

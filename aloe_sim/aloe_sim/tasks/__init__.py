@@ -5,12 +5,13 @@ from functools import partial
 
 from aloe_data.section import nearest
 from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.laundry_folding import LaundryFolding
 from aloe_sim.tasks.phone_assembly import PhoneAssembly
 from aloe_sim.tasks.phone_packing import PhonePacking
 from aloe_sim.tasks.sorting import Sorting
 from aloe_sim.tasks.sorting_several import SortingSeveral
 
-__all__ = ["TASKS", "PhoneAssembly", "PhonePacking", "Sorting", "SortingSeveral", "Task", "make_task"]
+__all__ = ["TASKS", "LaundryFolding", "PhoneAssembly", "PhonePacking", "Sorting", "SortingSeveral", "Task", "make_task"]
 
 TASKS: dict[str, Callable[[], Task]] = {
     Sorting.name: Sorting,
@@ -18,6 +19,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "sorting_4": partial(SortingSeveral, 4),
     PhonePacking.name: PhonePacking,
     PhoneAssembly.name: PhoneAssembly,
+    LaundryFolding.name: LaundryFolding,
 }
 
 
