@@ -17,6 +17,7 @@ from aloe_control.takeover import Request, RequestRefused, Takeover
 from aloe_control.tick import ArmTick, ControlConfig, TickResult
 from aloe_control.watchdog import (
     REQUESTS,
+    PolicyWatch,
     Watchdog,
     arm_stream,
     camera_stream,
@@ -53,9 +54,10 @@ class ControlLoop:
         self._executor = ChunkExecutor(rig, self._config.blend_ticks, jumps, fades)
         people = takeover_streams(rig) if needs_takeover(rig, self._config) else []
         self._watchdog = Watchdog([*required_streams(rig), *people])
+        self._policy_watch = PolicyWatch(self._config.policy_grace_s, rig.policy_max_age_s)
         self._takeover = Takeover(rig, self._config, self._authority_changed)
         self._measured = np.full(rig.state_dim, np.nan)
-        self._tick, self._now_ns, self._policy_since_ns = 0, -1, 0
+        self._tick, self._now_ns = 0, -1
         self._armed = self._stopping = False
         self._fault = ""
         self._last_refusal = ""
@@ -154,7 +156,8 @@ class ControlLoop:
             return False, "not armed: " + " | ".join(problems)
         self._limiter.reset(self._measured)
         self._executor.start(now_ns)
-        self._armed, self._stopping, self._policy_since_ns = True, False, now_ns
+        self._armed, self._stopping = True, False
+        self._policy_watch.begin(now_ns)
         self._fault = self._last_refusal = ""
         self._takeover.arm(now_ns)
         return True, "armed"
@@ -201,25 +204,16 @@ class ControlLoop:
         return f"{' | '.join(problems)}; {_REARM}" if problems else ""
 
     def _policy_silence(self, now_ns: int) -> str:
-        states = [self._takeover.state(arm.name) for arm in self._rig.arms]
-        if State.WAITING not in states and State.POLICY not in states:
+        if not any(self._takeover.state(arm.name) in (State.WAITING, State.POLICY) for arm in self._rig.arms):
             return ""  # nobody waits for it
-        newest, since_ns = self._executor.newest_stamp_ns, self._policy_since_ns
-        fresh = newest is not None and newest >= since_ns
-        limit_s = self._rig.policy_max_age_s if fresh else self._config.policy_grace_s
-        age_s = (now_ns - (newest if newest is not None and fresh else since_ns)) / NS
-        if age_s <= limit_s:
-            return ""
-        since = "chunks stopped: newest observation" if fresh else "sent no chunk since its turn began"
-        refusal = f" (last chunk refused: {self._last_refusal})" if self._last_refusal else ""
-        return f"policy {since} {age_s:.3f} s ago (limit {limit_s:g} s){refusal}; check policy_node"
+        return self._policy_watch.problem(now_ns, self._executor.newest_stamp_ns, self._last_refusal)
 
     def _authority_changed(self, arm: str, before: State, after: State, now_ns: int) -> None:
         if after in (State.HUMAN, State.HELD):
             self._executor.drop(arm)
         elif after is State.WAITING and before in (State.HUMAN, State.HELD):
             self._executor.follow(arm, now_ns)
-            self._policy_since_ns = now_ns
+            self._policy_watch.begin(now_ns)
 
     def _stop(self, reason: str) -> None:
         self._stopping = True

@@ -89,6 +89,40 @@ class Watchdog:
         return ""
 
 
+class PolicyWatch:
+    """How long the policy may be silent in its turn: longer before its first chunk than between two.
+
+    Args:
+        grace_s: time for the first chunk of a turn.
+        max_age_s: age of the newest chunk's observation from which on the policy counts as silent.
+    """
+
+    def __init__(self, grace_s: float, max_age_s: float) -> None:
+        self._grace_s, self._max_age_s = grace_s, max_age_s
+        self._since_ns = 0
+
+    def begin(self, now_ns: int) -> None:
+        """Its turn begins: motion was enabled, or an arm was handed back."""
+        self._since_ns = now_ns
+
+    def problem(self, now_ns: int, newest_ns: int | None, refusal: str) -> str:
+        """ "" or what is wrong.
+
+        Args:
+            now_ns: time of the tick.
+            newest_ns: stamp of the newest chunk that was accepted; None for none.
+            refusal: why the last chunk that was refused was; "" for none.
+        """
+        fresh_ns = newest_ns if newest_ns is not None and newest_ns >= self._since_ns else None
+        limit_s = self._grace_s if fresh_ns is None else self._max_age_s
+        age_s = (now_ns - (self._since_ns if fresh_ns is None else fresh_ns)) / NS
+        if age_s <= limit_s:
+            return ""
+        since = "sent no chunk since its turn began" if fresh_ns is None else "chunks stopped: newest observation"
+        refused = f" (last chunk refused: {refusal})" if refusal else ""
+        return f"policy {since} {age_s:.3f} s ago (limit {limit_s:g} s){refused}; check policy_node"
+
+
 def camera_stream(name: str) -> str:
     """Name of a camera's stream."""
     return f"camera '{name}'"
