@@ -31,7 +31,7 @@ from aloe_control.ros.messages import (
     request_from_message,
 )
 from aloe_control.ros.realtime import collect_garbage, quiet_garbage_collector, raise_priority
-from aloe_control.tick import ControlConfig, TickResult
+from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_data.codecs import CodecError, select_joints
 from aloe_data.config import parameter
@@ -123,13 +123,14 @@ class ControlNode(Node):
             self.get_logger().warning(refusal, throttle_duration_sec=1.0)
 
     def _on_request(self, message: InterventionRequest) -> None:
+        now_ns = self.get_clock().now().nanoseconds
         try:
-            request = request_from_message(message)
-            refusal = self._loop.request(request, self.get_clock().now().nanoseconds)
+            refusal = self._loop.request(request_from_message(message), now_ns)
         except CodecError as error:
             refusal = str(error)
         if refusal:
             self.get_logger().warning(refusal, throttle_duration_sec=1.0)
+        self._publish_intervention(now_ns)  # at once: devices begin to command in time for the next tick
 
     def _on_chunk(self, message: ActionChunk) -> None:
         if not self._loop.armed:
@@ -188,22 +189,22 @@ class ControlNode(Node):
                 self._commands[arm.name].publish(command_message(arm, result.commands[arm.name], now_ns))
         lateness_s = (now_ns - scheduled_ns) / NS
         self._executed.publish(executed_action_message(result, lateness_s))
-        self._publish_intervention(result)
+        self._publish_intervention(now_ns)
         self._statistics.add(result, now_ns / NS, lateness_s, time.monotonic() - began_s)
         if self._stop_by_s is not None and not self._loop.armed:
             self.finished = True
 
-    def _publish_intervention(self, result: TickResult) -> None:
+    def _publish_intervention(self, now_ns: int) -> None:
+        """Say who holds which arm, if that changed."""
         holds = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
-        state = (self._loop.armed, result.fault, self._loop.estop, *holds.values())
+        fault, estop = self._loop.fault, bool(self._loop.estop)
+        state = (self._loop.armed, fault, estop, *holds.values())
         if state == self._published:
             return
-        if result.fault and (self._published is None or self._published[1] != result.fault):
-            self.get_logger().error(f"fault, the arms hold: {result.fault}")
+        if fault and (self._published is None or self._published[1] != fault):
+            self.get_logger().error(f"fault, the arms hold: {fault}")
         self._published = state
-        estop = bool(self._loop.estop)
-        message = intervention_message(result.stamp_ns, self._loop.armed, estop, result.fault, self._rig, holds)
-        self._intervention.publish(message)
+        self._intervention.publish(intervention_message(now_ns, self._loop.armed, estop, fault, self._rig, holds))
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
