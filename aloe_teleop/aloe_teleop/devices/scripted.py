@@ -24,7 +24,7 @@ class ScriptedConfig:
 
     arms: tuple[str, ...] = parameter((), doc="arms that it may take, none named: all; it takes those that are needed")
     reaction_s: float = parameter(0.4, unit="s", low=0.0, high=5.0, doc="from a reason to step in to asking for arms")
-    stall_s: float = parameter(10.0, unit="s", low=0.5, high=600.0, doc="steps in without progress for so long")
+    stall_s: float = parameter(20.0, unit="s", low=0.5, high=600.0, doc="steps in without progress for so long")
     still_s: float = parameter(4.0, unit="s", low=0.5, high=600.0, doc="steps in when the arms stand still for so long")
     give_up_s: float = parameter(15.0, unit="s", low=0.5, high=600.0, doc="ends an attempt that brings no progress")
     skill: float = parameter(1.0, low=0.0, high=1.0, doc="share of takeovers that go well; in others the grip fails")
