@@ -19,8 +19,11 @@ setup(
             "recorder_node = aloe_data.ros.recorder_node:main",
             "episode_node = aloe_data.ros.episode_node:main",
             "rollout_report = aloe_data.ros.rollout_report:main",
+            "inspect = aloe_data.ros.inspect_bag:main",
+            "list = aloe_data.ros.list_bags:main",
             "repair = aloe_data.ros.repair:main",
             "verdict = aloe_data.verdicts:main",
+            "verify = aloe_data.ros.verify_bags:main",
         ],
     },
 )

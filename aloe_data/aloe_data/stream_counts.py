@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 _NS = 1e9
 _SLOW = 0.8  # of the expected rate
+_LATE = 1.8  # periods between two messages
 
 
 @dataclass
 class TopicCount:
     """Messages of one topic in one recording: arrived, in the bag, dropped by the recorder, and never arrived.
 
-    Rate and gap are those of the messages' stamps.
+    Rate and gaps are those of the messages' stamps. `late` counts messages that came after a pause in which another one
+    was due, `backwards` those whose stamp is not newer than the one before.
     """
 
     expected_hz: float = 0.0
@@ -22,6 +24,9 @@ class TopicCount:
     first_ns: int = 0
     last_ns: int = 0
     largest_gap_ns: int = 0
+    gap_start_ns: int = 0
+    late: int = 0
+    backwards: int = 0
 
     @property
     def lost(self) -> int:
@@ -41,10 +46,12 @@ class TopicCount:
 
     def arrived(self, stamp_ns: int) -> None:
         """One more message."""
-        if self.received:
-            self.largest_gap_ns = max(self.largest_gap_ns, stamp_ns - self.last_ns)
-        else:
-            self.first_ns = stamp_ns
+        gap_ns = stamp_ns - self.last_ns if self.received else 0
+        if gap_ns > self.largest_gap_ns:
+            self.largest_gap_ns, self.gap_start_ns = gap_ns, self.last_ns
+        self.late += gap_ns * self.expected_hz > _LATE * _NS
+        self.backwards += self.received > 0 and gap_ns <= 0
+        self.first_ns = self.first_ns if self.received else stamp_ns
         self.received, self.last_ns = self.received + 1, stamp_ns
 
     def figures(self) -> dict[str, float]:
@@ -56,6 +63,8 @@ class TopicCount:
             "rate_hz": round(self.rate_hz, 3),
             "expected_hz": self.expected_hz,
             "largest_gap_s": round(self.largest_gap_ns / _NS, 4),
+            "late": self.late,
+            "backwards": self.backwards,
         }
 
     def __str__(self) -> str:
@@ -76,6 +85,10 @@ class StreamCounts:
         rates = topics if isinstance(topics, Mapping) else dict.fromkeys(topics, 0.0)
         self.counts = {topic: TopicCount(rate_hz) for topic, rate_hz in rates.items()}
         self._last.clear()
+
+    def add(self, topic: str) -> None:
+        """Count one more topic, of which nothing is expected."""
+        self.counts[topic] = TopicCount()
 
     def received(self, topic: str, stamp_ns: int, sequence: int | None = None) -> None:
         """A message has arrived; a jump in its sequence counts what is missing. A lower number is a restart."""

@@ -54,9 +54,12 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
     Raises:
         RecordingError: No bag, a damaged one, a type that is not installed, or a message that does not fit its type.
     """
-    for topic, data, stamp_ns, kind in _read_serialized(bag, topics):
+    reader, kinds = _open(bag, topics)
+    classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
+    _check_definitions(bag, reader, set(kinds.values()))
+    for topic, data, stamp_ns in _rows(bag, reader):
         try:
-            yield topic, deserialize_message(data, kind), stamp_ns
+            yield topic, deserialize_message(data, classes[topic]), stamp_ns
         except RuntimeError as error:
             raise RecordingError(
                 f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
@@ -64,23 +67,33 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
             ) from error
 
 
-def _read_serialized(bag: Path, topics: Collection[str]) -> Iterator[tuple[str, bytes, int, type]]:
+def read_serialized(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, bytes, int]]:
+    """As `read_messages`, but serialised, whatever types are installed.
+
+    Raises:
+        RecordingError: No bag, or a damaged one.
+    """
+    yield from _rows(bag, _open(bag, topics)[0])
+
+
+def _open(bag: Path, topics: Collection[str]) -> tuple[rosbag2_py.SequentialReader, dict[str, str]]:
+    """A reader of the wanted topics, and their types by name."""
     try:
         reader = rosbag2_py.SequentialReader()
         reader.open(rosbag2_py.StorageOptions(str(bag), "mcap"), rosbag2_py.ConverterOptions("cdr", "cdr"))
-        kinds = {
-            topic.name: topic.type for topic in reader.get_all_topics_and_types() if not topics or topic.name in topics
-        }
         if topics:
             reader.set_filter(rosbag2_py.StorageFilter(topics=sorted(topics)))
-        classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
-        _check_definitions(bag, reader, set(kinds.values()))
-        while reader.has_next():
-            topic, data, stamp_ns = reader.read_next()
-            yield topic, data, stamp_ns, classes[topic]
+        known = {topic.name: topic.type for topic in reader.get_all_topics_and_types()}
     except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
-        if isinstance(error, RecordingError):
-            raise
+        raise RecordingError(f"{bag}: {error}") from error
+    return reader, {name: kind for name, kind in known.items() if not topics or name in topics}
+
+
+def _rows(bag: Path, reader: rosbag2_py.SequentialReader) -> Iterator[tuple[str, bytes, int]]:
+    try:
+        while reader.has_next():
+            yield reader.read_next()
+    except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
         raise RecordingError(f"{bag}: {error}") from error
 
 

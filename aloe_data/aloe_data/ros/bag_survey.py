@@ -1,0 +1,74 @@
+"""What a bag says about itself: every topic's messages counted and timed, without decoding them."""
+
+import struct
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics
+from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.ros.bag_reader import read_serialized
+from aloe_data.serialized import header_stamp_ns, leading_sequence
+from aloe_data.stream_counts import StreamCounts
+
+
+@dataclass
+class Survey:
+    """The topics of a bag: counts, and the stamps of their messages [ns] (of the header where they have one)."""
+
+    counts: StreamCounts = field(default_factory=StreamCounts)
+    stamps_ns: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def intervals_s(self) -> dict[str, NDArray[np.float64]]:
+        """Time between messages by topic, of those with an expected rate [s]."""
+        streams = {topic for topic, count in self.counts.counts.items() if count.expected_hz}
+        return {t: np.diff(stamps) / 1e9 for t, stamps in self.stamps_ns.items() if t in streams and len(stamps) > 1}
+
+
+def survey(bag: Path, rig: Rig | None) -> Survey:
+    """Read a whole bag.
+
+    Args:
+        bag: folder of the bag.
+        rig: whose rates are expected; None: unknown.
+
+    Raises:
+        RecordingError: no bag, or a damaged one.
+    """
+    topics = {topic.name: topic for topic in recorded_topics(rig, use_sim_time=False)} if rig else {}
+    found = Survey()
+    found.counts.reset({name: topic.rate_hz for name, topic in topics.items()})
+    for name, data, received_ns in read_serialized(bag):
+        topic = topics.get(name, RecordedTopic(name, ""))
+        if name not in found.counts.counts:
+            found.counts.add(name)
+        try:
+            stamp_ns = header_stamp_ns(data) if topic.continuous else received_ns
+            sequence = leading_sequence(data) if topic.sequenced else None
+        except (struct.error, IndexError) as error:
+            raise RecordingError(f"{bag}: a message on {name} at {received_ns} ns is too short: {error}") from error
+        found.counts.received(name, stamp_ns, sequence)
+        found.counts.written(name)
+        found.stamps_ns[name].append(stamp_ns)
+    return found
+
+
+def rig_of(record: EpisodeRecord) -> Rig:
+    """The rig that a bag was recorded with, from the bag itself.
+
+    Raises:
+        RecordingError: the bag has none, or one that this version cannot read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rig.yaml"
+        file.write_text(record.rig)
+        for name, text in record.urdfs.items():
+            (Path(folder) / Path(name).name).write_text(text)
+        try:
+            return load_rig(file)
+        except RigError as error:
+            raise RecordingError(f"the rig file inside cannot be used: {error}; name one with --rig") from error

@@ -1,0 +1,84 @@
+"""What episodes are there: `ros2 run aloe_data list DIR`; a line per bag, from its metadata alone."""
+
+import argparse
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import rosbag2_py
+
+from aloe_data.bag_folders import find_bags
+from aloe_data.recording import EpisodeRecord, RecordingError
+from aloe_data.ros.bag_reader import read_record
+from aloe_data.verdicts import verdict_of
+
+_NS = 1e9
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One bag of a list; `changed`: its verdict was given after the recording."""
+
+    bag: Path
+    record: EpisodeRecord
+    start_s: float
+    length_s: float
+    size_mib: float
+    changed: bool
+
+    def __str__(self) -> str:
+        start = f"{datetime.fromtimestamp(self.start_s):%Y-%m-%d %H:%M:%S}"
+        verdict = self.record.verdict.lower() + "*" * self.changed
+        lost = f"{sum(self.record.lost.values())} lost" if self.record.lost else ""
+        facts = f"{self.bag.name:12} {start} {self.length_s:7.1f} s {self.size_mib:9.1f} MiB"
+        return f"{facts}  {verdict:9} {lost:>9}  {self.record.prompt}"
+
+
+def read_entry(bag: Path) -> Entry:
+    """What the metadata of a bag says.
+
+    Raises:
+        RecordingError: it has none; the message names the remedy.
+    """
+    try:
+        record = read_record(bag)
+    except RecordingError as error:
+        if (bag / "metadata.yaml").exists():
+            raise
+        raise RecordingError(f"{bag}: not closed in order; ros2 run aloe_data repair {bag}") from error
+    metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
+    start_s, length_s = metadata.starting_time.nanoseconds / _NS, metadata.duration.nanoseconds / _NS
+    return Entry(bag, record, start_s, length_s, metadata.bag_size / 2**20, verdict_of(bag) is not None)
+
+
+def summary(entries: list[Entry]) -> str:
+    """Number, length and size of all together, and how many have which verdict."""
+    verdicts = Counter(entry.record.verdict.lower() for entry in entries)
+    said = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common())
+    hours, gib = sum(e.length_s for e in entries) / 3600, sum(e.size_mib for e in entries) / 1024
+    changed = "; * verdict changed after the recording" if any(entry.changed for entry in entries) else ""
+    return f"{len(entries)} episodes, {hours:.2f} h, {gib:.2f} GiB: {said or 'none'}{changed}"
+
+
+def main() -> None:
+    """Entry point of `list`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dir", type=Path, metavar="DIR", help="a folder of bags")
+    entries, unread = [], []
+    try:
+        bags = find_bags(parser.parse_args().dir.expanduser())
+    except RecordingError as error:
+        sys.exit(f"list: {error}")
+    for bag in bags:
+        try:
+            entries.append(read_entry(bag))
+            print(entries[-1])
+        except RecordingError as error:
+            unread.append(str(error))
+    print("\n".join([*unread, summary(entries)]))
+
+
+if __name__ == "__main__":
+    main()

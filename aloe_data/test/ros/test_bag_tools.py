@@ -1,0 +1,153 @@
+"""inspect, list and verify, on bags that are sound, changed, lossy or damaged."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
+from rclpy.serialization import serialize_message
+
+from aloe_data.codecs import encode_jpeg
+from aloe_data.recording import EpisodeRecord, read_rig_files, recorded_topics
+from aloe_data.rig import Rig, load_rig
+from aloe_data.ros import inspect_bag, list_bags, verify_bags
+from aloe_data.ros.bag_writer import complete_record, open_bag
+from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.verdicts import GivenVerdict, give_verdict
+
+MS = 1_000_000
+Make = Callable[..., Path]
+
+
+def executed(rig: Rig, stamp_ms: int) -> ExecutedAction:
+    """The left arm is a human's from 400 ms on."""
+    human = 2 if stamp_ms >= 400 else 1
+    values = [(arm, {"requested": arm.home, "executed": arm.home}) for arm in rig.arms]
+    arms = [ArmAction(arm=a.name, source=s, **v) for (a, v), s in zip(values, (human, 1), strict=True)]
+    arms[0].operator_id = "eva" if human == 2 else ""
+    message = ExecutedAction(tick=stamp_ms // 20, armed=True, arms=arms)
+    message.header.stamp = ns_to_stamp(stamp_ms * MS)
+    return message
+
+
+@pytest.fixture
+def make(rig_file: Path, tmp_path: Path) -> Make:
+    """Writes an episode of one second as the recorder would; `left_out` by topic and time [ms] is missing in it."""
+    rig = load_rig(rig_file)
+
+    def write(name: str, left_out: tuple[str, range] = ("", range(0)), **record: Any) -> Path:
+        text, urdfs = read_rig_files(rig_file, rig)
+        told = EpisodeRecord(name, "sort the cubes", 7, rig=text, urdfs=urdfs)
+        topics = recorded_topics(rig, use_sim_time=False)
+        writer = open_bag(tmp_path / name, told, dict.fromkeys(topics))
+        for stamp in range(0, 1000, 10):
+            rows = [(e.topic, e.message) for e in events(name) if e.stamp_ms == stamp]
+            image = encode_jpeg(np.full((240, 320, 3), stamp // 4, np.uint8))
+            if stamp % 30 == 0:
+                rows += [(c.topic, compressed_to_message(image, stamp * MS, "")) for c in rig.cameras]
+            if stamp % 20 == 0:
+                states = [(a.joint_state_topic, joint_state_to_message(a, a.home, stamp * MS)) for a in rig.arms]
+                rows += [*states, ("/executed_action", executed(rig, stamp))]
+            for topic, message in rows:
+                if not (topic == left_out[0] and stamp in left_out[1]):
+                    writer.write(topic, serialize_message(message), stamp * MS)
+        writer.close()
+        complete_record(tmp_path / name, replace(told, verdict="SUCCESS", reason="sorted", **record))
+        return tmp_path / name
+
+    return write
+
+
+class Event:
+    """An event of the story and when it happens."""
+
+    def __init__(self, stamp_ms: int, kind: int, name: str, verdict: int = 0) -> None:
+        self.stamp_ms, self.topic = stamp_ms, "/episode/events"
+        self.message = EpisodeEvent(kind=kind, episode_id=name, verdict=verdict, prompt="sort the cubes")
+        self.message.header.stamp = ns_to_stamp(stamp_ms * MS)
+
+
+def events(name: str) -> list[Event]:
+    return [Event(100, EpisodeEvent.START, name), Event(900, EpisodeEvent.STOP, name, EpisodeEvent.SUCCESS)]
+
+
+def run(module: Any, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str | int | None:
+    """Run a command; what it exits with."""
+    monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+    try:
+        module.main()
+    except SystemExit as error:
+        return error.code
+    return 0
+
+
+def test_inspect_tells_and_draws_what_is_in_a_bag(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    bag = make("ep_0003", ("/cameras/head/image_raw/compressed", range(300, 400)))
+    assert run(inspect_bag, monkeypatch, bag, "--out", tmp_path / "pictures", "--columns", 5) == 0
+    said = capsys.readouterr().out
+    assert "ep_0003, seed 7, sort the cubes" in said
+    assert "success, sorted" in said
+    assert "closed in order" in said
+    head = next(line for line in said.splitlines() if line.startswith("/cameras/head"))
+    assert head.split()[1:6] == ["30", "0", "29.3", "30", "1"] and "0.150 s at   0.27 s" in head
+    assert "left_arm     policy 37 %, human (eva) 63 %" in said
+    assert "human           0.30s   0.80s  success, terminal (left_arm)" in said
+    sheet = cv2.imread(str(tmp_path / "pictures" / "ep_0003_frames.png"))
+    assert sheet.shape[1] == 5 * 130
+    orange = (sheet == (14, 127, 255)).all(axis=2).sum()
+    assert orange > 1000
+    assert (tmp_path / "pictures" / "ep_0003_timing.png").stat().st_size > 5000
+
+
+def test_list_has_a_line_per_bag_and_names_those_that_were_not_closed(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    make("ep_0000", lost={"/executed_action": 3})
+    make("ep_0001")
+    (make("ep_0002") / "metadata.yaml").unlink()
+    give_verdict(tmp_path, GivenVerdict("ep_0001", "failure", "eva", "dropped", 0))
+    assert run(list_bags, monkeypatch, tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "success      3 lost  sort the cubes" in lines[0]
+    assert "failure*" in lines[1]
+    assert lines[2].endswith(f"not closed in order; ros2 run aloe_data repair {tmp_path / 'ep_0002'}")
+    assert "2 episodes, 0.00 h" in lines[3] and "1 success, 1 failure; * verdict changed" in lines[3]
+
+
+def test_verify_reads_everything_and_names_what_is_wrong(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    make("ep_0000")
+    assert run(verify_bags, monkeypatch, tmp_path) == 0
+    assert "1 bags: 1 sound" in capsys.readouterr().out
+    make("ep_0001", ("/left_arm/joint_states", range(1000)))
+    make("ep_0002", ("/executed_action", range(500, 600)))
+    make("ep_0003", ("/episode/events", range(500, 1000)))
+    file = next(make("ep_0004").glob("*.mcap"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 3] ^= 4
+    file.write_bytes(data)
+    (make("ep_0005") / "metadata.yaml").write_text("[")
+    assert run(verify_bags, monkeypatch, tmp_path) == 1
+    lines = capsys.readouterr().out.splitlines()
+    said = {line.split(": ")[0].rpartition("/")[2]: line for line in lines if "/ep_" in line}
+    assert said["ep_0000"].endswith(": ok")
+    assert "/left_arm/joint_states: no messages" in said["ep_0001"]
+    assert "/executed_action: 5 messages lost" in said["ep_0002"]
+    assert "1 START and 0 STOP" in said["ep_0003"]
+    assert "checksum does not fit" in said["ep_0004"] and "repair" in said["ep_0004"]
+    assert "metadata.yaml is missing or cannot be read" in said["ep_0005"]
+    assert "6 bags: 1 sound, 5 with problems" in lines[-1]
+
+
+@pytest.mark.parametrize("module", [inspect_bag, list_bags, verify_bags], ids=["inspect", "list", "verify"])
+def test_a_folder_without_bags_is_named(module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = run(module, monkeypatch, tmp_path)
+    assert isinstance(code, str) and str(tmp_path) in code
