@@ -42,8 +42,8 @@ def keypoint_labels(sim: SimRig) -> np.ndarray:
         raise ValueError(f"no keypoints are defined for the task '{sim.task.name}'")
     labels = np.zeros((len(sim.rig.cameras), len(KEYPOINTS), 3), dtype=np.float32)
     for c, camera in enumerate(sim.rig.cameras):
-        for a in sim.task.assignments:
+        for a in (a for a in sim.task.assignments if a.name in KEYPOINTS):
             uv = project(sim, camera.name, sim.data.body(a.body).xpos, camera.width / camera.height)
             if uv and min(uv) >= 0 and max(uv) < 1 and is_visible(sim, camera.name, a.body):
-                labels[c, KEYPOINTS.index(f"{a.colour} cube")] = (*uv, 1.0)
+                labels[c, KEYPOINTS.index(a.name)] = (*uv, 1.0)
     return labels

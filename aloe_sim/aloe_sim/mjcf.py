@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aloe_data.rig import Arm, Rig
+from aloe_sim.scenery import table_tops_xml
 from aloe_sim.tasks.base import Task
 
 PHYSICS_STEP_S = 0.002
+USER_DATA = 4  # numbers that a task may keep in MuJoCo's data
 FINGER_OPEN_M = 0.045  # travel of each finger
 
 _ACTUATORS = (  # joint, position gain [Nm/rad], torque limit [Nm]
@@ -103,7 +105,7 @@ def scene_xml(rig: Rig, task: Task, *, offscreen: tuple[int, int] = (640, 480)) 
     equalities += task.constraints_xml([arm.name for arm in rig.arms])
     contact = 'solref=".004 1" solimp=".95 .99 .001"'
     return f"""<mujoco model="{rig.name}"><compiler angle="radian" autolimits="true"/>
-<option {option}/><size memory="64M"/>
+<option {option}/><size memory="64M" nuserdata="{USER_DATA}"/>
 <visual><global offwidth="{offscreen[0]}" offheight="{offscreen[1]}"/>
  <quality shadowsize="1024" offsamples="0" numslices="16" numstacks="8" numquads="1"/>
  <headlight ambient=".45 .45 .45" diffuse=".4 .4 .4" specular=".1 .1 .1"/><map znear=".02" zfar="20"/></visual>
@@ -117,7 +119,7 @@ def scene_xml(rig: Rig, task: Task, *, offscreen: tuple[int, int] = (640, 480)) 
  <default class="finger"><joint type="slide" damping="8" armature=".05"/></default>
 </default>
 <asset><texture name="wood" type="2d" builtin="checker" rgb1=".62 .55 .45" rgb2=".58 .51 .42" width="64" height="64"/>
- <material name="wood" texture="wood" texrepeat="6 6"/></asset>
+ <material name="wood" texture="wood" texrepeat="6 6"/>{table_tops_xml(task.variation)}</asset>
 <worldbody>
  <light pos=".3 .4 1.6" dir="0 -.2 -1" directional="true" diffuse=".5 .5 .5" castshadow="true"/>
  <geom name="table" type="box" size=".45 .6 .02" pos=".3 0 -.02" material="wood" contype="1" conaffinity="5"

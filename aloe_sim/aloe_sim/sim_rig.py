@@ -1,13 +1,17 @@
 """Physics of the simulated rig: commands in, joint positions and scene state out."""
 
+from collections import deque
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
 from aloe_data.rig import Rig
+from aloe_sim.disturbances import Disturber
 from aloe_sim.mjcf import FINGER_OPEN_M, scene_xml
+from aloe_sim.scenery import Scenery
 from aloe_sim.tasks import Task, make_task
+from aloe_sim.variation import Variation
 
 
 class UnstablePhysicsError(RuntimeError):
@@ -32,14 +36,23 @@ class SimRig:
         rig: arms, cameras and the task's name.
         task: the task; default: the one that the rig names.
         noise: disturbance of the arms.
+        variation: of the scenes; it becomes the task's. Default: the one that the task has.
     """
 
-    def __init__(self, rig: Rig, task: Task | None = None, noise: ActuatorNoise | None = None) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        task: Task | None = None,
+        noise: ActuatorNoise | None = None,
+        variation: Variation | None = None,
+    ) -> None:
         self.rig = rig
         if not rig.simulated:
             raise ValueError(f"the rig '{rig.name}' is not simulated; use a rig file with 'simulated: true'")
         self.task = task or make_task(rig.simulation.task)
         self.noise = noise or ActuatorNoise()
+        if variation is not None:
+            self.task.variation = variation
         size = max(c.width for c in rig.cameras), max(c.height for c in rig.cameras)
         self.model = mujoco.MjModel.from_xml_string(scene_xml(rig, self.task, offscreen=size))
         self.data = mujoco.MjData(self.model)
@@ -47,7 +60,13 @@ class SimRig:
         self._actuators = {
             a.name: np.array([self.model.actuator(f"{a.name}/{n}").id for n in a.joint_names]) for a in rig.arms
         }
+        self._limits = {name: self.model.actuator_ctrlrange[ids].T for name, ids in self._actuators.items()}
+        self._scenery = Scenery(self.model, self.task.variation)
+        self._disturber = Disturber(rig, self.model, self.task.variation)
         self._command = {a.name: np.array(a.home) for a in rig.arms}
+        self._followed = dict(self._command)
+        self._late: deque[tuple[float, str, np.ndarray]] = deque()
+        self._latency_s = self._reset_s = 0.0
         self._offset = {a.name: np.zeros(a.dof) for a in rig.arms}
         self._rng = np.random.default_rng(0)
         self.prompt = ""
@@ -62,6 +81,11 @@ class SimRig:
         """Simulated time since the model was made, s; it goes on over resets."""
         return float(self.data.time)
 
+    @property
+    def happened(self) -> tuple[str, ...]:
+        """The disturbances of this episode so far, in words."""
+        return tuple(self._disturber.happened)
+
     def reset(self, seed: int, prompt: str = "") -> str:
         """Home both arms and place the objects of `seed`; returns the task in words.
 
@@ -71,17 +95,23 @@ class SimRig:
         time_s = self.data.time
         mujoco.mj_resetData(self.model, self.data)
         self.data.time = time_s
-        self._rng = np.random.default_rng(seed)
+        self._rng, varied = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+        self._latency_s, self._reset_s = 0.0, time_s
+        self._late.clear()
         for arm in self.rig.arms:
             home = np.array(arm.home)
             self.data.qpos[self._qpos[arm.name]] = home
             self.data.joint(f"{arm.name}/finger_right").qpos[0] = home[-1]
             self.set_command(arm.name, home)
             self._offset[arm.name][:] = 0.0
+        self._scenery.restore()
         self.prompt = self.task.reset(self.model, self.data, self._rng)
         if prompt:
             self.task.set_prompt(prompt)
             self.prompt = prompt
+        self._scenery.vary(varied)
+        self._disturber.plan(varied)
+        self._latency_s = varied.uniform(0.0, self.task.variation.latency_s)
         mujoco.mj_forward(self.model, self.data)
         self.advance(0.1)
         return self.prompt
@@ -89,6 +119,10 @@ class SimRig:
     def set_command(self, arm: str, positions: np.ndarray) -> None:
         """Joint set points [dof] of one arm, gripper last [rad; m]."""
         self._command[arm] = np.asarray(positions, dtype=float)
+        if self._latency_s > 0.0:
+            self._late.append((self.data.time + self._latency_s, arm, self._command[arm]))
+        else:
+            self._followed[arm] = self._command[arm]
 
     def advance(self, duration_s: float) -> None:
         """Let `duration_s` of simulated time pass under the present commands.
@@ -96,17 +130,28 @@ class SimRig:
         Raises:
             UnstablePhysicsError: MuJoCo reported bad state.
         """
-        for arm in self.rig.arms:
-            self._disturb(arm.name, duration_s)
-            low, high = self.model.actuator_ctrlrange[self._actuators[arm.name]].T
-            command = self._command[arm.name] + self._offset[arm.name]
-            self.data.ctrl[self._actuators[arm.name]] = np.clip(command, low, high)
+        while self._late and self._late[0][0] <= self.data.time:
+            _, name, positions = self._late.popleft()
+            self._followed[name] = positions
+        self._disturber.act(self.data, self.data.time - self._reset_s)
+        slack_m = self._slack_m()
+        for name, actuators in self._actuators.items():
+            self._disturb(name, duration_s)
+            command = self._followed[name] + self._offset[name]
+            command[-1] += slack_m.get(name, 0.0)
+            self.data.ctrl[actuators] = np.clip(command, *self._limits[name])
         self.task.act(self.model, self.data)
         mujoco.mj_step(self.model, self.data, max(1, round(duration_s / self.model.opt.timestep)))
         counts = self.data.warning.number
         if counts.any():
             bad = ", ".join(mujoco.mjtWarning(int(i)).name.removeprefix("mjWARN_") for i in np.flatnonzero(counts))
             raise UnstablePhysicsError(f"MuJoCo reported {bad} at {self.time_s:.3f} s; reset the scene")
+
+    def _slack_m(self) -> dict[str, float]:
+        if self.task.variation.slip == 0.0:
+            return {}
+        fingers = {name: (self.data.qpos[ids[-1]], self._followed[name][-1]) for name, ids in self._qpos.items()}
+        return self._disturber.slack_m(fingers, self.data.time - self._reset_s)
 
     def _disturb(self, arm: str, duration_s: float) -> None:
         if self.noise.std_rad == 0.0:
@@ -121,7 +166,7 @@ class SimRig:
         return self.data.qpos[self._qpos[arm]].copy()
 
     def command(self, arm: str) -> np.ndarray:
-        """The set points [dof] that the arm follows now [rad; m]."""
+        """The set points [dof] that the arm was given last [rad; m]."""
         return self._command[arm].copy()
 
     def tool_position(self, arm: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from aloe_data.rig import load_rig
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks.phone_assembly import BODY_HALF_M, ENDS, LIFT_M, PRESS_Y_M, PhoneAssembly
+from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, ENDS, LIFT_M, PEG_Y_M, PhoneAssembly
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 
@@ -22,8 +22,8 @@ def seat(sim: SimRig, first: str) -> None:
     second = next(end for end in ENDS if end != first)
     sim.reset(0, f"seat the cover, press the {first} end, then the {second} end")
     data = sim.data
-    data.mocap_pos[0], data.mocap_quat[0] = [0.36, 0.0, BODY_HALF_M[2]], [1.0, 0.0, 0.0, 0.0]
-    height = 2 * BODY_HALF_M[2] + 0.005 + LIFT_M
+    data.mocap_pos[0], data.mocap_quat[0] = [0.36, 0.0, BODY_HALF_Z_M], [1.0, 0.0, 0.0, 0.0]
+    height = 2 * BODY_HALF_Z_M + 0.005 + LIFT_M
     data.joint("cover").qpos[:] = [0.36, 0.0, height, 1.0, 0.0, 0.0, 0.0]
     data.joint("cover").qvel[:] = 0.0
     sim.advance(0.2)
@@ -32,7 +32,7 @@ def seat(sim: SimRig, first: str) -> None:
 def press(sim: SimRig, end: str, force_n: float = 10.0) -> None:
     cover = sim.data.body("cover")
     for _ in range(20):
-        arm = PRESS_Y_M if end == "left" else -PRESS_Y_M
+        arm = PEG_Y_M if end == "left" else -PEG_Y_M
         cover.xfrc_applied[:] = [0.0, 0.0, -force_n, -force_n * arm, 0.0, 0.0]
         sim.advance(0.02)
     cover.xfrc_applied[:] = 0.0
@@ -52,7 +52,21 @@ def test_a_seated_cover_needs_both_ends_pressed(sim: SimRig) -> None:
 def test_the_wrong_end_first_is_a_failure_by_name(sim: SimRig) -> None:
     seat(sim, "right")
     press(sim, "left")
-    assert sim.task.failure(sim.data) == "the left end was pressed before the right one"
+    assert sim.task.failure(sim.data) == "the left end was not pressed after the right one"
+    press(sim, "right")
+    assert sim.task.failure(sim.data) and not sim.task.success(sim.data), "it stays so"
+
+
+def test_both_ends_at_once_are_not_in_order_and_a_dropped_cover_snaps_nowhere(sim: SimRig) -> None:
+    seat(sim, "left")
+    sim.data.joint("cover").qpos[2] += 0.05
+    sim.advance(0.5)
+    assert sim.task.progress(sim.data) == 0.5
+    sim.data.body("cover").xfrc_applied[2] = -25.0
+    for _ in range(20):
+        sim.advance(0.02)
+    sim.data.body("cover").xfrc_applied[:] = 0.0
+    assert "was not pressed after" in sim.task.failure(sim.data)
 
 
 def test_a_cover_beside_the_pegs_does_not_snap_in(sim: SimRig) -> None:

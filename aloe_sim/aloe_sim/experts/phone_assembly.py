@@ -6,15 +6,7 @@ from aloe_sim.experts.reactive import Goal, Scene, Style
 from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned
-from aloe_sim.tasks.phone_assembly import (
-    BODY_HALF_M,
-    COVER_HALF_M,
-    ENDS,
-    LIFT_M,
-    PEG_HEIGHT_M,
-    PRESS_Y_M,
-    PhoneAssembly,
-)
+from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, COVER_HALF_Z_M, ENDS, LIFT_M, PEG_HEIGHT_M, PhoneAssembly
 
 MAX_TURN_RAD = 0.9  # a cover that is turned further would wind up the wrist
 CLEAR_M = 0.09  # between the tools of both arms
@@ -35,13 +27,13 @@ class PhoneAssemblyExpert(RigidExpert):
         self.task = sim.task
         self._arm_of = {"left": sim.rig.arms[0].name, "right": sim.rig.arms[-1].name}
         grips = {
-            self._arm_of[end]: Grip("cover", (0.0, 0.0), turn, COVER_HALF_M[0], 0.0045)
+            self._arm_of[end]: Grip("cover", (0.0, 0.0), turn, self.task.half_m("cover")[0], 0.0045)
             for end, turn in zip(ENDS, (-np.pi / 2, np.pi / 2), strict=True)
         }
-        super().__init__(sim, style, seed, grips, {"cover": COVER_HALF_M[2], "phone_body": BODY_HALF_M[2]})
-        top, home = 2 * BODY_HALF_M[2], BODY_HALF_M[2] + float(self.task.home_m[2])
+        super().__init__(sim, style, seed, grips, {"cover": COVER_HALF_Z_M, "phone_body": BODY_HALF_Z_M})
+        top, home = 2 * BODY_HALF_Z_M, BODY_HALF_Z_M + self.task.home_z_m
         self._fit = Fit(
-            entry_z_m=top + PEG_HEIGHT_M + COVER_HALF_M[2] + 0.003,
+            entry_z_m=top + PEG_HEIGHT_M + COVER_HALF_Z_M + 0.003,
             inside_z_m=home + 0.004,
             release_z_m=home + LIFT_M + 0.0006,
             precision_m=0.4 * self.task.clearance_m,
@@ -83,10 +75,10 @@ class PhoneAssemblyExpert(RigidExpert):
             return
         cover, body = scene.objects["cover"], scene.objects["phone_body"]
         name = self._arm_of[end]
-        point = body[:2] + turned((0.0, PRESS_Y_M if end == "left" else -PRESS_Y_M), body[3])
+        point = body[:2] + turned((0.0, self.task.press_y_m if end == "left" else -self.task.press_y_m), body[3])
         others = (arm for other, arm in scene.arms.items() if other != name)
         if all(np.linalg.norm(arm.tool[:2] - point) > CLEAR_M or arm.tool[2] > CLEAR_M for arm in others):
-            top = np.array([*point, cover[2] + COVER_HALF_M[2]])
+            top = np.array([*point, cover[2] + COVER_HALF_Z_M])
             goals[name] = let_go(scene.arms[name], self.grips[name], cover) or press(scene.arms[name], top)
 
     def _seating_arm(self, scene: Scene) -> str:
@@ -98,4 +90,5 @@ class PhoneAssemblyExpert(RigidExpert):
 
     def _is_seated(self, cover: np.ndarray, body: np.ndarray) -> bool:
         near = np.linalg.norm(cover[:2] - body[:2]) < 2 * self.task.clearance_m + 0.0007
-        return bool(near and cover[2] < self._fit.inside_z_m - 0.001)
+        level = self._is_level("cover") or self.task.pressed(self.sim.data)
+        return bool(near and cover[2] < self._fit.inside_z_m and level)

@@ -31,8 +31,8 @@ class PhonePackingExpert(RigidExpert):
             raise ValueError(f"PhonePackingExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
         self.task = sim.task
         self._holder, self._packer = sim.rig.arms[0].name, sim.rig.arms[-1].name
-        tab = Grip("case", (0.0, float(self.task.tab_m[1])), -np.pi / 2, TAB_HALF_WIDTH_M, 0.012)
-        phone = Grip("phone", (0.0, 0.0), 0.0, PHONE_HALF_M[1], 0.0055)
+        tab = Grip("case", (0.0, self.task.tab_y_m), -np.pi / 2, TAB_HALF_WIDTH_M, 0.012)
+        phone = Grip("phone", (0.0, 0.0), 0.0, self.task.phone_half_m[1], 0.0055)
         super().__init__(
             sim, style, seed, {self._holder: tab, self._packer: phone}, {"phone": PHONE_HALF_M[2], "case": 0.0}
         )
@@ -80,4 +80,4 @@ class PhonePackingExpert(RigidExpert):
 
     def _is_inserted(self, phone: np.ndarray, case: np.ndarray) -> bool:
         near = np.linalg.norm(phone[:2] - case[:2]) < 2 * self.task.clearance_m + 0.0005
-        return bool(near and phone[2] < self._fit.inside_z_m - 0.001)
+        return bool(near and phone[2] < self._fit.inside_z_m and self._is_level("phone"))

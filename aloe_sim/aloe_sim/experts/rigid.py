@@ -15,6 +15,7 @@ SQUEEZE_M = 0.02  # set points of closing fingers this far inside an object grip
 PRESS_M = 0.004  # how far below a surface the tool aims while it presses; force builds up with time
 REACH_M = 0.58  # of the tool from an arm's base, pointing down
 MAX_TILT = 0.9  # cosine; parts that stand steeper cannot be gripped from above
+JAMMED_TILT = 0.9995  # cosine; parts that stand steeper in their place are stuck there
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class RigidExpert(ReactiveExpert):
     def _pose(self, body: str) -> np.ndarray:
         data = self.sim.data.body(body)
         return np.array([*data.xpos, yaw_angle(data.xmat.reshape(3, 3))])
+
+    def _is_level(self, body: str) -> bool:
+        return bool(self.sim.data.body(body).xmat[8] > JAMMED_TILT)
 
     def _held(self, scene: Scene) -> dict[str, str]:
         grips = self.grips.items()

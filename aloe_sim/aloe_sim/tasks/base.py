@@ -8,19 +8,23 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from aloe_sim.variation import Variation
+
 
 class Task(ABC):
     """One task of the simulated rig. Its expert is `aloe_sim.experts.make_expert(sim)`.
 
-    All that happens in an episode stands in MuJoCo's data (latches and grasps as active equality constraints), so that
-    a copy of the data is a copy of the episode.
+    All that happens in an episode stands in MuJoCo's data (latches and grasps as active equality constraints, the rest
+    in its user data), so that a copy of the data is a copy of the episode.
 
     Attributes:
         name: what `make_task` calls it.
         options: attributes of MJCF's `<option>` that differ from the rig's.
+        variation: how much its scenes differ; to be set before the scene is built.
     """
 
     name: str
+    variation: Variation = Variation()
     options: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
@@ -57,3 +61,8 @@ class Task(ABC):
     @abstractmethod
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
         """Objects and goal as numbers (m, quaternions w x y z, flags): the same names and sizes over all episodes."""
+
+    def _draw(self, rng: np.random.Generator, low: float, high: float) -> float:
+        """A number within a usual range, or a little beyond it where the variation spreads the scenes."""
+        margin = 0.5 * self.variation.spread * (high - low)
+        return float(rng.uniform(low - margin, high + margin))

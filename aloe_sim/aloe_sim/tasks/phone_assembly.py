@@ -8,22 +8,25 @@ from aloe_sim.tasks.base import Task
 from aloe_sim.tasks.parts import box_xml, place_flat, plunger_xml, relative_pose, words_of, yaw_angle
 
 ENDS = ("left", "right")
-COVER_HALF_M = (0.030, 0.066, 0.005)  # its long side lies across the rig
-PEG_Y_M = 0.045  # from the middle
+PLAN_M = {"cover": (0.030, 0.066), "body": (0.032, 0.070)}  # half sizes; their long sides lie across the rig
+UNSEEN_SCALE = 0.88
+COVER_HALF_Z_M, BODY_HALF_Z_M = 0.005, 0.006
+PEG_Y_M = 0.045  # from the middle; ends are pressed there, too
 PEG_RADIUS_M = 0.005
 PEG_HEIGHT_M = 0.008  # above the body
-BODY_HALF_M = (0.032, 0.070, 0.006)
-PRESS_Y_M = 0.045  # where an end is pressed
 LIFT_M = 0.002  # how far springs hold the cover up until it is pressed home
 SNAP_FORCE_N = 5.0  # per end
 SNAP_M = 0.0005  # an end snaps in this far above home
+PRESS_S = 0.06  # and stays there for so long: a cover that is dropped does not
+APART_S = 0.3  # ends that are home sooner after one another were pressed together
 SEATED_YAW_RAD = 0.05
 PROMPTS = (
     "seat the cover on the pegs, then press the {} end and then the {} end",
     "put the cover onto the phone and press it home at the {}, then at the {}",
     "assemble the phone: cover on, press {} first, {} last",
 )
-_GREY = ".75 .77 .8 1"
+_OUT_OF_ORDER, _HOME_SINCE = 0, slice(1, 3)  # in MuJoCo's user data: a flag, and since when each end is home, s
+_GREY, _UNSEEN_GREEN = ".75 .77 .8 1", ".35 .6 .4 1"
 
 
 class PhoneAssembly(Task):
@@ -39,40 +42,56 @@ class PhoneAssembly(Task):
         if not 0.0003 <= clearance_m <= 0.004:
             raise ValueError(f"phone_assembly: clearance_m is {clearance_m}; it must be 0.0003 to 0.004")
         self.clearance_m = clearance_m
-        self.home_m = np.array([0.0, 0.0, BODY_HALF_M[2] + COVER_HALF_M[2]])  # of the cover in the body's frame
+        self.home_z_m = BODY_HALF_Z_M + COVER_HALF_Z_M  # of the cover in the body's frame
         self.order: tuple[str, ...] = ENDS
         self._cover = self._body = 0
         self._latches = np.zeros(2, int)
 
+    def half_m(self, part: str) -> tuple[float, float]:
+        """Half sizes of the "cover" or the "body" along x and y."""
+        x, y = PLAN_M[part]
+        return x * self._scale, y * self._scale
+
+    @property
+    def press_y_m(self) -> float:
+        """Where the left end is pressed, from the middle; the pegs stand there."""
+        return PEG_Y_M * self._scale
+
+    @property
+    def _scale(self) -> float:
+        return UNSEEN_SCALE if self.variation.unseen else 1.0
+
     def objects_xml(self) -> str:
-        peg = f"0 {{y}} 0 0 {{y}} {BODY_HALF_M[2] + PEG_HEIGHT_M - PEG_RADIUS_M}"
+        peg = f"0 {{y}} 0 0 {{y}} {BODY_HALF_Z_M + PEG_HEIGHT_M - PEG_RADIUS_M}"
         pegs = "".join(
             f'<geom class="object" type="capsule" fromto="{peg.format(y=y)}" size="{PEG_RADIUS_M}" rgba=".8 .6 .2 1"/>'
-            for y in (PEG_Y_M, -PEG_Y_M)
+            for y in (self.press_y_m, -self.press_y_m)
         )
-        pad_z = BODY_HALF_M[2] + LIFT_M - 0.001
+        pad_z = BODY_HALF_Z_M + LIFT_M - 0.001
         springs = "".join(
             plunger_xml(f"{end}_spring", (0, y, pad_z), (0.02, 0.004, 0.001), LIFT_M, SNAP_FORCE_N)
-            for end, y in zip(ENDS, (0.058, -0.058), strict=True)
+            for end, y in zip(ENDS, (0.058 * self._scale, -0.058 * self._scale), strict=True)
         )
-        body = box_xml((0, 0, 0), BODY_HALF_M, ".1 .1 .12 1") + _press_sites("body", self.home_m[2])
-        return f"""<body name="phone_body" mocap="true" pos=".36 0 {BODY_HALF_M[2]}">{body}{pegs}{springs}</body>
+        body = box_xml((0, 0, 0), (*self.half_m("body"), BODY_HALF_Z_M), ".1 .1 .12 1")
+        body += self._press_sites("body", self.home_z_m)
+        return f"""<body name="phone_body" mocap="true" pos=".36 0 {BODY_HALF_Z_M}">{body}{pegs}{springs}</body>
           <body name="cover" pos=".36 -.2 .01"><freejoint name="cover"/>{self._cover_xml()}</body>"""
 
     def _cover_xml(self) -> str:
-        x, y, z = COVER_HALF_M
+        (x, y), z = self.half_m("cover"), COVER_HALF_Z_M
+        rgba = _UNSEEN_GREEN if self.variation.unseen else _GREY
         hole = PEG_RADIUS_M + self.clearance_m
-        inner, outer, side = PEG_Y_M - hole, PEG_Y_M + hole, (x - hole) / 2
-        parts = [box_xml((0, 0, 0), (x, inner, z), _GREY, 'mass=".03"')]
+        inner, outer, side = self.press_y_m - hole, self.press_y_m + hole, (x - hole) / 2
+        parts = [box_xml((0, 0, 0), (x, inner, z), rgba, 'mass=".03"')]
         raised, thin = 0.0002, z - 0.0002  # only the middle rests on the table: fewer contacts to solve
         for s in (1, -1):
             end = (y - outer) / 2
-            parts.append(box_xml((0, s * (outer + end), raised), (x, end, thin), _GREY, 'mass=".008"'))
+            parts.append(box_xml((0, s * (outer + end), raised), (x, end, thin), rgba, 'mass=".008"'))
             for t in (1, -1):
-                beside = (t * (hole + side), s * PEG_Y_M, raised)
-                parts.append(box_xml(beside, (side, hole, thin), _GREY, 'mass=".004"'))
+                beside = (t * (hole + side), s * self.press_y_m, raised)
+                parts.append(box_xml(beside, (side, hole, thin), rgba, 'mass=".004"'))
         mark = f'<geom class="visual" type="cylinder" pos="0 0 {z}" size=".012 .0006" rgba=".2 .4 .7 1"/>'
-        return "".join(parts) + mark + _press_sites("cover", 0.0)
+        return "".join(parts) + mark + self._press_sites("cover", 0.0)
 
     def constraints_xml(self, arms: object) -> str:
         return "".join(
@@ -83,12 +102,12 @@ class PhoneAssembly(Task):
     def reset(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> str:
         self._cover, self._body = model.body("cover").id, model.body("phone_body").id
         self._latches = np.array([model.equality(f"{end}_latch").id for end in ENDS])
-        yaw = rng.uniform(-0.2, 0.2)
-        data.mocap_pos[0] = [rng.uniform(0.34, 0.38), rng.uniform(-0.02, 0.02), BODY_HALF_M[2]]
+        yaw = self._draw(rng, -0.2, 0.2)
+        data.mocap_pos[0] = [self._draw(rng, 0.34, 0.38), self._draw(rng, -0.02, 0.02), BODY_HALF_Z_M]
         data.mocap_quat[0] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         side = rng.choice([-1.0, 1.0])
-        spot = [rng.uniform(0.33, 0.40), side * rng.uniform(0.19, 0.23), COVER_HALF_M[2] + 0.001]
-        place_flat(data, "cover", spot, rng.uniform(-0.35, 0.35))
+        spot = [self._draw(rng, 0.33, 0.40), side * self._draw(rng, 0.19, 0.23), COVER_HALF_Z_M + 0.001]
+        place_flat(data, "cover", spot, self._draw(rng, -0.35, 0.35))
         self.order = tuple(str(end) for end in rng.permutation(ENDS))
         return PROMPTS[rng.integers(len(PROMPTS))].format(*self.order)
 
@@ -105,23 +124,37 @@ class PhoneAssembly(Task):
         self.order = named
 
     def act(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Close the latch of an end that is pressed home."""
+        """Close the latch of an end that is pressed home for a moment, and remember when the order was wrong."""
         height = data.xpos[self._cover, 2] - data.xpos[self._body, 2]  # cheap, and seldom low
-        if height > self.home_m[2] + LIFT_M or not self.is_seated(data):
+        if height > self.home_z_m + LIFT_M or not self.is_seated(data):
+            data.userdata[_HOME_SINCE] = 0.0
             return
-        for latch, y in zip(self._latches, (PRESS_Y_M, -PRESS_Y_M), strict=True):
-            if not data.eq_active[latch] and self._height_above_home(data, y) < SNAP_M:
-                data.eq_active[latch] = True
+        for end, y in enumerate((self.press_y_m, -self.press_y_m)):
+            if not data.eq_active[self._latches[end]]:
+                self._press(data, end, self._height_above_home(data, y) < SNAP_M)
+
+    def _press(self, data: mujoco.MjData, end: int, is_home: bool) -> None:
+        since_s = data.userdata[_HOME_SINCE]
+        if not is_home:
+            since_s[end] = 0.0
+        elif since_s[end] == 0.0:
+            since_s[end] = data.time
+        elif data.time - since_s[end] >= PRESS_S:
+            data.eq_active[self._latches[end]] = True
+            other = 1 - end
+            earlier = data.eq_active[self._latches[other]] and since_s[end] - since_s[other] >= APART_S
+            if ENDS[end] != self.order[0] and not earlier:
+                data.userdata[_OUT_OF_ORDER] = 1.0
 
     def _height_above_home(self, data: mujoco.MjData, y: float) -> float:
         xyz, rotation = relative_pose(data, self._cover, self._body)
-        return float(xyz[2] + rotation[2, 1] * y - self.home_m[2])
+        return float(xyz[2] + rotation[2, 1] * y - self.home_z_m)
 
     def is_seated(self, data: mujoco.MjData) -> bool:
         """Whether the pegs are in the holes, pressed home or not."""
         xyz, rotation = relative_pose(data, self._cover, self._body)
         sideways = np.abs(xyz[:2]).max() < self.clearance_m + 0.0007
-        low = xyz[2] - self.home_m[2] < LIFT_M + 0.0015
+        low = xyz[2] - self.home_z_m < LIFT_M + 0.0015
         return bool(sideways and low and abs(yaw_angle(rotation)) < SEATED_YAW_RAD)
 
     def pressed(self, data: mujoco.MjData) -> tuple[str, ...]:
@@ -129,18 +162,18 @@ class PhoneAssembly(Task):
         return tuple(end for end, latch in zip(ENDS, self._latches, strict=True) if data.eq_active[latch])
 
     def success(self, data: mujoco.MjData) -> bool:
-        return len(self.pressed(data)) == len(ENDS) and self.is_seated(data)
+        return len(self.pressed(data)) == len(ENDS) and self.is_seated(data) and not self.failure(data)
 
     def progress(self, data: mujoco.MjData) -> float:
         if self.is_seated(data):
             return 0.5 + 0.25 * len(self.pressed(data))
-        return 0.25 * float(data.xpos[self._cover, 2] > COVER_HALF_M[2] + 0.01)
+        return 0.25 * float(data.xpos[self._cover, 2] > COVER_HALF_Z_M + 0.01)
 
     def failure(self, data: mujoco.MjData) -> str:
         if data.xpos[self._cover, 2] < -0.05:
             return "the cover fell off the table"
-        if self.pressed(data) == self.order[1:]:
-            return f"the {self.order[1]} end was pressed before the {self.order[0]} one"
+        if data.userdata[_OUT_OF_ORDER]:
+            return f"the {self.order[1]} end was not pressed after the {self.order[0]} one"
         return ""
 
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
@@ -151,7 +184,6 @@ class PhoneAssembly(Task):
             "left_first": np.array([float(self.order[0] == "left")]),
         }
 
-
-def _press_sites(body: str, z: float) -> str:
-    sides = zip(ENDS, (PRESS_Y_M, -PRESS_Y_M), strict=True)
-    return "".join(f'<site name="{body}_{end}" pos="0 {y} {z}" size=".001" rgba="0 0 0 0"/>' for end, y in sides)
+    def _press_sites(self, body: str, z: float) -> str:
+        sides = zip(ENDS, (self.press_y_m, -self.press_y_m), strict=True)
+        return "".join(f'<site name="{body}_{end}" pos="0 {y} {z}" size=".001" rgba="0 0 0 0"/>' for end, y in sides)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from aloe_sim.tasks.base import Task
 from aloe_sim.tasks.parts import box_xml, place_flat, plunger_xml, relative_pose, require_words, yaw_angle
 
-PHONE_HALF_M = (0.060, 0.030, 0.007)
+PHONE_HALF_M, UNSEEN_PHONE_HALF_M = (0.060, 0.030, 0.007), (0.052, 0.026, 0.007)
 CASE_FLOOR_M = 0.004  # thickness
 CASE_WALL_M = 0.006  # height above the floor; thickness as well
 TAB_M = 0.034  # from the case's outside to where the tab is held
@@ -21,7 +21,7 @@ PROMPTS = (
     "insert the phone into the case and press it home",
     "pack the phone in its case",
 )
-_BLUE = ".15 .35 .8 1"
+_BLUE, _UNSEEN_RED = ".15 .35 .8 1", ".75 .2 .2 1"
 
 
 class PhonePacking(Task):
@@ -43,25 +43,36 @@ class PhonePacking(Task):
         )  # in the case, where to hold it
         self._phone = self._case = self._latch = 0
 
+    @property
+    def phone_half_m(self) -> tuple[float, float, float]:
+        """Half sizes of the phone."""
+        return UNSEEN_PHONE_HALF_M if self.variation.unseen else PHONE_HALF_M
+
+    @property
+    def tab_y_m(self) -> float:
+        """Where to hold the case, from its middle."""
+        return self.phone_half_m[1] + self.clearance_m + CASE_WALL_M + TAB_M
+
     def objects_xml(self) -> str:
-        phone = box_xml((0, 0, 0), PHONE_HALF_M, ".08 .08 .08 1", 'mass=".12"')
-        x, y, z = PHONE_HALF_M
+        phone = box_xml((0, 0, 0), self.phone_half_m, ".08 .08 .08 1", 'mass=".12"')
+        x, y, z = self.phone_half_m
         screen = f'<geom class="visual" type="box" pos="0 0 {z}" size="{x * 0.93} {y * 0.9} .0004" rgba=".3 .8 .9 1"/>'
         button = f'<geom class="visual" type="cylinder" pos="{-0.8 * x} 0 {z}" size=".006 .0008" rgba=".9 .9 .9 1"/>'
         return f"""<body name="phone" pos=".34 -.16 .01"><freejoint name="phone"/>{phone}{screen}{button}</body>
           <body name="case" pos=".36 .08 .001"><freejoint name="case"/>{self._case_xml()}</body>"""
 
     def _case_xml(self) -> str:
-        x, y = PHONE_HALF_M[0] + self.clearance_m, PHONE_HALF_M[1] + self.clearance_m
+        x, y = self.phone_half_m[0] + self.clearance_m, self.phone_half_m[1] + self.clearance_m
+        rgba = _UNSEEN_RED if self.variation.unseen else _BLUE
         t, floor, wall = CASE_WALL_M / 2, CASE_FLOOR_M / 2, CASE_WALL_M / 2
         middle = CASE_FLOOR_M + wall
-        tab = (self.tab_m[1] - y - 2 * t + 0.012) / 2
+        tab = (self.tab_y_m - y - 2 * t + 0.012) / 2
         parts = [
-            box_xml((0, 0, floor), (x + 2 * t, y + 2 * t, floor), _BLUE, 'mass=".06"'),
-            box_xml((x + t, 0, middle), (t, y + 2 * t, wall), _BLUE, 'mass=".01"'),
-            box_xml((-x - t, 0, middle), (t, y + 2 * t, wall), _BLUE, 'mass=".01"'),
-            box_xml((0, y + t, middle), (x, t, wall), _BLUE, 'mass=".01"'),
-            box_xml((0, -y - t, middle), (x, t, wall), _BLUE, 'mass=".01"'),
+            box_xml((0, 0, floor), (x + 2 * t, y + 2 * t, floor), rgba, 'mass=".06"'),
+            box_xml((x + t, 0, middle), (t, y + 2 * t, wall), rgba, 'mass=".01"'),
+            box_xml((-x - t, 0, middle), (t, y + 2 * t, wall), rgba, 'mass=".01"'),
+            box_xml((0, y + t, middle), (x, t, wall), rgba, 'mass=".01"'),
+            box_xml((0, -y - t, middle), (x, t, wall), rgba, 'mass=".01"'),
             box_xml((0, y + 2 * t + tab, 0.008), (TAB_HALF_WIDTH_M, tab, 0.006), ".1 .2 .5 1", 'mass=".02"'),
         ]
         pad = (0, 0, CASE_FLOOR_M + LIFT_M - 0.001)
@@ -76,9 +87,10 @@ class PhonePacking(Task):
     def reset(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> str:
         self._phone, self._case = model.body("phone").id, model.body("case").id
         self._latch = model.equality("packed").id
-        spot = [rng.uniform(0.32, 0.40), rng.uniform(-0.21, -0.13), PHONE_HALF_M[2] + 0.001]
-        place_flat(data, "phone", spot, rng.uniform(-0.35, 0.35))
-        place_flat(data, "case", [rng.uniform(0.34, 0.38), rng.uniform(0.0, 0.04), 0.001], rng.uniform(-0.2, 0.2))
+        spot = [self._draw(rng, 0.32, 0.40), self._draw(rng, -0.21, -0.13), PHONE_HALF_M[2] + 0.001]
+        place_flat(data, "phone", spot, self._draw(rng, -0.35, 0.35))
+        spot = [self._draw(rng, 0.34, 0.38), self._draw(rng, 0.0, 0.04), 0.001]
+        place_flat(data, "case", spot, self._draw(rng, -0.2, 0.2))
         return PROMPTS[rng.integers(len(PROMPTS))]
 
     def set_prompt(self, prompt: str) -> None:
@@ -113,7 +125,7 @@ class PhonePacking(Task):
         if self.is_inserted(data):
             return 0.75
         xyz, _ = relative_pose(data, self._phone, self._case)
-        lifted = data.xpos[self._phone, 2] > PHONE_HALF_M[2] + 0.01
+        lifted = bool(data.xpos[self._phone, 2] > PHONE_HALF_M[2] + 0.01)
         return 0.25 * lifted + 0.25 * (lifted and float(np.linalg.norm(xyz[:2])) < 0.02)
 
     def failure(self, data: mujoco.MjData) -> str:

@@ -1,6 +1,6 @@
 """Sorting: put each coloured cube into the bin on the side that the prompt names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
@@ -14,7 +14,19 @@ COLOURS = {
     "yellow": (0.95, 0.78, 0.10, 1.0),
     "blue": (0.15, 0.30, 0.90, 1.0),
 }
+UNSEEN_COLOURS = {  # held out of training
+    "purple": (0.50, 0.15, 0.60, 1.0),
+    "orange": (0.95, 0.45, 0.05, 1.0),
+    "white": (0.92, 0.92, 0.90, 1.0),
+    "cyan": (0.10, 0.75, 0.80, 1.0),
+}
 CUBE_HALF_M = 0.018
+SHAPES = {  # MuJoCo's type and its sizes, m; all are as wide as the cube where fingers close on them
+    "cube": (mujoco.mjtGeom.mjGEOM_BOX, (CUBE_HALF_M, CUBE_HALF_M, CUBE_HALF_M)),
+    "cylinder": (mujoco.mjtGeom.mjGEOM_CYLINDER, (CUBE_HALF_M, CUBE_HALF_M, 0.0)),
+    "block": (mujoco.mjtGeom.mjGEOM_BOX, (0.026, CUBE_HALF_M, CUBE_HALF_M)),
+}
+UNSEEN_SHAPES = ("cylinder", "block")
 BIN_HALF_M = 0.07
 BINS_XY_M = {"left": np.array([0.36, 0.33]), "right": np.array([0.36, -0.33])}
 SPAWN_X_M, SPAWN_Y_M = (0.28, 0.44), (-0.16, 0.16)
@@ -29,11 +41,17 @@ TEMPLATES = (
 
 @dataclass(frozen=True)
 class Assignment:
-    """Where one cube belongs."""
+    """Where one cube (or thing of another shape) belongs."""
 
     body: str
     colour: str
     side: str  # "left" or "right"
+    shape: str = "cube"
+
+    @property
+    def name(self) -> str:
+        """What prompts call it."""
+        return f"{self.colour} {self.shape}"
 
     @property
     def bin_xy(self) -> np.ndarray:
@@ -43,7 +61,7 @@ class Assignment:
     @property
     def swapped(self) -> "Assignment":
         """The same cube in the wrong bin."""
-        return Assignment(self.body, self.colour, "left" if self.side == "right" else "right")
+        return replace(self, side="left" if self.side == "right" else "right")
 
 
 class Sorting(Task):
@@ -71,19 +89,34 @@ class Sorting(Task):
         return cubes + _bin_xml("left", ".5 .25 .25 1") + _bin_xml("right", ".25 .3 .5 1")
 
     def reset(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> str:
-        positions = _scatter(rng, self.num_objects)
-        colours = rng.permutation(list(COLOURS))[: self.num_objects]
+        palette = UNSEEN_COLOURS if self.variation.unseen else COLOURS
+        positions = self._scatter(rng)
+        colours = rng.permutation(list(palette))[: self.num_objects]
         sides = rng.choice(["left", "right"], self.num_objects)
+        shapes = rng.choice(UNSEEN_SHAPES, self.num_objects) if self.variation.unseen else ["cube"] * self.num_objects
         self.assignments = tuple(
-            Assignment(f"cube{i}", str(c), str(s)) for i, (c, s) in enumerate(zip(colours, sides, strict=True))
+            Assignment(f"cube{i}", str(c), str(s), str(shape))
+            for i, (c, s, shape) in enumerate(zip(colours, sides, shapes, strict=True))
         )
         for assignment, xy in zip(self.assignments, positions, strict=True):
             yaw = rng.uniform(-MAX_YAW_RAD, MAX_YAW_RAD)
             joint = data.joint(assignment.body)
             joint.qpos[:] = [*xy, CUBE_HALF_M + 0.001, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
-            model.geom(assignment.body).rgba = COLOURS[assignment.colour]
+            model.geom(assignment.body).rgba = palette[assignment.colour]
+            _give_shape(model, assignment)
         order = rng.permutation(self.num_objects)
         return _sentence([self.assignments[i] for i in order], rng)
+
+    def _scatter(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """Random positions [num_objects][2] in m, far enough apart for an open gripper."""
+        points: list[np.ndarray] = []
+        while len(points) < self.num_objects:
+            point = np.array([self._draw(rng, *SPAWN_X_M), self._draw(rng, *SPAWN_Y_M)])
+            if all(np.linalg.norm(point - other) > MIN_DISTANCE_M for other in points):
+                points.append(point)
+            elif rng.random() < 0.02:  # a first point in an unlucky place: begin again
+                points.clear()
+        return points
 
     def set_prompt(self, prompt: str) -> None:
         """Take the sides from words ("... red cube ... left ...") instead of from the seed.
@@ -97,9 +130,9 @@ class Sorting(Task):
             after = words[words.index(a.colour) :] if a.colour in words else []
             side = next((w for w in after if w in BINS_XY_M), None)
             if side is None:
-                scene = ", ".join(x.colour for x in self.assignments)
-                raise ValueError(f"the prompt '{prompt}' names no side for the {a.colour} cube; cubes here: {scene}")
-            assignments.append(Assignment(a.body, a.colour, side))
+                scene = ", ".join(x.name for x in self.assignments)
+                raise ValueError(f"the prompt '{prompt}' names no side for the {a.name}; cubes here: {scene}")
+            assignments.append(replace(a, side=side))
         self.assignments = tuple(assignments)
 
     def is_done(self, data: mujoco.MjData, assignment: Assignment) -> bool:
@@ -116,9 +149,9 @@ class Sorting(Task):
         for a in self.assignments:
             x, y, z = data.body(a.body).xpos
             if z < -0.05:
-                return f"the {a.colour} cube fell off the table"
+                return f"the {a.name} fell off the table"
             if in_bin(np.array([x, y, z]), a.swapped):
-                return f"the {a.colour} cube lies in the {a.swapped.side} bin; it belongs in the {a.side} one"
+                return f"the {a.name} lies in the {a.swapped.side} bin; it belongs in the {a.side} one"
         return ""
 
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
@@ -146,21 +179,19 @@ def _bin_xml(side: str, rgba: str) -> str:
     return f'<body name="bin_{side}" pos="{x} {y} 0">{"".join(parts)}</body>'
 
 
-def _scatter(rng: np.random.Generator, count: int) -> list[np.ndarray]:
-    """Random positions [count][2] in m, far enough apart for an open gripper."""
-    points: list[np.ndarray] = []
-    while len(points) < count:
-        point = np.array([rng.uniform(*SPAWN_X_M), rng.uniform(*SPAWN_Y_M)])
-        if all(np.linalg.norm(point - other) > MIN_DISTANCE_M for other in points):
-            points.append(point)
-        elif rng.random() < 0.02:  # a first point in an unlucky place: begin again
-            points.clear()
-    return points
+def _give_shape(model: mujoco.MjModel, assignment: Assignment) -> None:
+    geom = model.geom(assignment.body)
+    kind, size = SHAPES[assignment.shape]
+    if geom.type[0] == kind and np.array_equal(geom.size, size):
+        return
+    geom.type[:], geom.size[:] = int(kind), size
+    model.geom_rbound[geom.id] = np.linalg.norm(size)
+    model.geom_aabb[geom.id, 3:] = [size[0], size[1], CUBE_HALF_M]
 
 
 def _sentence(assignments: list[Assignment], rng: np.random.Generator) -> str:
     if len(assignments) == 2:
         a, b = assignments
         template = TEMPLATES[rng.integers(len(TEMPLATES))]
-        return template.format(f"the {a.colour} cube", a.side, f"the {b.colour} cube", b.side)
-    return ", ".join(f"put the {a.colour} cube in the {a.side} bin" for a in assignments)
+        return template.format(f"the {a.name}", a.side, f"the {b.name}", b.side)
+    return ", ".join(f"put the {a.name} in the {a.side} bin" for a in assignments)
