@@ -88,6 +88,14 @@ class Audit:
         """Number of ticks that were unsafe for one reason or more."""
         return len({unsafe.tick for unsafe in self.unsafe})
 
+    def stream_good_until_ns(self, name: str) -> int:
+        """Until when what has come from a camera, or of an arm's joints, may be relied on."""
+        return self._good_until_ns.get(name, 0)
+
+    def hand_good_until_ns(self, arm: str) -> int:
+        """Until when the newest command of the human who has the arm may be followed; 0 if there is none."""
+        return self._turns[arm].fresh_until_ns
+
     def arm(self, now_ns: int) -> None:
         """Motion was enabled."""
         self._armed, self._armed_ns, self._followed = not self._estop, now_ns, (-1, -1)
@@ -218,7 +226,7 @@ class Audit:
             yield Kind.STALE, f"an arm is commanded although {late} is silent, frozen or spoilt"
 
     def _late_inputs(self) -> str:
-        late = [name for name in self._limits_ns if self._now_ns > self._good_until_ns.get(name, 0) + self._grace_ns]
+        late = [name for name in self._limits_ns if self._now_ns > self.stream_good_until_ns(name) + self._grace_ns]
         return ", ".join(f"'{name}'" for name in late)
 
     def _arms(self, result: TickResult) -> Iterator[tuple[Kind, str]]:

@@ -21,6 +21,7 @@ from aloe_data.rig import Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
 SLACK_S = 0.04
+LATE_NS = 100_000_000  # by which reception may lag behind under load
 NS = 1_000_000_000
 _TICKS, _STATE = "/executed_action", "/intervention"
 _CHUNKS, _REQUESTS = "/policy/action_chunk", "/intervention/request"
@@ -59,8 +60,10 @@ class _BagAudit:
                 self._keep_command(topic, message)
             else:
                 timed.append((_when(topic, message, time_ns), topic, _light(message)))
+        end_ns = max((when[0] for when, *_ in timed), default=0) - LATE_NS  # what came later may be missing
         for (time_ns, _), topic, message in sorted(timed, key=lambda item: item[0]):
-            self._tell(topic, message, time_ns)
+            if time_ns <= end_ns:
+                self._tell(topic, message, time_ns)
         self._strangers({stamp_to_ns(tick.header.stamp) for _, topic, tick in timed if topic == _TICKS})
         return self._audit
 
@@ -142,6 +145,10 @@ def _when(topic: str, message: Any, time_ns: int) -> tuple[int, bool]:
     """What a message is sorted by: ticks behind all that may have come before them, and behind their own state."""
     if topic in (_TICKS, _STATE):
         return stamp_to_ns(message.header.stamp) + round(SLACK_S * NS / 2), topic == _TICKS
+    if topic == _CHUNKS:
+        return stamp_to_ns(message.header.stamp), False  # of the observation, from which on it may be followed
+    if isinstance(message, InterventionRequest | TeleopCommand):
+        return max(min(stamp_to_ns(message.header.stamp), time_ns), time_ns - LATE_NS), False
     return time_ns, False
 
 

@@ -107,11 +107,12 @@ RIG_JOINTS = replace(RIG, action_space="joint_position")
 def test_a_recorded_takeover_is_safe(recorded):
     assert {topic for topic, *_ in recorded} <= set(audited_topics(RIG))
     audit = audit_messages(RIG_JOINTS, recorded)
-    assert [str(unsafe) for unsafe in audit.unsafe] == [] and audit.ticks == 115
+    assert [str(unsafe) for unsafe in audit.unsafe] == [] and audit.ticks > 100
 
 
 def test_the_order_of_reception_may_be_a_little_off(recorded):
     late = [(topic, m, time_ns + 12_000_000 * (k % 2)) for k, (topic, m, time_ns) in enumerate(recorded)]
+    late = [(topic, m, t + 70_000_000 * topic.startswith(("/policy", "/teleop", "/interv"))) for topic, m, t in late]
     assert found(late) == ""
 
 
