@@ -1,0 +1,22 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="aloe_critic",
+    version="0.1.0",
+    packages=find_packages(exclude=["test", "test.*"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["resource/aloe_critic"]),
+        ("share/aloe_critic", ["package.xml"]),
+    ],
+    install_requires=["setuptools"],
+    zip_safe=True,
+    maintainer="The ALOE authors",
+    maintainer_email="aloe@example.org",
+    description="The critic of ALOE: an ensemble that says which action chunk was good, its training and its health.",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "train_critic = aloe_critic.ros.train_critic:main",
+        ],
+    },
+)
