@@ -19,15 +19,24 @@ def make_parser(doc: str, seconds: float | None = None) -> argparse.ArgumentPars
     return parser
 
 
-def report(bench: str, figures: Mapping[str, Figure], targets: Mapping[str, float], file: Path | None) -> bool:
-    """Print a table, then one line of JSON; whether all targets (upper limits) are met."""
+def report(
+    bench: str,
+    figures: Mapping[str, Figure],
+    targets: Mapping[str, float],
+    file: Path | None,
+    floors: Mapping[str, float] | None = None,
+) -> bool:
+    """Print a table, then one line of JSON; whether all targets (upper limits) and floors (lower ones) are met."""
+    floors = floors or {}
     met = all(float(figures[name]) <= limit for name, limit in targets.items())  # type: ignore[arg-type]
+    met &= all(float(figures[name]) >= limit for name, limit in floors.items())  # type: ignore[arg-type]
     print(f"\n{bench} on {platform.processor() or platform.machine()}")
     for name, value in figures.items():
-        limit = "" if name not in targets else f"  target <= {targets[name]:g}"
+        limit = f"  target <= {targets[name]:g}" if name in targets else ""
+        limit = f"  target >= {floors[name]:g}" if name in floors else limit
         shown = f"{value:12.3f}" if isinstance(value, float) else f"{value!s:>12}"
         print(f"  {name:28}{shown}{limit}")
-    line = json.dumps({"bench": bench, "figures": dict(figures), "targets": dict(targets), "met": met})
+    line = json.dumps({"bench": bench, "figures": dict(figures), "targets": {**targets, **floors}, "met": met})
     if file:
         file.write_text(line + "\n")
     print(line, flush=True)
