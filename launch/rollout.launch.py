@@ -41,8 +41,10 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)
         if plan.executable == "sim_node":
             from aloe_sim.tasks import make_task  # a real rig needs no simulator
+            from aloe_sim.variation import named_variation
 
             make_task(config.task or rig.simulation.task)
+            named_variation(config.variation)
     goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
     report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
     nodes: list[Node | LogInfo] = [*(_node(plan, _node_died) for plan in plans), _node(report, _report_ended)]

@@ -21,6 +21,7 @@ class RolloutConfig:
 
     rig: str = parameter("sim", doc="rig file, or NAME for the installed config/rig_NAME.yaml")
     task: str = parameter("", doc="task of a simulated rig; empty: the one that the rig file names")
+    variation: str = parameter("none", doc="how much simulated scenes differ: none, training, unseen, disturbed, all")
     policy: str = parameter("", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the shipped checkpoint")
     human: str = parameter(NO, doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
     episodes: int = parameter(3, low=1, high=100_000, doc="how many episodes to run")
@@ -44,7 +45,7 @@ def rollout_config(arguments: Mapping[str, str]) -> RolloutConfig:
     Raises:
         ConfigError: names the argument and its nearest valid name, type or bounds.
     """
-    texts = {"rig", "task", "policy", "human", "record", "prompt"}
+    texts = {"rig", "task", "variation", "policy", "human", "record", "prompt"}
     values = {k: v if k in texts else yaml.safe_load(v) for k, v in arguments.items()}
     return from_mapping(RolloutConfig, values, "rollout.launch.py")
 
@@ -147,7 +148,8 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         folder = str(Path(config.record).expanduser().resolve())
         plans.append(NodePlan("aloe_data", "recorder_node", common | {"record": folder}))
     if rig.simulated:
-        options = {"task": config.task, "headless": config.headless, "expert": expert, "noise": config.noise}
+        options = {"task": config.task, "variation": config.variation, "noise": config.noise}
+        options |= {"headless": config.headless, "expert": expert}
         options |= {"real_time_factor": config.real_time_factor, "human": "scripted" in kinds}
         plans.append(NodePlan("aloe_sim", "sim_node", common | options))
     if not expert:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
@@ -84,6 +85,7 @@ def main() -> None:
     seed = config.seed
     with tqdm(total=config.frames, unit="frame") as progress:
         while len(recorder.views) < config.frames:
+            refuse_held_out([seed], "--seed")
             progress.update(recorder.episode(seed))
             seed += 1
     config.out.parent.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ class SimRig:
         self._disturber = Disturber(rig, self.model, self.task.variation)
         self._command = {a.name: np.array(a.home) for a in rig.arms}
         self._followed = dict(self._command)
-        self._late: deque[tuple[float, str, np.ndarray]] = deque()
+        self._late: deque[tuple[float, str, np.ndarray]] = deque(maxlen=1000)
         self._latency_s = self._reset_s = 0.0
         self._offset = {a.name: np.zeros(a.dof) for a in rig.arms}
         self._rng = np.random.default_rng(0)

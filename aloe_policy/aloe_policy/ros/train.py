@@ -17,6 +17,7 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError, load_rig
+from aloe_data.seeds import refuse_held_out
 from aloe_data.verdicts import verdict_of
 from aloe_policy.actions import ActionSpace
 from aloe_policy.card import model_card
@@ -89,6 +90,8 @@ def train(config: TrainConfig, learner: LearnerConfig) -> str:
     """
     rig, device, encoder = load_rig(config.rig), torch.device(config.device), load_encoder(config.encoder)
     store, features = ingest(config.ingest)
+    if rig.simulated:
+        refuse_held_out((episode.seed for episode in store.bags.values()), str(config.bags))
     demos = demonstrations(store, features, config.stride)
     if len(demos) < 2:
         raise ConfigError(f"{config.bags}: {len(demos)} successful episode(s); record at least 2 (better 200)")

@@ -68,7 +68,8 @@ class DemoBag:
         for kind in (EpisodeEvent.VERDICT, EpisodeEvent.STOP):
             self._event(kind, verdict, reason)
         self._writer.close()
-        names = {EpisodeEvent.SUCCESS: "SUCCESS", EpisodeEvent.FAILURE: "FAILURE", EpisodeEvent.TIMEOUT: "TIMEOUT"}
+        names = {EpisodeEvent.SUCCESS: "SUCCESS", EpisodeEvent.FAILURE: "FAILURE"}
+        names |= {EpisodeEvent.TIMEOUT: "TIMEOUT", EpisodeEvent.ABORT: "ABORT"}
         ended = EpisodeRecord(**{**self._record.__dict__, "verdict": names[verdict], "reason": reason})
         complete_record(self._folder, ended)
 

@@ -22,12 +22,15 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
 from aloe_data.rig import RigError, load_rig
 from aloe_data.rollout import find_rig_file
+from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.experts import make_expert
+from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import Judge, Judgement
+from aloe_sim.judge import Judge
 from aloe_sim.ros.demo_bag import DemoBag
-from aloe_sim.sim_rig import ActuatorNoise, SimRig
+from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
 
 HORIZON = 50
 MIN_FREE_GIB = 1.0
@@ -39,6 +42,8 @@ class DemoConfig:
 
     out: Path = parameter(doc="folder for one bag per episode; numbering goes on where it stands")
     rig: str = parameter("sim", doc="rig file, or NAME of an installed config/rig_NAME.yaml")
+    task: str = parameter("", doc="task; empty: the one that the rig file names")
+    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ")
     episodes: int = parameter(10, low=1, doc="how many")
     seed: int = parameter(100_000, low=0, doc="scene seed of the first; rises by one")
     fast: bool = parameter(False, doc="in one process, quicker than real time")
@@ -58,7 +63,8 @@ class FastDemos:
         self._config = config
         rig = load_rig(rig_file)
         check_folder(config.out, MIN_FREE_GIB)
-        self._process = InProcessRig(SimRig(rig))
+        task = make_task(config.task) if config.task else None
+        self._process = InProcessRig(SimRig(rig, task, variation=VARIATIONS[config.variation]))
         self._renderer = CameraRenderer(self._process.sim.model, rig)
         self._rig_text, self._urdfs = read_rig_files(rig_file, rig)
 
@@ -70,15 +76,16 @@ class FastDemos:
         name = next_episode_id(path.name for path in self._config.out.iterdir())
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions={"policy": "expert"})
         bag = DemoBag(self._config.out / name, record, self._process, self._renderer)
-        judgement = self._run(bag, rng)
-        if judgement is None:
-            bag.close(EpisodeEvent.TIMEOUT, f"no success within {self._config.timeout_s:g} s")
-            return int(EpisodeEvent.TIMEOUT)
-        verdict = EpisodeEvent.SUCCESS if judgement.success else EpisodeEvent.FAILURE
-        bag.close(verdict, judgement.reason)
+        try:
+            verdict, reason = self._run(bag, rng)
+        except CannotHelpError as error:
+            verdict, reason = EpisodeEvent.FAILURE, str(error)
+        except UnstablePhysicsError as error:
+            verdict, reason = EpisodeEvent.ABORT, str(error)
+        bag.close(verdict, reason)
         return int(verdict)
 
-    def _run(self, bag: DemoBag, rng: np.random.Generator) -> Judgement | None:
+    def _run(self, bag: DemoBag, rng: np.random.Generator) -> tuple[int, str]:
         sim, judge = self._process.sim, Judge(self._process.sim.task)
         expert, next_chunk = make_expert(sim), 0
         judge.begin()
@@ -91,8 +98,9 @@ class FastDemos:
             bag.joint_states()
             judgement = judge.judge(self._process.stamp_ns, sim.data)
             if judgement is not None:
-                return judgement
-        return None
+                verdict = EpisodeEvent.SUCCESS if judgement.success else EpisodeEvent.FAILURE
+                return verdict, judgement.reason
+        return EpisodeEvent.TIMEOUT, f"no success within {self._config.timeout_s:g} s"
 
 
 def record_fast(config: DemoConfig, rig_file: Path) -> None:
@@ -111,6 +119,7 @@ def main() -> None:
     add_arguments(parser, DemoConfig)
     try:
         config = from_arguments(DemoConfig, parser.parse_args())
+        refuse_held_out(range(config.seed, config.seed + config.episodes), "--seed")
         rig_file = find_rig_file(config.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
         if config.fast:
             record_fast(config, rig_file)
@@ -118,6 +127,7 @@ def main() -> None:
     except (ConfigError, RigError, RecordingError, ValueError) as error:
         sys.exit(f"record_demos: {error}")
     arguments = {"rig": rig_file, "policy": "expert", "episodes": config.episodes, "seed": config.seed}
+    arguments |= {"task": config.task, "variation": config.variation}
     arguments |= {"record": config.out, "timeout_s": config.timeout_s, "noise": config.noise}
     command = ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *(f"{k}:={v}" for k, v in arguments.items())]
     os.execvp(command[0], command)

@@ -28,6 +28,7 @@ from aloe_sim.ros.streams import ArmStream, CameraStreams
 from aloe_sim.ros.task_stream import TaskStream
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
 
 JUDGE_HZ = 20.0
 POLICY_HZ, HUMAN_HZ = 5.0, 10.0  # chunks per second of an expert in the policy's place, and of one in a human's
@@ -39,6 +40,7 @@ class SimConfig:
 
     rig: Path = parameter(doc="rig file; it must describe a simulated rig")
     task: str = parameter("", doc="task; empty: the one that the rig file names")
+    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ, and what disturbs them")
     seed: int = parameter(0, low=0, doc="scene seed at start")
     headless: bool = parameter(True, doc="false opens MuJoCo's viewer")
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second")
@@ -59,9 +61,8 @@ class SimNode(Node):
         self.rig = load_simulated(self.config.rig)
         simulated_time = self.get_parameter("use_sim_time").value
         timing = Timing(self.config.real_time_factor, follow_wall=not simulated_time)
-        sim = SimRig(
-            self.rig, make_task(self.config.task) if self.config.task else None, ActuatorNoise(self.config.noise)
-        )
+        task = make_task(self.config.task) if self.config.task else None
+        sim = SimRig(self.rig, task, ActuatorNoise(self.config.noise), VARIATIONS[self.config.variation])
         sim.reset(self.config.seed)
         self.sim = RealTimeSim(sim, timing, time.time_ns(), self._on_slice)
         self.judge = Judge(sim.task)
