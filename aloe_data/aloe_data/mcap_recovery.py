@@ -80,6 +80,11 @@ def recover(path: Path) -> Iterator[Record | Damage]:
             yield from _walk(data)
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether a file has bytes that cannot be read; reads all of it."""
+    return any(isinstance(record, Damage) for record in recover(path))
+
+
 def _walk(data: mmap.mmap) -> Iterator[Record | Damage]:
     end = len(data)
     position = len(MAGIC) if data[: len(MAGIC)] == MAGIC else _next_chunk(data, 0)

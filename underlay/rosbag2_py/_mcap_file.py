@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import zstandard
 from mcap.exceptions import McapError
 from mcap.reader import SeekingReader
 from mcap.records import Channel, Message, Metadata, Schema
@@ -19,8 +20,11 @@ from rosbag2_py._qos import to_rclcpp_qos_vector
 from rosbag2_py._storage import TopicMetadata
 
 Row = tuple[str, bytes, int]
-# What the library raises where a file ends too early: its own errors, and struct's and zstd's from half a record.
-_DAMAGE = (McapError, struct.error, ValueError, EOFError)
+# What the library raises where a file is cut or spoilt: its own errors, and those of struct and of the decompressors.
+_DAMAGE = (
+    McapError, struct.error, zstandard.ZstdError,
+    ValueError, EOFError, KeyError, OverflowError, MemoryError, RuntimeError,
+)  # fmt: skip
 
 
 @dataclass
@@ -40,7 +44,7 @@ def records(path: Path) -> Iterator[Channel | Schema | Message | Metadata]:
     """Records in the file's order up to its end or its first damage."""
     with path.open("rb") as stream:
         try:
-            yield from StreamReader(stream).records  # type: ignore[misc]
+            yield from StreamReader(stream, validate_crcs=True).records  # type: ignore[misc]
         except _DAMAGE:
             return
 
@@ -95,7 +99,11 @@ def _scan(path: Path) -> Contents:
 def messages(
     path: Path, contents: Contents, wanted: Callable[[str], bool], start_ns: int, by_time: bool, reverse: bool
 ) -> Iterator[Row]:
-    """(topic, serialised message, time [ns]) of the wanted topics from `start_ns` on (reversed: down from it)."""
+    """(topic, serialised message, time [ns]) of the wanted topics from `start_ns` on (reversed: down from it).
+
+    Raises:
+        RuntimeError: The file is damaged, though it was finished.
+    """
     topics = [channel.topic for channel in contents.channels.values() if wanted(channel.topic)]
     if not topics:
         return
@@ -108,9 +116,13 @@ def messages(
         return
     limits = {"ending_at": start_ns} if reverse and start_ns else {"starting_at": start_ns}
     with path.open("rb") as stream:
-        rows = SeekingReader(stream).iter_messages(topics, log_time_order=by_time, reverse=reverse, **limits)
-        for _, channel, message in rows:
-            yield channel.topic, message.data, message.log_time
+        reader = SeekingReader(stream, validate_crcs=True)
+        rows = reader.iter_messages(topics, log_time_order=by_time, reverse=reverse, **limits)
+        try:
+            for _, channel, message in rows:
+                yield channel.topic, message.data, message.log_time
+        except _DAMAGE as error:
+            raise RuntimeError(f"{path} is damaged: {error!r}") from error
 
 
 def metadata_of(path: Path) -> BagMetadata:

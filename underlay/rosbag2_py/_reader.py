@@ -85,7 +85,7 @@ class SequentialReader:
         """Definitions of the types, from inside the bag."""
         self._opened()
         schemas = {schema.name: schema for _, contents in self._files for schema in contents.schemas.values()}
-        return [MessageDefinition(s.name, s.encoding, s.data.decode(), "") for s in schemas.values()]
+        return [MessageDefinition(s.name, s.encoding, s.data.decode(errors="replace"), "") for s in schemas.values()]
 
     def get_metadata(self) -> BagMetadata:
         """The bag's metadata."""

@@ -58,6 +58,8 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
     classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
     _check_definitions(bag, reader, set(kinds.values()))
     for topic, data, stamp_ns in _rows(bag, reader):
+        if topic not in classes:
+            raise RecordingError(f"{bag}: its metadata does not tell of {topic}; ros2 run aloe_data repair {bag}")
         try:
             yield topic, deserialize_message(data, classes[topic]), stamp_ns
         except RuntimeError as error:

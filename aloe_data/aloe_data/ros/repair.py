@@ -19,6 +19,7 @@ from rclpy.serialization import deserialize_message
 from aloe_data.bag_folders import bag_files, find_bags
 from aloe_data.durable import InUseError, held
 from aloe_data.episode import Verdict
+from aloe_data.mcap_recovery import is_damaged
 from aloe_data.mcap_rewrite import Rewritten, finished_counts, rewrite
 from aloe_data.recording import SEQUENCED, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_reader import read_own_record
@@ -85,7 +86,7 @@ def repair(bag: Path) -> list[str]:
         InUseError: it is being recorded.
     """
     with held(bag):
-        if is_whole(bag):
+        if is_whole(bag) and not any(is_damaged(file) for file in bag_files(bag)):
             return []
         before, story = told_counts(bag), Story()
         results = {file: rewrite(file, story.take) for file in bag_files(bag)}

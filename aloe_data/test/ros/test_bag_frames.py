@@ -1,5 +1,6 @@
 """Episode bags as training frames: the same as live, and foreign or damaged bags refused by name."""
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -198,5 +199,25 @@ def test_damaged_bags_are_refused_by_name_or_read_as_cut_short(rig: Rig, write: 
     for bag in damaged(write(story(rig))):
         try:
             assert read_episode(bag, rig).facts.verdict == "none"
+        except EpisodeError as error:
+            assert str(bag) in str(error)
+
+
+def spoilt(data: bytes, chance: random.Random) -> bytes:
+    """The bytes cut, flipped, blanked or with something inserted, somewhere."""
+    at, length = chance.randrange(len(data)), chance.randrange(1, 5000)
+    flipped = bytes(byte ^ 1 << chance.randrange(8) for byte in data[at : at + 3])
+    between = chance.choice([b"", flipped, bytes(length), chance.randbytes(20), b"\xff" * 9])
+    return data[:at] if not between else data[:at] + between + data[at + len(between) * chance.randrange(2) :]
+
+
+@pytest.mark.parametrize("part", ["*.mcap", "metadata.yaml"])
+def test_any_damage_is_refused_by_name_or_read_around(rig: Rig, write: Callable[[Rows], Path], part: str) -> None:
+    file = next((bag := write(story(rig))).glob(part))
+    whole, chance = file.read_bytes(), random.Random(7)
+    for _ in range(25):
+        file.write_bytes(spoilt(whole, chance))
+        try:
+            assert len(read_episode(bag, rig, image_size=(24, 32))) > 0
         except EpisodeError as error:
             assert str(bag) in str(error)
