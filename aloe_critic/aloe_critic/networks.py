@@ -70,15 +70,29 @@ class State:
 
 
 @dataclass(frozen=True, eq=False)
-class Prefix:
-    """What chunks of B states look at: state tokens [B, T, W] before every layer, and which are padding [B, T]."""
+class Seen:
+    """What chunks look at in one trunk: state tokens [B, T, W] before every layer, and which are padding [B, T]."""
 
     layers: tuple[Tensor, ...]
     padding: Tensor
 
+    def __getitem__(self, index: Tensor) -> "Seen":
+        return Seen(tuple(x[index] for x in self.layers), self.padding[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """What chunks of B states look at, in every trunk; an index chooses states."""
+
+    trunks: tuple[Seen, ...]
+
+    def __getitem__(self, index: Tensor) -> "Prefix":
+        return Prefix(tuple(seen[index] for seen in self.trunks))
+
     def repeat(self, count: int) -> "Prefix":
-        """Each state `count` times, all of them after one another: [count * B, ...]."""
-        return Prefix(tuple(x.repeat(count, 1, 1) for x in self.layers), self.padding.repeat(count, 1))
+        """All states, `count` times after one another: [count * B, ...]."""
+        padding = self.trunks[0].padding
+        return self[torch.arange(len(padding), device=padding.device).repeat(count)]
 
 
 class Block(nn.Module):
@@ -185,8 +199,8 @@ class Heads(nn.Module):
         return torch.baddbmm(self.bias2, hidden, self.weight2)
 
 
-class CriticNetwork(nn.Module):
-    """See the module's docstring.
+class Trunk(nn.Module):
+    """One transformer with its readouts and heads.
 
     Raises:
         ValueError: h is no multiple of the patch.
@@ -197,24 +211,23 @@ class CriticNetwork(nn.Module):
         h = sizes.n_action_steps
         if h % config.patch:
             raise ValueError(f"n_action_steps {h} is not a multiple of patch {config.patch}; choose another patch")
-        self.config, self.sizes = config, sizes
         self.state_tokens = StateTokens(config.width, sizes)
         self.action_tokens = ActionTokens(config, sizes) if h else None
         self.readouts = nn.Parameter(torch.randn(config.num_critics, config.width) * 0.5)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.heads = Heads(config.num_critics, config.width, config.bins)
 
-    def prefix(self, state: State) -> Prefix:
-        """What `evaluate` needs of B states; computed once for all chunks in them."""
+    def prefix(self, state: State) -> Seen:
+        """See CriticNetwork."""
         x, padding = self.state_tokens(state)
         layers = []
         for block in self.blocks:
             layers.append(x)
             x = block(x, x, padding) if block is not self.blocks[-1] else x
-        return Prefix(tuple(layers), padding)
+        return Seen(tuple(layers), padding)
 
-    def evaluate(self, prefix: Prefix, actions: Tensor | None) -> Tensor:
-        """Outputs [K, B, N] of chunks [B, h, A] (None for a state value) in the states of a prefix."""
+    def evaluate(self, prefix: Seen, actions: Tensor | None) -> Tensor:
+        """See CriticNetwork."""
         x, done = self.readouts.expand(len(prefix.padding), -1, -1), None
         count = 0
         if self.action_tokens is not None and actions is not None:
@@ -225,40 +238,32 @@ class CriticNetwork(nn.Module):
             x = block(x, torch.cat([seen, x[:, :count]], dim=1), padding, done)
         return self.heads(x[:, count:])
 
-    def forward(self, state: State, actions: Tensor | None) -> Tensor:
-        """Outputs [K, B, N]."""
-        return self.evaluate(self.prefix(state), actions)
 
+class CriticNetwork(nn.Module):
+    """K critics on one trunk; or on K trunks that cannot agree for a trunk's sake, at K times the cost.
 
-class SeparateTrunks(nn.Module):
-    """K networks of one critic each: they cannot agree for a trunk's sake, at K times the cost."""
+    Weights come from torch's global generator.
+
+    Raises:
+        ValueError: see Trunk.
+    """
 
     def __init__(self, config: NetworkConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes
-        one = replace(config, num_critics=1, trunks="shared")
-        self.critics = nn.ModuleList([CriticNetwork(one, sizes) for _ in range(config.num_critics)])
+        count = config.num_critics if config.trunks == "separate" else 1
+        one = replace(config, num_critics=config.num_critics // count)
+        self.trunks = nn.ModuleList([Trunk(one, sizes) for _ in range(count)])
 
-    def prefix(self, state: State) -> list[Prefix]:
-        """See CriticNetwork."""
-        return [critic.prefix(state) for critic in self._critics()]
+    def prefix(self, state: State) -> Prefix:
+        """What `evaluate` needs of B states; computed once for all chunks in them."""
+        return Prefix(tuple(cast(Trunk, trunk).prefix(state) for trunk in self.trunks))
 
-    def evaluate(self, prefix: list[Prefix], actions: Tensor | None) -> Tensor:
-        """See CriticNetwork."""
-        pairs = zip(self._critics(), prefix, strict=True)
-        return torch.cat([critic.evaluate(one, actions) for critic, one in pairs])
+    def evaluate(self, prefix: Prefix, actions: Tensor | None) -> Tensor:
+        """Outputs [K, B, N] of chunks [B, h, A] (None for a state value) in the states of a prefix."""
+        pairs = zip(self.trunks, prefix.trunks, strict=True)
+        return torch.cat([cast(Trunk, trunk).evaluate(seen, actions) for trunk, seen in pairs])
 
     def forward(self, state: State, actions: Tensor | None) -> Tensor:
-        """See CriticNetwork."""
+        """Outputs [K, B, N]."""
         return self.evaluate(self.prefix(state), actions)
-
-    def _critics(self) -> list[CriticNetwork]:
-        return cast(list[CriticNetwork], list(self.critics))
-
-
-Critic = CriticNetwork | SeparateTrunks
-
-
-def build_critic(config: NetworkConfig, sizes: Sizes) -> Critic:
-    """The network that a configuration asks for; its weights come from torch's global generator."""
-    return SeparateTrunks(config, sizes) if config.trunks == "separate" else CriticNetwork(config, sizes)

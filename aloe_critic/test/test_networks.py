@@ -6,7 +6,7 @@ import itertools
 import pytest
 import torch
 
-from aloe_critic.networks import NetworkConfig, Sizes, State, build_critic
+from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
 from aloe_policy.words import MAX_WORDS
 
 SIZES = Sizes(2, ("red cube", "blue cube"), 5, 3, 10)
@@ -28,7 +28,7 @@ def chunks(count: int, sizes: Sizes = SIZES, seed: int = 1) -> torch.Tensor:
 
 def critic(sizes: Sizes = SIZES, **changes):
     torch.manual_seed(0)
-    return build_critic(dataclasses.replace(SMALL, **changes), sizes).eval()
+    return CriticNetwork(dataclasses.replace(SMALL, **changes), sizes).eval()
 
 
 VARIANTS = [
@@ -81,7 +81,7 @@ def test_a_critic_does_not_read_the_others_readouts():
     network, s, a = critic(), states(2), chunks(2)
     before = network(s, a)
     with torch.no_grad():
-        network.readouts[0, 0] += 1.0
+        network.trunks[0].readouts[0, 0] += 1.0
     after = network(s, a)
     torch.testing.assert_close(after[1:], before[1:])
     assert not torch.allclose(after[0], before[0])

@@ -122,6 +122,11 @@ class Replay:
         """Number of chunks that may be sampled."""
         return len(self._row)
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Rows of the store at which the chunks begin, each its own [len]."""
+        return self._row
+
     def counts(self) -> Mapping[str, int]:
         """Number of chunks by source."""
         return {name: len(rows) for name, rows in zip(SOURCES, self._by_source, strict=True)}

@@ -30,6 +30,9 @@ class TinyPolicy:
         rig: the rig to drive.
         seed: of the flow's noise.
         device: where to compute.
+
+    Attributes:
+        encoder, normaliser: of the checkpoint; what learns beside the policy sees the world through the same ones.
     """
 
     def __init__(self, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> None:
@@ -43,10 +46,10 @@ class TinyPolicy:
             self.image_size: tuple[int, int] = tuple(config["image_size"])
             self.num_steps = int(config["flow_steps"])
             sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
-            self._encoder, self._model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
-            self._encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
+            self.encoder, self._model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
+            self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
             self._model.load_state_dict(_part(checkpoint.weights, "model."))
-            self._normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
+            self.normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
             message = f"{checkpoint.path}: weights and config.json do not fit together: {error}; train anew"
             raise CheckpointError(message) from error
@@ -55,7 +58,7 @@ class TinyPolicy:
                 f"{checkpoint.path}: predicts {self._model.config.action_dim} values per step, the rig '{rig.name}' "
                 f"takes {rig.action_dim}; train a policy for this rig"
             )
-        self._encoder.to(self._device).eval()
+        self.encoder.to(self._device).eval()
         self._model.to(self._device).eval()
         self._prompt, self._words = "", torch.zeros(0)
 
@@ -67,15 +70,33 @@ class TinyPolicy:
     @torch.inference_mode()
     def infer(self, observation: Observation) -> NDArray[np.float32]:
         """One chunk of absolute set points, float32 [H, A]."""
-        tokens = self._encoder(torch.from_numpy(self._views(observation)).to(self._device))[None]
+        tokens = self.encoder(torch.from_numpy(self._views(observation)).to(self._device))[None]
         joints = np.asarray(observation.state, dtype=np.float32)
-        features = self._normaliser.state(self.space.state_features(joints))
+        features = self.normaliser.state(self.space.state_features(joints))
         state = torch.from_numpy(features).to(self._device)[None]
-        prefix = self._model.prefix(tokens, self._words_of(observation.prompt), state)
-        shape = 1, self.action_horizon, self.rig.action_dim
+        shape = 1, 1, self.action_horizon, self.rig.action_dim
         noise = torch.randn(shape, generator=self._generator, device=self._device)
-        chunk = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise, self.num_steps)
-        return self.space.absolute(self._normaliser.unchunk(chunk[0].cpu().numpy()), joints)
+        chunk = self.sample(tokens, self._words_of(observation.prompt), state, noise)
+        return self.space.absolute(self.normaliser.unchunk(chunk[0, 0].cpu().numpy()), joints)
+
+    @torch.no_grad()
+    def sample(
+        self, tokens: torch.Tensor, words: torch.Tensor, state: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        """Several normalised chunks per state, which is looked at once.
+
+        Args:
+            tokens: features of the views [B, C, K, 3].
+            words: of the prompts, int64 [B, L].
+            state: normalised state features [B, S'].
+            noise: ~ N(0, I), [n, B, H, A].
+
+        Returns:
+            float32 [n, B, H, A].
+        """
+        prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1)
+        flat = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise.flatten(0, 1), self.num_steps)
+        return flat.view(noise.shape)
 
     def warm_up(self) -> None:
         """One inference on an empty observation: allocations and kernels are then in place."""
