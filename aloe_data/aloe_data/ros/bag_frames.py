@@ -1,7 +1,6 @@
 """A bag of one episode, read and aligned with the same code that aligns live streams."""
 
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from aloe_msgs.msg import EpisodeEvent, ExecutedAction
 
 from aloe_data.codecs import CodecError
 from aloe_data.frames import VERDICTS, Episode, EpisodeError, EpisodeFacts, Tick, build_episode
-from aloe_data.observation import ObservationAssembler
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig
 from aloe_data.ros.bag_reader import read_messages
-from aloe_data.ros.convert import image_from_message, joint_positions, stamp_to_ns
+from aloe_data.ros.bag_streams import BagStreams
+from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.verdicts import GivenVerdict, VerdictError, verdict_of
 
 _EXECUTED, _EVENTS = "/executed_action", "/episode/events"
@@ -50,19 +49,15 @@ class _EpisodeReader:
 
     def __init__(self, rig: Rig, image_size: tuple[int, int] | None) -> None:
         self._rig = rig
-        self._assembler = ObservationAssembler(rig, keep_all=True, image_size=image_size)
-        self._cameras = {camera.topic: camera for camera in rig.cameras}
-        self._arms = {arm.joint_state_topic: arm for arm in rig.arms}
+        self._streams = BagStreams(rig, image_size)
         self._ticks: list[Tick] = []
         self._events: list[EpisodeEvent] = []
         self._seen: set[str] = set()
-        self._refused: Counter[str] = Counter()
-        self._fault = ""
 
     @property
     def topics(self) -> list[str]:
         """What has to be read."""
-        return [*self._cameras, *self._arms, _EXECUTED, _EVENTS]
+        return [*self._streams.topics, _EXECUTED, _EVENTS]
 
     def take(self, topic: str, message: Any) -> None:
         """One message, in the order of reception."""
@@ -73,11 +68,7 @@ class _EpisodeReader:
             if message.armed:
                 self._ticks.append(self._tick(message))
         else:
-            try:
-                self._push(topic, message)
-            except CodecError as error:
-                self._refused[topic] += 1
-                self._fault = self._fault or f"; the first of {topic} that was refused: {error}"
+            self._streams.take(topic, message)
 
     def episode(self, given: GivenVerdict | None) -> Episode:
         """The episode of what was taken, with the verdict that was given on it afterwards, if any."""
@@ -95,9 +86,10 @@ class _EpisodeReader:
         said = (given.verdict, given.reason, given.source) if given else said
         facts = EpisodeFacts(start.episode_id, start.prompt, start.seed, *said)
         try:
-            return replace(build_episode(self._assembler, self._rig, facts, ticks), refused=dict(self._refused))
+            episode = build_episode(self._streams.assembler, self._rig, facts, ticks)
         except EpisodeError as error:
-            raise EpisodeError(f"{error}{self._fault}") from error
+            raise EpisodeError("; ".join(filter(None, (str(error), self._streams.fault)))) from error
+        return replace(episode, refused=dict(self._streams.refused))
 
     def _bounds(self) -> tuple[EpisodeEvent, EpisodeEvent | None]:
         starts = [event for event in self._events if event.kind == EpisodeEvent.START]
@@ -108,13 +100,6 @@ class _EpisodeReader:
                 "record one bag per episode with recorder_node"
             )
         return starts[0], stops[0] if stops else None
-
-    def _push(self, topic: str, message: Any) -> None:
-        if topic in self._cameras:
-            camera, stamp_ns = self._cameras[topic], stamp_to_ns(message.header.stamp)
-            self._assembler.push_image(camera.name, stamp_ns, image_from_message(message, camera))
-        else:
-            self._assembler.push_joint_state(self._arms[topic].name, *joint_positions(message))
 
     def _tick(self, message: ExecutedAction) -> Tick:
         arms = {arm.arm: arm for arm in message.arms}
