@@ -20,6 +20,7 @@ from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS, named_variation
 
 Values = dict[str, Any]
 MAX_PROMPT = 200  # characters
@@ -30,6 +31,7 @@ class EnvConfig:
     """What a step is, and what an episode."""
 
     task: str = parameter("", doc="task; empty: the one that the rig file names")
+    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ, and what disturbs them")
     action_horizon: int = parameter(50, low=1, high=1000, doc="rows of an action, H")
     n_action_steps: int = parameter(25, low=1, high=1000, doc="control ticks per step")
     latency_ticks: int = parameter(0, low=0, high=50, doc="ticks from an observation until its chunk is followed")
@@ -50,7 +52,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
 
     Observations: "state" float32 [S], "prompt", and with images "images", camera name to uint8 [h, w, 3] RGB.
     Actions: absolute set points float32 [H, A] in the rig's `action_layout`, row 0 for the tick of the observation.
-    Reward: 1 for success, else 0. `info` holds "verdict", "reason", "progress" and "ticks", the step's `TickResult`s.
+    Reward: 1 for success, else 0. `info` holds "verdict", "reason" and "progress".
 
     Args:
         rig: must be simulated.
@@ -58,6 +60,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
 
     Attributes:
         observation: what the last `reset` or `step` returned, in the form that policies take.
+        ticks: what the control loop did in the last step.
 
     Raises:
         ValueError: the rig is not simulated, or knows no such task.
@@ -66,11 +69,14 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
     def __init__(self, rig: Rig, config: EnvConfig | None = None) -> None:
         self.rig, self.config = rig, config or EnvConfig()
         task = make_task(self.config.task) if self.config.task else None
-        self.process = InProcessRig(SimRig(rig, task, ActuatorNoise(self.config.noise)))
+        self.process = InProcessRig(
+            SimRig(rig, task, ActuatorNoise(self.config.noise), named_variation(self.config.variation))
+        )
         self._renderer = CameraRenderer(self.process.sim.model, rig) if self.config.images else None
         self._judge = Judge(self.process.sim.task)
         self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
         self.observation: Observation
+        self.ticks: list[TickResult] = []
         self.observation_space = self._observations()
         shape = self.config.action_horizon, rig.action_dim
         self.action_space = spaces.Box(-np.inf, np.inf, shape, np.float32)
@@ -114,7 +120,8 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         self.process.reset(scene, (options or {}).get("prompt", ""))
         self._judge.begin()
         self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
-        return self._values(), self._info([])
+        self.ticks = []
+        return self._values(), self._info()
 
     def step(self, action: NDArray[np.float32]) -> tuple[Values, float, bool, bool, Values]:
         """Follow a chunk for `n_action_steps` ticks, or until the episode ends.
@@ -124,16 +131,16 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         """
         if self._verdict:
             raise RuntimeError(f"the episode has ended ({self._verdict.name.lower()}: {self._reason}); call reset")
-        stamp_ns, ticks = self.process.stamp_ns, list[TickResult]()
+        stamp_ns, self.ticks = self.process.stamp_ns, []
         for tick in range(self.config.n_action_steps):
             if tick == self.config.latency_ticks:
                 self._offer(action, stamp_ns)
-            self._tick(ticks)
+            self._tick()
             if self._verdict:
                 break
         reward = float(self._verdict is Verdict.SUCCESS)
         timeout = self._verdict is Verdict.TIMEOUT
-        return self._values(), reward, bool(self._verdict) and not timeout, timeout, self._info(ticks)
+        return self._values(), reward, bool(self._verdict) and not timeout, timeout, self._info()
 
     def close(self) -> None:
         """Free the OpenGL contexts."""
@@ -145,18 +152,18 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         with contextlib.suppress(RuntimeError):  # refused: the old chunk goes on, and then the fault says why it ended
             self.process.offer(action, "policy", stamp_ns)
 
-    def _tick(self, ticks: list[TickResult]) -> None:
+    def _tick(self) -> None:
         self._ticks_done += 1
         try:
-            ticks.append(self.process.tick())
+            self.ticks.append(self.process.tick())
         except UnstablePhysicsError as error:
             self._end(Verdict.ABORT, str(error))
             return
         judgement = self._judge.judge(self.process.stamp_ns, self.process.sim.data)
         if judgement is not None:
             self._end(Verdict.SUCCESS if judgement.success else Verdict.FAILURE, judgement.reason)
-        elif ticks[-1].fault:  # no stream is ever silent here, so the policy is the cause
-            self._end(Verdict.FAILURE, ticks[-1].fault)
+        elif self.ticks[-1].fault:  # no stream is ever silent here, so the policy is the cause
+            self._end(Verdict.FAILURE, self.ticks[-1].fault)
         elif self.length_s >= self.config.timeout_s:
             self._end(Verdict.TIMEOUT, f"no success within {self.config.timeout_s:g} s")
 
@@ -167,6 +174,6 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         self.observation = seen = self._observe()
         return {"state": seen.state, "prompt": seen.prompt} | ({"images": seen.images} if self.config.images else {})
 
-    def _info(self, ticks: list[TickResult]) -> Values:
+    def _info(self) -> Values:
         progress = self.process.sim.task.progress(self.process.sim.data)
-        return {"verdict": self._verdict, "reason": self._reason, "progress": progress, "ticks": ticks}
+        return {"verdict": self._verdict, "reason": self._reason, "progress": progress}

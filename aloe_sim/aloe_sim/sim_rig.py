@@ -60,7 +60,6 @@ class SimRig:
         self._actuators = {
             a.name: np.array([self.model.actuator(f"{a.name}/{n}").id for n in a.joint_names]) for a in rig.arms
         }
-        self._limits = {name: self.model.actuator_ctrlrange[ids].T for name, ids in self._actuators.items()}
         self._scenery = Scenery(self.model, self.task.variation)
         self._disturber = Disturber(rig, self.model, self.task.variation)
         self._command = {a.name: np.array(a.home) for a in rig.arms}
@@ -139,7 +138,7 @@ class SimRig:
             self._disturb(name, duration_s)
             command = self._followed[name] + self._offset[name]
             command[-1] += slack_m.get(name, 0.0)
-            self.data.ctrl[actuators] = np.clip(command, *self._limits[name])
+            self.data.ctrl[actuators] = command  # MuJoCo keeps it within its range
         self.task.act(self.model, self.data)
         mujoco.mj_step(self.model, self.data, max(1, round(duration_s / self.model.opt.timestep)))
         counts = self.data.warning.number

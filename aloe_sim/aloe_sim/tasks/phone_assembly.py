@@ -125,8 +125,8 @@ class PhoneAssembly(Task):
 
     def act(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         """Close the latch of an end that is pressed home for a moment, and remember when the order was wrong."""
-        height = data.xpos[self._cover, 2] - data.xpos[self._body, 2]  # cheap, and seldom low
-        if height > self.home_z_m + LIFT_M or not self.is_seated(data):
+        height = data.xpos[self._cover, 2] - data.xpos[self._body, 2]  # cheap, and seldom that of home
+        if abs(height - self.home_z_m) > LIFT_M or not self.is_seated(data):
             data.userdata[_HOME_SINCE] = 0.0
             return
         for end, y in enumerate((self.press_y_m, -self.press_y_m)):

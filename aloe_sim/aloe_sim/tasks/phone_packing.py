@@ -98,8 +98,8 @@ class PhonePacking(Task):
 
     def act(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         """Close the latch over a phone that is pressed home."""
-        height = data.xpos[self._phone, 2] - data.xpos[self._case, 2]  # cheap, and seldom low
-        if height < self.home_m[2] + 2 * SNAP_M and not data.eq_active[self._latch]:
+        height = data.xpos[self._phone, 2] - data.xpos[self._case, 2]  # cheap, and seldom that of home
+        if abs(height - self.home_m[2]) < 2 * SNAP_M and not data.eq_active[self._latch]:
             data.eq_active[self._latch] = self._is_seated(data, SNAP_M)
 
     def _is_seated(self, data: mujoco.MjData, above_home_m: float) -> bool:
