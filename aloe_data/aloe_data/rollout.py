@@ -13,6 +13,7 @@ from aloe_data.rig import Rig
 
 EXPERT = "expert"
 NO = "false"
+BY_HAND_S = 600.0  # for somebody who has to start a node in a terminal
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,11 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
     common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
     record = config.record.lower() != NO
     takeover = {"takeover": "required"} if teleop else {}
+    by_hand = teleop and "keyboard" in kinds  # it needs a terminal, and a launch file has none to give
+    episode = {"record": record, "timeout_s": config.timeout_s} | ({"arm_timeout_s": BY_HAND_S} if by_hand else {})
     plans = [
         NodePlan("aloe_control", "control_node", common | takeover),
-        NodePlan("aloe_data", "episode_node", common | {"record": record, "timeout_s": config.timeout_s}),
+        NodePlan("aloe_data", "episode_node", common | episode),
     ]
     if record:
         folder = str(Path(config.record).expanduser().resolve())
@@ -155,6 +158,6 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
     if not expert:
         checkpoint = str(find_checkpoint(config.policy, shipped))
         plans.append(NodePlan("aloe_policy", "policy_node", common | {"checkpoint": checkpoint}))
-    if teleop and "keyboard" not in kinds:  # a keyboard needs a terminal, and a launch file has none to give
+    if teleop and not by_hand:
         plans.append(NodePlan("aloe_teleop", "teleop_node", common | {"config": str(teleop)}))
     return plans

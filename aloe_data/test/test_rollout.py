@@ -98,6 +98,7 @@ def test_a_device_for_people_does_not_make_the_simulator_compute_an_expert(tmp_p
 def test_a_keyboard_is_left_to_a_terminal_but_motion_waits_for_it() -> None:
     nodes = plan(human="keyboard")
     assert "teleop_node" not in nodes
+    assert nodes["episode_node"]["arm_timeout_s"] == 600.0
     assert nodes["control_node"]["takeover"] == "required"
 
 

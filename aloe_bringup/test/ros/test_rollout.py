@@ -99,6 +99,8 @@ def test_a_bag_folder_that_cannot_be_written_is_named_with_the_remedy(rollout: R
         ({"task": "sortin"}, "unknown task 'sortin'; did you mean 'sorting'"),
         ({"policy": "nowhere"}, "policy:=nowhere is no folder; choose the folder of a checkpoint, 'expert'"),
         ({"rig": "nowhere"}, "rig:=nowhere is no file and no installed rig; installed rigs: "),
+        ({"human": "pedal"}, "human:=pedal is no file and no installed teleop file; installed teleop files: "),
+        ({"human": "scripted", "rig": "aloha"}, "human:=scripted needs a simulated rig"),
     ],
 )
 def test_a_wrong_argument_is_refused_before_anything_starts(rollout: Rollout, arguments: Any, message: str) -> None:

@@ -44,3 +44,12 @@ def test_an_episode_is_taken_over_and_finished_by_a_person_and_collecting_ends_w
     assert episode.reason.at(human.start, 1) == "no progress for 1.5 s"
     steps = np.abs(np.diff(episode.executed[human.start - 2 : human.start + 3], axis=0))
     assert steps.max() < 0.1, "nothing jumps where the arm changes hands"
+
+
+def test_a_keyboard_is_told_where_to_start_and_nothing_moves_before(rollout: Callable[..., Any]) -> None:
+    process = rollout(human="keyboard", policy="expert", record="false")
+    process.wait_for("waiting for human:=keyboard.* ros2 run aloe_teleop teleop_node --ros-args -p rig:=")
+    process.wait_for("/control/arm true: not armed: .*device")
+    process.interrupt()
+    process.wait(30)
+    assert "runs:" not in process.text, "no episode has begun"
