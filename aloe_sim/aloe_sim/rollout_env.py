@@ -20,6 +20,7 @@ from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
 from aloe_sim.variation import VARIATIONS, named_variation
 
 Values = dict[str, Any]
@@ -38,6 +39,7 @@ class EnvConfig:
     timeout_s: float = parameter(40.0, unit="s", low=0.5, high=3600.0, doc="limit of an episode")
     images: bool = parameter(True, doc="observe the cameras, through JPEG as on the wire")
     noise: float = parameter(0.0, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
+    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ, and what disturbs them")
 
     def __post_init__(self) -> None:
         if not self.latency_ticks < self.n_action_steps <= self.action_horizon:

@@ -24,6 +24,7 @@ COLOURS = {
     "white": (0.88, 0.87, 0.84, 1.0),
     "green": (0.35, 0.62, 0.42, 1.0),
 }
+UNSEEN_COLOURS = {"orange": (0.88, 0.52, 0.20, 1.0), "purple": (0.52, 0.32, 0.60, 1.0)}  # held out of training
 PROMPTS = (
     "fold the {} towel in half",
     "fold the {} towel away from you",
@@ -81,12 +82,13 @@ class LaundryFolding(Task):
         self._bodies = np.array([model.body(f"cloth_{i}").id for i in range(VERTICES**2)])
         self._qpos = model.jnt_qposadr[model.body_jntadr[self._bodies]][:, None] + np.arange(3)
         self._grasps = [_Grasp(model, arm, corner) for arm in self._arms for corner in CORNERS]
-        yaw, shift = rng.uniform(-0.15, 0.15), rng.uniform(-0.02, 0.02, 2)
+        yaw, shift = self._draw(rng, -0.15, 0.15), np.array([self._draw(rng, -0.02, 0.02) for _ in range(2)])
         c, s = np.cos(yaw), np.sin(yaw)
         flat = model.body_pos[self._bodies][:, :2]
         data.qpos[self._qpos[:, :2]] = flat @ np.array([[c, s], [-s, c]]) + shift - flat
-        self._colour = str(rng.choice(list(COLOURS)))
-        model.flex_rgba[0] = COLOURS[self._colour]
+        palette = UNSEEN_COLOURS if self.variation.unseen else COLOURS
+        self._colour = str(rng.choice(list(palette)))
+        model.flex_rgba[0] = palette[self._colour]
         return PROMPTS[rng.integers(len(PROMPTS))].format(self._colour)
 
     def set_prompt(self, prompt: str) -> None:
