@@ -33,6 +33,7 @@ from aloe_sim.ros.fault_tool import FaultTool
 
 NS = 1_000_000_000
 PEDALS_FILE = RIG_FILE.parent / "teleop_pedals.yaml"
+RELEASE_KEY = "KEY_D"  # as that file proposes
 ANSWER_S = 1.0  # a pedal that nothing follows within this time is a takeover that did not happen
 FAULT_EVERY_S = 8.0
 FAULT_S = 0.8
@@ -59,10 +60,10 @@ class Watch:
     def __init__(self, node: Node, pipe: Path, rig: Rig, live: Live) -> None:
         self.node, self._rig, self._live = node, rig, live
         self._pipe = os.open(pipe, os.O_RDWR)
-        pedals = yaml.safe_load(PEDALS_FILE.read_text())["devices"]["foot_pedals"]
-        left, right = pedals["left"], pedals["right"]
+        keys = pedals_config()["devices"]["foot_pedals"]
+        left, right = keys["left"], keys["right"]
         takes = {"take_left": (left,), "take_right": (right,), "take_both": (left, right)}
-        self._pedals = [(ecodes.ecodes[pedals[action]], arms) for action, arms in takes.items()]
+        self._pedals = [(ecodes.ecodes[keys[action]], arms) for action, arms in takes.items()]
         self._episode = EpisodeState.IDLE
         self._sources: dict[str, int] = {}
         self._since: dict[str, tuple[int, int]] = {}  # arm: authority and its begin
@@ -90,7 +91,11 @@ class Watch:
                 self._live.authority_ms.append((self._since[arm][1] - pressed_ns) / 1e6)
                 self._live.first_tick_ms.append((self._human_tick_ns[arm] - pressed_ns) / 1e6)
             spin_for(self.node, random.uniform(0.2, 0.5))
-        self._key(code)
+        self.hand_back()
+
+    def hand_back(self) -> None:
+        """Give all arms back, also those that a fault made hold."""
+        self._key(ecodes.ecodes[RELEASE_KEY])
         spin_until(self.node, self.follows, ANSWER_S)
 
     def _key(self, code: int) -> int:
@@ -120,10 +125,12 @@ def measure(folder: Path, rig: Rig, seconds: float, policy: str) -> Live:
     """Run rollouts for `seconds`, pressing pedals and injecting faults, then read and audit their bags."""
     live, pipe, bags = Live(), folder / "pedals", folder / "bags"
     os.mkfifo(pipe)
+    devices = folder / "teleop.yaml"
+    devices.write_text(yaml.safe_dump(pedals_config()))
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         began_s = time.monotonic()
-        with rollout(bags, policy) as launch, pedal_node(pipe):
+        with rollout(bags, policy) as launch, pedal_node(pipe, devices):
             rclpy.init()
             node = Node("bench_takeover")
             try:
@@ -157,6 +164,7 @@ def press_and_break(watch: Watch, tool: FaultTool, live: Live, launch: "subproce
         watch.press()
         if time.monotonic() > next_fault_s:
             inject(watch.node, tool, kinds[live.faults % len(kinds)], live)
+            watch.hand_back()
             next_fault_s = time.monotonic() + FAULT_EVERY_S
 
 
@@ -184,6 +192,13 @@ def judge(bag: Path, rig: Rig, live: Live) -> None:
     live.unsafe += [f"{bag.name} {unsafe}" for unsafe in audit.unsafe]
 
 
+def pedals_config() -> dict:
+    """The pedals of the repository, and one that hands everything back."""
+    config = yaml.safe_load(PEDALS_FILE.read_text())
+    config["devices"]["foot_pedals"]["release"] = RELEASE_KEY
+    return config
+
+
 @contextmanager
 def rollout(bags: Path, policy: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A rollout that goes on until it is interrupted."""
@@ -193,10 +208,10 @@ def rollout(bags: Path, policy: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @contextmanager
-def pedal_node(pipe: Path) -> Iterator[None]:
+def pedal_node(pipe: Path, devices: Path) -> Iterator[None]:
     """A teleop_node with pedals that read a pipe."""
     script = str(Path(__file__).with_name("pedal_stream.py"))
-    parameters = ["--ros-args", "-p", f"rig:={RIG_FILE}", "-p", f"config:={PEDALS_FILE}"]
+    parameters = ["--ros-args", "-p", f"rig:={RIG_FILE}", "-p", f"config:={devices}"]
     with process([sys.executable, script, str(pipe), *parameters]):
         yield
 

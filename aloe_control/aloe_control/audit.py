@@ -219,7 +219,7 @@ class Audit:
         if result.armed and sorted(result.commands) != sorted(names):
             yield Kind.SOURCE, f"commands for {sorted(result.commands)} only"
         for arm in result.arms:
-            if not np.array_equal(result.commands.get(arm.arm, arm.executed), arm.executed):
+            if arm.arm in result.commands and not np.array_equal(result.commands[arm.arm], arm.executed):
                 yield Kind.SOURCE, f"'{arm.arm}' is sent another command than is recorded"
         late = self._late_inputs()
         if late and any(arm.source is not Authority.HOLD for arm in result.arms):
@@ -242,7 +242,7 @@ class Audit:
             waits = turn.turn is Turn.POLICY and someone and self._rig.takeover.other_arms == "hold"
             yield from self._source(arm, turn, waits)
             fresh = yield from self._data(arm, turn, result)
-            if fresh:
+            if fresh or len(turn.possible(self._now_ns)) > 1:
                 motion.commanded()
             elif words := motion.brakes():
                 yield Kind.MOTION, words
@@ -270,7 +270,7 @@ class Audit:
             yield Kind.STALE, f"'{arm.arm}' stays in human hands although no good command has come"
         if turn.strays(arm.requested):
             yield Kind.STALE, f"'{arm.arm}' moves away from what the hand asks for"
-        return late_ns <= turn.slack_ns
+        return late_ns <= 0
 
     def _stale_policy(self, turn: ArmTurn, result: TickResult) -> str:
         """ "" or why the policy's action of this tick may not be followed."""

@@ -59,7 +59,7 @@ class ArmTurn:
 
     def possible(self, now_ns: int) -> list[tuple[Turn, str]]:
         """The turn and its operator; with slack also those before, for a short time."""
-        recent = now_ns - self.since_ns < 2 * self.slack_ns
+        recent = now_ns - self.since_ns < 2 * self.slack_ns  # it began that much later than `since_ns` says
         return [(self.turn, self.operator), *([self._before] if recent else [])]
 
     def command(self, command: HumanCommand, now_ns: int) -> None:

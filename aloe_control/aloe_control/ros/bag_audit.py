@@ -20,9 +20,10 @@ from aloe_data.codecs import CodecError, select_joints
 from aloe_data.rig import Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
-SLACK_S = 0.04
-LATE_NS = 100_000_000  # by which reception may lag behind under load
+SLACK_S = 0.1  # in which control_node may have heard something earlier or later
 NS = 1_000_000_000
+_LATE_NS = 500_000_000  # by which reception at the recorder may lag behind on a machine under load
+_BETWEEN_NS = 20_000_000  # ticks are sorted by that much later: behind what they depend on
 _TICKS, _STATE = "/executed_action", "/intervention"
 _CHUNKS, _REQUESTS = "/policy/action_chunk", "/intervention/request"
 
@@ -60,7 +61,7 @@ class _BagAudit:
                 self._keep_command(topic, message)
             else:
                 timed.append((_when(topic, message, time_ns), topic, _light(message)))
-        end_ns = max((when[0] for when, *_ in timed), default=0) - LATE_NS  # what came later may be missing
+        end_ns = max((when[0] for when, *_ in timed), default=0) - _LATE_NS  # what came later may be missing
         for (time_ns, _), topic, message in sorted(timed, key=lambda item: item[0]):
             if time_ns <= end_ns:
                 self._tell(topic, message, time_ns)
@@ -144,11 +145,11 @@ class _BagAudit:
 def _when(topic: str, message: Any, time_ns: int) -> tuple[int, bool]:
     """What a message is sorted by: ticks behind all that may have come before them, and behind their own state."""
     if topic in (_TICKS, _STATE):
-        return stamp_to_ns(message.header.stamp) + round(SLACK_S * NS / 2), topic == _TICKS
+        return stamp_to_ns(message.header.stamp) + _BETWEEN_NS, topic == _TICKS
     if topic == _CHUNKS:
         return stamp_to_ns(message.header.stamp), False  # of the observation, from which on it may be followed
     if isinstance(message, InterventionRequest | TeleopCommand):
-        return max(min(stamp_to_ns(message.header.stamp), time_ns), time_ns - LATE_NS), False
+        return max(min(stamp_to_ns(message.header.stamp), time_ns), time_ns - _LATE_NS), False
     return time_ns, False
 
 

@@ -107,7 +107,7 @@ RIG_JOINTS = replace(RIG, action_space="joint_position")
 def test_a_recorded_takeover_is_safe(recorded):
     assert {topic for topic, *_ in recorded} <= set(audited_topics(RIG))
     audit = audit_messages(RIG_JOINTS, recorded)
-    assert [str(unsafe) for unsafe in audit.unsafe] == [] and audit.ticks > 100
+    assert [str(unsafe) for unsafe in audit.unsafe] == [] and audit.ticks > 80
 
 
 def test_the_order_of_reception_may_be_a_little_off(recorded):
