@@ -21,7 +21,6 @@ from aloe_sim.judge import Judge
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
-from aloe_sim.variation import VARIATIONS, named_variation
 
 Values = dict[str, Any]
 MAX_PROMPT = 200  # characters
@@ -71,9 +70,8 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
     def __init__(self, rig: Rig, config: EnvConfig | None = None) -> None:
         self.rig, self.config = rig, config or EnvConfig()
         task = make_task(self.config.task) if self.config.task else None
-        self.process = InProcessRig(
-            SimRig(rig, task, ActuatorNoise(self.config.noise), named_variation(self.config.variation))
-        )
+        noise, variation = ActuatorNoise(self.config.noise), VARIATIONS[self.config.variation]
+        self.process = InProcessRig(SimRig(rig, task, noise, variation))
         self._renderer = CameraRenderer(self.process.sim.model, rig) if self.config.images else None
         self._judge = Judge(self.process.sim.task)
         self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
