@@ -31,7 +31,6 @@ class EnvConfig:
     """What a step is, and what an episode."""
 
     task: str = parameter("", doc="task; empty: the one that the rig file names")
-    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ, and what disturbs them")
     action_horizon: int = parameter(50, low=1, high=1000, doc="rows of an action, H")
     n_action_steps: int = parameter(25, low=1, high=1000, doc="control ticks per step")
     latency_ticks: int = parameter(0, low=0, high=50, doc="ticks from an observation until its chunk is followed")
