@@ -79,6 +79,19 @@ def test_an_expert_that_cannot_help_says_so() -> None:
         expert.chunk(50, executed=25)
 
 
+def test_a_part_that_still_falls_is_no_reason_to_give_up_and_one_without_room_for_fingers_is() -> None:
+    sim = SimRig(RIG, make_task("phone_assembly"))
+    sim.reset(0)
+    sim.data.joint("cover").qpos[:7] = [0.2, 0.3, 0.5, 0.0, 1.0, 0.0, 0.0]
+    sim.advance(0.1)
+    assert make_expert(sim).refusal() == ""
+    body = sim.data.body("phone_body").xpos
+    sim.data.joint("cover").qpos[:7] = [body[0] + 0.066, body[1], 0.006, *sim.data.mocap_quat[0]]
+    sim.data.joint("cover").qvel[:] = 0.0
+    sim.advance(0.5)
+    assert "too close" in make_expert(sim).refusal()
+
+
 def test_a_noisy_style_differs_by_seed_and_a_steady_one_does_not() -> None:
     sim = SimRig(RIG)
     sim.reset(0)

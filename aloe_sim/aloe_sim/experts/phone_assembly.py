@@ -9,6 +9,7 @@ from aloe_sim.tasks.parts import turned
 from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, COVER_HALF_Z_M, ENDS, LIFT_M, PEG_HEIGHT_M, PhoneAssembly
 
 MAX_TURN_RAD = 0.9  # a cover that is turned further would wind up the wrist
+FINGER_ROOM_M = 0.014  # what a finger needs beside the cover
 CLEAR_M = 0.09  # between the tools of both arms
 
 
@@ -45,7 +46,16 @@ class PhoneAssemblyExpert(RigidExpert):
             return self.task.failure(data)
         if abs(self._pose("cover")[3]) > MAX_TURN_RAD:
             return "the cover lies the wrong way round"
+        if self._is_wedged():
+            return "the cover lies too close to the phone for fingers to take it"
         return self._unreachable(self._seating_arm(self.observe()), "cover")
+
+    def _is_wedged(self) -> bool:
+        """Whether the cover lies on the table with the phone's body where a finger has to go."""
+        cover, body = self._pose("cover"), self._pose("phone_body")
+        (cover_x, cover_y), (body_x, body_y) = self.task.half_m("cover"), self.task.half_m("body")
+        x, y = np.abs(turned(cover[:2] - body[:2], -body[3]))
+        return bool(cover[2] < 2 * COVER_HALF_Z_M and x < cover_x + body_x + FINGER_ROOM_M and y < cover_y + body_y)
 
     def arms(self) -> tuple[str, ...]:
         data = self.sim.data

@@ -13,6 +13,7 @@ TRAVEL_Z_M = 0.10
 FINGER_TIP_M = 0.005  # how far the fingers reach beyond the tool's point
 SQUEEZE_M = 0.02  # set points of closing fingers this far inside an object grip it firmly
 PRESS_M = 0.004  # how far below a surface the tool aims while it presses; force builds up with time
+STILL = 0.05  # rad/s and m/s; what moves more is falling or carried
 REACH_M = 0.58  # of the tool from an arm's base, pointing down
 MAX_TILT = 0.9  # cosine; parts that stand steeper cannot be gripped from above
 JAMMED_TILT = 0.9995  # cosine; parts that stand steeper in their place are stuck there
@@ -99,6 +100,8 @@ class RigidExpert(ReactiveExpert):
     def _unreachable(self, arm: str, body: str) -> str:
         """Why an arm cannot take a body that lies loose; "" when it can."""
         pose, data = self._pose(body), self.sim.data.body(body)
+        if np.linalg.norm(data.cvel) > STILL:
+            return ""  # who knows where it will come to rest
         if data.xmat[8] < MAX_TILT:
             return f"the {body} does not lie flat"
         base = np.array(self.sim.rig.arm(arm).base_xyz[:2])
