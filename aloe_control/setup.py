@@ -14,5 +14,10 @@ setup(
     maintainer_email="aloe@example.org",
     description="The only package that commands the robot: chunk executor, inverse kinematics, limits, watchdog.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["control_node = aloe_control.ros.control_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "control_node = aloe_control.ros.control_node:main",
+            "reexecute = aloe_control.ros.reexecute:main",
+        ],
+    },
 )

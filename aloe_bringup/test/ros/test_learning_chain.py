@@ -11,6 +11,7 @@ from rosbags.highlevel import AnyReader
 
 pytest.importorskip("launch_ros")
 
+from aloe_control.ros.reexecute import reexecute_bag
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.bag_frames import read_episode
@@ -53,6 +54,11 @@ def test_demonstrations_read_back_as_successful_episodes(folder: Path, rig: Rig)
     assert episode.images([0, 10]).shape == (2, 3, 96, 128, 3)
     lag = np.abs(episode.executed - episode.state)
     assert lag.max() < 0.3, "commands and measurements belong to the same moments"
+
+
+def test_the_control_loop_run_again_on_a_demonstration_gives_the_same_commands(folder: Path, rig: Rig) -> None:
+    again = reexecute_bag(folder / "bags" / "ep_0000", rig)
+    assert len(again) > 100 and max(tick.difference_rad for tick in again) == 0.0
 
 
 def test_a_demonstration_opens_in_an_independent_reader(folder: Path) -> None:

@@ -10,10 +10,10 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
-from aloe_control.authority import Hold
+from aloe_control.authority import Authority, Hold
 from aloe_control.human_commands import HumanCommand
 from aloe_control.takeover import Request, RequestKind
-from aloe_control.tick import TickResult
+from aloe_control.tick import ArmTick, TickResult
 from aloe_data.codecs import CodecError
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp, stamp_to_ns
@@ -88,6 +88,24 @@ def executed_action_message(result: TickResult, lateness_s: float) -> ExecutedAc
         for arm in result.arms
     ]
     return message
+
+
+def result_from_message(message: ExecutedAction) -> TickResult:
+    """The tick that a message tells of; what it does not tell, fault and commands, stays empty."""
+    arms = tuple(
+        ArmTick(
+            arm=arm.arm,
+            source=Authority(arm.source),
+            requested=np.array(arm.requested),
+            executed=np.array(arm.executed),
+            clip_reason=arm.clip_reason,
+            operator=arm.operator_id,
+            reason=arm.reason,
+        )
+        for arm in message.arms
+    )
+    stamp_ns, version = stamp_to_ns(message.header.stamp), message.policy_version
+    return TickResult(message.tick, stamp_ns, message.armed, "", message.chunk_id, message.step, version, arms, {})
 
 
 def intervention_message(

@@ -3,6 +3,8 @@
 import struct
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,10 +60,21 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
 
 
 def rig_of(record: EpisodeRecord) -> Rig:
-    """The rig that a bag was recorded with, from the bag itself.
+    """The rig that a bag was recorded with, from the bag itself; without the URDF files that it names.
 
     Raises:
         RecordingError: the bag has none, or one that this version cannot read.
+    """
+    with rig_inside(record) as rig:
+        return rig
+
+
+@contextmanager
+def rig_inside(record: EpisodeRecord) -> Iterator[Rig]:
+    """The rig that a bag was recorded with; its URDF files are there as long as the context lasts.
+
+    Raises:
+        RecordingError: see `rig_of`.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rig.yaml"
@@ -69,6 +82,7 @@ def rig_of(record: EpisodeRecord) -> Rig:
         for name, text in record.urdfs.items():
             (Path(folder) / Path(name).name).write_text(text)
         try:
-            return load_rig(file)
+            rig = load_rig(file)
         except RigError as error:
             raise RecordingError(f"the rig file inside cannot be used: {error}; name one with --rig") from error
+        yield rig
