@@ -1,0 +1,69 @@
+"""Play a bag into a policy: `ros2 launch aloe_bringup replay.launch.py bag:=bags/ep_0012 policy:=checkpoints/v3`.
+
+The bag's topics come as they were recorded, at their time, but for the commands of the arms, which are left out: no arm
+can move because of a bag. control_node is not started. What the policy says now is on /replay/policy/action_chunk,
+beside /policy/action_chunk, what was said then.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.events.process import ProcessExited
+from launch_ros.actions import Node
+
+from aloe_data.config import ConfigError
+from aloe_data.rig import load_rig
+from aloe_data.rollout import find_checkpoint, find_rig_file
+
+ARGUMENTS = {
+    "bag": (None, "folder of the bag"),
+    "policy": ("", "checkpoint folder; empty: the shipped checkpoint"),
+    "rig": ("sim", "rig file that the bag was recorded with, or NAME for the installed config/rig_NAME.yaml"),
+    "rate": ("1.0", "seconds of the bag per second"),
+    "delay_s": ("5.0", "time for the policy to load before the bag begins [s]"),
+}
+MINE = ("/policy/action_chunk", "/policy/checkpoint")  # what policy_node says, and the bag as well
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arguments, the policy and the player."""
+    arguments = [
+        DeclareLaunchArgument(name, default_value=default, description=doc)
+        for name, (default, doc) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
+    """Policy and player; raises before anything starts when an argument is wrong."""
+    given = context.launch_configurations
+    bag = Path(given["bag"]).expanduser().resolve()
+    if not bag.exists():
+        raise ConfigError(f"bag:={given['bag']} is no bag; give the folder of one, such as bags/ep_0012")
+    rig_file = find_rig_file(given["rig"], Path(get_package_share_directory("aloe_bringup")) / "config")
+    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
+    parameters = {"rig": str(rig_file), "checkpoint": str(find_checkpoint(given["policy"], shipped))}
+    policy = Node(
+        package="aloe_policy",
+        executable="policy_node",
+        name="policy_node",
+        output="screen",
+        parameters=[parameters | {"use_sim_time": True}],
+        remappings=[(topic, f"/replay{topic}") for topic in MINE],
+        on_exit=_policy_ended,
+    )
+    commands = [arm.command_topic for arm in load_rig(rig_file).arms]
+    play = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", given["rate"], "--delay", given["delay_s"]]
+    player = ExecuteProcess(
+        cmd=[*play, "--exclude-topics", *commands],
+        output="screen",
+        on_exit=[Shutdown(reason="the bag has been played")],
+    )
+    return [policy, player]
+
+
+def _policy_ended(event: ProcessExited, context: LaunchContext) -> None:
+    if not context.is_shutdown:
+        raise RuntimeError(f"policy_node ended early with exit code {event.returncode}; the reason stands above")
