@@ -1,0 +1,99 @@
+"""From a replay's transitions to what a critic sees: the policy's own view of states and actions."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aloe_critic.bootstrap import ChunkSampler, policy_chunks
+from aloe_critic.learner import CriticBatch, Takeovers
+from aloe_critic.networks import Sizes, State
+from aloe_data.replay import Replay, Transitions
+from aloe_data.segments import HUMAN
+from aloe_data.transitions import chunk_returns
+from aloe_policy.actions import ActionSpace, Normaliser
+from aloe_policy.words import word_ids
+
+Index = NDArray[np.int64]
+TO_THE_END = 1 << 40  # steps: past any segment's end
+
+
+class View(ChunkSampler, Protocol):
+    """A policy with the action space and statistics through which it sees a rig."""
+
+    space: ActionSpace
+    normaliser: Normaliser
+
+
+class Batches:
+    """Tensors of a replay's chunks.
+
+    Args:
+        replay: the transitions.
+        policy: whose action space and statistics they are put in.
+        device: where to.
+
+    Raises:
+        ValueError: the policy's chunks are shorter than the replay's.
+    """
+
+    def __init__(self, replay: Replay, policy: View, device: torch.device) -> None:
+        h, mean = replay.config.n_action_steps, policy.normaliser.action_mean
+        if h > len(mean):
+            raise ValueError(f"n_action_steps {h} is longer than the policy's chunks of {len(mean)} steps")
+        self.replay, self._space, self._device = replay, policy.space, device
+        self._normaliser = replace(policy.normaliser, action_mean=mean[:h], action_std=policy.normaliser.action_std[:h])
+        self._words = np.stack([word_ids(episode.prompt) for episode in replay.episodes])
+
+    def sample(self, size: int) -> CriticBatch:
+        """A random batch."""
+        return self._tensors(self.replay.sample(size))
+
+    def at(self, index: Index) -> CriticBatch:
+        """The chunks of given entries of the replay."""
+        return self._tensors(self.replay.at(index))
+
+    def ends(self, index: Index) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+        """Monte-Carlo returns (NaN where the segment has no true end), successes, and ticks since the episode began."""
+        t = self.replay.at(index)
+        segments = [self.replay.segments[k] for k in t.segment]
+        stop, terminal, success = (
+            np.array([getattr(s, name) for s in segments], np.int64) for name in ("stop", "terminal", "success")
+        )
+        failure = terminal * (1 - success)
+        found = chunk_returns(t.row, stop, terminal, failure, TO_THE_END, self.replay.reward).reward
+        first = np.array([self.replay.episodes[k].first_tick for k in t.episode])
+        return np.where(terminal == 1, found, np.nan), success == 1, (t.row - first).astype(float)
+
+    def takeovers(self, policy: ChunkSampler, sizes: Sizes, within: int = 10) -> Takeovers | None:
+        """Where people took over, their chunk and the policy's, in the first ticks after; None if nowhere."""
+        starts = np.array([s.start for s in self.replay.segments if s.kind == HUMAN], dtype=np.int64)
+        chosen = np.flatnonzero(np.isin(self.replay.rows, (starts[:, None] + np.arange(within)).ravel()))
+        if not len(chosen):
+            return None
+        batch = self.at(chosen)
+        return Takeovers(batch.state, batch.actions, policy_chunks(policy, batch.state, 1, sizes)[0])
+
+    def _tensors(self, t: Transitions) -> CriticBatch:
+        relative = self._space.relative(self._space.from_joints(t.executed), t.state)
+        success = np.array([self.replay.segments[k].success for k in t.segment])
+        floats = (self._normaliser.chunk(relative), t.reward, t.discount, t.mask)
+        actions, reward, discount, mask = (torch.from_numpy(x).to(self._device) for x in floats)
+        return CriticBatch(
+            state=self._state(t.state, t.features, t.episode),
+            next_state=self._state(t.next_state, t.next_features, t.episode),
+            actions=actions,
+            reward=reward,
+            discount=discount,
+            mask=mask,
+            success=torch.from_numpy(success).to(self._device),
+            row=torch.from_numpy(t.row),
+        )
+
+    def _state(self, joints: NDArray[np.float32], features: NDArray[np.float16], episode: Index) -> State:
+        seen = self._normaliser.state(self._space.state_features(joints))
+        tokens = torch.from_numpy(np.asarray(features)).to(self._device).float()
+        words = torch.from_numpy(self._words[episode]).to(self._device)
+        return State(tokens, words, torch.from_numpy(seen).to(self._device))

@@ -1,0 +1,122 @@
+"""The critic's training loop: batches, periodic health, states to go on from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_critic.batches import Batches
+from aloe_critic.health import Health, Scores, as_metrics, measure
+from aloe_critic.learner import CriticLearner
+from aloe_critic.scoring import score
+from aloe_data.config import ConfigError
+from aloe_data.replay import Replay
+
+HELD_OUT_CHUNKS = 1024
+Report = Callable[[int, dict[str, float]], None]
+Save = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a critic says about the held-out chunks at the end, and the measures over time (step, health)."""
+
+    scores: Scores
+    health: Health
+    history: Sequence[tuple[int, Health]]
+
+
+def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[str]:
+    """Episodes that only measure: a share of each verdict's, at least one where there are two.
+
+    Args:
+        verdicts: by episode id.
+        share: of the episodes, 0 to 1.
+        seed: of the choice.
+    """
+    rng, chosen = np.random.default_rng(seed), set[str]()
+    for verdict in sorted(set(verdicts.values())):
+        names = sorted(name for name, of in verdicts.items() if of == verdict)
+        count = max(1, round(share * len(names))) if len(names) > 1 else 0
+        chosen |= set(rng.choice(names, count, replace=False).tolist())
+    return frozenset(chosen)
+
+
+def matched_discount(episode_ticks: float, h: int) -> float:
+    """gamma whose reach h / (1 - gamma^h) covers an episode of so many ticks; within 0.9 and 0.9999."""
+    return float(np.clip((1 - min(h / episode_ticks, 0.99)) ** (1 / h), 0.9, 0.9999))
+
+
+def reach(discount: float, h: int) -> float:
+    """Ticks over which rewards still count, h / (1 - gamma^h)."""
+    return float("inf") if discount >= 1 else h / (1 - discount**h)
+
+
+def check_outcomes(replay: Replay, what: str) -> None:
+    """Refuse data that cannot say what is good and what is bad.
+
+    Raises:
+        ConfigError: one segment only, no failures or no successes.
+    """
+    ends = [segment for segment in replay.segments if segment.terminal and segment.kind != "hold"]
+    if len(replay.segments) < 2:
+        raise ConfigError(f"{what}: one segment only; a critic compares: record more episodes")
+    good = sum(segment.success for segment in ends)
+    if good == len(ends):
+        why = "no failures and no takeovers" if ends else "no episode with a verdict of success or failure"
+        raise ConfigError(f"{what}: {why}; everything would look good: add rollouts of the policy that fail")
+    if not good:
+        raise ConfigError(f"{what}: no successes; everything would look bad: add demonstrations or corrections")
+
+
+def fit(
+    learner: CriticLearner,
+    train: Batches,
+    measured: Batches,
+    *,
+    evaluate_every: int,
+    save_every: int,
+    report: Report,
+    save: Save,
+) -> Outcome:
+    """Train from where the learner stands to its last step.
+
+    Args:
+        learner: fresh, or with a state loaded.
+        train: to learn from.
+        measured: held-out chunks.
+        evaluate_every, save_every: steps.
+        report: called with every step's metrics.
+        save: called with all that a resumed training needs.
+
+    Raises:
+        DivergenceError: see the learner.
+    """
+    index, history = spread(len(measured.replay), HELD_OUT_CHUNKS), []
+    steps, scores = learner.config.steps, score(learner, measured, spread(len(measured.replay), HELD_OUT_CHUNKS))
+    history.append((learner.steps_done, measure(scores, learner.bounds)))
+    report(learner.steps_done, as_metrics(history[-1][1]))
+    while learner.steps_done < steps:
+        metrics = learner.step(train.sample(learner.config.batch_size))
+        step = learner.steps_done
+        if step % evaluate_every == 0 or step == steps:
+            scores = score(learner, measured, index)
+            history.append((step, measure(scores, learner.bounds)))
+            metrics |= as_metrics(history[-1][1])
+        report(step, metrics)
+        if step % save_every == 0 or step == steps:
+            save({"learner": learner.state_dict(), "cursor": train.replay.cursor()})
+    return Outcome(scores, history[-1][1], history)
+
+
+def resume(learner: CriticLearner, train: Batches, state: Mapping[str, Any]) -> None:
+    """Go on from what `fit` saved."""
+    learner.load_state_dict(state["learner"])
+    train.replay.restore(state["cursor"])
+
+
+def spread(length: int, count: int) -> NDArray[np.int64]:
+    """At most `count` of 0 to length - 1, evenly spread."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).astype(np.int64))

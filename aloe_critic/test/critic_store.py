@@ -1,0 +1,91 @@
+"""A small store of made-up episodes, and the policy and encoder that go with it, for tests."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.frames import Episode, EpisodeFacts, Words
+from aloe_data.rig import load_rig
+from aloe_policy.actions import ActionSpace, Normaliser
+from aloe_policy.encoder import ImageEncoder
+from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.tiny import save_tiny
+
+RIG_FILE = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
+RIG = load_rig(RIG_FILE)
+NAMES = ("red cube", "blue cube")
+SIZE = (32, 48)  # height, width
+LENGTH = 60
+NONE = Words(("",), np.zeros((1, 1), np.int32))
+VERDICTS = ("success", "failure", "success", "failure", "success", "success")
+
+
+def episode(number: int, verdict: str, human_from: int | None = None) -> Episode:
+    """Arms wander around home; in failures the set points go elsewhere."""
+    rng = np.random.default_rng(number)
+    home = np.concatenate([arm.home for arm in RIG.arms]).astype(np.float32)
+    state = (home + 0.01 * rng.normal(size=(LENGTH, RIG.state_dim)).cumsum(0)).astype(np.float32)
+    source = np.ones((LENGTH, len(RIG.arms)), np.uint8)
+    if human_from is not None:
+        source[human_from:] = 2
+    ticks = np.arange(LENGTH)
+    return Episode(
+        facts=EpisodeFacts(f"ep_{number:04d}", "put the red cube left", number, verdict, ""),
+        rig=RIG,
+        stamps_ns=ticks * 20_000_000,
+        ticks=ticks,
+        state=state,
+        observed=np.ones(LENGTH, bool),
+        frames={camera.name: np.zeros((LENGTH, 0, 0, 3), np.uint8) for camera in RIG.cameras},
+        frame_index=np.tile(ticks[:, None], (1, len(RIG.cameras))),
+        requested=state,
+        executed=state + np.float32(0.05 if verdict == "success" else -0.05),
+        source=source,
+        operator=NONE,
+        reason=NONE,
+        clip=NONE,
+        chunk_id=ticks,
+        step=ticks,
+        policy_version=("abc",) * LENGTH,
+    )
+
+
+def write_encoder(path: Path, seed: int = 0) -> Path:
+    """An encoder's file."""
+    torch.manual_seed(seed)
+    save_file(ImageEncoder(NAMES).state_dict(), path, {"keypoints": json.dumps(NAMES)})
+    return path
+
+
+def write_policy(folder: Path) -> Path:
+    """A policy that was never trained, with the encoder of `write_encoder(seed=0)`."""
+    torch.manual_seed(0)
+    encoder, space = ImageEncoder(NAMES), ActionSpace(RIG)
+    e = episode(0, "success")
+    features = space.state_features(e.state)
+    windows = np.minimum(np.arange(LENGTH)[:, None] + np.arange(20), LENGTH - 1)
+    chunks = space.relative(space.from_joints(e.executed)[windows], e.state)
+    normaliser = Normaliser.fit(features, chunks, space.resolution)
+    sizes = ModelConfig(
+        len(RIG.cameras), NAMES, features.shape[1], RIG.action_dim, 20, width=16, heads=2, prefix_layers=1,
+        expert_layers=1,
+    )  # fmt: skip
+    size = (SIZE[1], SIZE[0])
+    save_tiny(folder, RIG, encoder, TinyVLA(sizes), normaliser, image_size=size, training={}, card="", flow_steps=2)
+    return folder
+
+
+def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human_from=None) -> None:
+    """A store of one episode per verdict, with features of an encoder's hash."""
+    store = EpisodeStore(folder, RIG, SIZE)
+    features = FeatureStore(store, encoder, (len(NAMES), 3))
+    for number, verdict in enumerate(verdicts):
+        (bags / f"ep_{number:04d}").mkdir(parents=True, exist_ok=True)
+        e = episode(number, verdict, human_from if number == 0 else None)
+        rng = np.random.default_rng(number)
+        seen = rng.uniform(-1, 1, (LENGTH * len(RIG.cameras), len(NAMES), 3)).astype(np.float16)
+        features.write(store.append(e, str(bags / e.facts.episode_id), "f"), seen)
