@@ -86,7 +86,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         margin = 0.1  # rad and m: arms under load sag beyond their limits
         parts: dict[str, spaces.Space[Any]] = {
             "state": spaces.Box(np.array(low, np.float32) - margin, np.array(high, np.float32) + margin),
-            "prompt": spaces.Text(MAX_PROMPT, min_length=0, charset=frozenset(map(chr, range(32, 127)))),
+            "prompt": spaces.Text(MAX_PROMPT, min_length=0, charset="".join(map(chr, range(32, 127)))),
         }
         if self.config.images:
             parts["images"] = spaces.Dict(
