@@ -26,7 +26,7 @@ from aloe_data.rig import Rig
 Array = npt.NDArray[np.float64]
 TOLERANCE_RAD: Final = 1e-9
 _OBEYED: Final = (RequestKind.TAKE, RequestKind.RELEASE, RequestKind.HOLD)  # the others end motion, or change nothing
-_SHIFTS: Final = (0, -1, 1, -2, 2)
+_SHIFTS: Final = (0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5)  # commands: order of reception differs under load
 
 
 class ReexecutionError(ValueError):
