@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("launch_ros")
 
+from aloe_control.ros.reexecute import reexecute_bag
 from aloe_data.rig import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.segments import AUTONOMOUS, HUMAN, episode_segments
@@ -44,6 +45,8 @@ def test_an_episode_is_taken_over_and_finished_by_a_person_and_collecting_ends_w
     assert episode.reason.at(human.start, 1) == "no progress for 1.5 s"
     steps = np.abs(np.diff(episode.executed[human.start - 2 : human.start + 3], axis=0))
     assert steps.max() < 0.1, "nothing jumps where the arm changes hands"
+    again = reexecute_bag(bags / "ep_0007", load_rig(RIG_FILE))
+    assert len(again) >= len(episode) and max(tick.difference_rad for tick in again) == 0.0
 
 
 def test_a_keyboard_is_told_where_to_start_and_nothing_moves_before(rollout: Callable[..., Any]) -> None:
