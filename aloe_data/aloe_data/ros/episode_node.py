@@ -18,9 +18,9 @@ from aloe_data.episode import Ending, Episode, Verdict
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.episode_runner import NAME, EpisodeConfig, EpisodeRunner, Ticket
+from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
-from aloe_data.ros.signals import run_until_signal
 from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 
 _POLL_S = 0.1
@@ -180,7 +180,7 @@ def _feedback(index: int, episode: Episode, ending: Ending) -> RunEpisodes.Feedb
 
 def main() -> None:
     """Run episode_node."""
-    run_until_signal(EpisodeNode, lambda: MultiThreadedExecutor(num_threads=6))
+    run_node(EpisodeNode, lambda: MultiThreadedExecutor(num_threads=6))
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ from aloe_data.recording import (
 )
 from aloe_data.rig import load_rig
 from aloe_data.ros.bag_writer import COMPRESSIONS, BagThread, complete_record, open_bag
+from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
 from aloe_data.ros.recorder_status import recorder_status
-from aloe_data.ros.signals import run_until_signal
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.stream_counts import StreamCounts
 
@@ -270,7 +270,7 @@ class RecorderNode(Node):
 
 def main() -> None:
     """Run recorder_node."""
-    run_until_signal(RecorderNode, SingleThreadedExecutor)
+    run_node(RecorderNode, SingleThreadedExecutor)
 
 
 if __name__ == "__main__":

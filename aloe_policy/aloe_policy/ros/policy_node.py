@@ -31,9 +31,9 @@ from aloe_data.ros.convert import (
     joint_positions,
     stamp_to_ns,
 )
+from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
-from aloe_data.ros.signals import run_until_signal
 from aloe_policy.backend import CheckpointError, ChunkPolicy, load_policy
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
@@ -255,4 +255,4 @@ class PolicyNode(Node):
 
 def main() -> None:
     # Not the EventsExecutor: it knows no answers that come later.
-    run_until_signal(PolicyNode, SingleThreadedExecutor)
+    run_node(PolicyNode, SingleThreadedExecutor)

@@ -89,7 +89,7 @@ class SimNode(Node):
         policy = [("/policy/action_chunk", POLICY_HZ)] if self.config.expert else []
         return policy + ([("/sim/expert_chunk", HUMAN_HZ)] if self.config.human else [])
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """End the threads."""
         self._closed.set()
         self._thread.join()

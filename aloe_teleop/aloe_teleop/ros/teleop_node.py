@@ -82,7 +82,7 @@ class TeleopNode(Node):
             f"ready: {self._operator} with {names}; commands {', '.join(self._commands) or 'no arm'}"
         )
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Let the arms go, give the devices back."""
         self._closing.set()
         self._thread.join(timeout=1.0)

@@ -109,7 +109,7 @@ class World:
         return mine[-1].message
 
     def close(self) -> None:
-        self.teleop.close()
+        self.teleop.finish()
         self.executor.shutdown(1.0)
         rclpy.shutdown(context=self.context)
         self.thread.join(1.0)
