@@ -76,6 +76,9 @@ def rotation_to_6d(rotation: ArrayLike) -> Array:
     return np.concatenate([rotation[..., :, 0], rotation[..., :, 1]], axis=-1)
 
 
+_NEXT, _LAST = [1, 2, 0], [2, 0, 1]  # cyclic
+
+
 def rotation_from_6d(v: ArrayLike) -> Array:
     """Nearest proper rotation matrices [..., 3, 3] to 6D values [..., 6], by Gram-Schmidt.
 
@@ -84,13 +87,13 @@ def rotation_from_6d(v: ArrayLike) -> Array:
     """
     v = np.asarray(v, dtype=np.float64)
     first = _normalised(v[..., :3])
-    second = v[..., 3:] - np.sum(first * v[..., 3:], axis=-1, keepdims=True) * first
-    second = _normalised(second)
-    return np.stack([first, second, np.cross(first, second)], axis=-1)
+    second = _normalised(v[..., 3:] - np.einsum("...i,...i->...", first, v[..., 3:])[..., None] * first)
+    third = first[..., _NEXT] * second[..., _LAST] - first[..., _LAST] * second[..., _NEXT]  # np.cross is slow
+    return np.stack([first, second, third], axis=-1)
 
 
 def _normalised(v: Array) -> Array:
-    norm = np.linalg.norm(v, axis=-1, keepdims=True)
-    if not np.all(norm > 1e-8):
+    norm = np.sqrt(np.einsum("...i,...i->...", v, v))[..., None]
+    if not (norm > 1e-8).all():
         raise ValueError("6D rotation with a zero, parallel or non-finite column")
     return np.asarray(v / norm)
