@@ -6,6 +6,7 @@ import mujoco
 
 from aloe_sim.tasks.base import Task
 
+JUDGE_HZ = 20.0  # how often to ask
 HOLD_S = 0.3  # success must last this long: a cube that falls through the goal does not count
 
 

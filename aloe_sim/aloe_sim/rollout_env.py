@@ -17,7 +17,8 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import Judge
+from aloe_sim.judge import JUDGE_HZ, Judge
+from aloe_sim.real_time import Metronome
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
@@ -73,6 +74,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         self.process = InProcessRig(SimRig(rig, task, noise, variation))
         self._renderer = CameraRenderer(self.process.sim.model, rig) if self.config.images else None
         self._judge = Judge(self.process.sim.task)
+        self._judge_beat = Metronome(JUDGE_HZ)
         self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
         self.observation: Observation
         self.ticks: list[TickResult] = []
@@ -118,6 +120,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         self.process.sim.data.time = 0.0  # so that nothing of an episode depends on the ones before
         self.process.reset(scene, (options or {}).get("prompt", ""))
         self._judge.begin()
+        self._judge_beat = Metronome(JUDGE_HZ)
         self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
         self.ticks = []
         return self._values(), self._info()
@@ -158,7 +161,9 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         except UnstablePhysicsError as error:
             self._end(Verdict.ABORT, str(error))
             return
-        judgement = self._judge.judge(self.process.stamp_ns, self.process.sim.data)
+        stamp_ns, judgement = self.process.stamp_ns, None
+        if self._judge_beat.due(stamp_ns):
+            judgement = self._judge.judge(stamp_ns, self.process.sim.data)
         if judgement is not None:
             self._end(Verdict.SUCCESS if judgement.success else Verdict.FAILURE, judgement.reason)
         elif self.ticks[-1].fault:  # no stream is ever silent here, so the policy is the cause

@@ -21,7 +21,7 @@ from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
 from aloe_sim.fault_injector import FaultInjector
-from aloe_sim.judge import Judge
+from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.ros.expert_publisher import ExpertPublisher
 from aloe_sim.ros.streams import ArmStream, CameraStreams
@@ -30,7 +30,6 @@ from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 
-JUDGE_HZ = 20.0
 POLICY_HZ, HUMAN_HZ = 5.0, 10.0  # chunks per second of an expert in the policy's place, and of one in a human's
 
 
