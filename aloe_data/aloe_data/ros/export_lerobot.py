@@ -1,0 +1,66 @@
+"""Bags to a LeRobot dataset v3.0: `ros2 run aloe_data export_lerobot --bags DIR --rig FILE --out DIR`.
+
+Every observed control tick becomes a row: joint positions, the executed set points as `action`, and the cameras' views.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from aloe_data.bag_folders import find_bags
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.frames import EpisodeError
+from aloe_data.lerobot_dataset import DatasetError, DatasetWriter
+from aloe_data.recording import RecordingError
+from aloe_data.rig import RigError, load_rig
+from aloe_data.ros.bag_frames import read_episode
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What to export, and where."""
+
+    bags: Path = parameter(doc="folder of episode bags, searched below")
+    rig: Path = parameter(doc="rig file that the bags were recorded with")
+    out: Path = parameter(doc="new folder for the dataset")
+    image_width: int = parameter(0, unit="px", low=0, doc="width of images; 0: as recorded")
+    image_height: int = parameter(0, unit="px", low=0, doc="height of images; 0: as recorded")
+
+
+def export(config: ExportConfig) -> None:
+    """Export all bags; says what was left out and why.
+
+    Raises:
+        ConfigError, RigError, RecordingError, DatasetError: bad input.
+    """
+    size = (config.image_height, config.image_width)
+    if bool(size[0]) != bool(size[1]):
+        raise ConfigError("give both image_width and image_height, or neither")
+    rig, problems = load_rig(config.rig), []
+    bags, writer = find_bags(config.bags), DatasetWriter(config.out, rig)
+    for bag in tqdm(bags, unit="bag", desc="exporting"):
+        try:
+            writer.add(read_episode(bag, rig, size if size[0] else None))
+        except EpisodeError as error:
+            problems.append(str(error))
+    writer.close()
+    print(f"{config.out}: {len(bags) - len(problems)} episodes")
+    for problem in problems:
+        print(f"left out: {problem}")
+
+
+def main() -> None:
+    """Entry point of `export_lerobot`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, ExportConfig)
+    try:
+        export(from_arguments(ExportConfig, parser.parse_args()))
+    except (ConfigError, RigError, RecordingError, DatasetError) as error:
+        sys.exit(f"export_lerobot: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Bags to one table for analysis: `ros2 run aloe_data export_parquet --bags DIR --rig FILE --out FILE.parquet`.
+
+A row per control tick: episode, verdict, time, what was measured, requested and executed per joint, and who commanded
+each arm and why. No images. Read it with pandas, polars, DuckDB or R.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from aloe_data.bag_folders import find_bags
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.frames import Episode, EpisodeError
+from aloe_data.lerobot_dataset import joint_names
+from aloe_data.recording import RecordingError
+from aloe_data.rig import RigError, load_rig
+from aloe_data.ros.bag_frames import read_episode
+
+_SOURCES = np.array(["hold", "policy", "human"])
+_THUMBNAIL = (12, 16)  # images are read for their stamps alone
+
+
+@dataclass(frozen=True)
+class ParquetConfig:
+    """What to export, and where."""
+
+    bags: Path = parameter(doc="folder of episode bags, searched below")
+    rig: Path = parameter(doc="rig file that the bags were recorded with")
+    out: Path = parameter(doc="new .parquet file")
+
+
+def table_of(episode: Episode) -> pa.Table:
+    """The ticks of an episode."""
+    count, facts = len(episode), episode.facts
+    columns: dict[str, Any] = {
+        "episode_id": [facts.episode_id] * count,
+        "prompt": [facts.prompt] * count,
+        "verdict": [facts.verdict] * count,
+        "seed": np.full(count, facts.seed, np.uint64),
+        "stamp_ns": episode.stamps_ns,
+        "tick": episode.ticks,
+        "observed": episode.observed,
+        "chunk_id": episode.chunk_id,
+        "step": episode.step,
+        "policy_version": list(episode.policy_version),
+    }
+    for index, arm in enumerate(episode.rig.arms):
+        columns[f"{arm.name}.source"] = _SOURCES[episode.source[:, index]].tolist()
+        for name in ("operator", "reason", "clip"):
+            words = getattr(episode, name)
+            columns[f"{arm.name}.{name}"] = [words.at(tick, index) for tick in range(count)]
+    for name in ("state", "requested", "executed"):
+        rows = getattr(episode, name)
+        columns |= {f"{name}.{joint}": rows[:, k].copy() for k, joint in enumerate(joint_names(episode.rig))}
+    return pa.table(columns)
+
+
+def export(config: ParquetConfig) -> None:
+    """Export all bags; says what was left out and why.
+
+    Raises:
+        RigError, RecordingError: bad input.
+    """
+    rig, writer, problems = load_rig(config.rig), None, []
+    if config.out.exists():
+        raise ConfigError(f"{config.out}: exists already; name a new file")
+    for bag in tqdm(find_bags(config.bags), unit="bag", desc="exporting"):
+        try:
+            table = table_of(read_episode(bag, rig, _THUMBNAIL))
+        except EpisodeError as error:
+            problems.append(str(error))
+            continue
+        writer = writer or pq.ParquetWriter(config.out, table.schema)
+        writer.write_table(table)
+    if writer:
+        writer.close()
+    for problem in problems:
+        print(f"left out: {problem}")
+
+
+def main() -> None:
+    """Entry point of `export_parquet`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, ParquetConfig)
+    try:
+        export(from_arguments(ParquetConfig, parser.parse_args()))
+    except (ConfigError, RigError, RecordingError) as error:
+        sys.exit(f"export_parquet: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""A LeRobot dataset v3.0 to bags: `ros2 run aloe_data import_lerobot --dataset DIR --rig FILE --out DIR`.
+
+Every episode becomes a bag like those of recorder_node, so that all commands work on it. What the dataset does not
+say is filled in: the policy commanded, as in a demonstration, and there is no verdict (give one: `aloe_data verdict`).
+"""
+
+import argparse
+import sys
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
+from rclpy.serialization import serialize_message
+from tqdm import tqdm
+
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.frames import VERDICTS
+from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, read_dataset
+from aloe_data.recording import (
+    EpisodeRecord,
+    RecordingError,
+    check_folder,
+    next_episode_id,
+    read_rig_files,
+    recorded_topics,
+)
+from aloe_data.replay import DEMONSTRATORS
+from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.ros.bag_writer import complete_record, open_bag
+from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
+
+_BEGIN_NS = 1_000_000_000
+_MIN_FREE_GIB = 1.0
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """What to import, and where."""
+
+    dataset: Path = parameter(doc="folder of the dataset")
+    rig: Path = parameter(doc="rig file with the dataset's joints and cameras")
+    out: Path = parameter(doc="folder for one bag per episode; numbering goes on where it stands")
+
+
+def import_dataset(config: ImportConfig) -> int:
+    """Write all episodes as bags; their number.
+
+    Raises:
+        RigError, RecordingError, DatasetError: bad input.
+    """
+    rig, number = load_rig(config.rig), 0
+    check_folder(config.out, _MIN_FREE_GIB)
+    text, urdfs = read_rig_files(config.rig, rig)
+    for episode in tqdm(read_dataset(config.dataset, rig), unit="episode", desc="importing"):
+        name = next_episode_id(path.name for path in config.out.iterdir())
+        verdict = str(episode.facts.get("verdict", "none"))
+        seed = int(episode.facts.get("seed", 0))
+        record = EpisodeRecord(name, episode.prompt, seed, verdict.upper(), "imported", rig=text, urdfs=urdfs)
+        _EpisodeBag(config.out / name, rig, record).write(episode)
+        number += 1
+    return number
+
+
+class _EpisodeBag:
+    def __init__(self, folder: Path, rig: Rig, record: EpisodeRecord) -> None:
+        self._folder, self._rig, self._record = folder, rig, record
+        self._writer = open_bag(folder, record, dict.fromkeys(recorded_topics(rig, use_sim_time=False)))
+        self._now_ns = _BEGIN_NS
+
+    def write(self, episode: DatasetEpisode) -> None:
+        self._event(EpisodeEvent.START, "none")
+        for tick in range(len(episode.state)):
+            self._now_ns = _BEGIN_NS + round(tick * 1e9 / self._rig.rate_hz)
+            self._observation(episode, tick)
+            self._executed(episode, tick)
+        self._event(EpisodeEvent.STOP, self._record.verdict.lower())
+        self._writer.close()
+        complete_record(self._folder, self._record)
+
+    def _observation(self, episode: DatasetEpisode, tick: int) -> None:
+        for camera in self._rig.cameras:
+            data = episode.images[camera.name][tick]
+            message = compressed_to_message(data, self._now_ns, camera.name)
+            message.format = "png" if data.startswith(b"\x89PNG") else "jpeg"
+            self._write(camera.topic, message)
+        for arm in self._rig.arms:
+            positions = episode.state[tick, self._rig.state_slice(arm.name)].astype(float)
+            self._write(arm.joint_state_topic, joint_state_to_message(arm, positions, self._now_ns))
+
+    def _executed(self, episode: DatasetEpisode, tick: int) -> None:
+        message = ExecutedAction(tick=tick, armed=True)
+        message.policy_version = str(episode.facts.get("policy", DEMONSTRATORS[0]))
+        message.header.stamp = ns_to_stamp(self._now_ns)
+        for index, arm in enumerate(self._rig.arms):
+            positions = array("d", episode.action[tick, self._rig.state_slice(arm.name)].astype(float))
+            source = ArmAction.POLICY if episode.source is None else int(episode.source[tick, index])
+            message.arms.append(ArmAction(arm=arm.name, source=source, requested=positions, executed=positions))
+        self._write("/executed_action", message)
+
+    def _event(self, kind: int, verdict: str) -> None:
+        event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, source="import")
+        event.header.stamp, event.verdict = ns_to_stamp(self._now_ns), VERDICTS.index(verdict)
+        event.prompt, event.seed, event.reason = self._record.prompt, self._record.seed, self._record.reason
+        self._write("/episode/events", event)
+
+    def _write(self, topic: str, message: Any) -> None:
+        self._writer.write(topic, serialize_message(message), self._now_ns)
+
+
+def main() -> None:
+    """Entry point of `import_lerobot`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, ImportConfig)
+    try:
+        config = from_arguments(ImportConfig, parser.parse_args())
+        print(f"{config.out}: {import_dataset(config)} episodes")
+    except (ConfigError, RigError, RecordingError, DatasetError) as error:
+        sys.exit(f"import_lerobot: {error}")
+
+
+if __name__ == "__main__":
+    main()
