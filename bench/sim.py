@@ -114,7 +114,7 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
 
     figure, (speed, success) = pyplot.subplots(1, 2, figsize=(11, 4))
     speeds = {name.removesuffix("_x_realtime"): x for name, x in figures.items() if name.endswith("_x_realtime")}
-    speed.barh(list(speeds), list(speeds.values()), log=True)
+    speed.barh(list(speeds), list(speeds.values()))
     speed.set(title="Simulated seconds per second, one process")
     success.bar(list(figures["expert_success"]), list(figures["expert_success"].values()))
     success.set(title="Success of the experts", ylim=(0, 1))
