@@ -1,0 +1,89 @@
+"""Batches hold what the policy would see, and know how each chunk's segment ended."""
+
+from types import SimpleNamespace
+
+import critic_store as made
+import numpy as np
+import pytest
+import torch
+
+from aloe_critic.batches import Batches
+from aloe_critic.networks import Sizes
+from aloe_critic.training import check_outcomes, held_out, matched_discount, reach, spread
+from aloe_data.config import ConfigError
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.transitions import RewardConfig
+from aloe_policy.backend import load_policy
+
+H, REWARD = 5, RewardConfig(discount=0.98)
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    return load_policy(made.write_policy(tmp_path_factory.mktemp("policy") / "p"), made.RIG)
+
+
+@pytest.fixture
+def batches(policy, tmp_path):
+    made.write_store(tmp_path / "store", tmp_path / "bags", "hash", human_from=30)
+    store = EpisodeStore(tmp_path / "store", made.RIG, made.SIZE)
+    replay = Replay(store, FeatureStore(store, "hash", (2, 3)), ReplayConfig(n_action_steps=H), REWARD)
+    return Batches(replay, policy, torch.device("cpu"))
+
+
+def test_states_and_chunks_are_those_that_the_policy_sees(batches, policy):
+    index = np.array([0, 7, 30])
+    batch, raw, space = batches.at(index), batches.replay.at(index), policy.space
+    for k in range(3):
+        rows = space.relative(space.from_joints(raw.executed[k]), raw.state[k])
+        norm = policy.normaliser
+        expected = (rows - norm.action_mean[:H]) / norm.action_std[:H]
+        np.testing.assert_allclose(batch.actions[k], expected.clip(-5, 5), atol=1e-5)
+        np.testing.assert_allclose(batch.state.state[k], norm.state(space.state_features(raw.state[k])), atol=1e-6)
+        np.testing.assert_array_equal(batch.state.tokens[k], raw.features[k].astype(np.float32))
+    assert batch.success.tolist() == [batches.replay.segments[k].success for k in raw.segment]
+
+
+def test_returns_are_those_of_a_loop_to_the_segments_end(batches):
+    index = np.arange(len(batches.replay))
+    returns, success, progress = batches.ends(index)
+    raw = batches.replay.at(index)
+    for k in index:
+        segment, expected = batches.replay.segments[raw.segment[k]], 0.0
+        for tick in range(raw.row[k], segment.stop):
+            expected -= 0.98 ** (tick - raw.row[k]) * (0.02 + (tick == segment.stop - 1 and not segment.success))
+        assert returns[k] == pytest.approx(expected, abs=1e-5)
+        assert success[k] == segment.success
+        assert progress[k] == raw.row[k] % made.LENGTH
+
+
+def test_takeovers_are_the_first_chunks_of_a_person(batches, policy):
+    sizes = Sizes(3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
+    taken = batches.takeovers(policy, sizes)
+    assert taken is not None and taken.human.shape == taken.policy.shape == (2, H, made.RIG.action_dim)
+    starts = np.flatnonzero(np.isin(batches.replay.rows, [30, 35]))
+    torch.testing.assert_close(taken.human, batches.at(starts).actions)
+
+
+def test_every_verdict_is_held_out_and_learned_from():
+    verdicts = {f"s{k}": "success" for k in range(20)} | {"f0": "failure", "f1": "failure", "t0": "timeout"}
+    chosen = held_out(verdicts, 0.1, seed=0)
+    assert sorted(name[0] for name in chosen) == ["f", "s", "s"]
+    assert chosen == held_out(verdicts, 0.1, seed=0)
+
+
+def test_the_matched_discount_reaches_the_episodes_length():
+    for ticks, h in ((700, 25), (300, 5), (60, 1)):
+        assert reach(matched_discount(ticks, h), h) == pytest.approx(ticks, rel=1e-3)
+    assert matched_discount(10, 25) == 0.9 and reach(1.0, 25) == float("inf")
+
+
+def test_data_without_ends_are_refused():
+    segments = [SimpleNamespace(kind="human", terminal=False, success=False)] * 2
+    with pytest.raises(ConfigError, match="no episode with a verdict"):
+        check_outcomes(SimpleNamespace(segments=segments), "here")
+
+
+def test_entries_are_spread_over_the_whole():
+    assert spread(10, 4).tolist() == [0, 3, 6, 9] and len(spread(3, 100)) == 3
