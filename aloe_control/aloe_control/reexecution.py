@@ -2,7 +2,7 @@
 
 Chunks, requests and commands of people, and the times of the ticks are taken from the record. So are the decisions to
 enable motion and to end it, which depend on streams (cameras, joint states) whose arrival nothing records exactly.
-On one machine the set points are the same to the last bit; another build of numpy may round differently.
+With the same code on the same machine the set points are the same to the last bit; another numpy rounds differently.
 """
 
 import copy
@@ -24,7 +24,7 @@ from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
-TOLERANCE_RAD: Final = 1e-9
+TOLERANCE_RAD: Final = 1e-6  # what another rounding makes of it, far below an encoder's resolution
 _OBEYED: Final = (RequestKind.TAKE, RequestKind.RELEASE, RequestKind.HOLD)  # the others end motion, or change nothing
 _SHIFTS: Final = (0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5)  # commands: order of reception differs under load
 
