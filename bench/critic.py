@@ -1,0 +1,156 @@
+"""Measures the critic's learner against straightforward ones, in one run on the same data.
+
+    naive          K separate networks in a loop, images encoded anew in every step, a' sampled in every step
+    cached loop    the same with features and a' from a cache: what sharing one trunk saves by itself
+    ours           one trunk and K readouts; features stored, a' cached per policy version
+All at batch 256, K = 4 and the same sizes of network; figures are per optimiser step, on one CPU thread. The data are
+made up: their numbers matter here, not their content.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from output import make_parser, report
+
+from aloe_critic.learner import CriticBatch, CriticConfig, CriticLearner
+from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
+from aloe_data.transitions import RewardConfig
+from aloe_policy.encoder import ImageEncoder
+from aloe_policy.flow import integrate
+from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.words import word_ids
+
+NAMES = ("red cube", "green cube", "yellow cube", "blue cube")
+SIZES = Sizes(num_cameras=3, keypoints=NAMES, state_dim=20, action_dim=20, n_action_steps=25)
+IMAGE = 96, 128  # height, width of views in px
+BATCH, ROWS = 256, 2048
+PROMPT = "put the red cube in the left bin and the blue cube in the right bin"
+
+
+class Policy:
+    """An untrained policy of the shipped size, that proposes chunks."""
+
+    version, action_horizon = "bench", 50
+
+    def __init__(self) -> None:
+        self._model = TinyVLA(ModelConfig(SIZES.num_cameras, NAMES, SIZES.state_dim, SIZES.action_dim)).eval()
+
+    @torch.no_grad()
+    def sample(
+        self, tokens: torch.Tensor, words: torch.Tensor, state: torch.Tensor, noise: torch.Tensor
+    ) -> torch.Tensor:
+        """Chunks as `TinyPolicy.sample` makes them."""
+        prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1)
+        flat = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise.flatten(0, 1), 10)
+        return flat.view(noise.shape)
+
+
+def make_batches(count: int) -> list[CriticBatch]:
+    """Batches of made-up chunks of one replay."""
+    generator = torch.Generator().manual_seed(0)
+    words = torch.from_numpy(np.tile(word_ids(PROMPT), (BATCH, 1)))
+
+    def state() -> State:
+        tokens = torch.rand(BATCH, SIZES.num_cameras, len(NAMES), 3, generator=generator)
+        return State(tokens, words, torch.randn(BATCH, SIZES.state_dim, generator=generator))
+
+    return [
+        CriticBatch(
+            state=state(),
+            next_state=state(),
+            actions=torch.randn(BATCH, SIZES.n_action_steps, SIZES.action_dim, generator=generator),
+            reward=torch.full((BATCH,), -0.1),
+            discount=torch.full((BATCH,), 0.9),
+            mask=torch.ones(BATCH),
+            success=torch.rand(BATCH, generator=generator) < 0.5,
+            row=torch.randint(ROWS, (BATCH,), generator=generator),
+        )
+        for _ in range(count)
+    ]
+
+
+def make_learner(config: NetworkConfig, policy: Policy, **changes: float) -> CriticLearner:
+    """Ours; a refresh of 1 draws a' in every step, as a learner without a cache does."""
+    torch.manual_seed(0)
+    learning = replace(CriticConfig(batch_size=BATCH, bootstrap_samples=1), **changes)  # type: ignore[arg-type]
+    return CriticLearner(CriticNetwork(config, SIZES), policy, np.arange(ROWS), learning, RewardConfig())
+
+
+def seconds_per_step(step: Callable[[CriticBatch], object], batches: list[CriticBatch], seconds: float) -> float:
+    """Median over steps; the first pass over the batches fills caches and is not measured."""
+    for batch in batches:
+        step(batch)
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        step(batches[len(times) % len(batches)])
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def measure(seconds: float) -> dict[str, float]:
+    """Seconds per step of every learner."""
+    four, policy = NetworkConfig(num_critics=4), Policy()
+    separate = replace(four, trunks="separate")
+    batches, encoder = make_batches(ROWS // BATCH), ImageEncoder(NAMES).eval()
+    frames = torch.randint(0, 256, (BATCH * SIZES.num_cameras, *IMAGE, 3), dtype=torch.uint8)
+    naive = make_learner(separate, policy, bootstrap_refresh=1)
+
+    def encode(state: State) -> State:
+        with torch.no_grad():
+            return replace(state, tokens=encoder(frames).unflatten(0, (BATCH, -1)))
+
+    def naive_step(batch: CriticBatch) -> None:
+        naive.step(replace(batch, state=encode(batch.state), next_state=encode(batch.next_state)))
+
+    found = {"naive": seconds_per_step(naive_step, batches[:1], seconds)}
+    found["cached_loop"] = seconds_per_step(make_learner(separate, policy).step, batches, seconds)
+    for k in (2, 4, 10):
+        learner = make_learner(replace(four, num_critics=k), policy)
+        found[f"k{k}"] = seconds_per_step(learner.step, batches, seconds)
+    return found
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = make_parser(__doc__ or "", seconds=20.0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found = measure(options.seconds / 5)
+    figures = {
+        "steps_per_s": 1 / found["k4"],
+        "ratio_to_naive": found["naive"] / found["k4"],
+        "ratio_to_cached_loop": found["cached_loop"] / found["k4"],
+        "cost_k10_over_k2": found["k10"] / found["k2"],
+        **{f"step_{name}_ms": 1e3 * value for name, value in found.items()},
+    }
+    figures |= {f"{name}_missing": max(0.0, least - figures[name]) for name, least in LEAST.items()}
+    targets = {"cost_k10_over_k2": 1.5} | {f"{name}_missing": 0.0 for name in LEAST}
+    if options.png:
+        draw(found, options.png)
+    sys.exit(0 if report("critic", figures, targets, options.json) else 1)
+
+
+LEAST = {"ratio_to_naive": 10.0, "ratio_to_cached_loop": 2.0}
+
+
+def draw(found: dict[str, float], file: object) -> None:
+    """Seconds per step as bars."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    axes.barh(list(found), [1e3 * value for value in found.values()])
+    axes.set(xscale="log", xlabel="ms per step of 256 chunks", title="One step of the critic")
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()
