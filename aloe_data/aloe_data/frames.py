@@ -165,8 +165,9 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
     observed = np.zeros(len(ticks), dtype=bool)
     state = np.full((len(ticks), rig.state_dim), np.nan, dtype=np.float32)
     index = np.full((len(ticks), len(rig.cameras)), -1, dtype=np.int64)
-    frames: dict[str, list[Image]] = {camera.name: [] for camera in rig.cameras}
-    newest = dict.fromkeys(frames, -1)
+    frames: dict[str, Image] = {}  # room for one frame per tick; what is not used stays untouched memory
+    used = dict.fromkeys((camera.name for camera in rig.cameras), 0)
+    newest = dict.fromkeys(used, -1)
     problem = ""
     for row, tick in enumerate(ticks):
         samples = assembler.select_at(tick.stamp_ns)
@@ -179,8 +180,12 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
             sample = samples[camera.name]
             if sample.stamp_ns != newest[camera.name]:
                 newest[camera.name] = sample.stamp_ns
-                frames[camera.name].append(assembler.decode(camera, sample))
-            index[row, column] = len(frames[camera.name]) - 1
+                image = assembler.decode(camera, sample)
+                if camera.name not in frames:
+                    frames[camera.name] = np.empty((len(ticks), *image.shape), dtype=np.uint8)
+                frames[camera.name][used[camera.name]] = image
+                used[camera.name] += 1
+            index[row, column] = used[camera.name] - 1
     if not observed.any():
         raise EpisodeError(f"no tick with a complete observation: {problem}")
     return Episode(
@@ -190,7 +195,7 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
         ticks=np.array([tick.tick for tick in ticks], dtype=np.int64),
         state=state,
         observed=observed,
-        frames={name: np.stack(images) for name, images in frames.items()},
+        frames={name: images[: used[name]] for name, images in frames.items()},
         frame_index=index,
         requested=np.stack([tick.requested for tick in ticks]).astype(np.float32),
         executed=np.stack([tick.executed for tick in ticks]).astype(np.float32),
