@@ -6,7 +6,8 @@ Data format (B batch, C cameras, P keypoints a view, L words, h executed steps, 
     state    [B, S]               normalised proprioception
     actions  [B, h, A]            normalised executed chunk; a state-value network (h = 0) has none
     out      [K, B, N]            logits over the range of returns, or one value (N = 1)
-One small transformer serves all critics. State tokens look at each other only, so that they are computed once for any
+Every keypoint reads what the prompt says about it, and the prompt as a whole is one token more. One small transformer
+serves all critics. State tokens look at each other only, so that they are computed once for any
 number of chunks in one state (`prefix`). Action tokens and one readout token per critic look at the state and at the
 actions, readouts not at each other, and the whole chunk shifts and scales them in every layer (FiLM): a critic that
 meets the action only at its input learns to ignore it. A readout costs one token, so cost grows far slower than K.
@@ -25,7 +26,7 @@ from aloe_data.config import parameter
 from aloe_policy.encoder import TOKEN_WIDTH
 from aloe_policy.layers import Attention, Grounding, feed_forward
 from aloe_policy.model import OCTAVES, place_features
-from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
+from aloe_policy.words import NUM_BUCKETS, PADDING, word_ids
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,12 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What chunks look at in one trunk: state tokens [B, T, W] before every layer, and which are padding [B, T]."""
+    """What chunks look at in one trunk: state tokens [B, T, W] before every layer."""
 
     layers: tuple[Tensor, ...]
-    padding: Tensor
 
     def __getitem__(self, index: Tensor) -> "Seen":
-        return Seen(tuple(x[index] for x in self.layers), self.padding[index])
+        return Seen(tuple(x[index] for x in self.layers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +91,8 @@ class Prefix:
 
     def repeat(self, count: int) -> "Prefix":
         """All states, `count` times after one another: [count * B, ...]."""
-        padding = self.trunks[0].padding
-        return self[torch.arange(len(padding), device=padding.device).repeat(count)]
+        first = self.trunks[0].layers[0]
+        return self[torch.arange(len(first), device=first.device).repeat(count)]
 
 
 class Block(nn.Module):
@@ -109,18 +109,17 @@ class Block(nn.Module):
             nn.init.normal_(self.modulation.weight, std=0.02)
             nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x: Tensor, context: Tensor, padding: Tensor, done: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: Tensor, done: Tensor | None = None) -> Tensor:
         """Tokens [B, Q, W] after looking at a context.
 
         Args:
             x: the tokens.
             context: [B, T, W], as it was before this layer.
-            padding: bool [B, T], True where not to look.
             done: embedding of the whole chunk [B, W], which modulates; None: nothing does.
         """
         shift1, scale1, shift2, scale2 = self._modulate(done)
         h = self.norm1(x) * (1 + scale1) + shift1
-        x = x + self.dropout(self.attention(h, self.norm1(context), padding))
+        x = x + self.dropout(self.attention(h, self.norm1(context)))
         return x + self.dropout(self.mlp(self.norm2(x) * (1 + scale2) + shift2))
 
     def _modulate(self, done: Tensor | None) -> tuple[Tensor | float, ...]:
@@ -130,7 +129,7 @@ class Block(nn.Module):
 
 
 class StateTokens(nn.Module):
-    """Tokens [B, T, W] of a state, and which of them are padding [B, T]."""
+    """Tokens [B, T, W] of a state: proprioception, prompt, and every keypoint in every view."""
 
     names: Tensor
 
@@ -139,7 +138,7 @@ class StateTokens(nn.Module):
         self.state = nn.Sequential(nn.Linear(sizes.state_dim, width), nn.SiLU(), nn.Linear(width, width))
         self.word = nn.Embedding(NUM_BUCKETS, width)
         nn.init.normal_(self.word.weight, std=0.1)  # names must not drown the places they are added to
-        self.word_position = nn.Parameter(torch.randn(MAX_WORDS, width) * 0.02)
+        self.prompt = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         if sizes.num_cameras:
             names = torch.from_numpy(np.stack([word_ids(name) for name in sizes.keypoints]))
             self.register_buffer("names", names, persistent=False)
@@ -148,16 +147,15 @@ class StateTokens(nn.Module):
             self.view = nn.Parameter(torch.randn(sizes.num_cameras, 1, width) * 0.02)
             self.grounding = Grounding(width)
 
-    def forward(self, s: State) -> tuple[Tensor, Tensor]:
+    def forward(self, s: State) -> Tensor:
         words = s.words[:, : max(1, int((s.words != PADDING).sum(1).max()))]
-        text, absent = self.word(words), words == PADDING
-        parts = [self.state(s.state)[:, None], text + self.word_position[: words.shape[1]]]
+        there = (words != PADDING)[..., None]
+        text = self.word(words) * there
+        prompt = self.prompt(text.sum(1) / there.sum(1).clamp(min=1).sqrt())
+        parts = [self.state(s.state)[:, None], prompt[:, None]]
         if s.tokens.shape[1]:
-            parts.insert(1, self._seen(s.tokens, text, absent))
-        x = torch.cat(parts, dim=1)
-        padding = torch.zeros(x.shape[:2], dtype=torch.bool, device=x.device)
-        padding[:, -words.shape[1] :] = absent
-        return x, padding
+            parts.append(self._seen(s.tokens, text, words == PADDING))
+        return torch.cat(parts, dim=1)
 
     def _seen(self, tokens: Tensor, text: Tensor, absent: Tensor) -> Tensor:
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [P, W], in the prompt's words
@@ -219,23 +217,22 @@ class Trunk(nn.Module):
 
     def prefix(self, state: State) -> Seen:
         """See CriticNetwork."""
-        x, padding = self.state_tokens(state)
+        x = self.state_tokens(state)
         layers = []
         for block in self.blocks:
             layers.append(x)
-            x = block(x, x, padding) if block is not self.blocks[-1] else x
-        return Seen(tuple(layers), padding)
+            x = block(x, x) if block is not self.blocks[-1] else x
+        return Seen(tuple(layers))
 
     def evaluate(self, prefix: Seen, actions: Tensor | None) -> Tensor:
         """See CriticNetwork."""
-        x, done = self.readouts.expand(len(prefix.padding), -1, -1), None
+        x, done = self.readouts.expand(len(prefix.layers[0]), -1, -1), None
         count = 0
         if self.action_tokens is not None and actions is not None:
             tokens, done = self.action_tokens(actions)
             x, count = torch.cat([tokens, x], dim=1), tokens.shape[1]
-        padding = nn.functional.pad(prefix.padding, (0, count), value=False)
         for block, seen in zip(self.blocks, prefix.layers, strict=True):
-            x = block(x, torch.cat([seen, x[:, :count]], dim=1), padding, done)
+            x = block(x, torch.cat([seen, x[:, :count]], dim=1), done)
         return self.heads(x[:, count:])
 
 
