@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -53,11 +53,17 @@ def record(folder: Path, episodes: int) -> None:
         pool.submit(record_fast, config, RIG_FILE).result()
 
 
+@cache
+def rig() -> Rig:
+    """The rig of all bags."""
+    return load_rig(RIG_FILE)
+
+
 def read_aligned(bag: Path) -> Episode:
     """What a process of ingest does with a bag before features."""
     from aloe_data.ros.bag_frames import read_episode
 
-    episode = read_episode(bag, load_rig(RIG_FILE), image_size=IMAGE_SIZE)
+    episode = read_episode(bag, rig(), image_size=IMAGE_SIZE)
     return replace(episode, frames={name: frames[:, :0, :0].copy() for name, frames in episode.frames.items()})
 
 
@@ -65,7 +71,7 @@ def plain_decode(bag: Path) -> int:
     """Read all messages of a bag and decode all images."""
     from aloe_data.ros.bag_reader import read_messages
 
-    cameras = {camera.topic: camera for camera in load_rig(RIG_FILE).cameras}
+    cameras = {camera.topic: camera for camera in rig().cameras}
     images = 0
     for topic, message, _ in read_messages(bag):
         if topic in cameras:
@@ -94,7 +100,7 @@ def ingest_figures(folder: Path, scratch: Path, png: Path | None) -> dict[str, f
     for bag in bags:  # taking turns, so that both meet the same load
         one.append(cpu_s(partial(read_aligned, bag)))
         plain.append(cpu_s(partial(plain_decode, bag)))
-    store = EpisodeStore(scratch / "store", load_rig(RIG_FILE), IMAGE_SIZE)
+    store = EpisodeStore(scratch / "store", rig(), IMAGE_SIZE)
     episodes = []
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=begin) as pool:
         list(pool.map(read_aligned, bags[:1] * PROCESSES))  # the processes have started
@@ -158,26 +164,26 @@ def draw(one: list[float], plain: list[float], file: Path) -> None:
     figure.savefig(file, dpi=110)
 
 
-def synthetic(rig: Rig, hours: float) -> Iterator[Episode]:
+def synthetic(of: Rig, hours: float) -> Iterator[Episode]:
     """Episodes of random motion, without images."""
     rng, none = np.random.default_rng(0), Words(("",), np.zeros((1, 1), np.int32))
-    count = round(hours * 3600 * rig.rate_hz / EPISODE_TICKS)
-    frame = (np.arange(EPISODE_TICKS) * 3 // 5)[:, None].repeat(len(rig.cameras), axis=1)  # 30 Hz at 50 Hz ticks
+    count = round(hours * 3600 * of.rate_hz / EPISODE_TICKS)
+    frame = (np.arange(EPISODE_TICKS) * 3 // 5)[:, None].repeat(len(of.cameras), axis=1)  # 30 Hz at 50 Hz ticks
     ticks = np.arange(EPISODE_TICKS)
     for number in range(count):
-        rows = rng.standard_normal((EPISODE_TICKS, rig.state_dim), dtype=np.float32)
+        rows = rng.standard_normal((EPISODE_TICKS, of.state_dim), dtype=np.float32)
         yield Episode(
             facts=EpisodeFacts(f"ep_{number:04d}", "sort", number, ("success", "failure")[number % 2], ""),
-            rig=rig,
+            rig=of,
             stamps_ns=ticks * 20_000_000,
             ticks=ticks,
             state=rows,
             observed=np.ones(EPISODE_TICKS, bool),
-            frames={camera.name: np.zeros((frame.max() + 1, 0, 0, 3), np.uint8) for camera in rig.cameras},
+            frames={camera.name: np.zeros((frame.max() + 1, 0, 0, 3), np.uint8) for camera in of.cameras},
             frame_index=frame,
             requested=rows,
             executed=rows,
-            source=np.ones((EPISODE_TICKS, len(rig.arms)), np.uint8),
+            source=np.ones((EPISODE_TICKS, len(of.arms)), np.uint8),
             operator=none,
             reason=none,
             clip=none,
@@ -189,18 +195,17 @@ def synthetic(rig: Rig, hours: float) -> Iterator[Episode]:
 
 def write_store(folder: Path, hours: float) -> None:
     """A store of synthetic episodes with features."""
-    rig = load_rig(RIG_FILE)
-    store = EpisodeStore(folder, rig, IMAGE_SIZE)
+    store = EpisodeStore(folder, rig(), IMAGE_SIZE)
     features = FeatureStore(store, "synthetic", TOKENS)
     rng = np.random.default_rng(1)
-    for episode in synthetic(rig, hours):
+    for episode in synthetic(rig(), hours):
         stored = store.append(episode, f"/synthetic/{episode.facts.episode_id}", "")
         features.write(stored, rng.random((stored.frames, *TOKENS), dtype=np.float32).astype(np.float16))
 
 
 def sample(folder: Path, seconds: float) -> dict[str, float | int]:
     """Figures of a replay, measured in the process that calls it."""
-    store = EpisodeStore(folder, load_rig(RIG_FILE), IMAGE_SIZE)
+    store = EpisodeStore(folder, rig(), IMAGE_SIZE)
     start = time.perf_counter()
     replay = Replay(store, FeatureStore(store, "synthetic", TOKENS), ReplayConfig(), RewardConfig())
     opened_s = time.perf_counter() - start

@@ -24,7 +24,7 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_policy.dataset import encode_frames
 from aloe_policy.encoder import STRIDE, TOKEN_WIDTH, ImageEncoder
@@ -110,13 +110,18 @@ def _read_all(bags: list[Path], config: IngestConfig) -> Iterator[Ingested]:
 def _read(bag: Path, config: IngestConfig) -> Ingested:
     torch.set_num_threads(1)
     try:
-        episode = read_episode(bag, load_rig(config.rig), image_size=(config.image_height, config.image_width))
+        episode = read_episode(bag, _rig(config.rig), image_size=(config.image_height, config.image_width))
     except EpisodeError as error:
         return Ingested(bag, None, None, str(error))
     encoder = _encoder(config.encoder)
     views = [encode_frames(encoder, episode.frames[camera.name]) for camera in episode.rig.cameras]
     without_pixels = {name: frames[:, :0, :0].copy() for name, frames in episode.frames.items()}
     return Ingested(bag, replace(episode, frames=without_pixels), np.concatenate(views))
+
+
+@cache
+def _rig(path: Path) -> Rig:
+    return load_rig(path)
 
 
 @cache
