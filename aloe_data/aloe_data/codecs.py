@@ -75,6 +75,15 @@ def decode_compressed(data: bytes, camera: Camera) -> Image:
         CodecError: broken data or not the camera's size.
     """
     check_compressed(data, camera)
+    return decode_checked(data, camera)
+
+
+def decode_checked(data: bytes, camera: Camera) -> Image:
+    """The same of bytes that `check_compressed` has passed.
+
+    Raises:
+        CodecError: broken data.
+    """
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise CodecError(f"{_where(camera)}: OpenCV cannot decode the image ({len(data)} bytes); check the driver")
@@ -133,14 +142,15 @@ def select_joints(names: Sequence[str], positions: Sequence[float], arm: Arm) ->
     if len(by_name) != len(names):
         twice = sorted({name for name in names if list(names).count(name) > 1})
         raise CodecError(f"{where}: joint {', '.join(twice)} is given twice; check the driver")
-    selected = np.array([by_name[name] for name in arm.joint_names], dtype=np.float64)
+    values = [by_name[name] for name in arm.joint_names]
+    selected = np.array(values, dtype=np.float64)
+    if all(abs(value) <= _MAX_POSITION for value in values):  # NaN is not
+        return selected
     finite = np.isfinite(selected)
     if not finite.all():
         raise CodecError(f"{where}: position of {_bad_names(arm, ~finite)} is not a number; check encoder and driver")
     far = np.abs(selected) > _MAX_POSITION
-    if far.any():
-        raise CodecError(f"{where}: position of {_bad_names(arm, far)} is beyond any joint's range; publish rad and m")
-    return selected
+    raise CodecError(f"{where}: position of {_bad_names(arm, far)} is beyond any joint's range; publish rad and m")
 
 
 def _bad_names(arm: Arm, bad: NDArray[np.bool_]) -> str:

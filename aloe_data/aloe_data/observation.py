@@ -18,7 +18,7 @@ from aloe_data.codecs import (
     Image,
     check_compressed,
     check_size,
-    decode_compressed,
+    decode_checked,
     resize_image,
     select_joints,
 )
@@ -173,7 +173,7 @@ class ObservationAssembler:
         cached = self._decoded.get(camera.name)
         if cached is not None and cached.stamp_ns == sample.stamp_ns:
             return cached.value
-        image = decode_compressed(sample.value, camera) if isinstance(sample.value, bytes) else sample.value
+        image = decode_checked(sample.value, camera) if isinstance(sample.value, bytes) else sample.value
         if self._image_size is not None:
             image = resize_image(image, self._image_size)
         self._decoded[camera.name] = Sample(sample.stamp_ns, image)
