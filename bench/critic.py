@@ -3,8 +3,8 @@
     naive          K separate networks in a loop, images encoded anew in every step, a' sampled in every step
     cached loop    the same with features and a' from a cache: what sharing one trunk saves by itself
     ours           one trunk and K readouts; features stored, a' cached per policy version
-All at batch 256, K = 4 and the same sizes of network; figures are per optimiser step, on one CPU thread. The data are
-made up: their numbers matter here, not their content.
+All at batch 256, K = 4 and the same sizes of network; figures are CPU seconds per optimiser step of one
+thread, which other processes disturb little. The data are made up: their numbers matter here, not their content.
 """
 
 import sys
@@ -81,14 +81,14 @@ def make_learner(config: NetworkConfig, policy: Policy, **changes: float) -> Cri
 
 
 def seconds_per_step(step: Callable[[CriticBatch], object], batches: list[CriticBatch], seconds: float) -> float:
-    """Median over steps; the first pass over the batches fills caches and is not measured."""
+    """Median CPU time over steps; the first pass over the batches fills caches and is not measured."""
     for batch in batches:
         step(batch)
     times, end = [], time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
+        start = time.process_time()
         step(batches[len(times) % len(batches)])
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return float(np.median(times))
 
 
