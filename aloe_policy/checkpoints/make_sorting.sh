@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the shipped checkpoint from nothing: ./env aloe_policy/checkpoints/make_sorting.sh WORK_FOLDER
-# About 40 minutes on two cores: demonstrations 16, scenes 2, encoder 4, reading bags 6, training 9.
+# About 40 minutes on two cores: demonstrations 16, scenes 2, encoder 4, reading bags 5, training 13.
 set -euo pipefail
 work=${1:?usage: make_sorting.sh WORK_FOLDER}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,5 +10,5 @@ ros2 run aloe_sim record_demos --rig "$rig" --fast --episodes 400 --seed 100000 
 ros2 run aloe_sim render_scenes --rig "$rig" --frames 3500 --seed 500000 --out "$work/scenes.npz"
 ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 1000 --threads 1 --out "$work/encoder.safetensors"
 ros2 run aloe_policy train --rig "$rig" --bags "$work/demos" --encoder "$work/encoder.safetensors" \
-  --steps 2600 --threads 2 --out "$work/sorting"
-echo "now measure it: ros2 launch aloe_bringup rollout.launch.py policy:=$work/sorting episodes:=50 seed:=0"
+  --steps 3000 --threads 1 --out "$work/sorting"
+echo "now measure it: python bench/evaluate.py --policy $work/sorting --seeds 0:50 --processes 2"
