@@ -58,9 +58,10 @@ class FaultTool:
             self._hostile.end(fault)
 
     def close(self) -> None:
-        """End whatever lasts."""
+        """End whatever lasts, and wait until all that was said has arrived."""
         for fault in list(self._lasting):
             self.carry_out(False, fault)
+        self._hostile.flush()
         self._orders.wait_for_all_acked(Duration(seconds=1.0))
 
     def _signal(self, begins: bool, fault: Fault) -> None:

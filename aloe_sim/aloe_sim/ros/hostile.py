@@ -2,6 +2,7 @@
 
 import numpy as np
 from aloe_msgs.msg import ActionChunk, TeleopCommand
+from rclpy.duration import Duration
 from rclpy.node import Node
 
 from aloe_control.human_commands import HumanCommand
@@ -50,6 +51,11 @@ class HostileMessages:
     def end(self, fault: Fault) -> None:
         """End a lasting fault."""
         self._echoes.end(fault)
+
+    def flush(self) -> None:
+        """Wait until what was sent has arrived, in bounded time."""
+        for publisher in (self._chunks, *self._publishers.values()):
+            publisher.wait_for_all_acked(Duration(seconds=1.0))
 
     def _on_chunk(self, message: ActionChunk) -> None:
         if np.isfinite(message.data).all():
