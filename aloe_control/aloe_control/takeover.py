@@ -108,6 +108,7 @@ class Takeover:
             self.estop = self.estop or f"emergency stop by {who}" + (f": {request.reason}" if request.reason else "")
         elif request.kind is RequestKind.HOLD:
             for name in arms:
+                self._held_along.discard(name)  # it holds for its own sake now
                 self._apply(name, Event.LET_GO, now_ns, request.reason or f"hold asked for by {who}")
         elif request.kind is RequestKind.RESET:
             self._check_time(request, now_ns)

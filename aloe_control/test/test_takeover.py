@@ -64,6 +64,14 @@ def test_where_the_rig_says_so_the_other_arm_holds_and_goes_on_after_the_hand_ba
     assert {takeover.state(LEFT), takeover.state(RIGHT)} == {State.WAITING}
 
 
+def test_an_arm_that_somebody_asked_to_hold_does_not_go_on_when_the_other_is_handed_back():
+    takeover = armed(replace(RIG, takeover=replace(RIG.takeover, other_arms="hold")))
+    ask(takeover, RequestKind.TAKE, LEFT)
+    ask(takeover, RequestKind.HOLD, RIGHT, at=T0 + 2 * TICK)
+    ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 3 * TICK)
+    assert (takeover.state(LEFT), takeover.state(RIGHT)) == (State.WAITING, State.HELD)
+
+
 def test_nothing_is_taken_before_arming():
     takeover = Takeover(RIG, ControlConfig())
     with pytest.raises(RequestRefused, match="not enabled"):
