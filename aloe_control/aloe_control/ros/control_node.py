@@ -30,7 +30,7 @@ from aloe_control.ros.messages import (
     intervention_message,
     request_from_message,
 )
-from aloe_control.ros.realtime import collect_garbage, quiet_garbage_collector, raise_priority
+from aloe_control.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_data.codecs import CodecError, select_joints
@@ -265,6 +265,7 @@ def main() -> None:
     executor = EventsExecutor()
     executor.add_node(node)
     node.get_logger().info(f"rig '{node.rig_name}': {priority}")
+    lock_memory()
     quiet_garbage_collector()
     node.begin()
     while not node.finished:

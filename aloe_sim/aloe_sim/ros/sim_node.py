@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
-from aloe_control.ros.realtime import raise_priority
+from aloe_control.ros.realtime import lock_memory, raise_priority
 from aloe_data.config import parameter
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.convert import ns_to_stamp
@@ -190,5 +190,6 @@ def open_viewer(sim: SimRig):
 
 def main() -> None:
     """Run sim_node until it is interrupted."""
+    lock_memory()
     raise_priority(fifo=10)  # it stands for devices that have processors of their own; control_node goes first
     run_node(SimNode)
