@@ -7,6 +7,7 @@ in trials in one process. That somebody asked for arming is believed.
 
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,7 @@ from aloe_msgs.msg import ActionChunk, ExecutedAction, InterventionRequest, Tele
 from sensor_msgs.msg import JointState
 
 from aloe_control.audit import Audit, Kind, Unsafe
-from aloe_control.authority import Authority
-from aloe_control.ros.messages import human_command_from_message, request_from_message
-from aloe_control.tick import ArmTick, TickResult
+from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_data.codecs import CodecError, select_joints
 from aloe_data.rig import Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
@@ -116,26 +115,10 @@ class _BagAudit:
         if self._tick and message.tick != self._tick + 1:
             self._audit.skip()
         self._armed, self._tick = message.armed, message.tick
-        self._audit.tick(self._result(message, stamp_ns))
-
-    def _result(self, message: ExecutedAction, stamp_ns: int) -> TickResult:
-        arms = tuple(
-            ArmTick(
-                arm=arm.arm,
-                source=Authority(arm.source),
-                requested=np.array(arm.requested),
-                executed=np.array(arm.executed),
-                clip_reason=arm.clip_reason,
-                operator=arm.operator_id,
-                reason=arm.reason,
-            )
-            for arm in message.arms
-        )
-        commands = {arm.arm: self._sent.get((arm.arm, stamp_ns), [arm.executed])[-1] for arm in arms if message.armed}
-        version = message.policy_version
-        return TickResult(
-            message.tick, stamp_ns, message.armed, self._fault, message.chunk_id, message.step, version, arms, commands
-        )
+        result = result_from_message(message)
+        arms = result.arms if result.armed else ()
+        sent = {arm.arm: self._sent.get((arm.arm, stamp_ns), [arm.executed])[-1] for arm in arms}
+        self._audit.tick(replace(result, fault=self._fault, commands=sent))
 
     def _strangers(self, known: set[int]) -> None:
         """Commands that belong to no tick, or that are two for one: somebody else published them."""
