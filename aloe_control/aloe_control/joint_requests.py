@@ -55,9 +55,7 @@ class RequestSolver:
         """Requested joint positions [S], and per arm "" or "ik" where a pose is out of reach."""
         if not self._rows:
             return self._joints, ("",) * len(self._rig.arms)
-        here = self._poses.poses_of(self._commanded).reshape(len(self._rig.arms), -1)
-        rows = [self._rows.get(arm.name, row) for arm, row in zip(self._rig.arms, here, strict=True)]
-        solved, reasons = self._poses.solve(np.concatenate(rows), self._commanded)
+        solved, reasons = self._poses.solve(np.concatenate(self._all_rows()), self._commanded)
         for arm in self._rig.arms:
             if arm.name in self._rows:
                 joints = self._rig.state_slice(arm.name)
@@ -65,3 +63,10 @@ class RequestSolver:
         return self._joints, tuple(
             reason if arm.name in self._rows else "" for arm, reason in zip(self._rig.arms, reasons, strict=True)
         )
+
+    def _all_rows(self) -> list[Array]:
+        """A pose row per arm: what it is asked for, else where it is."""
+        if len(self._rows) == len(self._rig.arms):
+            return [self._rows[arm.name] for arm in self._rig.arms]
+        here = self._poses.poses_of(self._commanded).reshape(len(self._rig.arms), -1)
+        return [self._rows.get(arm.name, row) for arm, row in zip(self._rig.arms, here, strict=True)]
