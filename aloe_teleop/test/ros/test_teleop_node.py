@@ -111,6 +111,8 @@ class World:
     def close(self) -> None:
         self.teleop.finish()
         self.executor.shutdown(1.0)
+        for node in (self.teleop, self.node):  # else what was latched here would reach the next test
+            node.destroy_node()
         rclpy.shutdown(context=self.context)
         self.thread.join(1.0)
 
