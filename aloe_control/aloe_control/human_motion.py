@@ -56,8 +56,8 @@ class HumanMotion:
         """ "" or why the arm must be let go."""
         command = self._command
         if command is None:
-            late = now_ns - self._taken_ns > self._grace_ns
-            return f"no command within {self._config.engage_grace_s:g} s of the takeover" if late else ""
+            grace = f"{self._config.engage_grace_s:g} s"
+            return f"no command within {grace} of the takeover" if self._late(now_ns) else ""
         if not command.deadman:
             return "the deadman control was let go" if self._reference is not None or self._late(now_ns) else ""
         age_ns = now_ns - command.stamp_ns

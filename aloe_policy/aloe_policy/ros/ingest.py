@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
+from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode, StoreError
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError, load_rig
@@ -78,13 +78,14 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
     features = FeatureStore(store, encoder_hash(config.encoder), (len(encoder.keypoints), TOKEN_WIDTH))
     bags = find_bags(config.bags)
     prints = {bag: fingerprint(bag) for bag in bags}
-    wanted = [bag for bag in bags if not _is_there(store, features, bag, prints[bag])]
+    known_bags = store.bags
+    wanted = [bag for bag in bags if not _is_there(known_bags.get(str(bag)), features, prints[bag])]
     problems = []
     for done in tqdm(_read_all(wanted, config), total=len(wanted), desc="ingesting", unit="bag", disable=not wanted):
         if done.episode is None or done.features is None:
             problems.append(done.problem)
             continue
-        known = store.bags.get(str(done.bag))
+        known = known_bags.get(str(done.bag))
         if known is None or known.fingerprint != prints[done.bag]:
             known = store.append(done.episode, str(done.bag), prints[done.bag])
         features.write(known, done.features)
@@ -94,8 +95,7 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
     return store, features
 
 
-def _is_there(store: EpisodeStore, features: FeatureStore, bag: Path, content: str) -> bool:
-    known = store.bags.get(str(bag))
+def _is_there(known: StoredEpisode | None, features: FeatureStore, content: str) -> bool:
     return known is not None and known.fingerprint == content and features.has(known)
 
 
@@ -103,12 +103,12 @@ def _read_all(bags: list[Path], config: IngestConfig) -> Iterator[Ingested]:
     if config.processes == 1 or len(bags) < 2:
         yield from (_read(bag, config) for bag in bags)
         return
-    with ProcessPoolExecutor(config.processes, mp_context=get_context("spawn")) as pool:
+    one_thread = {"initializer": torch.set_num_threads, "initargs": (1,)}  # there, not in the process that trains
+    with ProcessPoolExecutor(config.processes, mp_context=get_context("spawn"), **one_thread) as pool:
         yield from pool.map(_read, bags, [config] * len(bags))
 
 
 def _read(bag: Path, config: IngestConfig) -> Ingested:
-    torch.set_num_threads(1)
     try:
         episode = read_episode(bag, _rig(config.rig), image_size=(config.image_height, config.image_width))
     except EpisodeError as error:
