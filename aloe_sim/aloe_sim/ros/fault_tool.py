@@ -53,6 +53,8 @@ class FaultTool:
         elif fault.means is Means.PROCESS:
             self._signal(begins, fault)
         elif begins:
+            if not spin_until(self._node, lambda: self._hostile.listened_to(fault)):
+                raise FaultError(f"nobody listens to what '{fault}' would send; is control_node running?")
             self._hostile.begin(fault)
         else:
             self._hostile.end(fault)

@@ -38,6 +38,11 @@ class HostileMessages:
         for arm in rig.arms:
             node.create_subscription(TeleopCommand, f"/teleop/{arm.name}/command", self._on_command, 10)
 
+    def listened_to(self, fault: Fault) -> bool:
+        """Whether any other node is found that would hear of the fault."""
+        publisher = self._publishers[fault.target] if fault.target else self._chunks
+        return publisher.get_subscription_count() > 1  # this node hears itself
+
     def begin(self, fault: Fault) -> None:
         """Send what the fault asks for; a lasting one goes on until its end."""
         now_ns = self._node.get_clock().now().nanoseconds

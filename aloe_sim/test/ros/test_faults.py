@@ -86,6 +86,7 @@ def test_faults_happen_as_planned_and_then_the_simulator_is_killed(node):
     joints = hear(node, JointState, RIG.arm("left_arm").joint_state_topic)
     chunks = hear(node, ActionChunk, "/policy/action_chunk")
     try:
+        assert soon(lambda: bool(images and joints), 30), "the simulator is heard"
         freeze, spoil = ("camera_stuck:head", "--for", "0.4"), ("nan_joints:left_arm", "--for", "0.2")
         code, output = inject("--at", "0.1", *freeze, "--at", "0.3", *spoil, "--at", "0.5", "nan_chunk")
         assert (code, output.count("begin")) == (0, 3), output
