@@ -4,6 +4,7 @@ setup(
     name="aloe_critic",
     version="0.1.0",
     packages=find_packages(exclude=["test", "test.*"]),
+    package_data={"aloe_critic": ["timeline.html"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/aloe_critic"]),
         ("share/aloe_critic", ["package.xml"]),
@@ -16,6 +17,8 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "critic_node = aloe_critic.ros.critic_node:main",
+            "plot = aloe_critic.ros.plot:main",
             "train_critic = aloe_critic.ros.train_critic:main",
         ],
     },
