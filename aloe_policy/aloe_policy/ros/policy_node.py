@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
 
 import cv2
@@ -13,27 +12,19 @@ from aloe_msgs.msg import ActionChunk, EpisodeState, Intervention, PolicyCheckpo
 from aloe_msgs.srv import LoadPolicy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import JumpThreshold
-from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
-from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from aloe_data.codecs import CodecError
 from aloe_data.config import parameter
-from aloe_data.observation import ObservationAssembler, StaleInput
-from aloe_data.rig import Arm, Camera, load_rig
-from aloe_data.ros.convert import (
-    chunk_to_message,
-    diagnostics,
-    image_from_message,
-    joint_positions,
-    stamp_to_ns,
-)
+from aloe_data.observation import StaleInput
+from aloe_data.rig import load_rig
+from aloe_data.ros.convert import chunk_to_message, diagnostics, stamp_to_ns
+from aloe_data.ros.live_streams import LiveStreams
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
-from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_data.ros.qos import LATCHED
 from aloe_policy.backend import CheckpointError, ChunkPolicy, load_policy
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
@@ -68,10 +59,8 @@ class PolicyNode(Node):
         torch.set_num_threads(self.config.num_threads)
         self._load = load
         self._checkpoint = self.config.checkpoint
-        self._assembler = ObservationAssembler(self.rig)
         self._planner = ChunkPlanner(self.rig, self._loaded(self.config.checkpoint), self.config.n_action_steps)
         self._episode, self._prompt = EpisodeState(), ""
-        self._bad_messages: dict[str, str] = {}
         self._chunk_problem = self._reported = ""
         self._published = self._dropped = 0
         self._inference_s = 0.0
@@ -88,22 +77,16 @@ class PolicyNode(Node):
         self._chunks = self.create_publisher(ActionChunk, "/policy/action_chunk", 10)
         self._checkpoints = self.create_publisher(PolicyCheckpoint, "/policy/checkpoint", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        for camera in self.rig.cameras:
-            kind = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
-            self.create_subscription(kind, camera.topic, partial(self._on_image, camera), SENSOR)
-        for arm in self.rig.arms:
-            self.create_subscription(JointState, arm.joint_state_topic, partial(self._on_joint_state, arm), SENSOR)
+        self._streams = LiveStreams(self, self.rig, self._wake_if_due, self._on_jump)
+        self._assembler = self._streams.assembler
         self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
         self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
         alone = ReentrantCallbackGroup()
         self.create_service(LoadPolicy, "/policy/load", self._on_load, callback_group=alone)
         self.create_timer(1.0, self._report)
-        backwards = JumpThreshold(min_forward=None, min_backward=Duration(seconds=-0.1), on_clock_change=True)
-        self._jump = self.get_clock().create_jump_callback(backwards, post_callback=self._on_jump)
 
-    def _on_jump(self, _: object) -> None:
-        self._assembler.clear()
+    def _on_jump(self) -> None:
         self._tried_ns = -1
 
     def finish(self) -> None:
@@ -114,27 +97,6 @@ class PolicyNode(Node):
         self._thread.join(timeout=5.0)
 
     # Inputs
-
-    def _on_image(self, camera: Camera, message: CompressedImage | Image) -> None:
-        stamp_ns = stamp_to_ns(message.header.stamp)
-        self._take(
-            camera.name,
-            lambda: self._assembler.push_image(camera.name, stamp_ns, image_from_message(message, camera)),
-        )
-
-    def _on_joint_state(self, arm: Arm, message: JointState) -> None:
-        stamp_ns, names, positions = joint_positions(message)
-        self._take(arm.name, lambda: self._assembler.push_joint_state(arm.name, stamp_ns, names, positions))
-
-    def _take(self, stream: str, push: Callable[[], bool]) -> None:
-        """Push a message into the assembler; a bad one is remembered until the next good one."""
-        try:
-            push()
-        except CodecError as error:
-            self._bad_messages[stream] = str(error)
-            return
-        self._bad_messages.pop(stream, None)
-        self._wake_if_due()
 
     def _on_episode_state(self, message: EpisodeState) -> None:
         changed = (message.state, message.episode_id) != (self._episode.state, self._episode.episode_id)
@@ -235,9 +197,8 @@ class PolicyNode(Node):
         now_ns = self.get_clock().now().nanoseconds
         stale = self._assembler.stale(now_ns)
         problem = self._chunk_problem
-        if stale:  # a message that was refused tells more than the age that results
-            reasons = [self._bad_messages.get(item.stream) or str(item) for item in stale]
-            problem = "no inference: " + "; ".join(reasons)
+        if stale:
+            problem = f"no inference: {self._streams.problems(stale)}"
         kind = str([item.stream for item in stale]) if stale else problem  # an age that grows is no news
         if self._planner.active and kind != self._reported:
             self._reported = kind
