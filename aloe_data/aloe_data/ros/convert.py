@@ -101,9 +101,11 @@ def chunk_from_message(message: ActionChunk) -> Chunk:
     )
 
 
-def diagnostics(stamp_ns: int, name: str, problem: str, values: Mapping[str, object]) -> DiagnosticArray:
-    """One entry for /diagnostics: OK when `problem` is empty, else ERROR with the problem in words."""
-    level = DiagnosticStatus.ERROR if problem else DiagnosticStatus.OK
+def diagnostics(
+    stamp_ns: int, name: str, problem: str, values: Mapping[str, object], level: bytes = DiagnosticStatus.ERROR
+) -> DiagnosticArray:
+    """One entry for /diagnostics: OK when `problem` is empty, else of a `level` with the problem in words."""
+    level = level if problem else DiagnosticStatus.OK
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
     status = DiagnosticStatus(level=level, name=name, message=problem or "ok", values=pairs)
     message = DiagnosticArray(status=[status])
