@@ -2,11 +2,13 @@
 
 The bag's topics come as they were recorded, at their time, but for the commands of the arms, which are left out: no arm
 can move because of a bag. control_node is not started. What the policy says now is on /replay/policy/action_chunk,
-beside /policy/action_chunk, what was said then.
+beside /policy/action_chunk, what was said then. With critic:=FOLDER, what a critic says about the recorded chunks is on
+/replay/critic/q.
 """
 
 from pathlib import Path
 
+import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
@@ -15,20 +17,24 @@ from launch_ros.actions import Node
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import load_rig
-from aloe_data.rollout import find_checkpoint, find_rig_file
+from aloe_data.rollout import find_checkpoint, find_critic, find_rig_file
 
 ARGUMENTS = {
     "bag": (None, "folder of the bag"),
     "policy": ("", "checkpoint folder; empty: the shipped checkpoint"),
+    "critic": ("", "folder of a critic that says what the recorded chunks were worth; empty: none"),
+    "critic_force": ("false", "use a critic that failed its gates as well"),
+    "critic_other_policy": ("false", "use a critic of another policy's value as well"),
     "rig": ("sim", "rig file that the bag was recorded with, or NAME for the installed config/rig_NAME.yaml"),
     "rate": ("1.0", "seconds of the bag per second"),
     "delay_s": ("5.0", "time for the policy to load before the bag begins [s]"),
 }
 MINE = ("/policy/action_chunk", "/policy/checkpoint")  # what policy_node says, and the bag as well
+CRITICS = ("/critic/q", "/intervention/request")  # the same of critic_node
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The arguments, the policy and the player."""
+    """The arguments, the nodes and the player."""
     arguments = [
         DeclareLaunchArgument(name, default_value=default, description=doc)
         for name, (default, doc) in ARGUMENTS.items()
@@ -37,7 +43,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
-    """Policy and player; raises before anything starts when an argument is wrong."""
+    """Policy, critic and player; raises before anything starts when an argument is wrong."""
     given = context.launch_configurations
     bag = Path(given["bag"]).expanduser().resolve()
     if not bag.exists():
@@ -52,8 +58,22 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
         output="screen",
         parameters=[parameters | {"use_sim_time": True}],
         remappings=[(topic, f"/replay{topic}") for topic in MINE],
-        on_exit=_policy_ended,
+        on_exit=_node_ended,
     )
+    nodes = [policy]
+    if given["critic"]:
+        asked = {name: yaml.safe_load(given[f"critic_{name}"]) for name in ("force", "other_policy")}
+        asked["critic"] = str(find_critic(given["critic"]))
+        critic = Node(
+            package="aloe_critic",
+            executable="critic_node",
+            name="critic_node",
+            output="screen",
+            parameters=[parameters | asked | {"use_sim_time": True}],
+            remappings=[(topic, f"/replay{topic}") for topic in CRITICS],
+            on_exit=_node_ended,
+        )
+        nodes.append(critic)
     commands = [arm.command_topic for arm in load_rig(rig_file).arms]
     play = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", given["rate"], "--delay", given["delay_s"]]
     player = ExecuteProcess(
@@ -61,9 +81,11 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
         output="screen",
         on_exit=[Shutdown(reason="the bag has been played")],
     )
-    return [policy, player]
+    return [*nodes, player]
 
 
-def _policy_ended(event: ProcessExited, context: LaunchContext) -> None:
+def _node_ended(event: ProcessExited, context: LaunchContext) -> None:
     if not context.is_shutdown:
-        raise RuntimeError(f"policy_node ended early with exit code {event.returncode}; the reason stands above")
+        raise RuntimeError(
+            f"{event.process_name} ended early with exit code {event.returncode}; the reason stands above"
+        )

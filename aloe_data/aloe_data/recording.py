@@ -41,6 +41,7 @@ class RecordedTopic:
 
 _SUITE_TOPICS = (
     RecordedTopic("/policy/action_chunk", "aloe_msgs/msg/ActionChunk", sequenced=True),
+    RecordedTopic("/critic/q", "aloe_msgs/msg/QEstimate"),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
     RecordedTopic("/intervention/request", "aloe_msgs/msg/InterventionRequest"),
     RecordedTopic("/episode/state", "aloe_msgs/msg/EpisodeState", latched=True),

@@ -24,6 +24,16 @@ class RolloutConfig:
     task: str = parameter("", doc="task of a simulated rig; empty: the one that the rig file names")
     variation: str = parameter("none", doc="how much simulated scenes differ: none, training, unseen, disturbed, all")
     policy: str = parameter("", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the shipped checkpoint")
+    critic: str = parameter("", doc="folder of a critic that says what each chunk is worth; empty: none")
+    critic_force: bool = parameter(False, doc="use a critic that failed its gates as well")
+    critic_other_policy: bool = parameter(False, doc="use a critic of another policy's value as well")
+    critic_low_advantage: float = parameter(
+        1.0, low=0.0, unit="std(Q)", doc="alert where a chunk is this much worse than the policy's mean; 0: never"
+    )
+    critic_high_spread: float = parameter(
+        1.0, low=0.0, unit="std(Q)", doc="alert where critics disagree so much; 0: never"
+    )
+    critic_ask_takeover: bool = parameter(False, doc="at an alert the policy's arms hold until a person decides")
     human: str = parameter(NO, doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
     episodes: int = parameter(3, low=1, high=100_000, doc="how many episodes to run")
     successes: int = parameter(0, low=0, high=100_000, doc="end early after so many successes; 0: run all episodes")
@@ -46,7 +56,7 @@ def rollout_config(arguments: Mapping[str, str]) -> RolloutConfig:
     Raises:
         ConfigError: names the argument and its nearest valid name, type or bounds.
     """
-    texts = {"rig", "task", "variation", "policy", "human", "record", "prompt"}
+    texts = {"rig", "task", "variation", "policy", "critic", "human", "record", "prompt"}
     values = {k: v if k in texts else yaml.safe_load(v) for k, v in arguments.items()}
     return from_mapping(RolloutConfig, values, "rollout.launch.py")
 
@@ -105,6 +115,18 @@ def find_checkpoint(policy: str, shipped: Path) -> Path:
     return path
 
 
+def find_critic(critic: str) -> Path:
+    """The folder that `critic:=...` means.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(critic).expanduser().resolve()
+    if not path.is_dir():
+        raise ConfigError(f"critic:={critic} is no folder; choose the one that train_critic wrote")
+    return path
+
+
 def device_kinds(teleop_file: Path | None) -> set[str]:
     """Kinds of the devices that a teleop file names; teleop_node checks the rest of it."""
     tree = yaml.safe_load(teleop_file.read_text(encoding="utf-8")) if teleop_file else None
@@ -138,6 +160,10 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
     for name, wanted in ((f"policy:={EXPERT}", expert), (f"human:={config.human}", "scripted" in kinds)):
         if wanted and not rig.simulated:
             raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
+    if config.critic and expert:
+        raise ConfigError(f"critic:={config.critic} judges the chunks of a trained policy; choose another policy:=...")
+    if config.critic_ask_takeover and not (config.critic and teleop):
+        raise ConfigError("critic_ask_takeover:=true needs critic:=FOLDER, and somebody who can take over (human:=...)")
     common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
     record = config.record.lower() != NO
     takeover = {"takeover": "required"} if teleop else {}
@@ -158,6 +184,10 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
     if not expert:
         checkpoint = str(find_checkpoint(config.policy, shipped))
         plans.append(NodePlan("aloe_policy", "policy_node", common | {"checkpoint": checkpoint}))
+        if config.critic:
+            asked = {name.removeprefix("critic_"): value for name, value in vars(config).items() if "critic_" in name}
+            asked |= {"critic": str(find_critic(config.critic)), "checkpoint": checkpoint}
+            plans.append(NodePlan("aloe_critic", "critic_node", common | asked))
     if teleop and not by_hand:
         plans.append(NodePlan("aloe_teleop", "teleop_node", common | {"config": str(teleop)}))
     return plans

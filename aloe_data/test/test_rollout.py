@@ -95,6 +95,24 @@ def test_a_device_for_people_does_not_make_the_simulator_compute_an_expert(tmp_p
     assert plan(human=str(file))["sim_node"]["human"] is False
 
 
+def test_a_critic_sees_the_policy_of_the_rollout_and_its_own_arguments(tmp_path: Path) -> None:
+    nodes = plan(critic=str(tmp_path), critic_force=True, critic_low_advantage=2.0)
+    asked = nodes["critic_node"]
+    assert (asked["critic"], asked["checkpoint"]) == (str(tmp_path), nodes["policy_node"]["checkpoint"])
+    assert (asked["force"], asked["other_policy"], asked["low_advantage"], asked["high_spread"]) == (True, False, 2, 1)
+    assert "critic_node" not in plan()
+
+
+def test_a_critic_that_cannot_judge_or_ask_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no folder; choose the one that train_critic wrote"):
+        plan(critic=str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match="somebody who can take over"):
+        plan(critic=str(tmp_path), critic_ask_takeover=True)
+    asked = RolloutConfig(policy="expert", critic=str(tmp_path))
+    with pytest.raises(ConfigError, match="judges the chunks of a trained policy"):
+        plan_nodes(asked, FILES / "rig_sim.yaml", load_rig(FILES / "rig_sim.yaml"), None, FILES)
+
+
 def test_a_keyboard_is_left_to_a_terminal_but_motion_waits_for_it() -> None:
     nodes = plan(human="keyboard")
     assert "teleop_node" not in nodes
