@@ -47,9 +47,9 @@ class Batches:
         self._normaliser = replace(policy.normaliser, action_mean=mean[:h], action_std=policy.normaliser.action_std[:h])
         self._words = np.stack([word_ids(episode.prompt) for episode in replay.episodes])
 
-    def sample(self, size: int) -> CriticBatch:
-        """A random batch."""
-        return self._tensors(self.replay.sample(size))
+    def sample(self, size: int, part: slice = slice(None)) -> CriticBatch:
+        """A part of a random batch of that size."""
+        return self._tensors(self.replay.sample(size, part))
 
     def at(self, index: Index) -> CriticBatch:
         """The chunks of given entries of the replay."""

@@ -4,13 +4,14 @@
     y = R_h + gamma^h' m agg_k Qbar_k(s', a')       a' ~ the current policy; Qbar follows Q by Polyak averages
 
 The ranking terms are ours. A chunk of a success should be worth more than a chunk from elsewhere in the same state;
-where a person took over, theirs more than what the policy proposes there.
+where a person took over, theirs more than what the policy proposes there. Several processes may learn together, see
+`parallel`; all that is drawn at random follows from the seed and the step.
 
 Source: ALOE, arXiv:2602.12691.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ from aloe_critic.losses import (
     value,
 )
 from aloe_critic.networks import CriticNetwork, Prefix, State
+from aloe_critic.parallel import ALONE, Parallel
 from aloe_data.config import parameter
 from aloe_data.transitions import RewardConfig
 
@@ -93,6 +95,32 @@ class Takeovers:
     policy: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class _Rivals:
+    """Chunks from elsewhere for P of this process's entries.
+
+    Attributes:
+        entry: which [P].
+        actions: with noise [P, h, A].
+        share: P over what it is in a process on average, so that the mean over processes is that over all pairs.
+    """
+
+    entry: Tensor
+    actions: Tensor
+    share: float
+
+
+class _Loss(torch.nn.Module):
+    """The loss as one forward pass, which is what an engine that averages gradients needs."""
+
+    def __init__(self, critic: CriticNetwork, terms: Callable[..., Any]) -> None:
+        super().__init__()
+        self.critic, self._terms = critic, terms
+
+    def forward(self, *work: Any) -> Any:
+        return self._terms(*work)
+
+
 class CriticLearner:
     """Trains a critic network.
 
@@ -103,6 +131,7 @@ class CriticLearner:
         config: rates and options.
         reward: of the transitions; it bounds the values.
         takeovers: for the takeover term.
+        parallel: the processes that learn together.
     """
 
     def __init__(
@@ -113,14 +142,16 @@ class CriticLearner:
         config: CriticConfig,
         reward: RewardConfig,
         takeovers: Takeovers | None = None,
+        parallel: Parallel = ALONE,
     ) -> None:
-        self.critic, self.config, self._takeovers = critic, config, takeovers
+        self.critic, self.config, self.takeovers, self._parallel = critic, config, takeovers, parallel
+        self._loss = parallel.wrap(_Loss(critic, self._terms))
         self.target = copy.deepcopy(critic).requires_grad_(False).eval()
         device = next(critic.parameters()).device
         self.bounds = return_bounds(reward)
         self.support = support(self.bounds, critic.config.bins).to(device)
         self.bootstrap = BootstrapActions(
-            policy, critic.sizes, rows, config.bootstrap_samples, config.bootstrap_refresh
+            policy, critic.sizes, rows, config.bootstrap_samples, config.bootstrap_refresh, config.seed
         )
         self.optimiser = torch.optim.AdamW(
             critic.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -131,35 +162,34 @@ class CriticLearner:
         self.steps_done = 0
 
     def step(self, batch: CriticBatch) -> dict[str, float]:
-        """One optimiser step; returns metrics.
+        """One optimiser step; returns metrics, of the whole batch.
+
+        Args:
+            batch: this process's part of it.
 
         Raises:
             DivergenceError: training went wrong.
         """
         self.critic.train()
-        target = self.targets(batch)
-        with self._autocast:
-            prefix = self.critic.prefix(batch.state)
-            out = self.critic.evaluate(prefix, self._noisy(batch.actions)).float()
-            td = critic_loss(out, target, self.support, self.config.loss)
-            q = value(out, self.support)
-            terms = {"td_loss": td, **self._counterfactual(batch, prefix, q), **self._takeover()}
-        loss = td + sum(
-            getattr(self.config, f"{name}_weight") * term for name, term in terms.items() if name != "td_loss"
-        )
+        self._seed(0)
+        target, rivals, taken = self.targets(batch), self._foreign(batch), self._taken()
+        actions = self._noisy(batch.actions, len(batch.row) * self._parallel.count)
+        self._seed(1 + self._parallel.rank)  # dropout is each process's own
+        terms, q = self._loss(batch, actions, target, rivals, taken)
+        loss = sum(getattr(self.config, f"{name}_weight", 1.0) * term for name, term in terms.items())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.critic.parameters(), self.config.gradient_norm)
-        self._guard.check(loss.item(), norm.item(), q.detach(), target)
+        q, target = self._parallel.gather(q.detach().T).T, self._parallel.gather(target)
+        means = self._parallel.mean(torch.stack([loss.detach(), *(term.detach() for term in terms.values())])).tolist()
+        self._guard.check(means[0], norm.item(), q, target)
         self.optimiser.step()
         self.schedule.step()
         polyak(self.target, self.critic, self.config.tau)
         self.steps_done += 1
         return {
-            "loss": loss.item(),
-            "td_loss": td.item(),
-            **{name: term.item() for name, term in terms.items()},
-            **_measures(q.detach(), target),
+            **dict(zip(("loss", *terms), means, strict=True)),
+            **_measures(q, target),
             "gradient_norm": norm.item(),
             "learning_rate": float(self.schedule.get_last_lr()[0]),
         }
@@ -167,7 +197,8 @@ class CriticLearner:
     @torch.no_grad()
     def targets(self, batch: CriticBatch) -> Tensor:
         """y [B], within the bounds."""
-        actions = self.bootstrap.at(batch.row, batch.next_state, self.steps_done)
+        picks = torch.randint(self.bootstrap.samples, (len(batch.row) * self._parallel.count,))
+        actions = self.bootstrap.at(batch.row, batch.next_state, self.steps_done, self._parallel.mine(picks))
         with self._autocast:
             out = self.target(batch.next_state, actions).float()
         next_value = aggregate(value(out, self.support), self.config.q_agg, self.config.kappa)
@@ -180,42 +211,79 @@ class CriticLearner:
             **{name: getattr(self, name).state_dict() for name in parts},
             "guard": dict(vars(self._guard)),
             "steps_done": self.steps_done,
-            "random": torch.get_rng_state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`; sets torch's global random state too."""
+        """Go on from a `state_dict`."""
         for name in ("critic", "target", "optimiser", "schedule", "bootstrap"):
             getattr(self, name).load_state_dict(state[name])
         vars(self._guard).update(state["guard"])
         self.steps_done = state["steps_done"]
-        torch.set_rng_state(state["random"])
 
     def _rate(self, step: int) -> float:
         late = step > 0.7 * self.config.steps
         return min(1.0, (step + 1) / (self.config.warm_up + 1)) * (0.3 if late else 1.0)
 
-    def _noisy(self, actions: Tensor) -> Tensor:
-        return actions + self.config.action_noise * torch.randn_like(actions)
+    def _seed(self, stream: int) -> None:
+        key = np.random.SeedSequence((self.config.seed, self.steps_done, stream))
+        torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
 
-    def _counterfactual(self, batch: CriticBatch, prefix: Prefix, q: Tensor) -> dict[str, Tensor]:
-        """Chunks of successes against chunks from elsewhere in the batch; at most a quarter of it, to stay cheap."""
-        chosen = batch.success.nonzero()[:, 0][: len(batch.row) // 4]
-        if not self.config.counterfactual_weight or not len(chosen):
-            return {}
-        foreign = batch.actions[torch.randperm(len(batch.row), device=chosen.device)[: len(chosen)]]
-        worse = value(self.critic.evaluate(prefix[chosen], self._noisy(foreign)).float(), self.support)
-        return {"counterfactual": ranking_loss(q[:, chosen], worse, self.config.margin)}
+    def _terms(
+        self, batch: CriticBatch, actions: Tensor, target: Tensor, rivals: _Rivals | None, taken: Takeovers | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Terms of the loss, and the values [K, B] of the executed chunks."""
+        with self._autocast:
+            prefix = self.critic.prefix(batch.state)
+            out = self.critic.evaluate(prefix, actions).float()
+            q = value(out, self.support)
+            terms = {"td_loss": critic_loss(out, target, self.support, self.config.loss)}
+            if rivals is not None:
+                terms["counterfactual"] = self._counterfactual(prefix, q, rivals)
+            if taken is not None:
+                terms["takeover"] = self._takeover(taken)
+        return terms, q
 
-    def _takeover(self) -> dict[str, Tensor]:
-        if not self.config.takeover_weight or self._takeovers is None:
-            return {}
-        taken = self._takeovers
-        count = min(len(taken.state), self.config.batch_size // 4)
-        chosen = torch.randperm(len(taken.state), device=taken.human.device)[:count]
-        both = torch.cat([self._noisy(taken.human[chosen]), self._noisy(taken.policy[chosen])])
-        q = value(self.critic.evaluate(self.critic.prefix(taken.state[chosen]).repeat(2), both).float(), self.support)
-        return {"takeover": ranking_loss(q[:, :count], q[:, count:], self.config.margin)}
+    def _noisy(self, part: Tensor, whole: int) -> Tensor:
+        """This process's part of the chunks, with its part of the noise that is drawn for all of them."""
+        noise = torch.randn((whole, *part.shape[1:]), device=part.device)
+        return part + self.config.action_noise * self._parallel.mine(noise)
+
+    def _foreign(self, batch: CriticBatch) -> _Rivals | None:
+        """For chunks of successes, chunks from elsewhere in the batch; at most a quarter of it, to stay cheap."""
+        if not self.config.counterfactual_weight:
+            return None
+        success, actions = self._parallel.gather(batch.success.float()), self._parallel.gather(batch.actions)
+        chosen = success.nonzero()[:, 0][: len(success) // 4]
+        if not len(chosen):
+            return None
+        foreign = actions[torch.randperm(len(actions), device=actions.device)[: len(chosen)]]
+        foreign = foreign + self.config.action_noise * torch.randn_like(foreign)
+        count = self._parallel.count
+        mine = chosen % count == self._parallel.rank
+        return _Rivals(chosen[mine] // count, foreign[mine], int(mine.sum()) * count / len(chosen))
+
+    def _counterfactual(self, prefix: Prefix, q: Tensor, rivals: _Rivals) -> Tensor:
+        if not rivals.share:
+            return q.sum() * 0.0
+        worse = value(self.critic.evaluate(prefix[rivals.entry], rivals.actions).float(), self.support)
+        return ranking_loss(q[:, rivals.entry], worse, self.config.margin) * rivals.share
+
+    def _taken(self) -> Takeovers | None:
+        """Some takeovers with noise, as many in every process."""
+        if not self.config.takeover_weight or self.takeovers is None:
+            return None
+        taken, count = self.takeovers, self._parallel.count
+        pairs = max(min(len(taken.state), self.config.batch_size // 4) // count, 1)
+        chosen = torch.randperm(len(taken.state), device=taken.human.device).repeat(count)[: pairs * count]
+        mine = self._parallel.mine(chosen)
+        human, policy = (self._noisy(x[mine], pairs * count) for x in (taken.human, taken.policy))
+        return Takeovers(taken.state[mine], human, policy)
+
+    def _takeover(self, taken: Takeovers) -> Tensor:
+        both = torch.cat([taken.human, taken.policy])
+        q = value(self.critic.evaluate(self.critic.prefix(taken.state).repeat(2), both).float(), self.support)
+        count = len(taken.state)
+        return ranking_loss(q[:, :count], q[:, count:], self.config.margin)
 
 
 @torch.no_grad()

@@ -44,7 +44,8 @@ def test_targets_are_those_of_the_target_critic_on_the_policys_chunks_within_the
     torch.manual_seed(3)
     y = trained.targets(batch)
     torch.manual_seed(3)
-    chunks = trained.bootstrap.at(batch.row, batch.next_state, 0)
+    pick = torch.randint(trained.bootstrap.samples, (64,))
+    chunks = trained.bootstrap.at(batch.row, batch.next_state, 0, pick)
     q = value(trained.target(batch.next_state, chunks), trained.support)
     low, high = trained.bounds
     for k in range(64):

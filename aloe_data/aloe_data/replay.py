@@ -131,9 +131,9 @@ class Replay:
         """Number of chunks by source."""
         return {name: len(rows) for name, rows in zip(SOURCES, self._by_source, strict=True)}
 
-    def sample(self, batch_size: int) -> Transitions:
-        """A random batch, by the configured shares."""
-        return self.at(self._choose(batch_size))
+    def sample(self, batch_size: int, part: slice = slice(None)) -> Transitions:
+        """A random batch, by the configured shares; only a part of it is read, the same batch is drawn."""
+        return self.at(self._choose(batch_size)[part])
 
     def at(self, index: NDArray[np.int64]) -> Transitions:
         """The transitions of given entries (0 to len - 1)."""
