@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "aloe_critic": {"aloe_data", "aloe_policy"},
     "aloe_control": {"aloe_data"},
     "aloe_teleop": {"aloe_data"},
-    "aloe_sim": {"aloe_data", "aloe_control"},
+    "aloe_sim": {"aloe_data", "aloe_control", "aloe_teleop"},
 }
 WITHOUT_TORCH = ("aloe_data", "aloe_control", "aloe_teleop")
 ROS = re.compile(

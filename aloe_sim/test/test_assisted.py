@@ -7,39 +7,36 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_control.human_commands import HumanCommand
-from aloe_control.takeover import Request, RequestKind
 from aloe_control.tick import TickResult
-from aloe_data.chunk import Chunk
 from aloe_data.rig import load_rig
+from aloe_sim.assisted import LOOK_TICKS, AssistedRig
 from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.onlooker import look
 from aloe_sim.sim_rig import SimRig
-from aloe_teleop.device import ArmView, Authority, JointReading, TaskView, View
-from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
-from aloe_teleop.station import Outcome, Station
+from aloe_teleop.device import Authority
+from aloe_teleop.devices.scripted import ScriptedConfig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
-OPERATOR, HORIZON, CHUNK_TICKS, LOOK_TICKS = "scripted", 50, 25, 5
+HORIZON, CHUNK_TICKS = 50, 25
 Policy = Callable[[], NDArray[np.float32]]
 
 
 class Rollout:
-    """Policy, scripted human and rig; what a teleop_node and a sim_node would pass on."""
+    """A policy, a scripted human and the rig."""
 
     def __init__(self, seed: int, **config: object) -> None:
         self.process = InProcessRig(SimRig(RIG))
         self.process.reset(seed)
-        self.sim, self.control = self.process.sim, self.process.control
-        self.expert = make_expert(self.sim)  # whom the human has learnt from
-        self.human = ScriptedHuman("human", ScriptedConfig(**config), RIG)  # type: ignore[arg-type]
-        self.station = Station({"human": self.human}, RIG)
-        self.asked: list[tuple[str, tuple[str, ...], str]] = []
+        self.sim = self.process.sim
+        self.expert = make_expert(self.sim)
+        self.person = AssistedRig(self.process, ScriptedConfig(**config))  # type: ignore[arg-type]
+        self.person.begin("ep_0000", seed=0)
         self.ticks: list[TickResult] = []
         self.verdict = ""
-        self._chunk: Chunk | None = None
-        self._task: TaskView | None = None
+
+    @property
+    def asked(self) -> list[tuple[str, tuple[str, ...], str]]:
+        return [(a.request.ask.name, a.request.arms, a.request.reason) for a in self.person.asked]
 
     def run(self, policy: Policy, seconds: float) -> bool:
         """Until success, a verdict or the end of time."""
@@ -47,9 +44,7 @@ class Rollout:
             if tick % CHUNK_TICKS == 0:
                 with contextlib.suppress(RuntimeError):  # nobody listens to it while a person has both arms
                     self.process.offer(policy(), "policy")
-            if tick % LOOK_TICKS == 0:
-                self._look()
-            self._pass_on(self.station.poll(self.process.stamp_ns, self._view()))
+            _, self.verdict = self.person.poll()
             self.ticks.append(self.process.tick())
             if self.sim.task.success(self.sim.data) or self.verdict:
                 break
@@ -58,42 +53,6 @@ class Rollout:
     def sources(self, arm: str) -> list[int]:
         index = [a.name for a in RIG.arms].index(arm)
         return [int(tick.arms[index].source) for tick in self.ticks]
-
-    def _look(self) -> None:
-        seen, stamp_ns = look(self.sim, self.expert), self.process.stamp_ns
-        self._task = TaskView(stamp_ns, "sorting", seen.progress, seen.success, seen.failure, seen.trouble, seen.arms)
-        rows = self.expert.chunk(CHUNK_TICKS, executed=LOOK_TICKS)
-        self._chunk = Chunk(stamp_ns, len(self.ticks) + 1, rows, "expert", 0, RIG.rate_hz)
-
-    def _view(self) -> View:
-        holds = {arm.name: self.control.authority(arm.name) for arm in RIG.arms}
-        return View(
-            operator=OPERATOR,
-            armed=self.control.armed,
-            arms={name: ArmView(Authority(h.authority), h.operator, h.since_ns, h.reason) for name, h in holds.items()},
-            joints={
-                a.name: JointReading(self.process.stamp_ns, a.joint_names, list(self.sim.joint_positions(a.name)))
-                for a in RIG.arms
-            },
-            episode_id="ep_0000",
-            task=self._task,
-            expert=self._chunk,
-        )
-
-    def _pass_on(self, outcome: Outcome) -> None:
-        now_ns = self.process.stamp_ns
-        for asked in outcome.asked:
-            request = asked.request
-            self.asked.append((request.ask.name, request.arms, request.reason))
-            kind = RequestKind(request.ask)
-            asking = Request(kind, request.arms, now_ns, OPERATOR, asked.device, request.reason)
-            assert self.control.request(asking, now_ns) == ""
-        for arm, c in outcome.commands.items():
-            command = HumanCommand(
-                arm, now_ns, len(self.ticks), OPERATOR, int(c.mode), c.relative, c.deadman, c.data, "rig"
-            )
-            assert self.control.set_human(command, now_ns) == ""
-        self.verdict = outcome.verdict[2]
 
 
 def standing_still(rollout: Rollout) -> Policy:
