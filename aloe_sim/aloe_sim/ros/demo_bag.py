@@ -34,6 +34,7 @@ class DemoBag:
         self._folder, self._record, self._process, self._renderer = folder, record, process, renderer
         self._rig = process.rig
         self._beats = {camera.name: Metronome(camera.rate_hz) for camera in self._rig.cameras}
+        self.jpegs: dict[str, bytes] = {}  # newest recorded image of each camera
         topics = dict.fromkeys(recorded_topics(self._rig, use_sim_time=False))
         self._writer = open_bag(folder, record, topics)
         self._begin()
@@ -43,6 +44,7 @@ class DemoBag:
         for camera in self._rig.cameras:
             if self._beats[camera.name].due(stamp_ns):
                 jpeg = encode_jpeg(self._renderer.render(self._process.sim.data, camera.name))
+                self.jpegs[camera.name] = jpeg
                 self._write(camera.topic, compressed_to_message(jpeg, stamp_ns, camera.name), stamp_ns)
 
     def chunk(self, chunk: Chunk) -> None:
@@ -57,11 +59,13 @@ class DemoBag:
             self._write(arm.joint_state_topic, joint_state_to_message(arm, positions, stamp_ns), stamp_ns)
 
     def tick(self, result: TickResult) -> None:
-        """Record a control tick: commands and what was executed."""
+        """Record a control tick: commands, what was executed, and who commands from now on if that has changed."""
         for name, positions in result.commands.items():
             arm = self._rig.arm(name)
             self._write(arm.command_topic, command_message(arm, positions, result.stamp_ns), result.stamp_ns)
         self._write("/executed_action", executed_action_message(result, 0.0), result.stamp_ns)
+        if any(self._process.control.authority(name) != hold for name, hold in self._holds.items()):
+            self._authority()
 
     def close(self, verdict: int, reason: str) -> None:
         """Record verdict and end, and close the bag."""
@@ -74,11 +78,8 @@ class DemoBag:
         complete_record(self._folder, ended)
 
     def _begin(self) -> None:
-        stamp_ns, control = self._process.stamp_ns, self._process.control
-        holds = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
-        estop = bool(control.estop)
-        intervention = intervention_message(stamp_ns, control.armed, estop, control.fault, self._rig, holds)
-        self._write("/intervention", intervention, stamp_ns)
+        stamp_ns = self._process.stamp_ns
+        self._authority()
         state = EpisodeState(state=EpisodeState.RUNNING, episode_id=self._record.episode_id)
         state.header.stamp = ns_to_stamp(stamp_ns)
         state.prompt, state.seed, state.bag = self._record.prompt, self._record.seed, str(self._folder)
@@ -86,6 +87,13 @@ class DemoBag:
         self.joint_states()
         self.slice(stamp_ns)
         self._event(EpisodeEvent.START, EpisodeEvent.NONE, "")
+
+    def _authority(self) -> None:
+        stamp_ns, control = self._process.stamp_ns, self._process.control
+        self._holds = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
+        estop = bool(control.estop)
+        message = intervention_message(stamp_ns, control.armed, estop, control.fault, self._rig, self._holds)
+        self._write("/intervention", message, stamp_ns)
 
     def _event(self, kind: int, verdict: int, reason: str) -> None:
         event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, verdict=verdict, source="sim")

@@ -1,0 +1,50 @@
+"""Blunders at a known moment: a hand that has closed on something opens, and its arm moves aside."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_sim.in_process import InProcessRig
+
+CLOSED = 0.75  # of the gripper's range: a hand that is closed farther than this may hold something
+ASIDE_M = 0.10
+
+
+class Blunder:
+    """One blunder of an episode, when an arm holds something at the beginning of a chunk.
+
+    Args:
+        process: whose grippers decide when; its rig's actions are poses.
+        rng: of the direction, and of how often a hand is let be.
+
+    Attributes:
+        tick: control tick of the spoilt chunk's first step; None while it has not happened.
+    """
+
+    def __init__(self, process: InProcessRig, rng: np.random.Generator) -> None:
+        self._process, self._rng = process, rng
+        self.tick: int | None = None
+
+    def spoil(self, rows: NDArray[np.float32], tick: int) -> NDArray[np.float32]:
+        """The chunk [H, A] as it came, or its blunder; at most one per episode."""
+        holding = [arm.name for arm in self._process.rig.arms if self._holds(arm.name)]
+        if self.tick is not None or not holding or self._rng.random() < 0.5:
+            return rows
+        self.tick = tick
+        return blunder(self._process, rows, str(self._rng.choice(holding)), self._rng)
+
+    def _holds(self, arm: str) -> bool:
+        gripper = self._process.rig.arm(arm).gripper
+        opening = self._process.sim.joint_positions(arm)[-1]
+        return bool(opening < gripper.lower + CLOSED * (gripper.upper - gripper.lower))
+
+
+def blunder(
+    process: InProcessRig, rows: NDArray[np.float32], arm: str, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """A chunk [H, A] of poses in which an arm opens its hand and moves aside; the other arm does what `rows` says."""
+    spoilt, place = rows.copy(), process.rig.action_slice(arm)
+    angle = rng.uniform(0, 2 * np.pi)
+    ramp = np.linspace(0, 1, len(rows))[:, None] * ASIDE_M
+    spoilt[:, place.start : place.start + 2] += ramp * (np.cos(angle), np.sin(angle))
+    spoilt[:, place.stop - 1] = process.rig.arm(arm).gripper.upper
+    return spoilt

@@ -1,0 +1,191 @@
+"""Episodes of a policy with a scripted human beside it, in one process per core and without ROS nodes, as bags.
+
+    ./env python bench/collect.py --policy FOLDER --out DIR [--episodes 100] [--human] [--noise 0.03] [--blunders 1.0]
+
+The same physics, control loop, person and recorded topics as a rollout through the graph, quicker than real time. With
+--blunders a share of the episodes holds one at a known tick (`blunders.jsonl`): a hand that has closed opens, and its
+arm moves aside. A critic should notice; see `bench/critic_health.py`.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, fields
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from aloe_msgs.msg import EpisodeEvent
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from aloe_data.codecs import decode_compressed
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.episode import Verdict
+from aloe_data.observation import Observation
+from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
+from aloe_data.rig import RigError, load_rig
+from aloe_data.rollout import find_checkpoint, find_rig_file
+from aloe_data.seeds import refuse_held_out
+from aloe_policy.backend import CheckpointError, load_policy
+from aloe_sim.assisted import AssistedRig
+from aloe_sim.blunders import Blunder
+from aloe_sim.cameras import CameraRenderer
+from aloe_sim.in_process import InProcessRig
+from aloe_sim.judge import Judge
+from aloe_sim.ros.demo_bag import DemoBag
+from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
+from aloe_teleop.devices.scripted import ScriptedConfig
+
+ROOT = Path(__file__).parents[1]
+MIN_FREE_GIB = 1.0
+
+
+@dataclass(frozen=True)
+class CollectConfig:
+    """What is collected."""
+
+    out: Path = parameter(doc="folder for one bag per episode; numbering goes on where it stands")
+    policy: str = parameter("", doc="checkpoint folder; empty: the shipped one")
+    rig: str = parameter("sim", doc="rig file, or NAME of config/rig_NAME.yaml")
+    task: str = parameter("", doc="task; empty: the one that the rig file names")
+    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ, and what disturbs them")
+    noise: float = parameter(0.0, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
+    episodes: int = parameter(20, low=1, doc="how many")
+    seed: int = parameter(200_000, low=0, doc="scene seed of the first; rises by one")
+    n_action_steps: int = parameter(25, unit="ticks", low=1, high=1000, doc="ticks from one chunk to the next")
+    timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
+    human: bool = parameter(False, doc="a scripted human looks on and takes over")
+    blunders: float = parameter(0.0, low=0.0, high=1.0, doc="share of the episodes with a blunder at a known tick")
+    processes: int = parameter(1, low=1, high=256, doc="episodes at a time")
+
+
+class Collector:
+    """Collects episodes, one at a time.
+
+    Raises:
+        RigError, ValueError, ConfigError, CheckpointError: no such rig, task, person or policy.
+    """
+
+    def __init__(self, config: CollectConfig, person: ScriptedConfig) -> None:
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        self._config, rig_file = config, find_rig_file(config.rig, ROOT / "config")
+        self._rig = load_rig(rig_file)
+        task = make_task(config.task) if config.task else None
+        noise, variation = ActuatorNoise(config.noise), VARIATIONS[config.variation]
+        self._process = InProcessRig(SimRig(self._rig, task, noise, variation))
+        self._person = AssistedRig(self._process, person) if config.human else None
+        self._renderer = CameraRenderer(self._process.sim.model, self._rig)
+        self._rig_text, self._urdfs = read_rig_files(rig_file, self._rig)
+
+    def episode(self, name: str, seed: int) -> dict[str, Any]:
+        """Record one; returns its name, verdict, and the tick of its blunder if it had one."""
+        config, prompt = self._config, self._process.reset(seed)
+        shipped = ROOT / "aloe_policy" / "checkpoints" / "sorting"
+        self._policy = load_policy(str(find_checkpoint(config.policy, shipped)), self._rig, seed=seed)
+        versions = {"policy": self._policy.version}
+        record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions=versions)
+        bag = DemoBag(config.out / name, record, self._process, self._renderer)
+        rng = np.random.default_rng([seed, 2])
+        blunder = Blunder(self._process, rng) if rng.random() < config.blunders else None
+        if self._person is not None:
+            self._person.begin(name, seed)
+        try:
+            verdict, reason = self._run(bag, blunder)
+        except UnstablePhysicsError as error:
+            verdict, reason = EpisodeEvent.ABORT, str(error)
+        bag.close(verdict, reason)
+        done = {"episode": name, "verdict": Verdict(verdict).name.lower(), "reason": reason}
+        return done | ({"blunder_tick": blunder.tick} if blunder is not None and blunder.tick is not None else {})
+
+    def _run(self, bag: DemoBag, blunder: Blunder | None) -> tuple[int, str]:
+        process, config = self._process, self._config
+        judge = Judge(process.sim.task)
+        judge.begin()
+        for tick in range(round(config.timeout_s * process.rig.rate_hz)):
+            if tick % config.n_action_steps == 0:
+                self._offer(bag, tick, blunder)
+            verdict, reason = self._person.poll() if self._person is not None else (Verdict.NONE, "")
+            bag.tick(process.tick(bag.slice))
+            bag.joint_states()
+            judgement = judge.judge(process.stamp_ns, process.sim.data)
+            if judgement is not None:
+                return EpisodeEvent.SUCCESS if judgement.success else EpisodeEvent.FAILURE, judgement.reason
+            if verdict or process.control.fault:
+                return EpisodeEvent.FAILURE, reason or process.control.fault
+        return EpisodeEvent.TIMEOUT, f"no success within {config.timeout_s:g} s"
+
+    def _offer(self, bag: DemoBag, tick: int, blunder: Blunder | None) -> None:
+        images = {c.name: decode_compressed(bag.jpegs[c.name], c) for c in self._rig.cameras}
+        seen = Observation(self._process.stamp_ns, self._process.joints(), images, self._process.sim.prompt)
+        rows: NDArray[np.float32] = self._policy.infer(seen)
+        if blunder is not None:
+            rows = blunder.spoil(rows, tick)
+        try:
+            bag.chunk(self._process.offer(rows, self._policy.version))
+        except RuntimeError:
+            return  # refused: the chunk before goes on, and control says why if it ends
+
+
+_collector: Collector
+
+
+def _begin(config: CollectConfig, person: ScriptedConfig) -> None:
+    global _collector
+    _collector = Collector(config, person)
+
+
+def _episode(name: str, seed: int) -> dict[str, Any]:
+    return _collector.episode(name, seed)
+
+
+def collect(config: CollectConfig, person: ScriptedConfig) -> None:
+    """Collect all episodes, with a progress bar, and say how they ended."""
+    check_folder(config.out, MIN_FREE_GIB)
+    first = int(next_episode_id(path.name for path in config.out.iterdir()).removeprefix("ep_"))
+    verdicts = Counter[str]()
+    pool = ProcessPoolExecutor(config.processes, get_context("spawn"), _begin, (config, person))
+    with pool, tqdm(total=config.episodes, unit="episode") as progress:
+        jobs = [pool.submit(_episode, f"ep_{first + i:04d}", config.seed + i) for i in range(config.episodes)]
+        for job in as_completed(jobs):
+            done = job.result()
+            verdicts[done["verdict"]] += 1
+            if "blunder_tick" in done:
+                with (config.out / "blunders.jsonl").open("a") as file:
+                    file.write(json.dumps(done) + "\n")
+            progress.update()
+            progress.set_postfix(verdicts)
+    print(f"{config.out}: {config.episodes} episodes, {dict(verdicts)}")
+
+
+def main() -> None:
+    """Parse, check, collect."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    taken = {f.name for f in fields(CollectConfig)}
+    add_arguments(parser, CollectConfig)
+    for name, low, high, default, what in (
+        ("skill", 0.0, 1.0, 1.0, "share of the person's takeovers that go well"),
+        ("reaction", 0.0, 5.0, 0.4, "the person's reaction time, s"),
+    ):
+        assert name not in taken and low <= default <= high
+        parser.add_argument(f"--{name}", type=float, default=default, help=f"{what} ({low:g} to {high:g})")
+    options = parser.parse_args()
+    try:
+        config = from_arguments(CollectConfig, options)
+        refuse_held_out(range(config.seed, config.seed + config.episodes), "--seed")
+        collect(config, partial(ScriptedConfig)(skill=options.skill, reaction_s=options.reaction))
+    except (ConfigError, RigError, CheckpointError, RecordingError, ValueError) as error:
+        sys.exit(f"collect: {error}")
+
+
+if __name__ == "__main__":
+    main()
