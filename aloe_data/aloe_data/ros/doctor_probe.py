@@ -1,0 +1,125 @@
+"""Listens to the graph for some seconds: who publishes and subscribes to what, and every message of a rig's streams."""
+
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rosidl_runtime_py.utilities import get_message
+
+from aloe_data.codecs import CodecError, check_compressed, select_joints
+from aloe_data.doctor import Endpoint, Measured, Stream
+from aloe_data.recording import RecordedTopic
+from aloe_data.rig import Rig
+from aloe_data.ros.convert import image_from_message, joint_positions
+from aloe_data.ros.qos import SENSOR
+from aloe_data.serialized import header_stamp_ns
+
+_DISCOVERY_S = 3.0
+_SPIN_S = 0.1
+_STAMP_END = 12  # bytes of encapsulation and stamp, before what a message says
+
+
+class Probe:
+    """Only listens.
+
+    Args:
+        node: that does nothing else.
+        rig: whose streams are listened to.
+        streams: of the rig, and others that have to be there.
+        topics: whose endpoints are looked up beside those of the streams.
+
+    Attributes:
+        measured: by topic.
+        joints: by arm, its joint positions in the rig's order, message by message.
+    """
+
+    def __init__(self, node: Node, rig: Rig, streams: Iterable[Stream], topics: Iterable[RecordedTopic]) -> None:
+        self._rig, self._streams = rig, tuple(streams)
+        names = [*(stream.topic for stream in self._streams), *(topic.name for topic in topics)]
+        self.measured = {name: Measured() for name in names}
+        self.joints: dict[str, list[Any]] = {arm.name: [] for arm in rig.arms}
+        self._checks = self._content_checks()
+        self._node, self._executor = node, EventsExecutor(context=node.context)
+        self._executor.add_node(node)
+        for stream in self._streams:
+            take, kind = partial(self._take, stream), get_message(stream.type)
+            node.create_subscription(kind, stream.topic, take, SENSOR, raw=True)
+
+    def run(self, seconds: float) -> None:
+        """Listen; not at all where nobody publishes any of the streams."""
+        self._spin(_DISCOVERY_S, lambda: all(self._node.count_publishers(s.topic) for s in self._streams))
+        if self._node.count_publishers("/clock"):
+            self._node.set_parameters([Parameter("use_sim_time", value=True)])
+            self._spin(_DISCOVERY_S, self._now_ns)
+        if any(self._node.count_publishers(stream.topic) for stream in self._streams):
+            self._begin()
+            self._spin(seconds)
+        for topic, measured in self.measured.items():
+            measured.ended_ns = self._now_ns()
+            measured.publishers = self._endpoints(self._node.get_publishers_info_by_topic(topic))
+            measured.subscriptions = self._endpoints(self._node.get_subscriptions_info_by_topic(topic))
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown(timeout_sec=1.0)
+        self._node.destroy_node()
+
+    def _spin(self, seconds: float, enough: Callable[[], object] = lambda: False) -> None:
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s and not enough():
+            self._executor.spin_once(timeout_sec=_SPIN_S)
+
+    def _now_ns(self) -> int:
+        return self._node.get_clock().now().nanoseconds
+
+    def _begin(self) -> None:
+        """What came while the streams were found one after the other says nothing of their rates."""
+        for measured in self.measured.values():
+            measured.began_ns = self._now_ns()
+            for values in (measured.arrivals_ns, measured.stamps_ns, measured.contents, measured.sizes):
+                values.clear()
+
+    def _take(self, stream: Stream, data: bytes) -> None:
+        measured = self.measured[stream.topic]
+        measured.arrivals_ns.append(self._now_ns())
+        measured.stamps_ns.append(header_stamp_ns(data))
+        measured.contents.append(zlib.crc32(memoryview(data)[_STAMP_END:]))
+        measured.sizes.append(len(data))
+        check = self._checks.get(stream.topic)
+        if check and not measured.fault:
+            try:
+                check(deserialize_message(data, get_message(stream.type)))
+            except CodecError as error:
+                measured.fault = str(error)
+
+    def _content_checks(self) -> dict[str, Callable[[Any], None]]:
+        cameras = {camera.topic: partial(self._check_image, camera) for camera in self._rig.cameras}
+        return cameras | {arm.joint_state_topic: partial(self._check_joints, arm) for arm in self._rig.arms}
+
+    def _check_image(self, camera: Any, message: Any) -> None:
+        image = image_from_message(message, camera)
+        if isinstance(image, bytes):
+            check_compressed(image, camera)
+
+    def _check_joints(self, arm: Any, message: Any) -> None:
+        _, names, positions = joint_positions(message)
+        self.joints[arm.name].append(select_joints(names, positions, arm))
+
+    def _endpoints(self, infos: Iterable[Any]) -> tuple[Endpoint, ...]:
+        others = [info for info in infos if info.node_name != self._node.get_name()]
+        return tuple(
+            Endpoint(
+                node=info.node_name,
+                type=info.topic_type,
+                reliable=info.qos_profile.reliability == ReliabilityPolicy.RELIABLE,
+                latched=info.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL,
+            )
+            for info in others
+        )
