@@ -1,4 +1,4 @@
-"""Folders whose content survives a power failure, and that one process at a time writes."""
+"""Folders and files whose content survives a power failure, and that one process at a time writes."""
 
 import fcntl
 import os
@@ -37,8 +37,28 @@ def sync(folder: Path) -> None:
         OSError: the disk failed.
     """
     for path in (*folder.iterdir(), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_one(path)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file; it is on the disk when this returns. One that a crash has torn does not swallow it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        file.write(("\n" * torn + line + "\n").encode())
+        file.flush()
+        os.fsync(file.fileno())
+    if not size:
+        _sync_one(path.parent)  # which knows of the file only now
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aloe_data.durable import append_line
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
 
@@ -132,7 +133,7 @@ class EpisodeStore:
             first_frame=first_frame,
             frames=sum(counts),
         )
-        _append_line(self.folder / "episodes.jsonl", asdict(stored))
+        append_line(self.folder / "episodes.jsonl", json.dumps(asdict(stored)))
         self.episodes = (*self.episodes, stored)
         return stored
 
@@ -207,7 +208,7 @@ class FeatureStore:
         if features.shape != (episode.frames, *self._column.shape):
             raise ValueError(f"features are {features.shape}, not {(episode.frames, *self._column.shape)}")
         _write_rows(self._folder / "frames.f2", self._column, episode.first_frame, features)
-        _append_line(self._folder / "episodes.jsonl", episode.first_frame)
+        append_line(self._folder / "episodes.jsonl", str(episode.first_frame))
         self._done.add(episode.first_frame)
 
     def rows(self) -> NDArray[np.float16]:
@@ -226,14 +227,6 @@ def _write_rows(path: Path, column: _Column, first: int, values: NDArray[Any]) -
     with path.open("r+b" if path.exists() else "w+b") as file:
         file.seek(first * column.row_bytes)
         file.write(np.ascontiguousarray(values, dtype=column.dtype).tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _append_line(path: Path, row: object) -> None:
-    with path.open("ab") as file:
-        torn = file.tell() > 0 and path.read_bytes()[-1:] != b"\n"
-        file.write(("\n" * torn + json.dumps(row) + "\n").encode())
         file.flush()
         os.fsync(file.fileno())
 

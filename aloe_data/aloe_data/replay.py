@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode
 from aloe_data.segments import HOLD, HUMAN, Segment, SegmentConfig, cut
 from aloe_data.transitions import RewardConfig, chunk_returns
-from aloe_data.verdicts import verdict_of
+from aloe_data.verdicts import verdict_now
 
 DEMO, AUTONOMOUS, BY_HUMAN = 0, 1, 2
 SOURCES = ("demo", "autonomous", "human")
@@ -167,12 +166,11 @@ class Replay:
         self._rng.bit_generator.state = dict(cursor)
 
     def _add(self, episode: StoredEpisode, arms: Sequence[str], config: SegmentConfig, index: _Index) -> None:
-        given = verdict_of(Path(episode.bag))
         first, stop = episode.first_tick, episode.first_tick + episode.ticks
         source = np.asarray(self._columns["source"][first:stop])
         observed = np.asarray(self._columns["observed"][first:stop]).astype(bool)
         self.episodes.append(episode)
-        for segment in cut(source, arms, given.verdict if given else episode.verdict, config):
+        for segment in cut(source, arms, verdict_now(episode.bag, episode.verdict), config):
             if segment.kind == HOLD:
                 continue
             self.segments.append(_moved(segment, first))

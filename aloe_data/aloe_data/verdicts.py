@@ -5,13 +5,13 @@ ros2 run aloe_data verdict BAG success --reason 'the cube lay in the tray after 
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from aloe_data.durable import append_line
 from aloe_data.episode import Verdict
 from aloe_data.section import nearest
 
@@ -44,6 +44,16 @@ def verdict_of(bag: Path) -> GivenVerdict | None:
     if folder.suffix == ".mcap":
         folder = folder.parent
     return read_verdicts(folder.parent).get(folder.name)
+
+
+def verdict_now(bag: str | Path, recorded: str) -> str:
+    """The word that counts for a bag: the last verdict given on it, else the one that was recorded.
+
+    Raises:
+        VerdictError: see `read_verdicts`.
+    """
+    given = verdict_of(Path(bag))
+    return given.verdict if given else recorded
 
 
 def read_verdicts(folder: Path) -> Mapping[str, GivenVerdict]:
@@ -81,14 +91,8 @@ def give_verdict(folder: Path, given: GivenVerdict) -> None:
     if given.episode_id not in known:
         holds = f"{len(known)} bags, {known[0]} to {known[-1]}" if known else "no bags"
         raise VerdictError(f"unknown episode '{given.episode_id}': {folder} holds {holds}; nothing was changed")
-    line = json.dumps(asdict(given), ensure_ascii=False) + "\n"
     try:
-        with (folder / SIDECAR).open("a+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-            file.write(("\n" * torn + line).encode())  # a torn line must not swallow this one
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(folder / SIDECAR, json.dumps(asdict(given), ensure_ascii=False))
     except OSError as error:
         raise VerdictError(f"{folder / SIDECAR} cannot be written: {error.strerror}; nothing was changed") from error
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.durable import InUseError, held, sync
+from aloe_data.durable import InUseError, append_line, held, sync
 
 HOLD = """
 import sys, pathlib
@@ -34,3 +34,20 @@ def test_all_files_of_a_folder_are_synced(tmp_path: Path, monkeypatch: pytest.Mo
     sync(tmp_path)
     assert sorted(synced[:2]) == ["a.mcap", "metadata.yaml"]
     assert synced[2] == tmp_path.name
+
+
+def test_a_line_that_follows_a_torn_one_stands_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    append_line(path, '{"n": 1}')
+    path.write_bytes(path.read_bytes() + b'{"n": 2')
+    append_line(path, '{"word": "größer"}')
+    append_line(path, "4")
+    assert path.read_text() == '{"n": 1}\n{"n": 2\n{"word": "größer"}\n4\n'
+
+
+def test_an_appended_line_and_a_new_file_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    append_line(tmp_path / "lines", "1")
+    append_line(tmp_path / "lines", "2")
+    assert synced == ["lines", tmp_path.name, "lines"]

@@ -15,6 +15,7 @@ from aloe_data.verdicts import (
     give_verdict,
     main,
     read_verdicts,
+    verdict_now,
     verdict_of,
 )
 
@@ -102,3 +103,9 @@ def test_the_command_says_what_it_did_or_why_not(
 
 def test_verdicts_are_those_that_end_an_episode() -> None:
     assert VERDICTS == ("success", "failure", "abort", "timeout")
+
+
+def test_the_word_that_counts_is_the_given_one_else_the_recorded_one(folder: Path) -> None:
+    give_verdict(folder, said(verdict="failure"))
+    assert verdict_now(folder / "ep_0001", "success") == "failure"
+    assert verdict_now(str(folder / "ep_0000"), "success") == "success"

@@ -18,7 +18,7 @@ from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError, load_rig
 from aloe_data.seeds import refuse_held_out
-from aloe_data.verdicts import verdict_of
+from aloe_data.verdicts import verdict_now
 from aloe_policy.actions import ActionSpace
 from aloe_policy.card import model_card
 from aloe_policy.dataset import Demonstration, build
@@ -65,8 +65,7 @@ def demonstrations(store: EpisodeStore, features: FeatureStore, stride: int) -> 
     found, left_out = [], Counter[str]()
     frames, observed, tokens = store.column("frame"), store.column("observed"), features.rows()
     for bag, episode in sorted(store.bags.items()):
-        given = verdict_of(Path(bag))
-        verdict = given.verdict if given else episode.verdict
+        verdict = verdict_now(bag, episode.verdict)
         if verdict != "success":
             left_out[verdict] += 1
             if verdict == "none":
