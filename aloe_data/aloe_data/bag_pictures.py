@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from aloe_data.frames import Episode
 
-_COLOURS = np.array([(150, 150, 150), (31, 119, 180), (255, 127, 14)], np.uint8)  # hold, policy, human
-_NAMES = ("hold", "policy", "human")
+AUTHORITY_COLOURS = np.array([(150, 150, 150), (31, 119, 180), (255, 127, 14)], np.uint8)  # hold, policy, human
+AUTHORITY_NAMES = ("hold", "policy", "human")
 _BAR_PX, _TEXT_PX = 8, 20
 _WHITE = 255
 
@@ -55,8 +55,8 @@ def contact_sheet(episode: Episode, columns: int = 12) -> NDArray[np.uint8]:
     images = episode.images(chosen)  # [n, C, h, w, 3]
     tiles = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=_WHITE)
     grid = np.concatenate([np.concatenate(list(row), axis=1) for row in tiles.swapaxes(0, 1)], axis=0)
-    over = np.repeat(_COLOURS[episode.source[chosen]].swapaxes(0, 1), tiles.shape[3], axis=1)
-    under = _COLOURS[episode.source[np.arange(grid.shape[1]) * len(episode) // grid.shape[1]]].swapaxes(0, 1)
+    over = np.repeat(AUTHORITY_COLOURS[episode.source[chosen]].swapaxes(0, 1), tiles.shape[3], axis=1)
+    under = AUTHORITY_COLOURS[episode.source[np.arange(grid.shape[1]) * len(episode) // grid.shape[1]]].swapaxes(0, 1)
     facts = episode.facts
     seconds = (episode.stamps_ns[-1] - episode.stamps_ns[0]) / 1e9
     title = f"{facts.episode_id}: {facts.verdict}, {seconds:.1f} s, {facts.prompt}"
@@ -80,7 +80,7 @@ def _text(text: str, width: int, start: int = 4, colour: tuple[int, ...] = (0, 0
 
 def _legend(text: str, width: int) -> NDArray[np.uint8]:
     line, start = _text(text, width), 8 * len(text) + 20
-    for name, colour in zip(_NAMES, _COLOURS, strict=True):
+    for name, colour in zip(AUTHORITY_NAMES, AUTHORITY_COLOURS, strict=True):
         line = np.minimum(line, _text(name, width, start, tuple(colour.tolist())))
         start += 8 * len(name) + 20
     return line

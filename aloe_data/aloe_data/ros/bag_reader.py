@@ -78,6 +78,15 @@ def read_serialized(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[s
     yield from _rows(bag, _open(bag, topics)[0])
 
 
+def topic_types(bag: Path) -> dict[str, str]:
+    """The types of a bag's topics by name, with messages or without.
+
+    Raises:
+        RecordingError: No bag, or a damaged one.
+    """
+    return _open(bag, ())[1]
+
+
 def _open(bag: Path, topics: Collection[str]) -> tuple[rosbag2_py.SequentialReader, dict[str, str]]:
     """A reader of the wanted topics, and their types by name."""
     try:
