@@ -1,13 +1,19 @@
-"""An image encoder from its file."""
+"""An image encoder to and from its file."""
 
 import json
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from aloe_data.config import ConfigError
 from aloe_policy.encoder import ImageEncoder
+
+
+def save_encoder(encoder: ImageEncoder, path: Path) -> None:
+    """Write an encoder; equal ones give equal files, and features are kept under the hash of that file."""
+    weights = {name: tensor.cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    save_file(weights, path, {"keypoints": json.dumps(encoder.keypoints)})
 
 
 def load_encoder(path: Path) -> ImageEncoder:

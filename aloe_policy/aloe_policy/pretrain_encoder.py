@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_policy.encoder import STRIDE
+from aloe_policy.encoder_file import save_encoder
 from aloe_policy.pretrain import PretrainConfig, pixel_error, pretrain
 
 HELD_OUT = 0.05  # share of the frames, the last ones, that measures
@@ -75,7 +75,7 @@ def main() -> None:
         encoder = pretrain(_flat(images[:split]), _flat(keypoints[:split]), names, config, report)
     measures = pixel_error(encoder, _flat(images[split:]), _flat(keypoints[split:]))
     files.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(encoder.state_dict(), files.out, metadata={"keypoints": json.dumps(names)})
+    save_encoder(encoder, files.out)
     files.out.with_suffix(".json").write_text(json.dumps({"held_out": measures, "config": asdict(config)}, indent=2))
     print(f"{files.out}: held out {', '.join(f'{k} {v:.3f}' for k, v in measures.items())}")
 

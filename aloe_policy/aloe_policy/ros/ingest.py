@@ -42,6 +42,7 @@ class IngestConfig:
     processes: int = parameter(2, low=1, doc="that read bags at the same time")
     image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
     image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
+    closed: bool = parameter(False, doc="leave out bags that are still being recorded (without metadata.yaml)")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
     rig, encoder = load_rig(config.rig), load_encoder(config.encoder)
     store = EpisodeStore(config.store, rig, (config.image_height, config.image_width))
     features = FeatureStore(store, encoder_hash(config.encoder), (len(encoder.keypoints), TOKEN_WIDTH))
-    bags = find_bags(config.bags)
+    bags = [bag for bag in find_bags(config.bags) if not config.closed or (bag / "metadata.yaml").exists()]
     prints = {bag: fingerprint(bag) for bag in bags}
     known_bags = store.bags
     wanted = [bag for bag in bags if not _is_there(known_bags.get(str(bag)), features, prints[bag])]
