@@ -115,6 +115,17 @@ def from_arguments(cls: type[T], namespace: argparse.Namespace) -> T:
     return from_mapping(cls, {name: _parse(hints[name], value) for name, value in given.items()}, "command line")
 
 
+def from_texts(cls: type[T], texts: Mapping[str, str], source: str) -> T:
+    """Build a configuration from texts, such as launch arguments.
+
+    Raises:
+        ConfigError: see `from_mapping`.
+    """
+    hints, words = typing.get_type_hints(cls), {"true": True, "false": False}
+    values = {k: words.get(v.lower(), v) if hints.get(k) is bool else _parse(hints.get(k), v) for k, v in texts.items()}
+    return from_mapping(cls, values, source)
+
+
 def _fields(cls: type) -> tuple["dataclasses.Field[Any]", ...]:
     return tuple(field for field in dataclasses.fields(cls) if field.init)
 

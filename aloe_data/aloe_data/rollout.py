@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from aloe_data.config import ConfigError, from_mapping, parameter
+from aloe_data.config import ConfigError, from_texts, parameter
 from aloe_data.recording import next_episode_id
 from aloe_data.rig import Rig
 
@@ -56,9 +56,7 @@ def rollout_config(arguments: Mapping[str, str]) -> RolloutConfig:
     Raises:
         ConfigError: names the argument and its nearest valid name, type or bounds.
     """
-    texts = {"rig", "task", "variation", "policy", "critic", "human", "record", "prompt"}
-    values = {k: v if k in texts else yaml.safe_load(v) for k, v in arguments.items()}
-    return from_mapping(RolloutConfig, values, "rollout.launch.py")
+    return from_texts(RolloutConfig, arguments, "rollout.launch.py")
 
 
 def resumed(config: RolloutConfig) -> RolloutConfig:
