@@ -144,7 +144,7 @@ class CriticLearner:
         takeovers: Takeovers | None = None,
         parallel: Parallel = ALONE,
     ) -> None:
-        self.critic, self.config, self.takeovers, self._parallel = critic, config, takeovers, parallel
+        self.critic, self.config, self.takeovers, self.parallel = critic, config, takeovers, parallel
         self._loss = parallel.wrap(_Loss(critic, self._terms))
         self.target = copy.deepcopy(critic).requires_grad_(False).eval()
         device = next(critic.parameters()).device
@@ -173,15 +173,15 @@ class CriticLearner:
         self.critic.train()
         self._seed(0)
         target, rivals, taken = self.targets(batch), self._foreign(batch), self._taken()
-        actions = self._noisy(batch.actions, len(batch.row) * self._parallel.count)
-        self._seed(1 + self._parallel.rank)  # dropout is each process's own
+        actions = self._noisy(batch.actions, len(batch.row) * self.parallel.count)
+        self._seed(1 + self.parallel.rank)  # dropout is each process's own
         terms, q = self._loss(batch, actions, target, rivals, taken)
         loss = sum(getattr(self.config, f"{name}_weight", 1.0) * term for name, term in terms.items())
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.critic.parameters(), self.config.gradient_norm)
-        q, target = self._parallel.gather(q.detach().T).T, self._parallel.gather(target)
-        means = self._parallel.mean(torch.stack([loss.detach(), *(term.detach() for term in terms.values())])).tolist()
+        q, target = self.parallel.gather(q.detach().T).T, self.parallel.gather(target)
+        means = self.parallel.mean(torch.stack([loss.detach(), *(term.detach() for term in terms.values())])).tolist()
         self._guard.check(means[0], norm.item(), q, target)
         self.optimiser.step()
         self.schedule.step()
@@ -197,8 +197,8 @@ class CriticLearner:
     @torch.no_grad()
     def targets(self, batch: CriticBatch) -> Tensor:
         """y [B], within the bounds."""
-        picks = torch.randint(self.bootstrap.samples, (len(batch.row) * self._parallel.count,))
-        actions = self.bootstrap.at(batch.row, batch.next_state, self.steps_done, self._parallel.mine(picks))
+        picks = torch.randint(self.bootstrap.samples, (len(batch.row) * self.parallel.count,))
+        actions = self.bootstrap.at(batch.row, batch.next_state, self.steps_done, self.parallel.mine(picks))
         with self._autocast:
             out = self.target(batch.next_state, actions).float()
         next_value = aggregate(value(out, self.support), self.config.q_agg, self.config.kappa)
@@ -246,20 +246,20 @@ class CriticLearner:
     def _noisy(self, part: Tensor, whole: int) -> Tensor:
         """This process's part of the chunks, with its part of the noise that is drawn for all of them."""
         noise = torch.randn((whole, *part.shape[1:]), device=part.device)
-        return part + self.config.action_noise * self._parallel.mine(noise)
+        return part + self.config.action_noise * self.parallel.mine(noise)
 
     def _foreign(self, batch: CriticBatch) -> _Rivals | None:
         """For chunks of successes, chunks from elsewhere in the batch; at most a quarter of it, to stay cheap."""
         if not self.config.counterfactual_weight:
             return None
-        success, actions = self._parallel.gather(batch.success.float()), self._parallel.gather(batch.actions)
+        success, actions = self.parallel.gather(batch.success.float()), self.parallel.gather(batch.actions)
         chosen = success.nonzero()[:, 0][: len(success) // 4]
         if not len(chosen):
             return None
         foreign = actions[torch.randperm(len(actions), device=actions.device)[: len(chosen)]]
         foreign = foreign + self.config.action_noise * torch.randn_like(foreign)
-        count = self._parallel.count
-        mine = chosen % count == self._parallel.rank
+        count = self.parallel.count
+        mine = chosen % count == self.parallel.rank
         return _Rivals(chosen[mine] // count, foreign[mine], int(mine.sum()) * count / len(chosen))
 
     def _counterfactual(self, prefix: Prefix, q: Tensor, rivals: _Rivals) -> Tensor:
@@ -272,10 +272,10 @@ class CriticLearner:
         """Some takeovers with noise, as many in every process."""
         if not self.config.takeover_weight or self.takeovers is None:
             return None
-        taken, count = self.takeovers, self._parallel.count
+        taken, count = self.takeovers, self.parallel.count
         pairs = max(min(len(taken.state), self.config.batch_size // 4) // count, 1)
         chosen = torch.randperm(len(taken.state), device=taken.human.device).repeat(count)[: pairs * count]
-        mine = self._parallel.mine(chosen)
+        mine = self.parallel.mine(chosen)
         human, policy = (self._noisy(x[mine], pairs * count) for x in (taken.human, taken.policy))
         return Takeovers(taken.state[mine], human, policy)
 

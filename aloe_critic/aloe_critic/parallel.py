@@ -35,13 +35,18 @@ class Parallel:
         """Of this process; None: it may choose."""
         return self._fabric.device if self._fabric else None
 
+    @property
+    def part(self) -> slice:
+        """This process's entries of a batch."""
+        return slice(self.rank, None, self.count)
+
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module, whose gradients are then averaged over all processes."""
         return cast(nn.Module, self._fabric.setup_module(module, move_to_device=False)) if self._fabric else module
 
     def mine(self, whole: Tensor) -> Tensor:
         """This process's entries of what all have alike [B, ...]."""
-        return whole[self.rank :: self.count]
+        return whole[self.part]
 
     def gather(self, part: Tensor) -> Tensor:
         """The whole [B, ...] of parts [B / count, ...], alike in all processes; gradients do not pass."""
@@ -54,6 +59,10 @@ class Parallel:
     def mean(self, values: Tensor) -> Tensor:
         """Mean over the processes."""
         return cast(Tensor, self._fabric.all_reduce(values, reduce_op="mean")) if self._fabric else values
+
+    def agree(self, value: int) -> bool:
+        """Whether all have the same."""
+        return bool((self.gather(torch.tensor([value], device=self.device)) == value).all())
 
     def wait(self) -> None:
         """Until all processes have come here."""
@@ -74,7 +83,7 @@ def launched(device: str) -> Parallel:
     if size == 1 or not torch.distributed.is_torchelastic_launched():
         return ALONE
     from lightning_fabric import Fabric  # two seconds that one process alone need not wait
-    from lightning_fabric.strategies import DDPStrategy
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     strategy = DDPStrategy(timeout=PATIENCE, forward_sync_buffers=False)

@@ -1,6 +1,7 @@
 """The critic's training loop: batches, periodic health, states to go on from."""
 
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from aloe_data.replay import Replay
 HELD_OUT_CHUNKS = 1024
 Report = Callable[[int, dict[str, float]], None]
 Save = Callable[[dict[str, Any]], None]
+Grow = Callable[[], "tuple[Batches, Batches] | None"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,33 @@ def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[
         count = max(1, round(share * len(names))) if len(names) > 1 else 0
         chosen |= set(rng.choice(names, count, replace=False).tolist())
     return frozenset(chosen)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Ids of the episodes to learn from, and of those that only measure."""
+
+    learned: Sequence[str]
+    measured: Sequence[str]
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Both."""
+        return frozenset((*self.learned, *self.measured))
+
+
+def split(verdicts: Mapping[str, str], share: float, seed: int) -> Split:
+    """Episodes by verdict, cut in two; see `held_out`."""
+    measured = held_out(verdicts, share, seed)
+    return Split(sorted(verdicts.keys() - measured), sorted(measured))
+
+
+def joined(before: Split, names: Iterable[str], share: float, seed: int) -> Split:
+    """A split that new episodes have joined, on a side that follows from their ids; the others stay where they are."""
+    learned, measured = list(before.learned), list(before.measured)
+    for name in sorted(set(names) - before.all):
+        (measured if zlib.crc32(f"{seed} {name}".encode()) < share * 2**32 else learned).append(name)
+    return Split(learned, measured)
 
 
 def matched_discount(episode_ticks: float, h: int) -> float:
@@ -80,8 +109,10 @@ def fit(
     save_every: int,
     report: Report,
     save: Save,
-) -> Outcome:
-    """Train from where the learner stands to its last step.
+    grow: Grow = lambda: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome | None:
+    """Train from where the learner stands to its last step; None if it was stopped before, with its state saved.
 
     Args:
         learner: fresh, or with a state loaded.
@@ -90,31 +121,50 @@ def fit(
         evaluate_every, save_every: steps.
         report: called with every step's metrics.
         save: called with all that a resumed training needs.
+        grow: asked before every step for chunks to go on with, if there are new ones.
+        stop: asked before every step whether to end here.
 
     Raises:
         DivergenceError: see the learner.
     """
-    index, history = spread(len(measured.replay), HELD_OUT_CHUNKS), []
-    steps, scores = learner.config.steps, score(learner, measured, spread(len(measured.replay), HELD_OUT_CHUNKS))
-    history.append((learner.steps_done, measure(scores, learner.bounds)))
+    history: list[tuple[int, Health]] = []
+    steps, size, part = learner.config.steps, learner.config.batch_size, learner.parallel.part
+    scores = _look(learner, measured, history)
     report(learner.steps_done, as_metrics(history[-1][1]))
     while learner.steps_done < steps:
-        metrics = learner.step(train.sample(learner.config.batch_size))
+        if stop():
+            save(_state(learner, train, measured))
+            return None
+        train, measured = grow() or (train, measured)
+        metrics = learner.step(train.sample(size, part))
         step = learner.steps_done
         if step % evaluate_every == 0 or step == steps:
-            scores = score(learner, measured, index)
-            history.append((step, measure(scores, learner.bounds)))
+            scores = _look(learner, measured, history)
             metrics |= as_metrics(history[-1][1])
         report(step, metrics)
         if step % save_every == 0 or step == steps:
-            save({"learner": learner.state_dict(), "cursor": train.replay.cursor()})
+            save(_state(learner, train, measured))
     return Outcome(scores, history[-1][1], history)
+
+
+def _look(learner: CriticLearner, measured: Batches, history: list[tuple[int, Health]]) -> Scores:
+    scores = score(learner, measured, spread(len(measured.replay), HELD_OUT_CHUNKS))
+    history.append((learner.steps_done, measure(scores, learner.bounds)))
+    return scores
+
+
+def _state(learner: CriticLearner, train: Batches, measured: Batches) -> dict[str, Any]:
+    learned, held = ([e.episode_id for e in batches.replay.episodes] for batches in (train, measured))
+    return {
+        "learner": learner.state_dict(),
+        "cursor": {"random": train.replay.cursor(), "learned": learned, "measured": held},
+    }
 
 
 def resume(learner: CriticLearner, train: Batches, state: Mapping[str, Any]) -> None:
     """Go on from what `fit` saved."""
     learner.load_state_dict(state["learner"])
-    train.replay.restore(state["cursor"])
+    train.replay.restore(state["cursor"]["random"])
 
 
 def spread(length: int, count: int) -> NDArray[np.int64]:

@@ -1,134 +1,102 @@
-"""Train a critic: `ros2 run aloe_critic train_critic --bags DIR --rig FILE --encoder FILE --policy CKPT --out DIR`.
+"""Train a critic: `ros2 run aloe_critic train_critic --bags DIR --rig FILE --policy CKPT --out DIR`.
 
 Bags are ingested first, as by `ingest`; without --bags the store is used as it is. Stop it at any time, and go on with
 --resume: it ends where an uninterrupted run would have. It ends with a report of the critic's health; a critic that
-misses a gate says so in its checkpoint.
+misses a gate says so in its checkpoint. Several processes train together when `torchrun` starts it.
 """
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from aloe_critic.batches import Batches
-from aloe_critic.checkpoint import load_state, save_critic, save_state, state_file
+from aloe_critic.checkpoint import state_file
 from aloe_critic.guards import DivergenceError
-from aloe_critic.health import Gates, Judgement, judge
-from aloe_critic.learner import CriticConfig, CriticLearner
-from aloe_critic.networks import CriticNetwork, NetworkConfig
-from aloe_critic.plots import draw_health
-from aloe_critic.ros.critic_data import DataConfig, load_data, matching_policy, sizes_of
-from aloe_critic.training import Outcome, fit, resume
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_critic.health import Gates, Judgement
+from aloe_critic.learner import CriticConfig
+from aloe_critic.networks import NetworkConfig
+from aloe_critic.parallel import ALONE, Parallel, launched
+from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
+from aloe_critic.training import Outcome
+from aloe_data.config import ConfigError, add_arguments, from_arguments
 from aloe_data.episode_store import StoreError
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import RigError
 from aloe_data.verdicts import VerdictError
 from aloe_policy.checkpoint import CheckpointError
 
-
-@dataclass(frozen=True)
-class TrainCriticConfig(DataConfig):
-    """What to learn from and where to write."""
-
-    out: Path = parameter(doc="checkpoint folder to write; logs and the training's state go beside it")
-    evaluate_every: int = parameter(500, unit="steps", low=1, doc="between measures of health")
-    save_every: int = parameter(500, unit="steps", low=1, doc="between states to resume from")
-    resume: bool = parameter(False, doc="go on with the training that was stopped")
+BAD_INPUT = (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError)
 
 
-def train_critic(config: TrainCriticConfig, network: NetworkConfig, learning: CriticConfig, gates: Gates) -> Judgement:
-    """Bags or store to a critic and the judgement about it.
+def train_critic(
+    config: TrainCriticConfig,
+    network: NetworkConfig,
+    learning: CriticConfig,
+    gates: Gates,
+    parallel: Parallel = ALONE,
+) -> Judgement | None:
+    """Bags or store to a critic and the judgement about it; None if it was interrupted, or is not the first process.
 
     Raises:
         ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before training.
         DivergenceError: training went wrong.
     """
-    rig = load_rig(config.rig)
-    policy = matching_policy(config, rig)
-    data = load_data(config, rig, policy, learning.seed)
-    device, reward = torch.device(config.device), data.train.reward
-    try:
-        batches = [Batches(replay, policy, device) for replay in (data.train, data.measured)]
-        sizes = sizes_of(config, rig, policy)
-        torch.manual_seed(learning.seed)
-        critic = CriticNetwork(network, sizes).to(device)
-        takeovers = batches[0].takeovers(policy, sizes) if learning.takeover_weight else None
-        learner = CriticLearner(critic, policy, data.train.rows, learning, reward, takeovers)
-    except ValueError as error:
-        raise ConfigError(f"command line: {error}") from error
-    choices = {"network": asdict(network), "learning": asdict(learning), "reward": asdict(reward)}
-    _go_on(config, learner, batches[0], choices)
-    print(f"{sum(p.numel() for p in critic.parameters()) / 1e6:.2f} M parameters, {network.num_critics} critics")
+    training = CriticTraining(config, network, learning, parallel)
+    if parallel.rank:
+        training.run(lambda *_: None, lambda: False)
+        return None
+    weights = sum(p.numel() for p in training.learner.critic.parameters())
+    print(f"{weights / 1e6:.2f} M parameters, {network.num_critics} critics, {parallel.count} process(es)")
     with (
         SummaryWriter(str(config.out) + "_logs") as log,
-        tqdm(total=learning.steps, initial=learner.steps_done, desc="training", unit="step") as bar,
+        tqdm(total=learning.steps, initial=training.learner.steps_done, desc="training", unit="step") as bar,
+        _interruptions(parallel) as interrupted,
     ):
-        outcome = fit(
-            learner,
-            *batches,
-            evaluate_every=config.evaluate_every,
-            save_every=config.save_every,
-            report=_reporter(log, bar),
-            save=lambda state: save_state(state_file(config.out), {**state, "choices": choices}),
-        )
-    judgement = judge(outcome.health, gates)
-    facts = {
-        **{k: v for k, v in choices.items() if k != "network"},
-        "bounds": list(learner.bounds),
-        "policy": policy.version,
-        "health": asdict(outcome.health),
-        "judgement": list(judgement.sentences),
-        "passed": judgement.passed,
-    }
-    save_critic(config.out, rig, critic, policy.normaliser, facts, _card(rig, facts))
-    draw_health(outcome, config.out / "health.png")
+        outcome = training.run(Reporter(log, bar), interrupted)
+    if outcome is None:
+        print(f"stopped at step {training.learner.steps_done}; go on with --resume")
+        return None
+    judgement = training.write(outcome, gates)
     _say(config, outcome, judgement)
     return judgement
 
 
-def _go_on(config: TrainCriticConfig, learner: CriticLearner, train: Batches, choices: Mapping[str, Any]) -> None:
-    """Load the state of a stopped training, if asked to.
+class Reporter:
+    """Metrics of every step for TensorBoard and the progress bar."""
 
-    Raises:
-        ConfigError: there is one but nobody asked, or it was trained with other choices.
-        CheckpointError: there is none.
-    """
-    file = state_file(config.out)
-    if not config.resume:
-        if file.exists():
-            raise ConfigError(f"{file}: a training stands there; go on with --resume, or remove it, or change --out")
-        return
-    state = load_state(file)
-    changed = [
-        f"{part}.{key} was {state['choices'][part].get(key)!r}, is {value!r}"
-        for part, values in choices.items()
-        for key, value in values.items()
-        if state["choices"][part].get(key) != value
-    ]
-    if changed:
-        raise ConfigError(f"{file}: was trained with other choices: {'; '.join(changed)}; change them back to resume")
-    resume(learner, train, state)
+    def __init__(self, log: SummaryWriter, bar: "tqdm[None]") -> None:
+        self._log, self._bar = log, bar
 
-
-def _reporter(log: SummaryWriter, bar: "tqdm[Any]") -> Any:
-    def report(step: int, metrics: dict[str, float]) -> None:
-        bar.update(step - bar.n)
+    def __call__(self, step: int, metrics: dict[str, float]) -> None:
+        self._bar.update(step - self._bar.n)
         measured = any(name.startswith("health/") for name in metrics)
         if measured or step % 20 == 0:
             for name, value in metrics.items():
-                log.add_scalar(name, value, step)
+                self._log.add_scalar(name, value, step)
         if measured:
             shown = ("shuffle_gap", "rank_auc", "advantage_auc")
-            bar.set_postfix({k: f"{metrics[f'health/{k}']:.3f}" for k in shown if f"health/{k}" in metrics})
+            self._bar.set_postfix({k: f"{metrics[f'health/{k}']:.3f}" for k in shown if f"health/{k}" in metrics})
 
-    return report
+
+@contextmanager
+def _interruptions(parallel: Parallel) -> Iterator[Callable[[], bool]]:
+    """Whether SIGINT or SIGTERM came; several processes would not hear it in the same step, and just end."""
+    asked: list[int] = []
+    before = {}
+    if parallel.count == 1:
+        before = {s: signal.signal(s, lambda s, _: asked.append(s)) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(config: TrainCriticConfig, outcome: Outcome, judgement: Judgement) -> None:
@@ -141,15 +109,6 @@ def _say(config: TrainCriticConfig, outcome: Outcome, judgement: Judgement) -> N
     print(f"{config.out}: {use}; see {config.out / 'health.png'}")
 
 
-def _card(rig: Rig, facts: Mapping[str, Any]) -> str:
-    lines = [f"# Model card: critic for the rig `{rig.name}`", ""]
-    lines += [f"Value of action chunks of the policy `{facts['policy'][:12]}`. Picture: `health.png`.", ""]
-    lines += [f"- {sentence}" for sentence in facts["judgement"]]
-    lines += ["", "| measure | held-out episodes |", "|---|---|"]
-    lines += [f"| {name} | {value:.3f} |" for name, value in facts["health"].items()]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     """Entry point of `train_critic`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -160,11 +119,24 @@ def main() -> None:
         arguments = parser.parse_args()
         config, network, learning = (from_arguments(part, arguments) for part in parts)
         torch.set_num_threads(config.threads)
-        train_critic(config, network, learning, Gates())
-    except (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError) as error:
+        parallel = launched(config.device)
+    except ConfigError as error:
+        sys.exit(f"train_critic: {error}")
+    if parallel.rank:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the first process speaks for all
+    try:
+        train_critic(config, network, learning, Gates(), parallel)
+    except BAD_INPUT as error:
         sys.exit(f"train_critic: {error}")
     except DivergenceError as error:
         sys.exit(f"train_critic: stopped: {error}")
+    except KeyboardInterrupt:
+        sys.exit("train_critic: interrupted before the first step")
+    except RuntimeError as error:
+        if parallel.count == 1:
+            raise
+        where = f"go on from {state_file(config.out)} with --resume"
+        sys.exit(f"train_critic: process {parallel.rank} cannot go on without the others; {where} ({error})")
 
 
 if __name__ == "__main__":

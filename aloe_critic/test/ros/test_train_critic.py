@@ -1,6 +1,7 @@
 """The command: what it leaves behind, that being killed changes nothing, and what it refuses at the start."""
 
 import dataclasses
+from pathlib import Path
 
 import critic_store as made
 import pytest
@@ -15,7 +16,9 @@ from aloe_critic.health import Gates
 from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
 from aloe_critic.networks import NetworkConfig, State
-from aloe_critic.ros import train_critic as command
+from aloe_critic.ros import critic_training
+from aloe_critic.ros.critic_training import TrainCriticConfig
+from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.scoring import score
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import StoreError
@@ -36,14 +39,15 @@ def setting(policy, tmp_path):
     """A store with successes, failures and a takeover, and the configuration to learn from it."""
     checkpoint, encoder = policy
     made.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder), human_from=30)
-    return command.TrainCriticConfig(
-        rig=made.RIG_FILE, encoder=encoder, policy=checkpoint, out=tmp_path / "critic", store=str(tmp_path / "store"),
+    return TrainCriticConfig(
+        rig=made.RIG_FILE, encoder=str(encoder), policy=checkpoint, out=tmp_path / "critic",
+        store=str(tmp_path / "store"),
         n_action_steps=5, evaluate_every=3, save_every=2,
     )  # fmt: skip
 
 
 def run(setting, learning=LEARNING, **changes):
-    return command.train_critic(dataclasses.replace(setting, **changes), NETWORK, learning, Gates())
+    return train_critic(dataclasses.replace(setting, **changes), NETWORK, learning, Gates())
 
 
 def test_it_leaves_a_critic_a_picture_logs_and_a_judgement(setting, capsys):
@@ -62,8 +66,8 @@ def test_it_leaves_a_critic_a_picture_logs_and_a_judgement(setting, capsys):
 
 def test_the_critic_on_disk_says_what_the_trained_one_said(setting, monkeypatch):
     seen = {}
-    real = command.save_critic
-    monkeypatch.setattr(command, "save_critic", lambda *a: (seen.update(network=a[2]), real(*a))[1])
+    real = critic_training.save_critic
+    monkeypatch.setattr(critic_training, "save_critic", lambda *a: (seen.update(network=a[2]), real(*a))[1])
     run(setting)
     critic, network = load_critic(setting.out), seen["network"].eval()
     sizes = network.sizes
@@ -119,7 +123,7 @@ def test_a_training_is_neither_overwritten_nor_resumed_with_other_choices(settin
 
 def refill(setting, verdicts, name, **options):
     store = setting.out.with_name(name)
-    made.write_store(store, setting.out.with_name("bags"), encoder_hash(setting.encoder), verdicts, **options)
+    made.write_store(store, setting.out.with_name("bags"), encoder_hash(Path(setting.encoder)), verdicts, **options)
     return str(store)
 
 
@@ -145,7 +149,7 @@ def test_one_episode_leaves_nothing_to_measure_with(setting):
 def test_features_or_an_encoder_of_another_policy_are_refused(setting, tmp_path):
     other = made.write_encoder(tmp_path / "other.safetensors", seed=1)
     with pytest.raises(ConfigError, match="not the encoder inside"):
-        run(setting, encoder=other)
+        run(setting, encoder=str(other))
     store = tmp_path / "foreign"
     made.write_store(store, tmp_path / "bags", encoder_hash(other))
     with pytest.raises(ConfigError, match="holds features of the encoders"):

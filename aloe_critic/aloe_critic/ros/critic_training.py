@@ -1,0 +1,199 @@
+"""A critic's training from bags to checkpoint, as `train_critic` and `learner_node` run it."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aloe_critic.batches import Batches
+from aloe_critic.checkpoint import load_state, save_critic, save_state, state_file
+from aloe_critic.health import Gates, Judgement, judge
+from aloe_critic.learner import CriticConfig, CriticLearner, Takeovers
+from aloe_critic.networks import CriticNetwork, NetworkConfig
+from aloe_critic.parallel import ALONE, Parallel
+from aloe_critic.plots import draw_health
+from aloe_critic.ros.critic_data import Data, DataConfig, load_data, matching_policy, sizes_of
+from aloe_critic.ros.critic_watch import Watch
+from aloe_critic.training import Outcome, Report, Split, fit, resume
+from aloe_data.config import ConfigError, parameter
+from aloe_data.rig import Rig, load_rig
+
+
+@dataclass(frozen=True)
+class TrainCriticConfig(DataConfig):
+    """What to learn from and where to write."""
+
+    out: Path = parameter(doc="checkpoint folder to write; logs and the training's state go beside it")
+    evaluate_every: int = parameter(500, unit="steps", low=1, doc="between measures of health")
+    save_every: int = parameter(500, unit="steps", low=1, doc="between states to resume from")
+    resume: bool = parameter(False, doc="go on with the training that was stopped")
+
+
+class CriticTraining:
+    """Everything that a training needs, checked before its first step.
+
+    Args:
+        config: what to learn from and where to write.
+        network: its choices.
+        learning: rates and options.
+        parallel: the processes that train together.
+
+    Attributes:
+        learner: whose steps they are.
+        data: what it learns from now; it grows while bags are watched.
+
+    Raises:
+        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input.
+    """
+
+    def __init__(
+        self, config: TrainCriticConfig, network: NetworkConfig, learning: CriticConfig, parallel: Parallel = ALONE
+    ) -> None:
+        _check_processes(config, learning, parallel)
+        self.config, self._parallel, self._rig = config, parallel, load_rig(config.rig)
+        state = _stopped(config)
+        self._policy = matching_policy(config, self._rig)
+        self._device = parallel.device or torch.device(config.device)
+        self.data = self._load(learning.seed, state["cursor"] if state else None)
+        reward = self.data.train.reward
+        try:
+            self._batches = self._batches_of(self.data)
+            self._sizes = sizes_of(config, self._rig, self._policy)
+            torch.manual_seed(learning.seed)
+            critic = CriticNetwork(network, self._sizes).to(self._device)
+            rows = self.data.train.rows
+            self.learner = CriticLearner(critic, self._policy, rows, learning, reward, parallel=parallel)
+        except ValueError as error:
+            raise ConfigError(f"command line: {error}") from error
+        self.learner.takeovers = self._takeovers()
+        self._choices = {"network": asdict(network), "learning": asdict(learning), "reward": asdict(reward)}
+        if state:
+            _check_choices(config, self._choices, state)
+            resume(self.learner, self._batches[0], state)
+        self._watch = Watch(config, self._rig, self._policy, learning.seed, self.data) if config.watch_s else None
+
+    def run(self, report: Report, stop: Callable[[], bool]) -> Outcome | None:
+        """Train to the last step; None if it was stopped before, with its state saved.
+
+        Args:
+            report: called with every step's metrics.
+            stop: asked before every step whether to end there.
+
+        Raises:
+            DivergenceError: training went wrong.
+            RecordingError, StoreError, VerdictError: the bags that are watched became unusable.
+        """
+        return fit(
+            self.learner,
+            *self._batches,
+            evaluate_every=self.config.evaluate_every,
+            save_every=self.config.save_every,
+            report=report,
+            save=self._save,
+            grow=self._grow,
+            stop=stop,
+        )
+
+    def write(self, outcome: Outcome, gates: Gates) -> Judgement:
+        """Leave the critic with its card and its picture; returns the judgement about it."""
+        judgement = judge(outcome.health, gates)
+        facts = {
+            **{k: v for k, v in self._choices.items() if k != "network"},
+            "bounds": list(self.learner.bounds),
+            "policy": self._policy.version,
+            "health": asdict(outcome.health),
+            "judgement": list(judgement.sentences),
+            "passed": judgement.passed,
+        }
+        out = self.config.out
+        save_critic(out, self._rig, self.learner.critic, self._policy.normaliser, facts, _card(self._rig, facts))
+        draw_health(outcome, out / "health.png")
+        return judgement
+
+    def _load(self, seed: int, cursor: Mapping[str, Any] | None) -> Data:
+        """The data; the first process reads the bags, the others then find all in the store."""
+        config, known = self.config, Split(cursor["learned"], cursor["measured"]) if cursor else None
+        if self._parallel.rank:
+            self._parallel.wait()
+            config = replace(config, bags="", store=str(config.store_folder))
+        data = load_data(config, self._rig, self._policy, seed, known)
+        if not self._parallel.rank:
+            self._parallel.wait()
+        rows = np.concatenate([data.train.rows, data.measured.rows])
+        if not self._parallel.agree(zlib.crc32(rows.tobytes())):
+            raise ConfigError(f"{config.store_folder}: not all processes see the same episodes; share one folder")
+        return data
+
+    def _batches_of(self, data: Data) -> tuple[Batches, Batches]:
+        train, measured = (Batches(replay, self._policy, self._device) for replay in (data.train, data.measured))
+        return train, measured
+
+    def _takeovers(self) -> Takeovers | None:
+        if not self.learner.config.takeover_weight:
+            return None
+        torch.manual_seed(self.learner.config.seed)
+        return self._batches[0].takeovers(self._policy, self._sizes)
+
+    def _grow(self) -> tuple[Batches, Batches] | None:
+        more = self._watch.look() if self._watch else None
+        if more is None:
+            return None
+        self.data, self._batches = more, self._batches_of(more)
+        self.learner.bootstrap.extend(more.train.rows)
+        self.learner.takeovers = self._takeovers()
+        return self._batches
+
+    def _save(self, state: Mapping[str, Any]) -> None:
+        if not self._parallel.rank:
+            save_state(state_file(self.config.out), {**state, "choices": self._choices})
+
+
+def _check_processes(config: TrainCriticConfig, learning: CriticConfig, parallel: Parallel) -> None:
+    if learning.batch_size % parallel.count:
+        raise ConfigError(
+            f"command line: batch_size {learning.batch_size} does not divide among {parallel.count} processes"
+        )
+    if parallel.count > 1 and config.watch_s:
+        raise ConfigError("command line: watch_s needs one process; several would not see a new bag in the same step")
+
+
+def _stopped(config: TrainCriticConfig) -> dict[str, Any] | None:
+    """The state of a stopped training, if asked to go on.
+
+    Raises:
+        ConfigError: there is one but nobody asked.
+        CheckpointError: there is none.
+    """
+    file = state_file(config.out)
+    if config.resume:
+        return load_state(file)
+    if file.exists():
+        raise ConfigError(f"{file}: a training stands there; go on with --resume, or remove it, or change --out")
+    return None
+
+
+def _check_choices(config: TrainCriticConfig, choices: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    changed = [
+        f"{part}.{key} was {state['choices'][part].get(key)!r}, is {value!r}"
+        for part, values in choices.items()
+        for key, value in values.items()
+        if state["choices"][part].get(key) != value
+    ]
+    if changed:
+        raise ConfigError(
+            f"{state_file(config.out)}: was trained with other choices: {'; '.join(changed)}; "
+            "change them back to resume"
+        )
+
+
+def _card(rig: Rig, facts: Mapping[str, Any]) -> str:
+    lines = [f"# Model card: critic for the rig `{rig.name}`", ""]
+    lines += [f"Value of action chunks of the policy `{facts['policy'][:12]}`. Picture: `health.png`.", ""]
+    lines += [f"- {sentence}" for sentence in facts["judgement"]]
+    lines += ["", "| measure | held-out episodes |", "|---|---|"]
+    lines += [f"| {name} | {value:.3f} |" for name, value in facts["health"].items()]
+    return "\n".join(lines) + "\n"
