@@ -18,6 +18,7 @@ setup(
     entry_points={
         "console_scripts": [
             "critic_node = aloe_critic.ros.critic_node:main",
+            "learner_node = aloe_critic.ros.learner_node:main",
             "plot = aloe_critic.ros.plot:main",
             "train_critic = aloe_critic.ros.train_critic:main",
         ],
