@@ -12,8 +12,7 @@ import json
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, fields
-from functools import partial
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -170,19 +169,14 @@ def collect(config: CollectConfig, person: ScriptedConfig) -> None:
 def main() -> None:
     """Parse, check, collect."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    taken = {f.name for f in fields(CollectConfig)}
     add_arguments(parser, CollectConfig)
-    for name, low, high, default, what in (
-        ("skill", 0.0, 1.0, 1.0, "share of the person's takeovers that go well"),
-        ("reaction", 0.0, 5.0, 0.4, "the person's reaction time, s"),
-    ):
-        assert name not in taken and low <= default <= high
-        parser.add_argument(f"--{name}", type=float, default=default, help=f"{what} ({low:g} to {high:g})")
+    parser.add_argument("--skill", type=float, default=1.0, help="share of the person's takeovers that go well")
+    parser.add_argument("--reaction", type=float, default=0.4, help="the person's reaction time, s")
     options = parser.parse_args()
     try:
         config = from_arguments(CollectConfig, options)
         refuse_held_out(range(config.seed, config.seed + config.episodes), "--seed")
-        collect(config, partial(ScriptedConfig)(skill=options.skill, reaction_s=options.reaction))
+        collect(config, ScriptedConfig(skill=options.skill, reaction_s=options.reaction))
     except (ConfigError, RigError, CheckpointError, RecordingError, ValueError) as error:
         sys.exit(f"collect: {error}")
 

@@ -26,16 +26,21 @@ class Blunder:
 
     def spoil(self, rows: NDArray[np.float32], tick: int) -> NDArray[np.float32]:
         """The chunk [H, A] as it came, or its blunder; at most one per episode."""
-        holding = [arm.name for arm in self._process.rig.arms if self._holds(arm.name)]
-        if self.tick is not None or not holding or self._rng.random() < 0.5:
+        arms = holding(self._process)
+        if self.tick is not None or not arms or self._rng.random() < 0.5:
             return rows
         self.tick = tick
-        return blunder(self._process, rows, str(self._rng.choice(holding)), self._rng)
+        return blunder(self._process, rows, str(self._rng.choice(arms)), self._rng)
 
-    def _holds(self, arm: str) -> bool:
-        gripper = self._process.rig.arm(arm).gripper
-        opening = self._process.sim.joint_positions(arm)[-1]
-        return bool(opening < gripper.lower + CLOSED * (gripper.upper - gripper.lower))
+
+def holding(process: InProcessRig) -> list[str]:
+    """Names of the arms whose hands have closed, so that they may hold something."""
+    closed = []
+    for arm in process.rig.arms:
+        low, high = arm.gripper.lower, arm.gripper.upper
+        if process.sim.joint_positions(arm.name)[-1] < low + CLOSED * (high - low):
+            closed.append(arm.name)
+    return closed
 
 
 def blunder(

@@ -1,0 +1,201 @@
+"""Good and bad chunks from the same state: branch simulated rollouts, and see what every branch was worth.
+
+    ./env python bench/branches.py --policy FOLDER --out FILE.npz [--states 60] [--processes 2]
+
+In states that the policy gets into, each candidate (the expert's chunk, samples of the policy, a blunder) is executed
+several times from a copy of the physics, and the policy goes on from there. What is kept: what the policy saw, what was
+executed, and how many ticks it took to succeed (-1: it did not). For measuring critics, never for training them.
+"""
+
+import argparse
+import contextlib
+import copy
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from aloe_data.codecs import decode_compressed, encode_jpeg
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.observation import Observation
+from aloe_data.rig import RigError, load_rig
+from aloe_data.rollout import find_checkpoint, find_rig_file
+from aloe_data.seeds import HELD_OUT
+from aloe_policy.backend import CheckpointError, load_policy
+from aloe_sim.blunders import blunder, holding
+from aloe_sim.cameras import CameraRenderer
+from aloe_sim.experts import CannotHelpError, make_expert
+from aloe_sim.in_process import InProcessRig
+from aloe_sim.sim_rig import ActuatorNoise, SimRig
+from aloe_sim.tasks import make_task
+
+ROOT = Path(__file__).parents[1]
+KINDS = ("expert", "policy", "policy", "policy", "blunder")
+HORIZON = 50
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class BranchesConfig:
+    """Which states, and how far they are rolled on."""
+
+    out: Path = parameter(doc="file to write (.npz)")
+    policy: str = parameter("", doc="checkpoint folder; empty: the shipped one")
+    rig: str = parameter("sim", doc="rig file, or NAME of config/rig_NAME.yaml")
+    task: str = parameter("", doc="task; empty: the one that the rig file names")
+    noise: float = parameter(0.03, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
+    states: int = parameter(60, low=1, doc="states to branch from")
+    per_episode: int = parameter(2, low=1, doc="states of one episode, at most")
+    repeats: int = parameter(4, low=1, doc="continuations per chunk")
+    limit_s: float = parameter(12.0, unit="s", low=0.5, doc="a branch that has not succeeded by then has failed")
+    n_action_steps: int = parameter(25, unit="ticks", low=1, high=HORIZON, doc="ticks from one chunk to the next")
+    seed: int = parameter(HELD_OUT.start + 5000, low=0, doc="scene seed of the first episode; rises by one")
+    processes: int = parameter(1, low=1, high=256, doc="episodes at a time")
+
+
+class Brancher:
+    """Rolls episodes, and branches them."""
+
+    def __init__(self, config: BranchesConfig) -> None:
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
+        shipped = ROOT / "aloe_policy" / "checkpoints" / "sorting"
+        self._policy = load_policy(str(find_checkpoint(config.policy, shipped)), self._rig)
+        task = make_task(config.task) if config.task else None
+        self._process = InProcessRig(SimRig(self._rig, task, ActuatorNoise(config.noise)))
+        self._renderer = CameraRenderer(self._process.sim.model, self._rig)
+
+    def episode(self, seed: int) -> list[dict[str, Array]]:
+        """The branched states of one episode."""
+        process, config, found = self._process, self._config, []
+        rng = np.random.default_rng([seed, 3])
+        process.reset(seed)
+        wanted = set(rng.choice(np.arange(1, 14), config.per_episode, replace=False).tolist())
+        for chunk in range(14):
+            seen = self._observe(process)
+            if chunk in wanted and (branches := self._branch(seen, rng)):
+                found.append(branches)
+            if not _follow(process, self._policy.infer(seen), config.n_action_steps)[0]:
+                break
+        return found
+
+    def _branch(self, seen: Observation, rng: np.random.Generator) -> dict[str, Array] | None:
+        try:
+            expert = make_expert(copy.deepcopy(self._process.sim)).chunk(HORIZON, executed=self._config.n_action_steps)
+        except CannotHelpError:
+            return None
+        proposed = [self._policy.infer(seen) for _ in range(KINDS.count("policy"))]
+        arms = holding(self._process) or [arm.name for arm in self._rig.arms]
+        candidates = [expert, *proposed, blunder(self._process, proposed[0], str(rng.choice(arms)), rng)]
+        results = [self._roll(rows, rng) for rows in candidates]
+        size = self._policy.image_size
+        views = [cv2.resize(seen.images[c.name], size, interpolation=cv2.INTER_AREA) for c in self._rig.cameras]
+        return {
+            "views": np.stack(views),
+            "state": np.asarray(seen.state, np.float32),
+            "prompt": np.array(seen.prompt),
+            "requested": np.stack(candidates).astype(np.float32),
+            "executed": np.stack([executed for executed, _ in results]),
+            "ticks": np.stack([ticks for _, ticks in results]),
+        }
+
+    def _roll(self, rows: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """What was executed of a chunk float32 [h, S], and the ticks to success of every repeat [R]."""
+        ticks, executed = [], np.zeros(0, np.float32)
+        for _ in range(self._config.repeats):
+            process = copy.deepcopy(self._process)
+            process.sim._rng = np.random.default_rng(rng.integers(2**31))  # other noise from here on
+            taken, told = self._to_the_end(process, rows)
+            ticks.append(taken)
+            executed = told if not len(executed) else executed
+        return executed, np.array(ticks)
+
+    def _to_the_end(self, process: InProcessRig, rows: Array) -> tuple[int, Array]:
+        h, told, done = self._config.n_action_steps, np.zeros(0, np.float32), 0
+        while done < self._config.limit_s * self._rig.rate_hz:
+            goes_on, executed = _follow(process, rows, h)
+            told = executed if not len(told) else told
+            done += len(executed)
+            if not goes_on:
+                return (done if process.sim.task.success(process.sim.data) else -1), _padded(told, h)
+            rows = self._policy.infer(self._observe(process))
+        return -1, _padded(told, h)
+
+    def _observe(self, process: InProcessRig) -> Observation:
+        jpegs = {c.name: encode_jpeg(self._renderer.render(process.sim.data, c.name)) for c in self._rig.cameras}
+        images = {c.name: decode_compressed(jpegs[c.name], c) for c in self._rig.cameras}
+        return Observation(process.stamp_ns, process.joints(), images, process.sim.prompt)
+
+
+def _follow(process: InProcessRig, rows: Array, ticks: int) -> tuple[bool, Array]:
+    """Whether the episode goes on after some ticks of a chunk, and what was executed in them, float32 [t, S]."""
+    with contextlib.suppress(RuntimeError):  # refused: the chunk before goes on
+        process.offer(rows, "policy")
+    executed, task = [], process.sim.task
+    for _ in range(ticks):
+        result = process.tick()
+        executed.append(np.concatenate([arm.executed for arm in result.arms]))
+        if task.success(process.sim.data) or task.failure(process.sim.data) or process.control.fault:
+            return False, np.array(executed, np.float32)
+    return True, np.array(executed, np.float32)
+
+
+def _padded(executed: Array, h: int) -> Array:
+    return np.concatenate([executed, np.repeat(executed[-1:], h - len(executed), axis=0)])
+
+
+_brancher: Brancher
+
+
+def _begin(config: BranchesConfig) -> None:
+    global _brancher
+    _brancher = Brancher(config)
+
+
+def _episode(seed: int) -> list[dict[str, Array]]:
+    return _brancher.episode(seed)
+
+
+def branch(config: BranchesConfig) -> None:
+    """Branch as many states as wanted and write the file."""
+    found: list[dict[str, Array]] = []
+    pool = ProcessPoolExecutor(config.processes, get_context("spawn"), _begin, (config,))
+    seeds = range(config.seed, config.seed + config.states)
+    with pool, tqdm(total=config.states, unit="state") as progress:
+        for job in as_completed([pool.submit(_episode, seed) for seed in seeds]):
+            found += job.result()
+            progress.update(len(job.result()))
+            if len(found) >= config.states:
+                pool.shutdown(cancel_futures=True)
+                break
+    if not found:
+        raise ConfigError("no state to branch from: every episode ended before its first")
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {key: np.stack([state[key] for state in found]) for key in found[0]}
+    np.savez_compressed(config.out, kinds=np.array(KINDS), **arrays)
+    success = (arrays["ticks"] >= 0).mean(axis=(0, 2))
+    rates = ", ".join(f"{kind} {rate:.0%}" for kind, rate in zip(KINDS, success, strict=True))
+    print(f"{config.out}: {len(found)} states; success after each kind of chunk: {rates}")
+
+
+def main() -> None:
+    """Parse, branch."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, BranchesConfig)
+    try:
+        branch(from_arguments(BranchesConfig, parser.parse_args()))
+    except (ConfigError, RigError, CheckpointError, ValueError) as error:
+        sys.exit(f"branches: {error}")
+
+
+if __name__ == "__main__":
+    main()
