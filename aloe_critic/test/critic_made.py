@@ -1,0 +1,50 @@
+"""A critic that was never trained, its policy, and a bag for both of them, for tests."""
+
+from pathlib import Path
+
+import critic_store as made
+import numpy as np
+import torch
+
+from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
+from aloe_critic.checkpoint import save_critic
+from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
+from aloe_data.rig import Rig
+from aloe_policy.backend import load_policy
+
+RIG = made.RIG
+STEPS = 10  # of an executed chunk
+NETWORK = NetworkConfig(num_critics=3, width=16, heads=2, layers=1, bins=11, dropout=0.1)
+
+
+def write_critic(folder: Path, of: Path, rig: Rig = RIG, **changes: object) -> Path:
+    """A critic of the policy in `of`; `changes` go into its facts."""
+    found = load_policy(of, RIG)
+    sizes = Sizes(len(rig.cameras), made.NAMES, len(found.normaliser.state_mean), rig.action_dim, STEPS)
+    torch.manual_seed(3)
+    network = CriticNetwork(NETWORK, sizes)
+    with torch.no_grad():  # untrained heads hardly tell anything apart
+        network.trunks[0].heads.weight2.mul_(100)
+    facts = {
+        "bounds": [-1.0, 0.0],
+        "policy": found.version,
+        "health": {"q_std": 0.1},
+        "learning": {"q_agg": "min", "kappa": 1.0},
+        "judgement": ["calibrated"],
+        "passed": True,
+        **changes,
+    }
+    save_critic(folder, rig, network, found.normaliser, facts, "")
+    return folder
+
+
+def scorer(folder: Path, **changes: object) -> ChunkScorer:
+    """A critic and its policy, written to a folder and loaded."""
+    policy = made.write_policy(folder / "policy")
+    return load_scorer(write_critic(folder / "critic", policy, **changes), policy, RIG, AskConfig(samples=4))
+
+
+def views(count: int, seed: int = 0) -> np.ndarray:
+    """Uint8 [n, C, h, w, 3]."""
+    shape = count, len(RIG.cameras), *made.SIZE, 3
+    return np.random.default_rng(seed).integers(0, 255, shape, dtype=np.uint8)
