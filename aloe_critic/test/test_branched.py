@@ -1,0 +1,59 @@
+"""What branches of a state say about a critic's order of chunks."""
+
+import numpy as np
+import pytest
+
+from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, rank
+from aloe_data.config import ConfigError
+
+KINDS = np.array(["expert", "policy", "policy", "blunder"])
+
+
+def worth(*means):
+    """Returns [1, m, 4] of one state."""
+    return np.array(means)[None, :, None] + np.zeros(4)
+
+
+def test_an_order_like_the_returns_is_right_always_and_its_reverse_never():
+    returns = worth(-0.1, -0.3, -0.5, -0.9)
+    right, wrong = (rank(sign * returns.mean(-1), returns, KINDS) for sign in (1, -1))
+    assert (right.all, right.policy, right.foreign, right.pairs) == (1.0, 1.0, 1.0, (6, 1))
+    assert (wrong.all, wrong.policy, wrong.foreign) == (0.0, 0.0, 0.0)
+
+
+def test_chunks_that_are_worth_the_same_are_no_pairs_and_equal_scores_count_half():
+    found = rank(np.zeros((1, 4)), worth(-0.1, -0.5, -0.51, -0.9), KINDS)
+    assert found.all == 0.5
+    assert found.pairs == (5, 0)
+    assert np.isnan(found.policy)
+
+
+def test_the_ceiling_is_one_for_certain_outcomes_and_one_half_for_chance():
+    rng = np.random.default_rng(0)
+    assert ceiling(worth(-0.1, -0.3, -0.5, -0.9), KINDS).all == 1.0
+    assert abs(ceiling(rng.uniform(-1, 0, (400, 4, 4)), KINDS).all - 0.5) < 0.05
+
+
+def test_success_in_no_time_is_worth_nothing_lost_and_no_success_everything():
+    ticks = np.array([[[0, 100, -1]]])
+    parts = {name: np.zeros(0) for name in ("kinds", "views", "state", "prompt", "requested", "executed")}
+    assert Branches(**parts, ticks=ticks).returns(0.99)[0, 0] == pytest.approx([0.0, 0.99**100 - 1, -1.0])
+
+
+def test_the_control_prefers_what_is_near_to_the_policys_mean():
+    chunks = np.zeros((1, 4, 2, 3))
+    chunks[0, 0], chunks[0, 3] = 0.5, 2.0
+    scores = nearness(chunks, KINDS)
+    assert scores[0, 1] == scores[0, 2] > scores[0, 0] > scores[0, 3]
+
+
+def test_the_largest_fall_is_found_at_the_chunk_that_is_worse_than_the_one_before_it():
+    ticks = np.arange(0, 200, 5)
+    values = np.where(ticks < 120, -0.2, -0.8) + 1e-3 * ticks
+    assert fall(values, ticks, span=25) == 120
+
+
+def test_a_file_without_branches_is_named(tmp_path):
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    with pytest.raises(ConfigError, match="no branches"):
+        load_branches(tmp_path / "other.npz")
