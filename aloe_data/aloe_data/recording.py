@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class RecordedTopic:
 
     `latched`: its last message belongs into every bag. `sequenced`: a counter that rises by one follows its header, so
     that messages which never arrived can be counted. `rate_hz`: messages with headers come at this rate all the time,
-    episode or not; 0: they come when they come.
+    episode or not; 0: they come when they come. `shared`: several nodes may publish it; of others a second publisher
+    is a stranger.
     """
 
     name: str
@@ -32,6 +33,7 @@ class RecordedTopic:
     latched: bool = False
     sequenced: bool = False
     rate_hz: float = 0.0
+    shared: bool = False
 
     @property
     def continuous(self) -> bool:
@@ -43,12 +45,12 @@ _SUITE_TOPICS = (
     RecordedTopic("/policy/action_chunk", "aloe_msgs/msg/ActionChunk", sequenced=True),
     RecordedTopic("/critic/q", "aloe_msgs/msg/QEstimate"),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
-    RecordedTopic("/intervention/request", "aloe_msgs/msg/InterventionRequest"),
+    RecordedTopic("/intervention/request", "aloe_msgs/msg/InterventionRequest", shared=True),
     RecordedTopic("/episode/state", "aloe_msgs/msg/EpisodeState", latched=True),
     RecordedTopic("/episode/events", "aloe_msgs/msg/EpisodeEvent"),
-    RecordedTopic("/episode/verdict", "aloe_msgs/msg/EpisodeEvent"),
+    RecordedTopic("/episode/verdict", "aloe_msgs/msg/EpisodeEvent", shared=True),
     RecordedTopic("/policy/checkpoint", "aloe_msgs/msg/PolicyCheckpoint", latched=True),
-    RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray"),
+    RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", shared=True),
 )
 _EXECUTED = RecordedTopic("/executed_action", "aloe_msgs/msg/ExecutedAction", sequenced=True)
 SEQUENCED = tuple(topic.name for topic in (*_SUITE_TOPICS, _EXECUTED) if topic.sequenced)
@@ -62,7 +64,8 @@ def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
     joint_state = "sensor_msgs/msg/JointState"
     states = [RecordedTopic(arm.joint_state_topic, joint_state, rate_hz=arm.rate_hz) for arm in rig.arms]
     commands = [RecordedTopic(arm.command_topic, arm.command_type) for arm in rig.arms]
-    human = [RecordedTopic(f"/teleop/{arm.name}/command", "aloe_msgs/msg/TeleopCommand") for arm in rig.arms]
+    teleop = "aloe_msgs/msg/TeleopCommand"
+    human = [RecordedTopic(f"/teleop/{arm.name}/command", teleop, shared=True) for arm in rig.arms]
     simulated = [*([_TASK] if rig.simulated else []), *([_CLOCK] if use_sim_time else [])]
     return (*cameras, *states, *commands, replace(_EXECUTED, rate_hz=rig.rate_hz), *human, *_SUITE_TOPICS, *simulated)
 
@@ -111,7 +114,8 @@ class EpisodeRecord:
     """What a bag says about its episode, in the custom data of its metadata.
 
     `rig` is the text of the rig file and `urdfs` that of its URDFs by file name: the bag can be read without them.
-    `lost` counts messages by topic; `streams` has all figures of every topic (`stream_counts.TopicCount.figures`).
+    `lost` counts messages by topic; `streams` has all figures of every topic (`stream_counts.TopicCount.figures`);
+    `strangers` names, by topic, the nodes that published what another one owns (`owners.Owners`).
     """
 
     episode_id: str
@@ -124,6 +128,7 @@ class EpisodeRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
     streams: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    strangers: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def to_custom_data(self) -> dict[str, str]:
         """The record as rosbag2 stores it: text by key."""
@@ -139,7 +144,7 @@ class EpisodeRecord:
         """
         if "episode_id" not in data:
             raise RecordingError("the bag's metadata has no episode_id: it was not recorded by recorder_node")
-        structured = {"seed": "0", "urdfs": "{}", "versions": "{}", "lost": "{}", "streams": "{}"}
+        structured = {"seed": "0", "urdfs": "{}", "versions": "{}", "lost": "{}", "streams": "{}", "strangers": "{}"}
         values: dict[str, Any] = {
             key: data.get(key, "") for key in ("episode_id", "prompt", "verdict", "reason", "rig")
         }

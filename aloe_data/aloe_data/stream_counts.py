@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 _NS = 1e9
 _SLOW = 0.8  # of the expected rate
 _LATE = 1.8  # periods between two messages
+_PATIENCE = 100  # messages of others after which a sequence has ended
 
 
 @dataclass
@@ -73,30 +74,69 @@ class TopicCount:
         return f"{self.received} received, {self.lost} lost, {self.rate_hz:.1f}{of} Hz, {gap}"
 
 
+@dataclass(eq=False)
+class _Head:
+    """The end of a sequence: its last number, when it came, and the gap to the sequence that it seems to go on from."""
+
+    last: int
+    heard: int
+    before: "_Head | None" = None
+    gap: int = 0
+
+
+@dataclass
+class Sequences:
+    """Numbers that rise by one, from one publisher or, by mistake, from several whose messages come in turns.
+
+    A jump counts as a gap, until what it seemed to go on from goes on itself: then another publisher has begun. A lower
+    number is another publisher's beginning as well, or a restart.
+    """
+
+    _heads: list[_Head] = field(default_factory=list)
+    _count: int = 0
+
+    def take(self, number: int) -> int:
+        """How many more are missing than before this number; negative where a gap turns out to be none."""
+        self._count += 1
+        self._heads = [head for head in self._heads if self._count - head.heard <= _PATIENCE]
+        head = max((head for head in self._heads if head.last < number), key=lambda head: head.last, default=None)
+        if head is None:
+            self._heads.append(_Head(number, self._count))
+            return 0
+        gap, jumped = number - head.last - 1, [other for other in self._heads if other.before is head]
+        if gap and not jumped:
+            self._heads.append(_Head(number, self._count, head, gap))
+            return gap
+        head.last, head.heard = number, self._count
+        taken_back = sum(other.gap for other in jumped)
+        for other in jumped:
+            other.before = None
+        return gap - taken_back
+
+
 @dataclass
 class StreamCounts:
     """Counts messages per topic, and gaps in their sequences."""
 
     counts: dict[str, TopicCount] = field(default_factory=dict)
-    _last: dict[str, int] = field(default_factory=dict)
+    _sequences: dict[str, Sequences] = field(default_factory=dict)
 
     def reset(self, topics: Mapping[str, float] | Iterable[str]) -> None:
         """Begin a recording of these topics, with their expected rates [Hz] where given."""
         rates = topics if isinstance(topics, Mapping) else dict.fromkeys(topics, 0.0)
         self.counts = {topic: TopicCount(rate_hz) for topic, rate_hz in rates.items()}
-        self._last.clear()
+        self._sequences.clear()
 
     def add(self, topic: str) -> None:
         """Count one more topic, of which nothing is expected."""
         self.counts[topic] = TopicCount()
 
     def received(self, topic: str, stamp_ns: int, sequence: int | None = None) -> None:
-        """A message has arrived; a jump in its sequence counts what is missing. A lower number is a restart."""
+        """A message has arrived; a jump in its sequence counts what is missing, see `Sequences`."""
         count = self.counts[topic]
         count.arrived(stamp_ns)
         if sequence is not None:
-            count.missing += max(0, sequence - self._last.get(topic, sequence) - 1)
-            self._last[topic] = sequence
+            count.missing += self._sequences.setdefault(topic, Sequences()).take(sequence)
 
     def written(self, topic: str) -> None:
         """A message is in the bag."""

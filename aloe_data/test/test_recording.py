@@ -63,7 +63,17 @@ def test_a_disk_without_room_is_refused_with_its_name_and_a_remedy(
 def test_the_record_of_an_episode_survives_the_metadata() -> None:
     rig, urdfs = read_rig_files(RIG_FILE, load_rig(RIG_FILE))
     record = EpisodeRecord(
-        "ep_0001", "sort", 7, "SUCCESS", "done", rig, urdfs, {"aloe_data": "1"}, {"/t": 2}, {"/t": {"rate_hz": 2.5}}
+        "ep_0001",
+        "sort",
+        7,
+        "SUCCESS",
+        "done",
+        rig,
+        urdfs,
+        {"aloe_data": "1"},
+        {"/t": 2},
+        {"/t": {"rate_hz": 2.5}},
+        {"/t": ["x"]},
     )
     data = record.to_custom_data()
     assert all(isinstance(value, str) for value in data.values())

@@ -1,8 +1,10 @@
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.stream_counts import StreamCounts
+from aloe_data.stream_counts import Sequences, StreamCounts
 
 MS = 1_000_000
 
@@ -25,6 +27,28 @@ def test_a_sequence_that_starts_again_loses_nothing() -> None:
     for sequence in (7, 8, 1, 2):
         counter.received("/t", 0, sequence)
     assert counter.total_lost == 0
+
+
+@given(
+    st.lists(st.integers(0, 200), min_size=3, unique=True).map(sorted),
+    st.lists(st.integers(5000, 5200), min_size=3, unique=True).map(sorted),
+    st.randoms(use_true_random=False),
+)
+def test_two_publishers_whose_messages_mix_lose_only_what_each_has_lost(
+    one: list[int], other: list[int], random: Random
+) -> None:
+    sequences, rest = Sequences(), [one[1:-1], other[:-1]]
+    missing = sequences.take(one[0])
+    while any(rest):
+        missing += sequences.take(random.choice([numbers for numbers in rest if numbers]).pop(0))
+    missing += sequences.take(one[-1]) + sequences.take(other[-1])  # both are there to the end
+    assert missing == one[-1] - one[0] + 1 - len(one) + other[-1] - other[0] + 1 - len(other)
+
+
+def test_a_bag_played_beside_the_owner_is_no_loss_from_its_second_message_on() -> None:
+    sequences = Sequences()
+    missing = [sequences.take(number) for number in (5, 6, 413_214, 7, 413_215, 8, 413_216, 12)]
+    assert missing == [0, 0, 413_207, -413_207, 0, 0, 0, 3]
 
 
 def test_what_was_received_and_not_written_is_lost_in_the_end() -> None:

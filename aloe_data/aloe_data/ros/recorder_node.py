@@ -20,6 +20,7 @@ from rclpy.task import Future
 import aloe_data
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
+from aloe_data.owners import Owners
 from aloe_data.preroll import PreRoll
 from aloe_data.recording import (
     EpisodeRecord,
@@ -41,6 +42,7 @@ from aloe_data.stream_counts import StreamCounts
 
 _UPKEEP_PERIOD_S = 0.2
 _SILENT_S = 1.0
+_UNKNOWN = "_NODE_NAME_UNKNOWN_"  # rmw's word for a node whose endpoints were found before itself
 _LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
 
 
@@ -83,7 +85,7 @@ class RecorderNode(Node):
         self._rig_texts = read_rig_files(self._config.rig, rig)
         self._root = self._config.record.expanduser().resolve()
         check_folder(self._root, self._config.min_free_gib)
-        self._counter = StreamCounts()
+        self._counter, self._owners = StreamCounts(), Owners()
         self._preroll = PreRoll(self._config.preroll_s, self._config.queue_mib << 19)  # half of the queue
         self._recording: _Recording | None = None
         self._latched: dict[str, bytes] = {}
@@ -175,6 +177,8 @@ class RecorderNode(Node):
         thread = BagThread(
             writer, folder, self._counter.written, self._config.min_free_gib, self._config.queue_mib << 20
         )
+        self._look_around()
+        self._owners.begin()
         recording = self._recording = _Recording(record, folder, thread)
         self._closed.clear()
         now_ns = self.get_clock().now().nanoseconds
@@ -209,7 +213,9 @@ class RecorderNode(Node):
             self._counter.settle()
             losses = self._counter.losses()
             streams = {topic: count.figures() for topic, count in self._counter.heard().items()}
-            record = replace(recording.record, verdict=verdict.name, reason=reason, lost=losses, streams=streams)
+            self._look_around()
+            found = {"lost": losses, "streams": streams, "strangers": self._owners.strangers}
+            record = replace(recording.record, verdict=verdict.name, reason=reason, **found)
             try:
                 complete_record(recording.folder, record)
             except (RuntimeError, OSError) as error:
@@ -237,7 +243,18 @@ class RecorderNode(Node):
         self._report_failure()
         self._upkeeps += 1
         if self._upkeeps % round(1.0 / _UPKEEP_PERIOD_S) == 0:
+            self._look_around()
             self._publish_diagnostics()
+
+    def _look_around(self) -> None:
+        """Name every publisher of a topic that belongs to another node."""
+        for topic in self._topics.values():
+            if not topic.shared:
+                infos = self.get_publishers_info_by_topic(topic.name)
+                names = {bytes(i.endpoint_gid): i.node_name.replace(_UNKNOWN, "") for i in infos}
+                for name in self._owners.look(topic.name, names):
+                    mixed = "both are in the bag, learn from neither; stop one of them (is a bag being played?)"
+                    self.get_logger().warning(f"{topic.name} is published by {name} as well; {mixed}")
 
     def _report_failure(self) -> None:
         recording = self._recording
@@ -262,8 +279,8 @@ class RecorderNode(Node):
         activity = f"recording {recording.folder}" if recording else "idle"
         continuous = (topic.name for topic in self._topics.values() if topic.continuous)
         silent = [name for name in continuous if recording and now_s - self._heard.get(name, 0.0) > _SILENT_S]
-        failure = recording.thread.failure if recording else ""
-        message = DiagnosticArray(status=[recorder_status(activity, failure, silent, self._counter)])
+        failure, strangers = recording.thread.failure if recording else "", self._owners.strangers
+        message = DiagnosticArray(status=[recorder_status(activity, failure, silent, self._counter, strangers)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

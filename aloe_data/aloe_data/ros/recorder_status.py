@@ -1,13 +1,19 @@
 """The recorder's word on /diagnostics, once per second."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from aloe_data.stream_counts import StreamCounts
 
 
-def recorder_status(activity: str, failure: str, silent: Collection[str], counts: StreamCounts) -> DiagnosticStatus:
+def recorder_status(
+    activity: str,
+    failure: str,
+    silent: Collection[str],
+    counts: StreamCounts,
+    strangers: Mapping[str, Sequence[str]],
+) -> DiagnosticStatus:
     """What is recorded, what goes wrong with it, and the figures of every topic.
 
     Args:
@@ -15,9 +21,11 @@ def recorder_status(activity: str, failure: str, silent: Collection[str], counts
         failure: "" or why the recording has ended early.
         silent: topics that should speak all the time and do not.
         counts: of the recording that is under way, else of the last one.
+        strangers: nodes by the topic of another one that they publish.
     """
     problems = [f"{topic} is silent" for topic in silent]
     problems += [f"{topic} lost {number}" for topic, number in counts.losses().items()]
+    problems += [f"{topic} is published by {', '.join(names)} as well" for topic, names in strangers.items()]
     heard = counts.heard()
     slow = [topic for topic, count in heard.items() if count.slow and count.received > count.expected_hz]
     problems += [f"{topic} is slow ({heard[topic].rate_hz:.1f} Hz)" for topic in slow if topic not in silent]

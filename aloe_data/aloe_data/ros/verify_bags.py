@@ -100,6 +100,8 @@ def _check_streams(bag: Path, record: EpisodeRecord, found: Findings) -> None:
             found.problems.append(f"{topic}: {count.backwards} stamps not newer than the one before")
     for _ in read_messages(bag):
         pass  # every message fits its type
+    for topic, names in record.strangers.items():
+        found.problems.append(f"{topic}: published by {', '.join(names)} as well: its messages are mixed")
     if record.verdict == "NONE":
         found.notes.append("no verdict")
 

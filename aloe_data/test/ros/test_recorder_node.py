@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rclpy
 from aloe_msgs.msg import EpisodeEvent, ExecutedAction, Intervention
 from aloe_msgs.srv import StartEpisode, StopEpisode
 from diagnostic_msgs.msg import DiagnosticArray
@@ -113,6 +114,31 @@ def test_gaps_in_a_sequence_are_counted_and_reported(peer: Any, until: Until, ri
     output = process.communicate(timeout=10)[0]
     assert process.returncode == 0
     assert "/executed_action lost 3 messages (10 received)" in output
+
+
+def test_a_second_publisher_of_what_one_node_owns_is_named_and_its_numbers_are_no_loss(
+    peer: Any, until: Until, rig_file: Path, tmp_path: Path
+) -> None:
+    process = start(peer, rig_file, tmp_path)
+    diagnostics = peer.collect(DiagnosticArray, "/diagnostics")
+    streams = Streams(peer, until)
+    peer.call(StartEpisode, "/recorder/start")
+    player = rclpy.create_node("rosbag2_player", context=peer.context)
+    played = player.create_publisher(ExecutedAction, "/executed_action", 50)
+    assert until(played.get_subscription_count, 30.0)
+    for tick in range(1, 21):
+        streams.executed.publish(ExecutedAction(tick=tick))
+        played.publish(ExecutedAction(tick=413_000 + tick))
+    named = "/executed_action is published by rosbag2_player as well"
+    assert until(lambda: any(named in d.status[0].message for d in diagnostics), 30.0)
+    assert streams.executed.wait_for_all_acked() and played.wait_for_all_acked()
+    stopped = peer.call(StopEpisode, "/recorder/stop", verdict=EpisodeEvent.SUCCESS)
+    record = read_record(Path(stopped.bag))
+    assert (stopped.messages_lost, record.lost) == (0, {})
+    assert record.strangers == {"/executed_action": ["rosbag2_player"]}
+    player.destroy_node()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[0].count(named) == 1
 
 
 def test_a_second_start_and_a_stop_without_start_are_refused(
