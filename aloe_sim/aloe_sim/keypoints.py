@@ -4,9 +4,9 @@ import mujoco
 import numpy as np
 
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks.sorting import COLOURS, Sorting
+from aloe_sim.tasks.base import Keypoint
 
-KEYPOINTS = tuple(f"{colour} cube" for colour in COLOURS)
+NEAR_M = 0.03  # of a keypoint: what is seen so near to it is it
 
 
 def project(sim: SimRig, camera: str, point: np.ndarray, aspect: float) -> tuple[float, float] | None:
@@ -27,23 +27,35 @@ def project(sim: SimRig, camera: str, point: np.ndarray, aspect: float) -> tuple
     return float((x / aspect + 1) / 2), float((1 - y) / 2)
 
 
-def is_visible(sim: SimRig, camera: str, body: str) -> bool:
-    """Whether nothing stands between the camera and the body's centre."""
-    eye, target = sim.data.camera(camera).xpos, sim.data.body(body).xpos
+def place(sim: SimRig, keypoint: Keypoint) -> np.ndarray:
+    """Where a keypoint is now [3], m."""
+    body = sim.data.body(keypoint.body)
+    return np.asarray(body.xpos + body.xmat.reshape(3, 3) @ keypoint.place_m)
+
+
+def is_visible(sim: SimRig, camera: str, keypoint: Keypoint) -> bool:
+    """Whether nothing but its own body stands between the camera and a keypoint, and that not by much."""
+    eye, target = sim.data.camera(camera).xpos, place(sim, keypoint)
     geom = np.zeros(1, dtype=np.int32)
     own_body = int(sim.model.camera(camera).bodyid[0])  # the camera's housing does not hide what it sees
-    mujoco.mj_ray(sim.model, sim.data, eye, target - eye, None, 1, own_body, geom)
-    return geom[0] >= 0 and int(sim.model.geom_bodyid[geom[0]]) == sim.model.body(body).id
+    reached_m = mujoco.mj_ray(sim.model, sim.data, eye, target - eye, None, 1, own_body, geom)
+    hit = geom[0] >= 0 and int(sim.model.geom_bodyid[geom[0]]) == sim.model.body(keypoint.body).id
+    return bool(hit and (1 - reached_m) * np.linalg.norm(target - eye) < NEAR_M)
 
 
 def keypoint_labels(sim: SimRig) -> np.ndarray:
-    """float32 [cameras, keypoints, 3]: u, v, visible (0 or 1), in the order of `KEYPOINTS`."""
-    if not isinstance(sim.task, Sorting):
+    """float32 [cameras, keypoints, 3]: u, v, visible (0 or 1), in the order of the task's `keypoint_names`.
+
+    Raises:
+        ValueError: the task has no keypoints.
+    """
+    names = sim.task.keypoint_names
+    if not names:
         raise ValueError(f"no keypoints are defined for the task '{sim.task.name}'")
-    labels = np.zeros((len(sim.rig.cameras), len(KEYPOINTS), 3), dtype=np.float32)
+    labels = np.zeros((len(sim.rig.cameras), len(names), 3), dtype=np.float32)
     for c, camera in enumerate(sim.rig.cameras):
-        for a in (a for a in sim.task.assignments if a.name in KEYPOINTS):
-            uv = project(sim, camera.name, sim.data.body(a.body).xpos, camera.width / camera.height)
-            if uv and min(uv) >= 0 and max(uv) < 1 and is_visible(sim, camera.name, a.body):
-                labels[c, KEYPOINTS.index(a.name)] = (*uv, 1.0)
+        for name, keypoint in sim.task.keypoints().items():
+            uv = project(sim, camera.name, place(sim, keypoint), camera.width / camera.height)
+            if uv and min(uv) >= 0 and max(uv) < 1 and is_visible(sim, camera.name, keypoint):
+                labels[c, names.index(name)] = (*uv, 1.0)
     return labels

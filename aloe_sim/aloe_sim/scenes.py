@@ -20,8 +20,9 @@ from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.keypoints import KEYPOINTS, keypoint_labels
+from aloe_sim.keypoints import keypoint_labels
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
+from aloe_sim.tasks import make_task
 
 NOISE_RAD = (0.0, 0.015, 0.03)
 MAX_TICKS = 1000
@@ -32,6 +33,7 @@ class ScenesConfig:
     """What `render_scenes` makes."""
 
     rig: Path = parameter(doc="rig file")
+    task: str = parameter("", doc="task; empty: the one that the rig file names")
     out: Path = parameter(doc="file to write (.npz)")
     frames: int = parameter(6000, low=1, doc="moments to render; each gives one view per camera")
     seed: int = parameter(500_000, low=0, doc="seed of the first episode; rises by one")
@@ -45,7 +47,10 @@ class SceneRecorder:
 
     def __init__(self, rig: Rig, config: ScenesConfig) -> None:
         self._config, self._rig = config, rig
-        self._process = InProcessRig(SimRig(rig))
+        task = make_task(config.task) if config.task else None
+        self._process = InProcessRig(SimRig(rig, task))
+        self.names = self._process.sim.task.keypoint_names
+        keypoint_labels(self._process.sim)  # refuses a task without any before an hour is spent
         self._renderer = CameraRenderer(self._process.sim.model, rig)
         self.views: list[NDArray[np.uint8]] = []
         self.labels: list[NDArray[np.float32]] = []
@@ -90,7 +95,7 @@ def main() -> None:
             seed += 1
     config.out.parent.mkdir(parents=True, exist_ok=True)
     images, keypoints = np.stack(recorder.views), np.stack(recorder.labels)
-    np.savez(config.out, images=images, keypoints=keypoints, names=np.array(KEYPOINTS))
+    np.savez(config.out, images=images, keypoints=keypoints, names=np.array(recorder.names))
     print(f"{config.out}: {len(images)} frames of {images.shape[1]} views, {seed - config.seed} episodes")
 
 

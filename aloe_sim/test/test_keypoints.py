@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from aloe_data.rig import load_rig
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.keypoints import KEYPOINTS, keypoint_labels
+from aloe_sim.keypoints import keypoint_labels, place, project
 from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks import PhonePacking, make_task
 from aloe_sim.tasks.sorting import COLOURS
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
@@ -22,7 +24,7 @@ def test_a_labelled_cube_has_its_colour_at_its_label() -> None:
         labels = keypoint_labels(sim)
         for c, camera in enumerate(RIG.cameras):
             image = renderer.render(sim.data, camera.name)
-            for k, name in enumerate(KEYPOINTS):
+            for k, name in enumerate(sim.task.keypoint_names):
                 u, v, visible = labels[c, k]
                 if not visible:
                     continue
@@ -33,3 +35,22 @@ def test_a_labelled_cube_has_its_colour_at_its_label() -> None:
                 assert cosine > 0.9, (seed, camera.name, name, pixel)
     renderer.close()
     assert seen >= 8
+
+
+def test_the_ends_of_phone_and_case_are_labelled_where_they_project_and_where_nothing_hides_them() -> None:
+    sim, aspect = SimRig(RIG, PhonePacking()), 4 / 3
+    sim.reset(0)
+    labels = keypoint_labels(sim)
+    head = [camera.name for camera in RIG.cameras].index("head")
+    visible = labels[head, :, 2] == 1
+    assert visible.sum() >= 4, "an arm may hide one"
+    for name, keypoint in sim.task.keypoints().items():
+        k = sim.task.keypoint_names.index(name)
+        assert not visible[k] or np.allclose(labels[head, k, :2], project(sim, "head", place(sim, keypoint), aspect))
+    assert np.linalg.norm(labels[head, 2, :2] - labels[head, 3, :2]) > 0.05, "front and back are apart"
+
+
+def test_a_task_without_keypoints_says_so() -> None:
+    sim = SimRig(RIG, make_task("laundry_folding"))
+    with pytest.raises(ValueError, match="no keypoints are defined for the task 'laundry_folding'"):
+        keypoint_labels(sim)

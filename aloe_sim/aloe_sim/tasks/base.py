@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import mujoco
@@ -9,6 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_sim.variation import Variation
+
+
+@dataclass(frozen=True)
+class Keypoint:
+    """A point of an object that an image encoder learns to find: fixed in a body, metres from its origin."""
+
+    body: str
+    place_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 class Task(ABC):
@@ -19,12 +28,14 @@ class Task(ABC):
 
     Attributes:
         name: what `make_task` calls it.
+        keypoint_names: of all points that its scenes may hold; none: no encoder can be pretrained on it.
         options: attributes of MJCF's `<option>` that differ from the rig's.
         variation: how much its scenes differ; to be set before the scene is built.
     """
 
     name: str
     variation: Variation = Variation()
+    keypoint_names: tuple[str, ...] = ()
     options: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
@@ -61,6 +72,10 @@ class Task(ABC):
     @abstractmethod
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
         """Objects and goal as numbers (m, quaternions w x y z, flags): the same names and sizes over all episodes."""
+
+    def keypoints(self) -> Mapping[str, Keypoint]:
+        """The points of the present scene, by name."""
+        return {}
 
     def _draw(self, rng: np.random.Generator, low: float, high: float) -> float:
         """A number within a usual range, or a little beyond it where the variation spreads the scenes."""

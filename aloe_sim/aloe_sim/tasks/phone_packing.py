@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.base import Keypoint, Task
 from aloe_sim.tasks.parts import box_xml, place_flat, plunger_xml, relative_pose, require_words, yaw_angle
 
 PHONE_HALF_M, UNSEEN_PHONE_HALF_M = (0.060, 0.030, 0.007), (0.052, 0.026, 0.007)
@@ -32,6 +32,7 @@ class PhonePacking(Task):
     """
 
     name = "phone_packing"
+    keypoint_names = ("phone front", "phone back", "case front", "case back", "case tab")
 
     def __init__(self, clearance_m: float = 0.001) -> None:
         if not 0.0002 <= clearance_m <= 0.01:
@@ -133,6 +134,19 @@ class PhonePacking(Task):
             if data.xpos[body, 2] < -0.05:
                 return f"the {name} fell off the table"
         return ""
+
+    def keypoints(self) -> dict[str, Keypoint]:
+        x, _, top = self.phone_half_m
+        wall = x + self.clearance_m + CASE_WALL_M / 2
+        rim = CASE_FLOOR_M + CASE_WALL_M
+        points = {
+            "phone front": ("phone", (0.8 * x, 0.0, top)),
+            "phone back": ("phone", (-0.8 * x, 0.0, top)),
+            "case front": ("case", (wall, 0.0, rim)),
+            "case back": ("case", (-wall, 0.0, rim)),
+            "case tab": ("case", (0.0, self.tab_y_m, 0.014)),
+        }
+        return {name: Keypoint(*point) for name, point in points.items()}
 
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
         poses = {name: data.joint(name).qpos.copy() for name in ("phone", "case")}

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.base import Keypoint, Task
 
 COLOURS = {
     "red": (0.85, 0.12, 0.10, 1.0),
@@ -72,6 +72,7 @@ class Sorting(Task):
     """
 
     name = "sorting"
+    keypoint_names = tuple(f"{colour} cube" for colour in COLOURS)
 
     def __init__(self, num_objects: int = 2) -> None:
         if not 1 <= num_objects <= len(COLOURS):
@@ -153,6 +154,9 @@ class Sorting(Task):
             if in_bin(np.array([x, y, z]), a.swapped):
                 return f"the {a.name} lies in the {a.swapped.side} bin; it belongs in the {a.side} one"
         return ""
+
+    def keypoints(self) -> dict[str, Keypoint]:
+        return {a.name: Keypoint(a.body) for a in self.assignments if a.name in self.keypoint_names}
 
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
         state = {}
