@@ -1,0 +1,205 @@
+"""What makes a critic know actions: one lever at a time, on fixed data, with several seeds.
+
+    ./env python bench/critic_levers.py --store DIR --policy FOLDER --branches FILE --blunders DIR --out DIR
+        [--steps 1500] [--seeds 2] [--only defaults,mse]
+
+The data: a store of ingested episodes with failures and takeovers (`bench/collect.py`, `ros2 run aloe_policy ingest`),
+branched states (`bench/branches.py`) and a store of episodes with a blunder at a known tick, ingested alike. Columns of
+the table: health on held-out episodes; share of pairs of chunks of one state that are ranked as their continuations
+were worth, among all, among the policy's own proposals and against foreign chunks; share of blunders at which Q falls
+most. Finished runs are kept in --out, so that a stopped study goes on; the table is printed after each.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
+from aloe_critic.batches import Batches
+from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, rank
+from aloe_critic.health import Gates
+from aloe_critic.learner import CriticConfig
+from aloe_critic.losses import value
+from aloe_critic.networks import NetworkConfig
+from aloe_critic.ros.critic_data import open_store
+from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
+from aloe_critic.ros.train_critic import BAD_INPUT
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.rig import load_rig
+from aloe_data.rollout import find_rig_file
+from aloe_data.transitions import RewardConfig
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Lever:
+    """What differs from the defaults."""
+
+    network: Mapping[str, Any] = field(default_factory=dict)
+    learning: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+PLAIN = {"counterfactual_weight": 0.0, "action_noise": 0.0}
+LEVERS = {
+    "defaults": Lever(),
+    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, {**PLAIN, "weight_decay": 0.0}),
+    "mse": Lever({"bins": 1}),
+    "two_hot": Lever(learning={"loss": "two_hot"}),
+    "no_counterfactual": Lever(learning={"counterfactual_weight": 0.0}),
+    "no_action_noise": Lever(learning={"action_noise": 0.0}),
+    "no_film": Lever({"film": False}),
+    "no_dropout": Lever({"dropout": 0.0}),
+    "separate_trunks": Lever({"trunks": "separate"}),
+    "takeover_preference": Lever(learning={"takeover_weight": 1.0}),
+    "mean_target": Lever(learning={"q_agg": "mean"}),
+    "spliced": Lever(data={"segments": "spliced"}),
+    "short_chunks": Lever(data={"n_action_steps": 10}),
+}
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Data, and how much of it all."""
+
+    store: str = parameter(doc="store of ingested episodes to learn from")
+    policy: Path = parameter(doc="checkpoint of the policy whose value is learned")
+    branches: Path = parameter(doc="file of branched states")
+    blunders: Path = parameter(doc="folder of episodes with blunders; its store beside it, with _store at its end")
+    out: Path = parameter(doc="folder for critics and results")
+    rig: str = parameter("sim", doc="rig file, or NAME of config/rig_NAME.yaml")
+    steps: int = parameter(1500, low=1, doc="optimiser steps of every critic")
+    batch_size: int = parameter(256, low=2, doc="chunks per step")
+    seeds: int = parameter(2, low=1, doc="critics per lever")
+    only: str = parameter("", doc="levers by name, separated by commas; empty: all")
+
+
+def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, float]:
+    """Train one critic and measure it."""
+    lever, out = LEVERS[name], config.out / f"{name}_{seed}"
+    data = {"rig": rig_file, "policy": config.policy, "store": config.store, "held_out": 0.2, **lever.data}
+    files = TrainCriticConfig(out=out, evaluate_every=config.steps, save_every=config.steps, **data)
+    learning = CriticConfig(seed=seed, steps=config.steps, batch_size=config.batch_size, **lever.learning)
+    training = CriticTraining(files, NetworkConfig(**lever.network), learning)
+    with tqdm(total=config.steps, desc=f"{name} {seed}", unit="step", leave=False) as bar:
+
+        def progress(step: int, _: dict[str, float]) -> None:
+            bar.update(step - bar.n)
+
+        outcome = training.run(progress, lambda: False)
+    assert outcome is not None, "nobody stops it"
+    training.write(outcome, Gates())
+    scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
+    health = {key: round(found, 4) for key, found in asdict(outcome.health).items()}
+    reward = training.data.train.reward
+    ranked = ranking(scorer, load_branches(config.branches), reward.discount)
+    return {**health, **ranked, "falls_at_blunder": blunders_found(config.blunders, scorer, files, reward)}
+
+
+def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[str, float]:
+    """Accuracy of the critic's order, with what it should be held against."""
+    h, kinds, space = scorer.n_action_steps, branches.kinds, scorer.policy.space
+    scores = np.zeros(branches.executed.shape[:2])
+    for k, state in enumerate(branches.state):
+        many = len(kinds)
+        views, joints = branches.views[k][None].repeat(many, 0), state[None].repeat(many, 0)
+        rows = space.from_joints(branches.executed[k][:, :h])
+        scores[k] = scorer.score(views, joints, str(branches.prompt[k]), rows).aggregated
+    returns = branches.returns(discount)
+    found = {
+        "branched": rank(scores, returns, kinds),
+        "ceiling": ceiling(returns, kinds),
+        "nearness": rank(nearness(branches.requested, kinds), returns, kinds),
+    }
+    return {
+        f"{what}_{part}": getattr(r, part) for what, r in found.items() for part in ("all", "policy", "foreign")
+    } | {"pairs": float(found["branched"].pairs[0])}
+
+
+def blunders_found(folder: Path, scorer: ChunkScorer, files: TrainCriticConfig, reward: RewardConfig) -> float:
+    """Share of blunders within one chunk of the largest fall of Q in their episode."""
+    lines = [json.loads(line) for line in (folder / "blunders.jsonl").read_text().splitlines()]
+    at = {line["episode"]: line["blunder_tick"] for line in lines}
+    h, critic = scorer.n_action_steps, scorer.critic
+    stored = open_store(replace(files, store=f"{folder}_store"), load_rig(files.rig), scorer.policy)
+    replay = Replay(*stored, ReplayConfig(n_action_steps=h, stride=5), reward)
+    batches, hits = Batches(replay, scorer.policy, torch.device("cpu")), []
+    for episode in replay.episodes:
+        index = np.flatnonzero(np.isin(replay.rows, np.arange(episode.first_tick, episode.first_tick + episode.ticks)))
+        if episode.episode_id in at and len(index) > 1:
+            batch = batches.at(index)
+            with torch.no_grad():
+                q = value(critic.network(batch.state, batch.actions), critic.support).mean(0)
+            found = fall(q.double().numpy(), batch.row.numpy() - episode.first_tick, span=h)
+            hits.append(abs(found - at[episode.episode_id]) <= h)
+    return float(np.mean(hits)) if hits else float("nan")
+
+
+COLUMNS = (
+    "rank_auc",
+    "advantage_auc",
+    "shuffle_gap",
+    "within_state",
+    "bias",
+    "branched_all",
+    "branched_policy",
+    "branched_foreign",
+    "falls_at_blunder",
+)
+
+
+def table(results: Mapping[str, Mapping[str, float]]) -> str:
+    """Means over seeds, with their range, as Markdown."""
+    lines = ["| lever | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for name in LEVERS:
+        runs = [found for key, found in results.items() if key.rsplit("_", 1)[0] == name]
+        if runs:
+            cells = [[found[column] for found in runs] for column in COLUMNS]
+            shown = [f"{np.mean(c):.2f} ({min(c):.2f} to {max(c):.2f})" for c in cells]
+            lines.append(f"| {name} ({len(runs)}) | " + " | ".join(shown) + " |")
+    some = next(iter(results.values()))
+    held = [f"{what} {some[f'{what}_{p}']:.2f} {p}" for what in ("ceiling", "nearness") for p in ("all", "policy")]
+    return "\n".join(lines) + f"\n\nOf {some['pairs']:.0f} pairs: {', '.join(held)}."
+
+
+def study(config: StudyConfig) -> None:
+    """Run what is not done yet, and print the table after every run."""
+    rig_file, wanted = find_rig_file(config.rig, ROOT / "config"), config.only.split(",") if config.only else [*LEVERS]
+    if unknown := [name for name in wanted if name not in LEVERS]:
+        raise ConfigError(f"--only {unknown[0]}: no such lever; one of {', '.join(LEVERS)}")
+    load_branches(config.branches)
+    file = config.out / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
+    for seed in range(config.seeds):
+        for name in wanted:
+            if f"{name}_{seed}" in results:
+                continue
+            results[f"{name}_{seed}"] = run(config, name, seed, rig_file)
+            file.write_text(json.dumps(results, indent=1))
+            print(f"\n{table(results)}", flush=True)
+    print(table(results))
+
+
+def main() -> None:
+    """Parse, run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, StudyConfig)
+    torch.set_num_threads(1)
+    try:
+        study(from_arguments(StudyConfig, parser.parse_args()))
+    except BAD_INPUT as error:
+        sys.exit(f"critic_levers: {error}")
+
+
+if __name__ == "__main__":
+    main()
