@@ -71,7 +71,7 @@ class CriticNode(Node):
     def finish(self) -> None:
         """End the scoring thread."""
         self._questions.close()
-        self._thread.join(timeout=5.0)
+        self._thread.join(timeout=3.0)
 
     def _on_episode_state(self, message: EpisodeState) -> None:
         self._prompt = message.prompt
