@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,10 @@ class Outcome:
 
 
 def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[str]:
-    """Episodes that only measure: a share of each verdict's, at least one where there are two.
+    """Bags that only measure: a share of each verdict's, at least one where there are two.
 
     Args:
-        verdicts: by episode id.
+        verdicts: by bag.
         share: of the episodes, 0 to 1.
         seed: of the choice.
     """
@@ -48,7 +49,7 @@ def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[
 
 @dataclass(frozen=True)
 class Split:
-    """Ids of the episodes to learn from, and of those that only measure."""
+    """Bags to learn from, and those that only measure."""
 
     learned: Sequence[str]
     measured: Sequence[str]
@@ -60,16 +61,16 @@ class Split:
 
 
 def split(verdicts: Mapping[str, str], share: float, seed: int) -> Split:
-    """Episodes by verdict, cut in two; see `held_out`."""
+    """Bags, by their verdicts cut in two; see `held_out`."""
     measured = held_out(verdicts, share, seed)
     return Split(sorted(verdicts.keys() - measured), sorted(measured))
 
 
 def joined(before: Split, names: Iterable[str], share: float, seed: int) -> Split:
-    """A split that new episodes have joined, on a side that follows from their ids; the others stay where they are."""
+    """A split that new bags have joined, on a side that follows from their names; the others stay where they are."""
     learned, measured = list(before.learned), list(before.measured)
     for name in sorted(set(names) - before.all):
-        (measured if zlib.crc32(f"{seed} {name}".encode()) < share * 2**32 else learned).append(name)
+        (measured if zlib.crc32(f"{seed} {Path(name).name}".encode()) < share * 2**32 else learned).append(name)
     return Split(learned, measured)
 
 
@@ -154,7 +155,7 @@ def _look(learner: CriticLearner, measured: Batches, history: list[tuple[int, He
 
 
 def _state(learner: CriticLearner, train: Batches, measured: Batches) -> dict[str, Any]:
-    learned, held = ([e.episode_id for e in batches.replay.episodes] for batches in (train, measured))
+    learned, held = ([e.bag for e in batches.replay.episodes] for batches in (train, measured))
     return {
         "learner": learner.state_dict(),
         "cursor": {"random": train.replay.cursor(), "learned": learned, "measured": held},

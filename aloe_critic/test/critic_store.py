@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from aloe_critic.learner import CriticConfig
+from aloe_critic.networks import NetworkConfig
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.rig import load_rig
@@ -21,6 +23,8 @@ NAMES = ("red cube", "blue cube")
 SIZE = (32, 48)  # height, width
 LENGTH = 60
 NONE = Words(("",), np.zeros((1, 1), np.int32))
+NETWORK = NetworkConfig(num_critics=2, width=16, heads=2, layers=1, bins=11, dropout=0.1)
+LEARNING = CriticConfig(steps=6, batch_size=16, bootstrap_samples=2, takeover_weight=1.0)
 VERDICTS = ("success", "failure", "success", "failure", "success", "success")
 
 

@@ -1,6 +1,6 @@
 """Samples of chunk transitions from a store of episodes, whatever their number: only an index is in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,7 @@ class Replay:
         config: what to sample.
         reward: what ticks and ends are worth.
         segments: how episodes are cut; default: by SegmentConfig's defaults.
-        exclude: ids of episodes to leave out.
+        exclude: bags to leave out.
 
     Raises:
         ConfigError: nothing is left to sample from, or shares of what is not there.
@@ -91,7 +91,7 @@ class Replay:
         config: ReplayConfig,
         reward: RewardConfig,
         segments: SegmentConfig | None = None,
-        exclude: Sequence[str] = (),
+        exclude: Collection[str] = (),
     ) -> None:
         self.config, self.reward = config, reward
         self._columns = {name: store.column(name) for name in ("state", "executed", "observed", "frame", "source")}
@@ -101,7 +101,7 @@ class Replay:
         self._segment_episode: list[int] = []
         index = _Index()
         for episode in store.bags.values():
-            if episode.episode_id not in exclude and features.has(episode):
+            if episode.bag not in exclude and features.has(episode):
                 self._add(episode, [arm.name for arm in store.rig.arms], segments or SegmentConfig(), index)
         if not index.row or not sum(map(len, index.row)):
             raise ConfigError(f"{store.folder}: no chunk to learn from; ingest episodes with armed ticks and features")

@@ -74,8 +74,8 @@ class Data:
 
     @property
     def split(self) -> Split:
-        """The episodes of both."""
-        return Split(*([e.episode_id for e in replay.episodes] for replay in (self.train, self.measured)))
+        """The bags of both."""
+        return Split(*([e.bag for e in replay.episodes] for replay in (self.train, self.measured)))
 
 
 def matching_policy(config: DataConfig, rig: Rig) -> TinyPolicy:
@@ -115,13 +115,13 @@ def load_data(config: DataConfig, rig: Rig, policy: TinyPolicy, seed: int, known
         rig: of the bags.
         policy: whose features.
         seed: of the sampling and of the choice of what measures.
-        known: the episodes to take, of a training that goes on; default: all, cut in two.
+        known: the bags to take, of a training that goes on; default: all, cut in two.
 
     Raises:
         ConfigError, RecordingError, StoreError, VerdictError: bad input.
     """
     store, features = open_store(config, rig, policy)
-    verdicts = {e.episode_id: verdict_now(bag, e.verdict) for bag, e in store.bags.items() if features.has(e)}
+    verdicts = {bag: verdict_now(bag, e.verdict) for bag, e in store.bags.items() if features.has(e)}
     if not verdicts:
         raise ConfigError(f"{store.folder}: holds no episode; if bags were left out, the reasons stand above")
     if rig.simulated:
@@ -129,10 +129,10 @@ def load_data(config: DataConfig, rig: Rig, policy: TinyPolicy, seed: int, known
     chosen = known or split(verdicts, config.held_out, seed)
     if not chosen.measured:
         raise ConfigError(f"{store.folder}: too few episodes to hold some out; record at least 2 with the same verdict")
-    if gone := sorted(chosen.all - verdicts.keys()):
+    if gone := sorted(Path(bag).name for bag in chosen.all - verdicts.keys()):
         raise ConfigError(f"{store.folder}: lacks {', '.join(gone[:3])}, which the training had; give its own bags")
     h = config.n_action_steps
-    median = float(np.median([e.ticks for e in store.bags.values() if e.episode_id in chosen.all]))
+    median = float(np.median([e.ticks for e in store.bags.values() if e.bag in chosen.all]))
     discount = config.discount or matched_discount(median, h)
     print(f"episodes of {median:.0f} ticks (median); discount {discount:.5f} reaches {reach(discount, h):.0f} ticks")
     reward = RewardConfig(discount=discount, failure_cost=config.failure_cost)
@@ -151,7 +151,7 @@ def replays(
         ConfigError, VerdictError: see `Replay`.
     """
     sampling = ReplayConfig(n_action_steps=config.n_action_steps, stride=config.stride, seed=seed)
-    cut, there = SegmentConfig(takeover=config.segments), {e.episode_id for e in store.episodes}
+    cut, there = SegmentConfig(takeover=config.segments), set(store.bags)
     return Data(
         *(
             Replay(store, features, sampling, reward, cut, sorted(there - set(names)))

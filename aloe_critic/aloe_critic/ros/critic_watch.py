@@ -46,7 +46,7 @@ class Watch:
             return None
         store, features = open_store(self._config, self._rig, self._policy)
         before, train = self._data.split, self._data.train
-        there = (episode.episode_id for episode in store.bags.values() if features.has(episode))
+        there = (bag for bag, episode in store.bags.items() if features.has(episode))
         after = joined(before, there, self._config.held_out, self._seed)
         if after.all == before.all:
             return None

@@ -1,49 +1,29 @@
 """The command: what it leaves behind, that being killed changes nothing, and what it refuses at the start."""
 
 import dataclasses
+import os
+import signal
+from multiprocessing import get_context
 from pathlib import Path
 
 import critic_store as made
 import pytest
 import torch
-
-pytest.importorskip("rclpy")
-pytest.importorskip("aloe_msgs.msg")
+from critic_store import LEARNING, NETWORK
 
 from aloe_critic import training
 from aloe_critic.checkpoint import CheckpointError, load_critic, load_state, state_file
 from aloe_critic.health import Gates
-from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
-from aloe_critic.networks import NetworkConfig, State
-from aloe_critic.ros import critic_training
-from aloe_critic.ros.critic_training import TrainCriticConfig
+from aloe_critic.networks import State
+from aloe_critic.parallel import Parallel
+from aloe_critic.ros import critic_data, critic_training
+from aloe_critic.ros.critic_training import CriticTraining
 from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.scoring import score
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import StoreError
+from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_policy.ros.ingest import encoder_hash
-
-NETWORK = NetworkConfig(num_critics=2, width=16, heads=2, layers=1, bins=11, dropout=0.1)
-LEARNING = CriticConfig(steps=6, batch_size=16, bootstrap_samples=2, takeover_weight=1.0)
-
-
-@pytest.fixture(scope="module")
-def policy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("policy")
-    return made.write_policy(folder / "policy"), made.write_encoder(folder / "encoder.safetensors")
-
-
-@pytest.fixture
-def setting(policy, tmp_path):
-    """A store with successes, failures and a takeover, and the configuration to learn from it."""
-    checkpoint, encoder = policy
-    made.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder), human_from=30)
-    return TrainCriticConfig(
-        rig=made.RIG_FILE, encoder=str(encoder), policy=checkpoint, out=tmp_path / "critic",
-        store=str(tmp_path / "store"),
-        n_action_steps=5, evaluate_every=3, save_every=2,
-    )  # fmt: skip
 
 
 def run(setting, learning=LEARNING, **changes):
@@ -81,27 +61,24 @@ def test_the_critic_on_disk_says_what_the_trained_one_said(setting, monkeypatch)
     assert value(critic.network(s, actions), critic.support).shape == (2, 4)
 
 
-class Killed(BaseException):
-    """As by kill -9: nothing is tidied up that a process would not."""
-
-
 def test_killed_and_resumed_it_ends_at_the_same_bits(setting, monkeypatch):
     run(setting)
     whole = load_state(state_file(setting.out))["learner"]
     other = dataclasses.replace(setting, out=setting.out.with_name("other"))
-
     calls = []
 
     def score_or_die(*arguments):
         calls.append(arguments)
         if len(calls) == 3:
-            raise Killed
+            os.kill(os.getpid(), signal.SIGKILL)
         return score(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "score", score_or_die)
-        with pytest.raises(Killed):
-            run(other)
+        process = get_context("fork").Process(target=run, args=(other,))
+        process.start()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert load_state(state_file(other.out))["learner"]["steps_done"] == 4
     torch.manual_seed(99)
     run(other, resume=True)
@@ -109,6 +86,32 @@ def test_killed_and_resumed_it_ends_at_the_same_bits(setting, monkeypatch):
     for part in ("critic", "target"):
         for name, tensor in whole[part].items():
             assert torch.equal(tensor, resumed[part][name]), name
+
+
+def test_interrupted_it_saves_its_state_where_it_stands(setting, monkeypatch, capsys):
+    def score_and_interrupt(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return score(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "score", score_and_interrupt)
+        assert run(setting) is None
+    assert "stopped at step 0; go on with --resume" in capsys.readouterr().out
+    assert run(setting, resume=True) is not None
+
+
+def test_the_policys_own_encoder_is_used_where_none_is_given(setting):
+    assert run(setting, encoder="") is not None
+
+
+def test_episodes_that_came_after_a_stop_are_not_in_what_is_resumed(setting):
+    stopped = CriticTraining(setting, NETWORK, LEARNING)
+    assert stopped.run(lambda *_: None, lambda: stopped.learner.steps_done == 2) is None
+    made.write_store(Path(setting.store), setting.out.with_name("more"), encoder_hash(Path(setting.encoder)))
+    resumed = CriticTraining(dataclasses.replace(setting, resume=True), NETWORK, LEARNING)
+    assert resumed.data.split == stopped.data.split and len(resumed.data.split.all) == 6
+    afresh = CriticTraining(dataclasses.replace(setting, out=setting.out.with_name("other")), NETWORK, LEARNING)
+    assert len(afresh.data.split.all) == 12
 
 
 def test_a_training_is_neither_overwritten_nor_resumed_with_other_choices(setting):
@@ -177,3 +180,40 @@ def test_neither_bags_nor_a_store_is_said(setting):
 def test_chunks_longer_than_the_policys_are_refused(setting):
     with pytest.raises(ConfigError, match="longer than the policy's chunks of 20"):
         run(setting, n_action_steps=25)
+
+
+def test_scenes_that_are_kept_for_measuring_are_refused(setting, monkeypatch):
+    monkeypatch.setattr("aloe_data.seeds.HELD_OUT", range(3, 5))
+    with pytest.raises(ConfigError, match="scene seed 3 is held out of training"):
+        run(setting)
+
+
+def test_bags_of_which_none_can_be_used_are_said(setting, monkeypatch):
+    def nothing_new(config):
+        store = EpisodeStore(config.store, made.RIG, made.SIZE)
+        return store, FeatureStore(store, encoder_hash(config.encoder), (2, 3))
+
+    monkeypatch.setattr(critic_data, "ingest", nothing_new)
+    with pytest.raises(ConfigError, match="holds no episode; if bags were left out, the reasons stand above"):
+        run(setting, bags="bags", store=str(setting.out.with_name("new")))
+
+
+def test_a_store_without_the_episodes_that_were_learned_from_is_refused(setting):
+    run(setting)
+    with pytest.raises(ConfigError, match="lacks ep_0004, ep_0005, which the training had"):
+        run(setting, resume=True, store=refill(setting, made.VERDICTS[:4], "fewer"))
+
+
+def test_several_processes_need_a_batch_that_divides_and_a_folder_that_stays(setting):
+    three = Parallel()
+    three.count = 3
+    with pytest.raises(ConfigError, match="batch_size 16 does not divide among 3 processes"):
+        train_critic(setting, NETWORK, LEARNING, Gates(), three)
+    learning = dataclasses.replace(LEARNING, batch_size=15)
+    with pytest.raises(ConfigError, match="watch_s needs one process"):
+        train_critic(dataclasses.replace(setting, watch_s=1.0), NETWORK, learning, Gates(), three)
+
+
+def test_watching_needs_bags(setting):
+    with pytest.raises(ConfigError, match="give --bags as well"):
+        run(setting, watch_s=1.0)
