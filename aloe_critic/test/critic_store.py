@@ -89,7 +89,11 @@ def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human
     features = FeatureStore(store, encoder, (len(NAMES), 3))
     for number, verdict in enumerate(verdicts):
         (bags / f"ep_{number:04d}").mkdir(parents=True, exist_ok=True)
-        e = episode(number, verdict, human_from if number == 0 else None)
-        rng = np.random.default_rng(number)
-        seen = rng.uniform(-1, 1, (LENGTH * len(RIG.cameras), len(NAMES), 3)).astype(np.float16)
-        features.write(store.append(e, str(bags / e.facts.episode_id), "f"), seen)
+        bag = bags / f"ep_{number:04d}"
+        store_episode(store, features, bag, number, verdict, human_from if number == 0 else None)
+
+
+def store_episode(store, features, bag: Path, number: int, verdict: str, human_from=None) -> None:
+    """Append an episode and its features."""
+    seen = np.random.default_rng(number).uniform(-1, 1, (LENGTH * len(RIG.cameras), len(NAMES), 3))
+    features.write(store.append(episode(number, verdict, human_from), str(bag), "f"), seen.astype(np.float16))

@@ -1,0 +1,93 @@
+"""Bags that end while a critic is trained join the training; those that were in keep their side."""
+
+import dataclasses
+
+import critic_store as made
+import numpy as np
+import pytest
+from critic_store import LEARNING, NETWORK
+
+from aloe_critic.checkpoint import load_state, state_file
+from aloe_critic.ros import critic_data
+from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
+from aloe_critic.ros.critic_watch import Watch
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_policy.ros.ingest import encoder_hash
+
+FIRST = ("success", "failure", "success", "failure")
+
+
+@pytest.fixture
+def folder(tmp_path, policy, monkeypatch):
+    """A folder of bags, of which `ingest` makes episodes; and the configuration to watch it."""
+
+    def ingest(config):
+        assert config.closed
+        store = EpisodeStore(config.store, made.RIG, made.SIZE)
+        features = FeatureStore(store, encoder_hash(config.encoder), (len(made.NAMES), 3))
+        for bag in sorted(file.parent for file in config.bags.glob("*/metadata.yaml")):
+            if str(bag) not in store.bags:
+                number = int(bag.name)
+                made.store_episode(store, features, bag, number, FIRST[number % 4])
+        return store, features
+
+    monkeypatch.setattr(critic_data, "ingest", ingest)
+    for number in range(4):
+        record(tmp_path / "bags", number)
+    return TrainCriticConfig(
+        rig=made.RIG_FILE, policy=policy[0], out=tmp_path / "critic", bags=str(tmp_path / "bags"), n_action_steps=5,
+        evaluate_every=3, save_every=2, watch_s=1e-6,
+    )  # fmt: skip
+
+
+def record(bags, number, ended=True):
+    bag = bags / f"{number:04d}"
+    bag.mkdir(parents=True, exist_ok=True)
+    (bag / f"{number:04d}_0.mcap").touch()
+    if ended:
+        (bag / "metadata.yaml").touch()
+    return str(bag)
+
+
+def test_bags_join_once_their_recording_has_ended_and_are_resumed_with(folder, capsys):
+    training, amounts = CriticTraining(folder, NETWORK, LEARNING), []
+    before = training.data.split
+
+    def report(step, metrics):
+        amounts.append(len(training.data.train))
+        if step == 2:
+            for number in range(4, 8):
+                record(training.config.store_folder.with_name("bags"), number, ended=number < 7)
+
+    assert training.run(report, lambda: False) is not None
+    assert amounts[2] == amounts[0] < amounts[3] == amounts[-1]
+    assert "3 episodes joined: " in capsys.readouterr().out
+    after = training.data.split
+    assert len(after.all) == 7 and after.all > before.all
+    assert set(after.learned) >= set(before.learned) and set(after.measured) >= set(before.measured)
+    cursor = load_state(state_file(folder.out))["cursor"]
+    assert (cursor["learned"], cursor["measured"]) == (after.learned, after.measured)
+
+
+def test_what_was_drawn_for_the_old_chunks_stays_when_others_join(folder):
+    training = CriticTraining(folder, NETWORK, LEARNING)
+    learner, rows = training.learner, training.data.train.rows
+    training.run(lambda *_: None, lambda: learner.steps_done == 4)
+    kept = learner.bootstrap.state_dict()
+    learner.bootstrap.extend(np.arange(10_000))
+    grown = learner.bootstrap.state_dict()
+    assert (kept["drawn"] >= 0).any()
+    assert (grown["drawn"][rows] == kept["drawn"]).all() and (grown["chunks"][rows] == kept["chunks"]).all()
+
+
+def test_the_folder_is_looked_at_no_more_often_than_asked(folder):
+    training, now_s = CriticTraining(folder, NETWORK, LEARNING), [0.0]
+    watch = Watch(
+        dataclasses.replace(folder, watch_s=30.0), training._rig, training._policy, 0, training.data, lambda: now_s[0]
+    )
+    assert watch.look() is None
+    record(folder.store_folder.with_name("bags"), 4)
+    now_s[0] = 29.0
+    assert watch.look() is None
+    now_s[0] = 30.0
+    assert len(watch.look().split.all) == 5
