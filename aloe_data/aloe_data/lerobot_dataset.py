@@ -1,9 +1,9 @@
 """Episodes in the LeRobot dataset format v3.0, written and read without that library.
 
     meta/info.json                             features with types, shapes and names; totals; fps
-    meta/stats.json                            min, max, mean, std and count of every feature
+    meta/stats.json                            statistics of every feature, see `lerobot_statistics`
     meta/tasks.parquet                         tasks in words, by task_index
-    meta/episodes/chunk-000/file-000.parquet   one row per episode: task, length, rows, where its data are
+    meta/episodes/chunk-000/file-000.parquet   a row per episode: task, length, rows, data's place, statistics
     data/chunk-000/file-000.parquet            one row per control tick; a file per episode here
 
 Images stand in the data as JPEG. Besides the usual columns a tick has `source` (who commanded each arm), and an episode
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import Episode
+from aloe_data.lerobot_statistics import Statistics, of_images, of_rows, together
 from aloe_data.rig import Rig
 
 VERSION = "v3.0"
@@ -32,7 +33,6 @@ _FILE = "chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _DATA, _EPISODES, _TASKS = "data/" + _FILE, "meta/episodes/chunk-000/file-000.parquet", "meta/tasks.parquet"
 _COUNTERS = {"timestamp": "float32"} | dict.fromkeys(("frame_index", "episode_index", "index", "task_index"), "int64")
 _QUALITY = 95
-_STATISTICS_STRIDE = 25  # of images: every n-th frame
 Columns = Mapping[str, NDArray[Any]]
 
 
@@ -84,8 +84,7 @@ class DatasetWriter:
         self._episodes: list[dict[str, Any]] = []
         self._rows = 0
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self._vectors: list[dict[str, NDArray[Any]]] = []
-        self._pixels: dict[str, list[NDArray[np.float64]]] = {camera.name: [] for camera in rig.cameras}
+        self._statistics: list[dict[str, Statistics]] = []  # of every episode, by feature
 
     def add(self, episode: Episode) -> None:
         """Append the observed ticks of an episode."""
@@ -93,10 +92,11 @@ class DatasetWriter:
         task = self._tasks.setdefault(episode.prompt, len(self._tasks))
         vectors = self._columns(episode, ticks, number, task)
         columns = {name: _array(values) for name, values in vectors.items()}
+        statistics = {name: of_rows(values) for name, values in vectors.items()}
         for index, camera in enumerate(self._rig.cameras):
             frames = episode.frames[camera.name]
             self._shapes[camera.name] = frames.shape[1:]
-            self._pixels[camera.name].append(frames[::_STATISTICS_STRIDE].reshape(-1, 3) / 255.0)
+            statistics[f"observation.images.{camera.name}"] = of_images(frames)
             encoded = [{"bytes": encode_jpeg(frame, _QUALITY), "path": None} for frame in frames]
             images = [encoded[row] for row in episode.frame_index[ticks, index]]
             columns[f"observation.images.{camera.name}"] = pa.array(images, _IMAGE)
@@ -104,8 +104,8 @@ class DatasetWriter:
         path = self._folder / _DATA.format(**where)
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.table(columns), path)
-        self._vectors.append(vectors)
-        self._episodes.append(self._row(episode, len(ticks), where))
+        self._statistics.append(statistics)
+        self._episodes.append(self._row(episode, len(ticks), where) | _flat(statistics))
         self._rows += len(ticks)
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class DatasetWriter:
         pq.write_table(pa.Table.from_pylist(self._episodes), self._folder / _EPISODES)
         pq.write_table(_task_table(list(self._tasks)), self._folder / _TASKS)
         (meta / "info.json").write_text(json.dumps(self._info(), indent=4) + "\n")
-        (meta / "stats.json").write_text(json.dumps(self._statistics(), indent=4) + "\n")
+        (meta / "stats.json").write_text(json.dumps(self._all_statistics(), indent=4) + "\n")
 
     def _columns(self, episode: Episode, ticks: NDArray[Any], number: int, task: int) -> dict[str, NDArray[Any]]:
         count = len(ticks)
@@ -179,14 +179,9 @@ class DatasetWriter:
             "features": features,
         }
 
-    def _statistics(self) -> dict[str, dict[str, list[Any]]]:
-        names = list(self._vectors[0])
-        found = {name: _statistics(np.concatenate([part[name] for part in self._vectors])) for name in names}
-        for camera, parts in self._pixels.items():
-            of_pixels = _statistics(np.concatenate(parts))  # of every channel, as [3, 1, 1]
-            shaped = {k: v if k == "count" else [[[x]] for x in v] for k, v in of_pixels.items()}
-            found[f"observation.images.{camera}"] = shaped
-        return found
+    def _all_statistics(self) -> dict[str, dict[str, list[Any]]]:
+        whole = {name: together([part[name] for part in self._statistics]) for name in self._statistics[0]}
+        return {name: {key: value.tolist() for key, value in of.items()} for name, of in whole.items()}
 
 
 def read_dataset(folder: Path, rig: Rig) -> Iterator[DatasetEpisode]:
@@ -276,7 +271,6 @@ def _array(values: NDArray[Any]) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
 
 
-def _statistics(values: NDArray[Any]) -> dict[str, list[Any]]:
-    rows = values.reshape(len(values), -1).astype(np.float64)
-    measures = {"min": rows.min(0), "max": rows.max(0), "mean": rows.mean(0), "std": rows.std(0)}
-    return {name: value.tolist() for name, value in measures.items()} | {"count": [len(rows)]}
+def _flat(statistics: Mapping[str, Statistics]) -> dict[str, list[Any]]:
+    """As columns of an episode."""
+    return {f"stats/{name}/{key}": value.tolist() for name, of in statistics.items() for key, value in of.items()}

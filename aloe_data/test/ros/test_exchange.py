@@ -71,6 +71,10 @@ def test_a_dataset_has_the_files_columns_and_totals_of_the_format(dataset: Path,
     assert set(statistics) == set(info["features"])
     assert np.shape(statistics["observation.images.head"]["mean"]) == (3, 1, 1)
     assert np.shape(statistics["action"]["std"]) == (rig.state_dim,)
+    of_episodes = {key: row for key, row in rows[1].items() if key.startswith("stats/")}
+    assert {key.split("/")[1] for key in of_episodes} == set(info["features"])
+    assert of_episodes["stats/index/min"] == [5.0] and of_episodes["stats/index/count"] == [observed]
+    assert np.shape(of_episodes["stats/observation.images.head/q99"]) == (3, 1, 1)
 
 
 def test_what_was_exported_comes_back_as_bags_with_the_same_episodes(
