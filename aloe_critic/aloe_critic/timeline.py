@@ -117,6 +117,8 @@ def executed_windows(episode: Episode, steps: int, stride: int) -> tuple[Index, 
 def turning_points(ticks: Index, q: Float, steps: int, marks: int, least: float) -> tuple[Turn, ...]:
     """The largest falls and rises from one executed chunk to the next, no two of them within one chunk.
 
+    A value that hardly lasts is none: each is the median of those around it, a fifth of a chunk to either side.
+
     Args:
         ticks: [n], where chunks begin, ascending.
         q: [n], their value.
@@ -125,7 +127,8 @@ def turning_points(ticks: Index, q: Float, steps: int, marks: int, least: float)
         least: change that counts.
     """
     after = np.flatnonzero(ticks + steps <= ticks[-1])
-    change = np.interp(ticks[after] + steps, ticks, q) - q[after]
+    steady = np.array([np.median(q[np.abs(ticks - tick) <= steps / 5]) for tick in ticks])
+    change = np.interp(ticks[after] + steps, ticks, steady) - steady[after]
     chosen: list[Turn] = []
     for k in np.argsort(-np.abs(change), kind="stable"):
         index = int(after[k])

@@ -73,6 +73,15 @@ def test_the_largest_changes_are_marked_once_each():
     assert turning_points(ticks[:3], q[:3], 25, marks=5, least=0.0) == ()
 
 
+def test_a_value_that_does_not_last_is_no_turn():
+    ticks = np.arange(0, 200, 5)
+    spike, dip = np.where(ticks == 60, 0.0, -0.5), np.where((ticks >= 60) & (ticks < 75), -0.9, -0.5)
+    assert turning_points(ticks, spike, 25, marks=5, least=0.05) == ()
+    assert [round(turn.change, 3) for turn in turning_points(ticks, dip, 25, marks=5, least=0.05)] == [-0.4, 0.4]
+    rare = ticks[::5]
+    assert turning_points(rare, np.where(rare == 75, -0.9, -0.5), 25, marks=5, least=0.05), "one chunk is long enough"
+
+
 def test_turns_are_at_least_half_a_std_of_q(timeline):
     assert timeline.turns and all(abs(turn.change) >= LEAST * timeline.q_std for turn in timeline.turns)
     apart = np.diff([timeline.ticks[turn.index] for turn in timeline.turns])
