@@ -1,12 +1,14 @@
 """A bag of one episode, read and aligned with the same code that aligns live streams."""
 
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aloe_msgs.msg import EpisodeEvent, ExecutedAction
+from tqdm import tqdm
 
 from aloe_data.codecs import CodecError
 from aloe_data.frames import VERDICTS, Episode, EpisodeError, EpisodeFacts, Tick, build_episode
@@ -42,6 +44,27 @@ def read_episode(bag: str | Path, rig: Rig, image_size: tuple[int, int] | None =
     except (RecordingError, CodecError, EpisodeError, VerdictError) as error:
         text = str(error)
         raise EpisodeError(text if text.startswith(str(bag)) else f"{bag}: {text}") from error
+
+
+def read_episodes(
+    bags: Sequence[Path], rig: Rig, image_size: tuple[int, int] | None = None, doing: str = "reading"
+) -> Iterator[Episode]:
+    """Read episodes one after the other, with a progress bar; says in the end which bags were left out, and why.
+
+    Args:
+        bags, rig, image_size: see `read_episode`.
+        doing: what is done with them, for the progress bar.
+    """
+    problems = []
+    for bag in tqdm(bags, unit="bag", desc=doing):
+        try:
+            episode = read_episode(bag, rig, image_size)
+        except EpisodeError as error:
+            problems.append(str(error))
+            continue
+        yield episode
+    for problem in problems:
+        print(f"left out: {problem}")
 
 
 class _EpisodeReader:

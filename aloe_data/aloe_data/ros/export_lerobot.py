@@ -8,15 +8,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.frames import EpisodeError
 from aloe_data.lerobot_dataset import DatasetError, DatasetWriter
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError, load_rig
-from aloe_data.ros.bag_frames import read_episode
+from aloe_data.ros.bag_frames import read_episodes
 
 
 @dataclass(frozen=True)
@@ -39,17 +36,13 @@ def export(config: ExportConfig) -> None:
     size = (config.image_height, config.image_width)
     if bool(size[0]) != bool(size[1]):
         raise ConfigError("give both image_width and image_height, or neither")
-    rig, problems = load_rig(config.rig), []
+    rig, number = load_rig(config.rig), 0
     bags, writer = find_bags(config.bags), DatasetWriter(config.out, rig)
-    for bag in tqdm(bags, unit="bag", desc="exporting"):
-        try:
-            writer.add(read_episode(bag, rig, size if size[0] else None))
-        except EpisodeError as error:
-            problems.append(str(error))
+    for episode in read_episodes(bags, rig, size if size[0] else None, "exporting"):
+        writer.add(episode)
+        number += 1
     writer.close()
-    print(f"{config.out}: {len(bags) - len(problems)} episodes")
-    for problem in problems:
-        print(f"left out: {problem}")
+    print(f"{config.out}: {number} episodes")
 
 
 def main() -> None:

@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.frames import Episode, EpisodeError
+from aloe_data.frames import Episode
 from aloe_data.lerobot_dataset import joint_names
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError, load_rig
-from aloe_data.ros.bag_frames import read_episode
+from aloe_data.ros.bag_frames import read_episodes
 
 _SOURCES = np.array(["hold", "policy", "human"])
 _THUMBNAIL = (12, 16)  # images are read for their stamps alone
@@ -66,23 +65,20 @@ def export(config: ParquetConfig) -> None:
     """Export all bags; says what was left out and why.
 
     Raises:
-        RigError, RecordingError: bad input.
+        ConfigError, RigError, RecordingError: bad input.
     """
-    rig, writer, problems = load_rig(config.rig), None, []
+    rig, writer, ticks = load_rig(config.rig), None, 0
     if config.out.exists():
         raise ConfigError(f"{config.out}: exists already; name a new file")
-    for bag in tqdm(find_bags(config.bags), unit="bag", desc="exporting"):
-        try:
-            table = table_of(read_episode(bag, rig, _THUMBNAIL))
-        except EpisodeError as error:
-            problems.append(str(error))
-            continue
+    for episode in read_episodes(find_bags(config.bags), rig, _THUMBNAIL, "exporting"):
+        table = table_of(episode)
         writer = writer or pq.ParquetWriter(config.out, table.schema)
         writer.write_table(table)
-    if writer:
-        writer.close()
-    for problem in problems:
-        print(f"left out: {problem}")
+        ticks += len(episode)
+    if writer is None:
+        raise RecordingError(f"{config.bags}: no episode to write")
+    writer.close()
+    print(f"{config.out}: {ticks} ticks")
 
 
 def main() -> None:

@@ -11,9 +11,13 @@ import pytest
 from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.lerobot_dataset import DatasetError, DatasetWriter, joint_names, read_dataset
+from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.bag_frames import read_episode
-from aloe_data.ros.export_parquet import table_of
+from aloe_data.ros.export_lerobot import ExportConfig
+from aloe_data.ros.export_lerobot import export as export_lerobot
+from aloe_data.ros.export_parquet import ParquetConfig, table_of
+from aloe_data.ros.export_parquet import export as export_parquet
 from aloe_data.ros.import_lerobot import ImportConfig, import_dataset
 
 TICKS = 6
@@ -119,3 +123,21 @@ def test_a_table_has_every_tick_and_says_who_commanded(rig: Rig) -> None:
     assert set(table[f"{left}.source"].to_pylist()) == {"policy"} and table[f"{right}.source"][0].as_py() == "human"
     last = joint_names(rig)[-1]
     np.testing.assert_array_equal(table[f"executed.{last}"].to_numpy(), whole.executed[:, -1])
+
+
+def test_exports_say_which_bags_were_left_out_and_why_and_refuse_to_write_nothing(
+    dataset: Path, rig_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bags, table = tmp_path / "bags", tmp_path / "ticks.parquet"
+    import_dataset(ImportConfig(dataset=dataset, rig=rig_file, out=bags))
+    file = bags / "ep_0001" / "ep_0001_0.mcap"
+    file.write_bytes(file.read_bytes()[:100])
+    export_parquet(ParquetConfig(bags=bags, rig=rig_file, out=table))
+    export_lerobot(ExportConfig(bags=bags, rig=rig_file, out=tmp_path / "again"))
+    said = capsys.readouterr().out
+    assert said.count(f"left out: {bags / 'ep_0001'}") == 2
+    assert f"{table}: {pq.read_table(table).num_rows} ticks" in said and f"{tmp_path / 'again'}: 1 episodes" in said
+    with pytest.raises(RecordingError, match="no episode to write"):
+        export_parquet(ParquetConfig(bags=bags / "ep_0001", rig=rig_file, out=tmp_path / "nothing.parquet"))
+    with pytest.raises(DatasetError, match="no episode to write"):
+        export_lerobot(ExportConfig(bags=bags / "ep_0001", rig=rig_file, out=tmp_path / "nothing"))
