@@ -122,6 +122,9 @@ def main() -> None:
         parallel = launched(config.device)
     except ConfigError as error:
         sys.exit(f"train_critic: {error}")
+    ends = f"process {parallel.rank} ends with the others; go on from {state_file(config.out)} with --resume"
+    if parallel.count > 1:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"train_critic: {ends}"))
     if parallel.rank:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  the first process speaks for all
     try:
@@ -135,8 +138,7 @@ def main() -> None:
     except RuntimeError as error:
         if parallel.count == 1:
             raise
-        where = f"go on from {state_file(config.out)} with --resume"
-        sys.exit(f"train_critic: process {parallel.rank} cannot go on without the others; {where} ({error})")
+        sys.exit(f"train_critic: {ends} ({error})")
 
 
 if __name__ == "__main__":
