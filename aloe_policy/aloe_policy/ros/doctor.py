@@ -142,4 +142,4 @@ def main() -> None:
         sys.exit(f"doctor: {error}")
     finally:
         rclpy.try_shutdown()
-    sys.exit(worst is Level.FAIL)
+    sys.exit(int(worst is Level.FAIL))
