@@ -113,9 +113,7 @@ def test_a_proposal_is_judged_by_the_steps_that_are_executed(scorer):
 def test_a_critic_of_another_policy_or_one_that_failed_is_asked_only_if_somebody_says_so(folder):
     policy, ask = folder / "policy", AskConfig(samples=2)
     other = made.write_critic(folder / "other", policy, policy="0" * 64)
-    with pytest.raises(
-        CheckpointError, match=r"value of the policy 000000000000, .* allow it with other_policy"
-    ):
+    with pytest.raises(CheckpointError, match=r"value of the policy 000000000000, .* allow it with other_policy"):
         load_scorer(other, policy, made.RIG, ask)
     load_scorer(other, policy, made.RIG, dataclasses.replace(ask, other_policy=True))
     failed = made.write_critic(folder / "failed", policy, passed=False, judgement=["it ignores the action"])
