@@ -85,6 +85,8 @@ class Player:
 
     def _make_publishers(self) -> Iterator[tuple[str, Publisher]]:
         for topic in self._reader.get_all_topics_and_types():
+            if not self._reader._wanted(topic.name):
+                continue  # a publisher that never speaks would still take part in the graph
             offered = topic.offered_qos_profiles
             qos = convert_rclcpp_qos_to_rclpy_qos(offered[0]) if offered else QoSProfile(depth=10)
             try:

@@ -109,9 +109,11 @@ def test_play_publishes_in_the_bags_rhythm_with_its_qos_and_clock(bag: Path, lis
 
 def test_play_takes_chosen_topics_from_an_offset_on(bag: Path, listener: Listener) -> None:
     words = [*ROS2, "play", str(bag), "--topics", "/words", "--start-offset", "0.65", "--delay", DISCOVERY_S]
+    publishers: list[int] = []
+    listener.node.create_timer(0.1, lambda: publishers.append(listener.node.count_publishers("/latched")))
     listener.spin_while(subprocess.Popen(words, env=ENV))
     assert [word for word, _ in listener.words] == ["word 7", "word 8", "word 9"]
-    assert listener.latched == []
+    assert listener.latched == [] and set(publishers) == {0}
 
 
 def test_loop_starts_again_until_interrupted(bag: Path, listener: Listener) -> None:

@@ -253,8 +253,8 @@ class RecorderNode(Node):
                 infos = self.get_publishers_info_by_topic(topic.name)
                 names = {bytes(i.endpoint_gid): i.node_name.replace(_UNKNOWN, "") for i in infos}
                 for name in self._owners.look(topic.name, names):
-                    mixed = "both are in the bag, learn from neither; stop one of them (is a bag being played?)"
-                    self.get_logger().warning(f"{topic.name} is published by {name} as well; {mixed}")
+                    remedy = "what it says is in the bag, too: stop it (is a bag being played?)"
+                    self.get_logger().warning(f"{topic.name} is published by {name} as well; {remedy}")
 
     def _report_failure(self) -> None:
         recording = self._recording
