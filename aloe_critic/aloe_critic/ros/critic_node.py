@@ -75,6 +75,7 @@ class CriticNode(Node):
 
     def _on_episode_state(self, message: EpisodeState) -> None:
         self._prompt = message.prompt
+        self._questions.look()
         if message.state not in (EpisodeState.PREPARING, EpisodeState.RUNNING):
             self._alert = self._foreign = ""
 
@@ -101,11 +102,12 @@ class CriticNode(Node):
     def _seen(self, chunk: Chunk) -> bool:
         """Whether all is here that the policy had seen; from then on nothing changes the observation any more."""
         newest_ns = self._streams.assembler.common_stamp_ns
-        return newest_ns is not None and newest_ns >= chunk.stamp_ns
+        return newest_ns is not None and newest_ns >= chunk.stamp_ns and self._prompt != ""
 
     def _score(self, question: Question) -> None:
         chunk = question.chunk
-        observation = self._streams.assembler.assemble_at(chunk.stamp_ns, question.prompt)
+        prompt = question.prompt or self._prompt  # of a chunk that came before the news of its episode
+        observation = self._streams.assembler.assemble_at(chunk.stamp_ns, prompt)
         if isinstance(observation, StaleInput):
             self._problem = f"chunk {chunk.chunk_id} not scored: {observation}"
             return

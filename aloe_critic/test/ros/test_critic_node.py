@@ -124,6 +124,15 @@ def test_a_chunk_that_overtakes_its_observation_waits_for_it(make: Callable[...,
         np.testing.assert_allclose(message.q, other.q, atol=1e-5)
 
 
+def test_a_chunk_that_comes_before_the_news_of_its_episode_waits_for_it(make: Callable[..., World]) -> None:
+    world, first = make(), next(k for k, row in enumerate(ROWS) if row[1] == "/policy/action_chunk") + 1
+    news = [row for row in ROWS[:first] if row[1] == "/episode/state"]
+    world.play([row for row in ROWS[:first] if row not in news])
+    assert (world.reported("chunks_scored"), world.report().message) == (0, "ok")
+    world.play(news)
+    assert [m.chunk_id for m in world.heard(QEstimate, 1)] == [1]
+
+
 def test_who_is_late_goes_on_with_the_newest_chunk_and_counts_the_others(
     make: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
