@@ -124,9 +124,10 @@ def test_list_has_a_line_per_bag_and_names_those_that_were_not_closed(
 def test_verify_reads_everything_and_names_what_is_wrong(
     make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    make("ep_0000")
+    make("ep_0000", strangers={"/executed_action": ["rosbag2_player"]})
     assert run(verify_bags, monkeypatch, tmp_path) == 0
-    assert "1 bags: 1 sound" in capsys.readouterr().out
+    said_first = capsys.readouterr().out
+    assert "/executed_action: rosbag2_player published it as well" in said_first and "1 bags: 1 sound" in said_first
     make("ep_0001", ("/left_arm/joint_states", range(1000)))
     make("ep_0002", ("/executed_action", range(500, 600)))
     make("ep_0003", ("/episode/events", range(500, 1000)))
