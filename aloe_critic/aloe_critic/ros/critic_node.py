@@ -27,6 +27,7 @@ from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
 
 NAME = "critic_node"
+NICE = 15  # more than the policy's inference: what a critic says is never worth a late chunk
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class CriticNodeConfig(AskConfig, AlertConfig):
     critic: Path = parameter(doc="folder of the critic")
     checkpoint: Path = parameter(doc="checkpoint of the policy that the critic was trained for")
     ask_takeover: bool = parameter(False, doc="at an alert, ask that the policy's arms hold until a person decides")
-    nice: int = parameter(10, low=0, high=19, doc="by how much it yields to other processes")
 
 
 class CriticNode(Node):
@@ -89,7 +89,6 @@ class CriticNode(Node):
             self._problem = f"not scored: {error}"
 
     def _score_forever(self) -> None:
-        os.nice(self.config.nice)  # on Linux of this thread alone
         while (question := self._questions.take(self._seen)) is not None:
             started = perf_counter()
             try:
@@ -154,6 +153,7 @@ class CriticNode(Node):
 
 def main() -> None:
     """Run critic_node until SIGINT or SIGTERM."""
+    os.nice(NICE)  # before any thread is started, also those that receive
     run_node(CriticNode)
 
 
