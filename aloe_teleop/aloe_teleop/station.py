@@ -52,7 +52,7 @@ class Station:
     """Polls devices and keeps what was taken with them.
 
     A take is not sent on while the device that would command the arm is dead or refuses; a device that dies lets its
-    arms go (HOLD); the emergency stop is asked for until control has it.
+    arms go (HOLD); the emergency stop is asked for until control has it, and nothing is taken before.
 
     Args:
         devices: by name; no two command the same arm.
@@ -111,7 +111,7 @@ class Station:
 
     def _refusals(self, arms: tuple[str, ...], name: str, now_ns: int, view: View) -> list[str]:
         """Why arms cannot be taken with a device; the reasons of one that commands two arms stand once."""
-        reasons = [self._problems[name]]
+        reasons = [self._problems[name], "" if self._estop is None else "the emergency stop was asked for"]
         for arm in arms:
             if commander := self._commander.get(arm):
                 reasons.append(

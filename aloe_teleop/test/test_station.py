@@ -153,6 +153,14 @@ def test_the_emergency_stop_is_repeated_until_control_has_it(rig: Rig) -> None:
     assert desk.asked(after_ms=100) == []
 
 
+def test_nothing_is_taken_between_an_emergency_stop_and_controls_answer(rig: Rig) -> None:
+    desk = Desk(rig)
+    outcome = desk.poll(Request(Ask.ESTOP), TAKE_BOTH)
+    assert [item.request.ask for item in outcome.asked] == [Ask.ESTOP]
+    assert "the emergency stop was asked for" in outcome.notes[0]
+    assert not any(deadman(outcome).values())
+
+
 def test_verdicts_carry_their_device(rig: Rig) -> None:
     desk = Desk(rig)
     desk.pedal.verdict = Verdict.FAILURE
