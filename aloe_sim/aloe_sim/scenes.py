@@ -18,7 +18,7 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.experts import make_expert
+from aloe_sim.experts import CannotHelpError, Expert, make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.keypoints import keypoint_labels
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
@@ -62,14 +62,21 @@ class SceneRecorder:
         self._process.reset(seed)
         expert = make_expert(sim)
         for tick in range(MAX_TICKS):
-            if tick % 25 == 0:
-                self._process.offer(expert.chunk(50, executed=25), "expert")
             if tick % self._config.stride == 0:
                 self._keep()
+            if tick % 25 == 0 and not self._goes_on(expert):
+                break
             self._process.tick()
             if sim.task.success(sim.data) or sim.task.failure(sim.data):
                 break
         return len(self.views) - before
+
+    def _goes_on(self, expert: Expert) -> bool:
+        try:
+            self._process.offer(expert.chunk(50, executed=25), "expert")
+        except CannotHelpError:
+            return False  # what got the scene there is worth seeing, too
+        return True
 
     def _keep(self) -> None:
         size, sim = (self._config.width, self._config.height), self._process.sim

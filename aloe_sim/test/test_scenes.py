@@ -1,0 +1,29 @@
+"""Scenes for an encoder: what an expert's episodes look like."""
+
+from pathlib import Path
+
+from aloe_data.rig import load_rig
+from aloe_sim.experts import CannotHelpError, make_expert
+from aloe_sim.scenes import SceneRecorder, ScenesConfig
+
+RIG = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
+
+
+class GivesUp:
+    """An expert that knows one chunk only."""
+
+    def __init__(self, sim):
+        self._expert, self._asked = make_expert(sim), 0
+
+    def chunk(self, rows, executed):
+        self._asked += 1
+        if self._asked > 1:
+            raise CannotHelpError("the cube lies beyond the reach of both arms")
+        return self._expert.chunk(rows, executed=executed)
+
+
+def test_an_episode_that_the_expert_gives_up_ends_there_and_what_was_seen_is_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr("aloe_sim.scenes.make_expert", GivesUp)
+    recorder = SceneRecorder(load_rig(RIG), ScenesConfig(rig=RIG, out=tmp_path / "scenes.npz", width=32, height=24))
+    assert recorder.episode(1) == 3  # in ticks 0, 10 and 20 of the only chunk
+    assert len(recorder.views) == len(recorder.labels) == 3
