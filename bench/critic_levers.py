@@ -1,20 +1,23 @@
 """What makes a critic know actions: one lever at a time, on fixed data, with several seeds.
 
     ./env python bench/critic_levers.py --store DIR --policy FOLDER --branches FILE --blunders DIR --out DIR
-        [--steps 1500] [--seeds 2] [--only defaults,mse]
+        [--steps 1500] [--seeds 2] [--only defaults,mse] [--processes 2]
 
 The data: a store of ingested episodes with failures and takeovers (`bench/collect.py`, `ros2 run aloe_policy ingest`),
 branched states (`bench/branches.py`) and a store of episodes with a blunder at a known tick, ingested alike. Columns of
 the table: health on held-out episodes; share of pairs of chunks of one state that are ranked as their continuations
-were worth, among all, among the policy's own proposals and against foreign chunks; share of blunders at which Q falls
-most. Finished runs are kept in --out, so that a stopped study goes on; the table is printed after each.
+were worth, among all, among the policy's own proposals and against foreign chunks; share of states in which the
+expert's chunk is ranked above a blunder; share of blunders at which Q falls most. Finished runs are kept in --out, so
+that a stopped study goes on; the table is printed after each.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from tqdm import tqdm
 
 from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.batches import Batches
-from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, rank
+from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, outranks, rank
 from aloe_critic.health import Gates
 from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
@@ -37,6 +40,7 @@ from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.transitions import RewardConfig
+from aloe_policy.training_state import state_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,6 +85,7 @@ class StudyConfig:
     steps: int = parameter(1500, low=1, doc="optimiser steps of every critic")
     batch_size: int = parameter(256, low=2, doc="chunks per step")
     seeds: int = parameter(2, low=1, doc="critics per lever")
+    processes: int = parameter(1, low=1, high=256, doc="critics at a time, of one thread each")
     only: str = parameter("", doc="levers by name, separated by commas; empty: all")
 
 
@@ -89,9 +94,10 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     lever, out = LEVERS[name], config.out / f"{name}_{seed}"
     data = {"rig": rig_file, "policy": config.policy, "store": config.store, "held_out": 0.2, **lever.data}
     files = TrainCriticConfig(out=out, evaluate_every=config.steps, save_every=config.steps, **data)
+    files = replace(files, resume=state_file(out).exists())
     learning = CriticConfig(seed=seed, steps=config.steps, batch_size=config.batch_size, **lever.learning)
     training = CriticTraining(files, NetworkConfig(**lever.network), learning)
-    with tqdm(total=config.steps, desc=f"{name} {seed}", unit="step", leave=False) as bar:
+    with tqdm(total=config.steps, desc=f"{name} {seed}", unit="step", leave=False, disable=config.processes > 1) as bar:
 
         def progress(step: int, _: dict[str, float]) -> None:
             bar.update(step - bar.n)
@@ -123,7 +129,7 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
     }
     return {
         f"{what}_{part}": getattr(r, part) for what, r in found.items() for part in ("all", "policy", "foreign")
-    } | {"pairs": float(found["branched"].pairs[0])}
+    } | {"pairs": float(found["branched"].pairs[0]), "over_blunder": outranks(scores, kinds, "expert", "blunder")}
 
 
 def blunders_found(folder: Path, scorer: ChunkScorer, files: TrainCriticConfig, reward: RewardConfig) -> float:
@@ -154,6 +160,7 @@ COLUMNS = (
     "branched_all",
     "branched_policy",
     "branched_foreign",
+    "over_blunder",
     "falls_at_blunder",
 )
 
@@ -180,11 +187,13 @@ def study(config: StudyConfig) -> None:
     load_branches(config.branches)
     file = config.out / "results.json"
     results = json.loads(file.read_text()) if file.exists() else {}
-    for seed in range(config.seeds):
-        for name in wanted:
-            if f"{name}_{seed}" in results:
-                continue
-            results[f"{name}_{seed}"] = run(config, name, seed, rig_file)
+    missing = [(name, seed) for seed in range(config.seeds) for name in wanted if f"{name}_{seed}" not in results]
+    pool = ProcessPoolExecutor(config.processes, get_context("spawn"), torch.set_num_threads, (1,))
+    with pool, tqdm(total=len(missing), unit="critic") as bar:
+        jobs = {pool.submit(run, config, name, seed, rig_file): f"{name}_{seed}" for name, seed in missing}
+        for job in as_completed(jobs):
+            bar.update()
+            results[jobs[job]] = job.result()
             file.write_text(json.dumps(results, indent=1))
             print(f"\n{table(results)}", flush=True)
     print(table(results))
@@ -194,7 +203,6 @@ def main() -> None:
     """Parse, run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser, StudyConfig)
-    torch.set_num_threads(1)
     try:
         study(from_arguments(StudyConfig, parser.parse_args()))
     except BAD_INPUT as error:

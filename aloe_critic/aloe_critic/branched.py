@@ -100,6 +100,18 @@ def ceiling(returns: Array, kinds: Array, least_gap: float = 0.05) -> Ranking:
     return rank(returns[..., half:].mean(-1), returns[..., :half], kinds, least_gap)
 
 
+def outranks(scores: Array, kinds: Array, better: str, worse: str) -> float:
+    """Share of states in which the first chunk of one kind is ranked above that of another; ties count half.
+
+    Args:
+        scores: [n, m].
+        kinds: of the candidates, str [m].
+        better, worse: the kinds.
+    """
+    gap = scores[:, np.flatnonzero(kinds == better)[0]] - scores[:, np.flatnonzero(kinds == worse)[0]]
+    return float(np.where(gap == 0, 0.5, gap > 0).mean())
+
+
 def nearness(requested: Array, kinds: Array) -> Array:
     """A control that knows no values, [n, m]: minus the distance of a chunk from the mean of the policy's own.
 

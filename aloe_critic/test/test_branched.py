@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, rank
+from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, outranks, rank
 from aloe_data.config import ConfigError
 
 KINDS = np.array(["expert", "policy", "policy", "blunder"])
@@ -32,6 +32,11 @@ def test_the_ceiling_is_one_for_certain_outcomes_and_one_half_for_chance():
     rng = np.random.default_rng(0)
     assert ceiling(worth(-0.1, -0.3, -0.5, -0.9), KINDS).all == 1.0
     assert abs(ceiling(rng.uniform(-1, 0, (400, 4, 4)), KINDS).all - 0.5) < 0.05
+
+
+def test_one_kind_outranks_another_in_the_states_in_which_it_scores_higher():
+    scores = np.array([[0.9, 0, 0, 0.1], [0.2, 0, 0, 0.8], [0.7, 0, 0, 0.1], [0.3, 0, 0, 0.3]])
+    assert outranks(scores, KINDS, "expert", "blunder") == (1 + 0 + 1 + 0.5) / 4
 
 
 def test_success_in_no_time_is_worth_nothing_lost_and_no_success_everything():
