@@ -1,10 +1,5 @@
-"""Critics on disk: a checkpoint for those who ask the critic, and the state that a stopped training goes on from.
+"""A critic on disk, for those who ask it: weights, statistics, sizes, gates; see `aloe_policy.checkpoint`."""
 
-OUT/                 the checkpoint: weights, statistics, sizes, gates; see `aloe_policy.checkpoint`
-OUT_training/        state.pt: critics, targets, optimiser, schedule, policy chunks, sampler, random states
-"""
-
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,31 +73,3 @@ def load_critic(path: Path, rig: Rig | None = None) -> TrainedCritic:
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: weights and config.json do not fit together: {error}; train anew") from error
     return TrainedCritic(checkpoint.version, network.eval().requires_grad_(False), values, normaliser, config)
-
-
-def state_file(out: Path) -> Path:
-    """Where the training that writes the checkpoint `out` keeps its state."""
-    return out.with_name(out.name + "_training") / "state.pt"
-
-
-def save_state(file: Path, state: Mapping[str, Any]) -> None:
-    """Write a training's state; it is there complete, or the one before it still is."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    with draft.open("wb") as stream:
-        torch.save(dict(state), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(draft, file)
-
-
-def load_state(file: Path) -> dict[str, Any]:
-    """A training's state; only tensors and plain values are read.
-
-    Raises:
-        CheckpointError: missing or damaged.
-    """
-    try:
-        return torch.load(file, weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise CheckpointError(f"{file}: no training to go on with ({error}); start anew without --resume") from error

@@ -37,6 +37,7 @@ from aloe_critic.networks import CriticNetwork, Prefix, State
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_data.config import parameter
 from aloe_data.transitions import RewardConfig
+from aloe_policy.training_state import seed_torch
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,10 @@ class CriticLearner:
             DivergenceError: training went wrong.
         """
         self.critic.train()
-        self._seed(0)
+        seed_torch(self.config.seed, self.steps_done, 0)
         target, rivals, taken = self.targets(batch), self._foreign(batch), self._taken()
         actions = self._noisy(batch.actions, len(batch.row) * self.parallel.count)
-        self._seed(1 + self.parallel.rank)  # dropout is each process's own
+        seed_torch(self.config.seed, self.steps_done, 1 + self.parallel.rank)  # dropout is each process's own
         terms, q = self._loss(batch, actions, target, rivals, taken)
         loss = sum(getattr(self.config, f"{name}_weight", 1.0) * term for name, term in terms.items())
         self.optimiser.zero_grad(set_to_none=True)
@@ -223,10 +224,6 @@ class CriticLearner:
     def _rate(self, step: int) -> float:
         late = step > 0.7 * self.config.steps
         return min(1.0, (step + 1) / (self.config.warm_up + 1)) * (0.3 if late else 1.0)
-
-    def _seed(self, stream: int) -> None:
-        key = np.random.SeedSequence((self.config.seed, self.steps_done, stream))
-        torch.manual_seed(int(key.generate_state(1, np.uint64)[0]))
 
     def _terms(
         self, batch: CriticBatch, actions: Tensor, target: Tensor, rivals: _Rivals | None, taken: Takeovers | None

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 class InUseError(RuntimeError):
@@ -54,6 +55,26 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
     if not size:
         _sync_one(path.parent)  # which knows of the file only now
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path`: it is there complete, or what was there before still is.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        with draft.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_one(path.parent)
 
 
 def _sync_one(path: Path) -> None:

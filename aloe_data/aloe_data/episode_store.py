@@ -184,12 +184,15 @@ class FeatureStore:
         encoder: hash of the encoder.
         shape: of one frame's features.
 
+    Attributes:
+        encoder: that hash.
+
     Raises:
         StoreError: features of another shape stand under that hash.
     """
 
     def __init__(self, store: EpisodeStore, encoder: str, shape: tuple[int, ...]) -> None:
-        self._store, self._column = store, _Column("<f2", tuple(shape))
+        self.encoder, self._store, self._column = encoder, store, _Column("<f2", tuple(shape))
         self._folder = store.folder / "features" / encoder
         self._folder.mkdir(parents=True, exist_ok=True)
         header = self._folder / "shape.json"

@@ -10,17 +10,19 @@ import numpy as np
 import torch
 
 from aloe_critic.batches import Batches
-from aloe_critic.checkpoint import load_state, save_critic, save_state, state_file
+from aloe_critic.checkpoint import save_critic
 from aloe_critic.health import Gates, Judgement, judge
 from aloe_critic.learner import CriticConfig, CriticLearner, Takeovers
 from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_critic.plots import draw_health
-from aloe_critic.ros.critic_data import Data, DataConfig, load_data, matching_policy, sizes_of
+from aloe_critic.ros.critic_data import Data, DataConfig, load_data, sizes_of
 from aloe_critic.ros.critic_watch import Watch
 from aloe_critic.training import Outcome, Report, Split, fit, resume
 from aloe_data.config import ConfigError, parameter
 from aloe_data.rig import Rig, load_rig
+from aloe_policy.ros.policy_store import matching_policy
+from aloe_policy.training_state import check_choices, save_state, state_file, stopped
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class CriticTraining:
     ) -> None:
         _check_processes(config, learning, parallel)
         self.config, self._parallel, self._rig = config, parallel, load_rig(config.rig)
-        state = _stopped(config)
+        state = stopped(config.out, config.resume)
         self._policy = matching_policy(config, self._rig)
         self._device = parallel.device or torch.device(config.device)
         self.data = self._load(learning.seed, state["cursor"] if state else None)
@@ -72,7 +74,7 @@ class CriticTraining:
         self.learner.takeovers = self._takeovers()
         self._choices = {"network": asdict(network), "learning": asdict(learning), "reward": asdict(reward)}
         if state:
-            _check_choices(config, self._choices, state)
+            check_choices(config.out, self._choices, state)
             resume(self.learner, self._batches[0], state)
         self._watch = Watch(config, self._rig, self._policy, learning.seed, self.data) if config.watch_s else None
 
@@ -159,35 +161,6 @@ def _check_processes(config: TrainCriticConfig, learning: CriticConfig, parallel
         )
     if parallel.count > 1 and config.watch_s:
         raise ConfigError("command line: watch_s needs one process; several would not see a new bag in the same step")
-
-
-def _stopped(config: TrainCriticConfig) -> dict[str, Any] | None:
-    """The state of a stopped training, if asked to go on.
-
-    Raises:
-        ConfigError: there is one but nobody asked.
-        CheckpointError: there is none.
-    """
-    file = state_file(config.out)
-    if config.resume:
-        return load_state(file)
-    if file.exists():
-        raise ConfigError(f"{file}: a training stands there; go on with --resume, or remove it, or change --out")
-    return None
-
-
-def _check_choices(config: TrainCriticConfig, choices: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    changed = [
-        f"{part}.{key} was {state['choices'][part].get(key)!r}, is {value!r}"
-        for part, values in choices.items()
-        for key, value in values.items()
-        if state["choices"][part].get(key) != value
-    ]
-    if changed:
-        raise ConfigError(
-            f"{state_file(config.out)}: was trained with other choices: {'; '.join(changed)}; "
-            "change them back to resume"
-        )
 
 
 def _card(rig: Rig, facts: Mapping[str, Any]) -> str:

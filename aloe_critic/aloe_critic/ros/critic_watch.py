@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aloe_critic.ros.critic_data import Data, DataConfig, amounts, open_store, replays
+from aloe_critic.ros.critic_data import Data, DataConfig, amounts, replays
 from aloe_critic.training import joined
 from aloe_data.bag_folders import find_bags
 from aloe_data.rig import Rig
+from aloe_policy.ros.policy_store import open_store
 from aloe_policy.tiny import TinyPolicy
 
 
@@ -44,7 +45,7 @@ class Watch:
         """
         if self._clock() < self._next_s or not self._changed():
             return None
-        store, features = open_store(self._config, self._rig, self._policy)
+        store, features = open_store(self._config, self._rig, self._policy, closed=True)
         before, train = self._data.split, self._data.train
         there = (bag for bag, episode in store.bags.items() if features.has(episode))
         after = joined(before, there, self._config.held_out, self._seed)

@@ -9,15 +9,13 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from aloe_critic.checkpoint import state_file
 from aloe_critic.guards import DivergenceError
 from aloe_critic.health import Gates, Judgement
 from aloe_critic.learner import CriticConfig
@@ -31,6 +29,7 @@ from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError
 from aloe_data.verdicts import VerdictError
 from aloe_policy.checkpoint import CheckpointError
+from aloe_policy.training_state import interruptions, state_file
 
 BAD_INPUT = (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError)
 
@@ -57,7 +56,7 @@ def train_critic(
     with (
         SummaryWriter(str(config.out) + "_logs") as log,
         tqdm(total=learning.steps, initial=training.learner.steps_done, desc="training", unit="step") as bar,
-        _interruptions(parallel) as interrupted,
+        interruptions() if parallel.count == 1 else nullcontext(lambda: False) as interrupted,
     ):
         outcome = training.run(Reporter(log, bar), interrupted)
     if outcome is None:
@@ -83,20 +82,6 @@ class Reporter:
         if measured:
             shown = ("shuffle_gap", "rank_auc", "advantage_auc")
             self._bar.set_postfix({k: f"{metrics[f'health/{k}']:.3f}" for k in shown if f"health/{k}" in metrics})
-
-
-@contextmanager
-def _interruptions(parallel: Parallel) -> Iterator[Callable[[], bool]]:
-    """Whether SIGINT or SIGTERM came; several processes would not hear it in the same step, and just end."""
-    asked: list[int] = []
-    before = {}
-    if parallel.count == 1:
-        before = {s: signal.signal(s, lambda s, _: asked.append(s)) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _say(config: TrainCriticConfig, outcome: Outcome, judgement: Judgement) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from critic_store import LEARNING, NETWORK
 
-from aloe_critic.checkpoint import load_state, state_file
-from aloe_critic.ros import critic_data
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.ros.critic_watch import Watch
 from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_policy.ros import policy_store
 from aloe_policy.ros.ingest import encoder_hash
+from aloe_policy.training_state import load_state, state_file
 
 FIRST = ("success", "failure", "success", "failure")
 
@@ -31,7 +31,7 @@ def folder(tmp_path, policy, monkeypatch):
                 made.store_episode(store, features, bag, number, FIRST[number % 4])
         return store, features
 
-    monkeypatch.setattr(critic_data, "ingest", ingest)
+    monkeypatch.setattr(policy_store, "ingest", ingest)
     for number in range(4):
         record(tmp_path / "bags", number)
     return TrainCriticConfig(

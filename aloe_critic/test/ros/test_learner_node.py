@@ -8,9 +8,10 @@ import rclpy
 from critic_store import LEARNING, NETWORK
 from rclpy.parameter import Parameter
 
-from aloe_critic.checkpoint import load_critic, load_state, state_file
+from aloe_critic.checkpoint import load_critic
 from aloe_critic.ros import learner_node
 from aloe_data.config import ConfigError
+from aloe_policy.training_state import load_state, state_file
 
 
 @pytest.fixture

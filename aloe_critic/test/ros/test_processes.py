@@ -11,8 +11,8 @@ import critic_store as made
 import pytest
 import torch
 
-from aloe_critic.checkpoint import load_state, state_file
 from aloe_critic.ros.critic_training import CriticTraining
+from aloe_policy.training_state import load_state, state_file
 
 NETWORK = dataclasses.replace(made.NETWORK, dropout=0.0)  # each process draws its own
 LEARNING = dataclasses.replace(made.LEARNING, steps=1000, learning_rate=1e-3)

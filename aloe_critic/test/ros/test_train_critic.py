@@ -12,18 +12,20 @@ import torch
 from critic_store import LEARNING, NETWORK
 
 from aloe_critic import training
-from aloe_critic.checkpoint import CheckpointError, load_critic, load_state, state_file
+from aloe_critic.checkpoint import CheckpointError, load_critic
 from aloe_critic.health import Gates
 from aloe_critic.losses import value
 from aloe_critic.networks import State
 from aloe_critic.parallel import Parallel
-from aloe_critic.ros import critic_data, critic_training
+from aloe_critic.ros import critic_training
 from aloe_critic.ros.critic_training import CriticTraining
 from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.scoring import score
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
+from aloe_policy.ros import policy_store
 from aloe_policy.ros.ingest import encoder_hash
+from aloe_policy.training_state import load_state, state_file
 
 
 def run(setting, learning=LEARNING, **changes):
@@ -193,7 +195,7 @@ def test_bags_of_which_none_can_be_used_are_said(setting, monkeypatch):
         store = EpisodeStore(config.store, made.RIG, made.SIZE)
         return store, FeatureStore(store, encoder_hash(config.encoder), (2, 3))
 
-    monkeypatch.setattr(critic_data, "ingest", nothing_new)
+    monkeypatch.setattr(policy_store, "ingest", nothing_new)
     with pytest.raises(ConfigError, match="holds no episode; if bags were left out, the reasons stand above"):
         run(setting, bags="bags", store=str(setting.out.with_name("new")))
 

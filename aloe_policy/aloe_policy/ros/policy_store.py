@@ -1,0 +1,132 @@
+"""Ingested bags as a policy sees them: what everything that learns from stored features begins with."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from aloe_data.config import ConfigError, parameter
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.rig import Rig
+from aloe_policy.backend import load_policy
+from aloe_policy.checkpoint import CheckpointError
+from aloe_policy.encoder import TOKEN_WIDTH
+from aloe_policy.encoder_file import load_encoder, save_encoder
+from aloe_policy.ros.ingest import IngestConfig, encoder_hash, ingest
+from aloe_policy.tiny import TinyPolicy
+
+Stored = tuple[EpisodeStore, FeatureStore]
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Bags, and the policy through whose eyes they are seen."""
+
+    rig: Path = parameter(doc="rig file that the bags were recorded with")
+    encoder: str = parameter(
+        "", doc="image encoder of the policy (.safetensors); default: the one inside its checkpoint"
+    )
+    policy: Path = parameter(doc="checkpoint of the policy")
+    bags: str = parameter("", doc="folder of episode bags, ingested first; default: the store as it is")
+    store: str = parameter("", doc="folder of the ingested bags; default: BAGS with _store at its end")
+    threads: int = parameter(1, low=1, doc="CPU threads, and reading processes")
+    device: str = parameter("cpu", doc="where to compute, cpu or cuda")
+
+    @property
+    def store_folder(self) -> Path:
+        """Of the ingested bags.
+
+        Raises:
+            ConfigError: neither bags nor a store.
+        """
+        if self.store:
+            return Path(self.store)
+        if not self.bags:
+            raise ConfigError("command line: give --bags, --store or both")
+        return Path(self.bags).with_name(f"{Path(self.bags).name}_store")
+
+
+def matching_policy(config: StoreConfig, rig: Rig) -> TinyPolicy:
+    """The policy, if it sees through the encoder of the features.
+
+    Raises:
+        CheckpointError: missing, damaged, for another rig, or of a kind that does not know stored features.
+        ConfigError: another encoder.
+    """
+    policy = load_policy(config.policy, rig, device=config.device)
+    if not isinstance(policy, TinyPolicy):
+        raise CheckpointError(f"{config.policy}: its kind of policy does not know stored features")
+    if not config.encoder:
+        return policy
+    given = load_encoder(Path(config.encoder))
+    own, other = policy.encoder.state_dict(), given.state_dict()
+    same = own.keys() == other.keys() and all(torch.equal(own[k].cpu(), other[k]) for k in own)
+    if not same or policy.encoder.keypoints != given.keypoints:
+        raise ConfigError(
+            f"{config.encoder}: not the encoder inside {config.policy}; the policy would be shown features that it "
+            "does not know: give the encoder that it was trained with, or none for its own"
+        )
+    return policy
+
+
+def open_store(config: StoreConfig, rig: Rig, policy: TinyPolicy, closed: bool = False) -> Stored:
+    """The store with the policy's features, brought up to date with the bags if there are any.
+
+    Args:
+        config: which bags and store.
+        rig: of the bags.
+        policy: whose features.
+        closed: leave out bags that are still being recorded.
+
+    Raises:
+        ConfigError, RecordingError, StoreError: bad input.
+    """
+    with _encoder_file(config, policy) as encoder:
+        if config.bags:
+            return _ingested(config, encoder, policy, closed)
+        return _as_it_is(config, rig, encoder, policy)
+
+
+@contextmanager
+def _encoder_file(config: StoreConfig, policy: TinyPolicy) -> Iterator[Path]:
+    """The encoder as a file, as reading processes want it; its hash is the same wherever it lies."""
+    if config.encoder:
+        yield Path(config.encoder)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "encoder.safetensors"
+        save_encoder(policy.encoder, file)
+        yield file
+
+
+def _ingested(config: StoreConfig, encoder: Path, policy: TinyPolicy, closed: bool) -> Stored:
+    width, height = policy.image_size
+    return ingest(
+        IngestConfig(
+            bags=Path(config.bags),
+            rig=config.rig,
+            encoder=encoder,
+            store=config.store_folder,
+            processes=config.threads,
+            image_width=width,
+            image_height=height,
+            closed=closed,
+        )
+    )
+
+
+def _as_it_is(config: StoreConfig, rig: Rig, encoder: Path, policy: TinyPolicy) -> Stored:
+    (width, height), folder, wanted = policy.image_size, config.store_folder, encoder_hash(encoder)
+    if not (folder / "store.json").exists():
+        raise ConfigError(f"{folder}: no store of episodes; give --bags to make one")
+    store = EpisodeStore(folder, rig, (height, width))
+    if not (folder / "features" / wanted).exists():
+        known = sorted(path.name[:12] for path in (folder / "features").glob("*"))
+        raise ConfigError(
+            f"{folder}: holds features of the encoders {', '.join(known) or 'none'}, not of that of {config.policy} "
+            f"({wanted[:12]}); give --bags to make them"
+        )
+    return store, FeatureStore(store, wanted, (len(policy.encoder.keypoints), TOKEN_WIDTH))
