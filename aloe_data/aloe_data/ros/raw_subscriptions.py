@@ -1,6 +1,7 @@
 """Subscriptions that hand over serialised messages, whatever reliability their publishers offer."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -11,6 +12,7 @@ from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.recording import RecordedTopic
 
+_REST_S = 0.02
 _DEPTH = 200  # messages per topic that may wait while a bag is opened or closed: 2 s and more of every stream
 
 
@@ -20,7 +22,7 @@ class RawSubscriptions:
     Args:
         node: the node that subscribes.
         topics: what to subscribe to.
-        on_message: called with the topic and the serialised message.
+        on_message: called with the topic, the serialised message, and when the middleware received it [ns].
         on_missing: called with the topic and the number of messages that the middleware lost.
     """
 
@@ -28,11 +30,12 @@ class RawSubscriptions:
         self,
         node: Node,
         topics: Iterable[RecordedTopic],
-        on_message: Callable[[RecordedTopic, bytes], None],
+        on_message: Callable[[RecordedTopic, bytes, int], None],
         on_missing: Callable[[RecordedTopic, int], None],
     ) -> None:
         self._node, self._on_message, self._on_missing = node, on_message, on_missing
         self._refused: set[RecordedTopic] = set()
+        self._rested_s = 0.0
         self._subscriptions = {topic: self._subscribe(topic, topic.latched, True) for topic in topics}
 
     def adapt(self) -> None:
@@ -52,7 +55,14 @@ class RawSubscriptions:
         for topic, subscription in self._subscriptions.items():
             with subscription.handle:
                 while (taken := subscription.handle.take_message(subscription.msg_type, True)) is not None:
-                    self._on_message(topic, taken[0])
+                    self._on_message(topic, taken[0], taken[1]["received_timestamp"])
+
+    def _take(self, topic: RecordedTopic, data: bytes, info: Mapping[str, int]) -> None:
+        """Hand over a message, and rest: whatever it finds, one look at all that may be waiting costs rclpy 1 ms."""
+        self._on_message(topic, data, info["received_timestamp"])
+        if time.monotonic() - self._rested_s > _REST_S:
+            time.sleep(_REST_S)
+            self._rested_s = time.monotonic()
 
     def _subscribe(self, topic: RecordedTopic, latched: bool, reliable: bool) -> Subscription:
         qos = QoSProfile(
@@ -65,5 +75,5 @@ class RawSubscriptions:
             incompatible_qos=lambda _: self._refused.add(topic),
             use_default_callbacks=False,
         )
-        kind, on_message = get_message(topic.type), partial(self._on_message, topic)
-        return self._node.create_subscription(kind, topic.name, on_message, qos, raw=True, event_callbacks=events)
+        kind, take = get_message(topic.type), partial(self._take, topic)
+        return self._node.create_subscription(kind, topic.name, take, qos, raw=True, event_callbacks=events)

@@ -94,7 +94,8 @@ class RecorderNode(Node):
         self._close_lock = threading.Lock()
         self._closed = threading.Event()
         self._closed.set()
-        self._topics = {topic.name: topic for topic in recorded_topics(rig, self._use_sim_time())}
+        self._use_sim_time = bool(self.get_parameter("use_sim_time").value)
+        self._topics = {topic.name: topic for topic in recorded_topics(rig, self._use_sim_time)}
         self._raw = RawSubscriptions(self, self._topics.values(), self._on_message, self._on_missing)
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -116,14 +117,11 @@ class RecorderNode(Node):
             return
         self._close(Verdict.ABORT, "recorder_node was interrupted")
 
-    def _use_sim_time(self) -> bool:
-        return bool(self.get_parameter("use_sim_time").value)
-
-    def _on_message(self, topic: RecordedTopic, data: bytes) -> None:
+    def _on_message(self, topic: RecordedTopic, data: bytes, received_ns: int) -> None:
         self._heard[topic.name] = time.monotonic()
         if topic.latched:
             self._latched[topic.name] = data
-        now_ns = self.get_clock().now().nanoseconds
+        now_ns = self.get_clock().now().nanoseconds if self._use_sim_time else received_ns
         if self._recording is not None:
             self._record(self._recording, topic, data, now_ns)
         elif topic.continuous:
