@@ -21,6 +21,7 @@ setup(
             "learner_node = aloe_critic.ros.learner_node:main",
             "plot = aloe_critic.ros.plot:main",
             "train_critic = aloe_critic.ros.train_critic:main",
+            "weigh = aloe_critic.ros.weigh:main",
         ],
     },
 )

@@ -22,6 +22,7 @@ setup(
             "policy_node = aloe_policy.ros.policy_node:main",
             "ingest = aloe_policy.ros.ingest:main",
             "train = aloe_policy.ros.train:main",
+            "improve = aloe_policy.ros.improve:main",
             "pretrain_encoder = aloe_policy.pretrain_encoder:main",
         ],
     },

@@ -32,14 +32,13 @@ from aloe_critic.health import Gates
 from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
 from aloe_critic.networks import NetworkConfig
-from aloe_critic.ros.critic_data import open_store
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
-from aloe_critic.ros.train_critic import BAD_INPUT
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.transitions import RewardConfig
+from aloe_policy.ros.policy_store import BAD_INPUT, open_store
 from aloe_policy.training_state import state_file
 
 ROOT = Path(__file__).parents[1]

@@ -91,9 +91,10 @@ class ChunkScorer:
             action_mean=normaliser.action_mean[: self.n_action_steps],
             action_std=normaliser.action_std[: self.n_action_steps],
         )
+        self._device = next(critic.network.parameters()).device
         # One noise for all states: V then moves with the state and not with the draw.
         shape = samples, 1, policy.action_horizon, rig.action_dim
-        self._noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        self._noise = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(self._device)
 
     def score_chunk(self, observation: Observation, chunk: Chunk) -> Estimates:
         """The opinion about a policy's proposal.
@@ -125,18 +126,31 @@ class ChunkScorer:
         Raises:
             ValueError: a prompt without words.
         """
-        space, size = self.policy.space, len(joints)
+        space = self.policy.space
         features = encode_frames(self.policy.encoder, views.reshape(-1, *views.shape[2:])).astype(np.float32)
-        words = torch.from_numpy(word_ids(prompt)).expand(size, -1)
-        seen = torch.from_numpy(self._normaliser.state(space.state_features(joints)))
-        state = State(torch.from_numpy(features).unflatten(0, views.shape[:2]), words, seen)
-        actions = torch.from_numpy(self._normaliser.chunk(space.relative(rows, joints)))
-        prefix, samples = self.critic.network.prefix(state), len(self._noise)
+        words = torch.from_numpy(word_ids(prompt)).expand(len(joints), -1).to(self._device)
+        seen = torch.from_numpy(self._normaliser.state(space.state_features(joints))).to(self._device)
+        tokens = torch.from_numpy(features).unflatten(0, views.shape[:2]).to(self._device)
+        actions = torch.from_numpy(self._normaliser.chunk(space.relative(rows, joints))).to(self._device)
+        return self.estimate(State(tokens, words, seen), actions)
+
+    @torch.no_grad()
+    def estimate(self, state: State, actions: torch.Tensor) -> Estimates:
+        """The opinion about n chunks [n, h, A], relative to their states and normalised."""
+        prefix = self.critic.network.prefix(state)
         q = self._ask(prefix, actions)
-        noise = self._noise.expand(-1, size, -1, -1)
-        own = self.policy.sample(state.tokens, state.words, state.state, noise)[:, :, : self.n_action_steps]
-        of_own = self._aggregated(self._ask(prefix.repeat(samples), own.flatten(0, 1)))
-        return Estimates(q.numpy(), self._aggregated(q).numpy(), of_own.view(samples, size).mean(0).numpy())
+        _, own = self._own(state, prefix, self._noise.expand(-1, len(state), -1, -1))
+        return Estimates(q.cpu().numpy(), self._aggregated(q).cpu().numpy(), own.mean(0).cpu().numpy())
+
+    @torch.no_grad()
+    def propose(self, state: State, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The policy's own chunks [N, n, H, A] of noise of that shape, normalised, and aggregated values [N, n]."""
+        return self._own(state, self.critic.network.prefix(state), noise)
+
+    def _own(self, state: State, prefix: Prefix, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        chunks = self.policy.sample(state.tokens, state.words, state.state, noise)
+        q = self._ask(prefix.repeat(len(noise)), chunks[:, :, : self.n_action_steps].flatten(0, 1))
+        return chunks, self._aggregated(q).view(len(noise), len(state))
 
     def _ask(self, prefix: Prefix, actions: torch.Tensor) -> torch.Tensor:
         return value(self.critic.network.evaluate(prefix, actions), self.critic.support)
@@ -146,14 +160,20 @@ class ChunkScorer:
         return aggregate(q, str(self._learning["q_agg"]), float(str(self._learning["kappa"])), pair)
 
 
-def load_scorer(critic: Path, policy: Path, rig: Rig, config: AskConfig) -> ChunkScorer:
+def load_scorer(critic: Path, policy: Path, rig: Rig, config: AskConfig, device: str = "cpu") -> ChunkScorer:
     """A critic and the policy whose value it tells, if they belong together.
+
+    Args:
+        critic, policy: checkpoints.
+        rig: that both are for.
+        config: how to ask.
+        device: where to compute.
 
     Raises:
         CheckpointError: one is missing, damaged, for another rig or of another kind; the critic is of another policy or
             failed its gates, and nobody said that this is all right; or they do not see the world in the same way.
     """
-    trained, proposer = load_critic(critic, rig), load_policy(policy, rig)
+    trained, proposer = load_critic(critic, rig), load_policy(policy, rig, device=device)
     if not isinstance(proposer, TinyPolicy):
         raise CheckpointError(f"{policy}: its kind of policy cannot propose several chunks at once, which V needs")
     own = str(trained.config["policy"])
@@ -173,4 +193,5 @@ def load_scorer(critic: Path, policy: Path, rig: Rig, config: AskConfig) -> Chun
             f"{critic}: does not see the world as {policy} does (keypoints, statistics or chunk length differ); "
             "train a critic for this policy"
         )
-    return ChunkScorer(trained, proposer, rig, config.samples)
+    there = replace(trained, network=trained.network.to(device), support=trained.support.to(device))
+    return ChunkScorer(there, proposer, rig, config.samples)

@@ -43,7 +43,7 @@ class Batches:
         h, mean = replay.config.n_action_steps, policy.normaliser.action_mean
         if h > len(mean):
             raise ValueError(f"n_action_steps {h} is longer than the policy's chunks of {len(mean)} steps")
-        self.replay, self._space, self._device = replay, policy.space, device
+        self.replay, self.device, self._space = replay, device, policy.space
         self._normaliser = replace(policy.normaliser, action_mean=mean[:h], action_std=policy.normaliser.action_std[:h])
         self._words = np.stack([word_ids(episode.prompt) for episode in replay.episodes])
 
@@ -55,17 +55,22 @@ class Batches:
         """The chunks of given entries of the replay."""
         return self._tensors(self.replay.at(index))
 
+    def states(self, index: Index) -> State:
+        """The states at which the chunks of given entries begin."""
+        t = self.replay.at(index)
+        return self._state(t.state, t.features, t.episode)
+
     def ends(self, index: Index) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
         """Monte-Carlo returns (NaN where the segment has no true end), successes, and ticks since the episode began."""
-        t = self.replay.at(index)
-        segments = [self.replay.segments[k] for k in t.segment]
+        replay, row = self.replay, self.replay.rows[index]
+        segments = [replay.segments[k] for k in replay.segment_of[index]]
         stop, terminal, success = (
             np.array([getattr(s, name) for s in segments], np.int64) for name in ("stop", "terminal", "success")
         )
         failure = terminal * (1 - success)
-        found = chunk_returns(t.row, stop, terminal, failure, TO_THE_END, self.replay.reward).reward
-        first = np.array([self.replay.episodes[k].first_tick for k in t.episode])
-        return np.where(terminal == 1, found, np.nan), success == 1, (t.row - first).astype(float)
+        found = chunk_returns(row, stop, terminal, failure, TO_THE_END, replay.reward).reward
+        first = np.array([replay.episodes[k].first_tick for k in replay.episode_of[index]])
+        return np.where(terminal == 1, found, np.nan), success == 1, (row - first).astype(float)
 
     def takeovers(self, policy: ChunkSampler, sizes: Sizes, within: int = 10) -> Takeovers | None:
         """Where people took over, their chunk and the policy's, in the first ticks after; None if nowhere."""
@@ -80,7 +85,7 @@ class Batches:
         relative = self._space.relative(self._space.from_joints(t.executed), t.state)
         success = np.array([self.replay.segments[k].success for k in t.segment])
         floats = (self._normaliser.chunk(relative), t.reward, t.discount, t.mask)
-        actions, reward, discount, mask = (torch.from_numpy(x).to(self._device) for x in floats)
+        actions, reward, discount, mask = (torch.from_numpy(x).to(self.device) for x in floats)
         return CriticBatch(
             state=self._state(t.state, t.features, t.episode),
             next_state=self._state(t.next_state, t.next_features, t.episode),
@@ -88,12 +93,12 @@ class Batches:
             reward=reward,
             discount=discount,
             mask=mask,
-            success=torch.from_numpy(success).to(self._device),
+            success=torch.from_numpy(success).to(self.device),
             row=torch.from_numpy(t.row),
         )
 
     def _state(self, joints: NDArray[np.float32], features: NDArray[np.float16], episode: Index) -> State:
         seen = self._normaliser.state(self._space.state_features(joints))
-        tokens = torch.from_numpy(np.asarray(features)).to(self._device).float()
-        words = torch.from_numpy(self._words[episode]).to(self._device)
-        return State(tokens, words, torch.from_numpy(seen).to(self._device))
+        tokens = torch.from_numpy(np.asarray(features)).to(self.device).float()
+        words = torch.from_numpy(self._words[episode]).to(self.device)
+        return State(tokens, words, torch.from_numpy(seen).to(self.device))

@@ -3,7 +3,6 @@
 A critic that ignores the action, or that is confidently wrong, looks fine on its loss.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -142,21 +141,6 @@ def calibration(q: Array, returns: Array, bins: int = CALIBRATION_BINS) -> Array
     """Rows of mean Q, mean return and count, [bins, 3], by quantiles of Q."""
     parts = [part for part in np.array_split(np.argsort(q, kind="stable"), bins) if len(part)]
     return np.array([(q[part].mean(), returns[part].mean(), len(part)) for part in parts]).reshape(-1, 3)
-
-
-def effective_sample_size(weight: Array) -> float:
-    """(sum w)^2 / (n sum w^2): the share of samples that count, 1 for equal weights."""
-    return float(weight.sum() ** 2 / (len(weight) * np.square(weight).sum()))
-
-
-def clipped_share(weight: Array, least: float, most: float) -> float:
-    """Share of weights at either end of their range."""
-    return float(np.mean((weight <= least * (1 + 1e-6)) | (weight >= most * (1 - 1e-6))))
-
-
-def weight_by_source(weight: Array, source: NDArray[np.int64], names: Sequence[str]) -> Mapping[str, float]:
-    """Share of the total weight that each source has."""
-    return {name: float(weight[source == k].sum() / weight.sum()) for k, name in enumerate(names)}
 
 
 def judge(health: Health, gates: Gates) -> Judgement:

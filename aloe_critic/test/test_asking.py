@@ -135,6 +135,6 @@ def test_what_does_not_belong_together_is_refused_whatever_is_said(folder):
     found = load_scorer(folder / "critic", folder / "policy", made.RIG, ask).policy
     moved = Normaliser(**{**vars(found.normaliser), "state_mean": found.normaliser.state_mean + 1})
     options = {"image_size": found.image_size, "training": {}, "card": ""}
-    save_tiny(folder / "moved", made.RIG, found.encoder, found._model, moved, **options)
+    save_tiny(folder / "moved", made.RIG, found.encoder, found.model, moved, **options)
     with pytest.raises(CheckpointError, match="does not see the world as"):
         load_scorer(folder / "critic", folder / "moved", made.RIG, ask)

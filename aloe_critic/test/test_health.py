@@ -11,12 +11,9 @@ from aloe_critic.health import (
     as_metrics,
     auc,
     calibration,
-    clipped_share,
-    effective_sample_size,
     judge,
     matched_auc,
     measure,
-    weight_by_source,
 )
 
 BOUNDS = (-1.0, 0.0)
@@ -96,12 +93,3 @@ def test_calibration_compares_values_with_what_came():
     table = calibration(q, q + 0.1)
     np.testing.assert_allclose(table[:, 1] - table[:, 0], 0.1)
     assert table[:, 2].sum() == 800
-
-
-def test_weights_are_described():
-    weight, source = np.array([1.0, 1.0, 4.0, 0.0]), np.array([0, 1, 2, 2])
-    assert effective_sample_size(np.ones(9)) == 1.0
-    assert effective_sample_size(weight) == pytest.approx(36 / (4 * 18))
-    assert clipped_share(weight, 0.0, 4.0) == 0.5
-    shares = weight_by_source(weight, source, ("demo", "autonomous", "human"))
-    assert shares == pytest.approx({"demo": 1 / 6, "autonomous": 1 / 6, "human": 4 / 6})

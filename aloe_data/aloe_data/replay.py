@@ -126,6 +126,21 @@ class Replay:
         """Rows of the store at which the chunks begin, each its own [len]."""
         return self._row
 
+    @property
+    def segment_of(self) -> NDArray[np.int64]:
+        """Which of `segments` each chunk belongs to [len]."""
+        return self._segment
+
+    @property
+    def episode_of(self) -> NDArray[np.int64]:
+        """Which of `episodes` each chunk belongs to [len]."""
+        return self._episode[self._segment]
+
+    @property
+    def source_of(self) -> NDArray[np.int64]:
+        """Who acted in each chunk, index into SOURCES [len]."""
+        return self._source[self._segment]
+
     def counts(self) -> Mapping[str, int]:
         """Number of chunks by source."""
         return {name: len(rows) for name, rows in zip(SOURCES, self._by_source, strict=True)}

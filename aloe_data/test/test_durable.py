@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.durable import InUseError, append_line, held, sync
+from aloe_data.durable import InUseError, append_line, held, replacing, sync
 
 HOLD = """
 import sys, pathlib
@@ -51,3 +51,19 @@ def test_an_appended_line_and_a_new_file_are_on_the_disk(tmp_path: Path, monkeyp
     append_line(tmp_path / "lines", "1")
     append_line(tmp_path / "lines", "2")
     assert synced == ["lines", tmp_path.name, "lines"]
+
+
+def test_a_file_is_replaced_whole_and_on_the_disk_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    for text in (b"first", b"second"):
+        with replacing(tmp_path / "file") as file:
+            file.write(text)
+        assert (tmp_path / "file").read_bytes() == text
+    assert synced == [".file.draft", tmp_path.name] * 2
+    with pytest.raises(KeyError), replacing(tmp_path / "file") as file:
+        file.write(b"half")
+        raise KeyError
+    assert (tmp_path / "file").read_bytes() == b"second" and [*tmp_path.iterdir()] == [tmp_path / "file"]

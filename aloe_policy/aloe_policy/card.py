@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aloe_data.rig import Rig
+from aloe_policy.improvement_weights import say
 
 _TEMPLATE = """# Model card: tiny flow-matching VLA for the rig `{rig}`
 
@@ -25,6 +26,39 @@ not. It is frozen; one encoder serves all cameras.
 Limits: it knows the objects, words and places of its training data and nothing else. It is no safety device: positions,
 speeds and accelerations are limited by the control node, whatever it proposes.
 """
+
+_IMPROVED = """# Model card: improved flow-matching VLA for the rig `{rig}`
+
+Came from the policy `{improved_from}` by `{method}`, with its encoder and statistics. Its weights of chunks
+are those of `{weights}`; everything that the policy was is still true, see its card.
+
+| | |
+|---|---|
+| chunks | {chunks:,} of positive weight, of {of:,} |
+| weights | {said} |
+| steps | {steps:,} of {batch} chunks |
+| time | {minutes:g} minutes |
+| held-out flow loss on {measured_on} | {held_out_loss:.4f}, {held_out_loss_at_start:.4f} before |
+
+Whether it is better than what it came from only episodes can tell.
+"""
+
+
+def improved_card(rig: Rig, facts: Mapping[str, Any]) -> str:
+    """Text of the card of a policy that came from another one.
+
+    Args:
+        rig: the rig it was trained for.
+        facts: of the training, as `improve` collects them.
+    """
+    learner = facts["learner"]
+    return _IMPROVED.format(
+        rig=rig.name,
+        said=say(facts["statistics"]),
+        steps=learner["steps"],
+        batch=learner["batch_size"],
+        **facts,
+    )
 
 
 def model_card(rig: Rig, facts: Mapping[str, Any]) -> str:

@@ -1,66 +1,72 @@
 """Training data of the actor: features of every observation, computed once, and the executed chunk that followed it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.encoder import ImageEncoder
-from aloe_policy.words import word_ids
+from aloe_policy.words import MAX_WORDS, word_ids
 
 Float = NDArray[np.float32]
+Index = NDArray[np.int64]
+PART = 65536  # ticks at a time, where all are looked at
 
 
-@dataclass(frozen=True)
-class Demonstration:
-    """One episode, aligned to control ticks.
-
-    Attributes:
-        prompt: the task in words.
-        ticks: int [n], the observed ticks to learn from.
-        tokens: float16 [n, C, K, 3], features of the views at those ticks.
-        joints: float32 [T, S], measured joint positions at every tick.
-        executed: float32 [T, S], joint set points executed in every tick.
-    """
-
-    prompt: str
-    ticks: NDArray[np.int64]
-    tokens: NDArray[np.float16]
-    joints: Float
-    executed: Float
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """All observations with their chunks, normalised, in memory.
+    """n observations of a store; their chunks are cut out and normalised when they are asked for.
 
     Attributes:
+        space: through which the policy sees states and actions.
+        normaliser: the policy's.
         tokens: float16 [n, C, K, 3].
-        words: int64 [n, L].
-        states: float32 [n, S'].
-        chunks: float32 [n, H, A].
-        valid: float32 [n, H], 0 where the chunk runs past the episode's end.
-        episode: int64 [n].
+        words: int64 [E, L], of every episode of the store.
+        episode: int64 [n], which of them.
+        joints: float32 [n, S], measured when the chunk begins.
+        actions: float32 [T, A], absolute set points of all ticks of the store.
+        row: int64 [n], tick of the store at which the chunk begins.
+        stop: int64 [n], the chunk ends before it; what it lacks does not count.
+        weight: float32 [n], of its loss.
+        chunks: float16 [n, H, A], normalised chunks to learn in place of the executed ones; None: the executed ones.
     """
 
+    space: ActionSpace
+    normaliser: Normaliser
     tokens: NDArray[np.float16]
-    words: NDArray[np.int64]
-    states: Float
-    chunks: Float
-    valid: Float
-    episode: NDArray[np.int64]
+    words: Index
+    episode: Index
+    joints: Float
+    actions: Float
+    row: Index
+    stop: Index
+    weight: Float
+    chunks: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
-        return len(self.states)
+        return len(self.row)
 
-    def batch(self, index: NDArray[np.int64], device: torch.device) -> dict[str, torch.Tensor]:
-        """Tensors of the rows `index`."""
-        names = ("tokens", "words", "states", "chunks", "valid")
-        tensors = {name: torch.from_numpy(getattr(self, name)[index]).to(device) for name in names}
-        return {**tensors, "tokens": tensors["tokens"].float()}
+    def batch(self, index: Index, device: torch.device) -> dict[str, torch.Tensor]:
+        """Tensors of the entries `index`: tokens, words, states, chunks, valid and weight."""
+        joints, horizon = self.joints[index], len(self.normaliser.action_mean)
+        if self.chunks is None:
+            rows, valid = chunk_windows(self.actions, self.row[index], horizon, self.stop[index])
+            chunks = self.normaliser.chunk(self.space.relative(rows, joints))
+        else:
+            chunks = self.chunks[index].astype(np.float32)
+            valid = np.ones(chunks.shape[:2], np.float32)
+        arrays = {
+            "tokens": self.tokens[index].astype(np.float32),
+            "words": self.words[self.episode[index]],
+            "states": self.normaliser.state(self.space.state_features(joints)),
+            "chunks": chunks,
+            "valid": valid,
+            "weight": self.weight[index],
+        }
+        return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
 
 
 @torch.no_grad()
@@ -74,50 +80,80 @@ def encode_frames(encoder: ImageEncoder, frames: NDArray[np.uint8], batch: int =
     return np.concatenate(parts)
 
 
-def chunk_windows(rows: Float, ticks: NDArray[np.int64], horizon: int) -> tuple[Float, Float]:
+def chunk_windows(rows: Float, ticks: Index, horizon: int, stop: Index | None = None) -> tuple[Float, Float]:
     """The `horizon` rows from each tick on, padded with the last one.
 
     Args:
         rows: [T, A].
         ticks: [n], each below T.
         horizon: H.
+        stop: [n], windows end before it; default: T.
 
     Returns:
-        chunks [n, H, A] and valid [n, H] (1 inside the episode, 0 past its end).
+        chunks [n, H, A] and valid [n, H] (1 inside the window, 0 past its end).
     """
+    end = np.full(len(ticks), len(rows)) if stop is None else stop
     index = ticks[:, None] + np.arange(horizon)
-    valid = (index < len(rows)).astype(np.float32)
-    return rows[np.minimum(index, len(rows) - 1)], valid
+    valid = (index < end[:, None]).astype(np.float32)
+    return rows[np.minimum(index, end[:, None] - 1)], valid
 
 
 def build(
-    demonstrations: Sequence[Demonstration], space: ActionSpace, horizon: int, normaliser: Normaliser | None = None
-) -> tuple[TrainingSet, Normaliser]:
-    """Assemble the training set.
+    store: EpisodeStore,
+    features: FeatureStore,
+    space: ActionSpace,
+    row: Index,
+    stop: Index,
+    normaliser: Normaliser | int,
+    weight: Float | None = None,
+    chunks: NDArray[np.float16] | None = None,
+) -> TrainingSet:
+    """The observations at some ticks of a store, with what followed them.
 
     Args:
-        demonstrations: the episodes.
+        store: the episodes.
+        features: of their frames.
         space: the rig's action space.
-        horizon: H.
-        normaliser: to use; default: fitted to these episodes.
+        row: [n], ticks of the store at which chunks begin.
+        stop: [n], where each chunk ends at the latest.
+        normaliser: to use; or H, to fit one to these chunks.
+        weight: [n], of their loss; default: 1.
+        chunks: see TrainingSet.
+
+    Raises:
+        StoreError: see `episodes_of`; a tick at which nothing was observed; or an end in another episode.
     """
-    features, relative, valid, words, episode = [], [], [], [], []
-    for number, demo in enumerate(demonstrations):
-        chunks, inside = chunk_windows(space.from_joints(demo.executed), demo.ticks, horizon)
-        here = demo.joints[demo.ticks]
-        features.append(space.state_features(here))
-        relative.append(space.relative(chunks, here))
-        valid.append(inside)
-        words.append(np.tile(word_ids(demo.prompt), (len(here), 1)))
-        episode.append(np.full(len(here), number))
-    states, chunks = np.concatenate(features), np.concatenate(relative)
-    normaliser = normaliser or Normaliser.fit(states, chunks, space.resolution)
-    data = TrainingSet(
-        np.concatenate([demo.tokens for demo in demonstrations]),
-        np.concatenate(words),
-        normaliser.state(states),
-        normaliser.chunk(chunks),
-        np.concatenate(valid),
-        np.concatenate(episode),
-    )
-    return data, normaliser
+    episode, frame = episodes_of(store, features, row), np.asarray(store.column("frame")[row])
+    if (frame < 0).any():
+        raise StoreError(f"{store.folder}: no camera saw row {row[(frame < 0).any(1)][0]}; rows must be observed ticks")
+    if (astray := episodes_of(store, features, stop - 1) != episode).any():
+        raise StoreError(f"{store.folder}: the chunk at row {row[astray][0]} does not end in the episode it begins in")
+    joints, executed = np.asarray(store.column("state")[row]), store.column("executed")
+    parts = [space.from_joints(executed[start : start + PART]) for start in range(0, len(executed), PART)]
+    actions = np.concatenate(parts)
+    if not isinstance(normaliser, Normaliser):
+        relative = space.relative(chunk_windows(actions, row, normaliser, stop)[0], joints)
+        normaliser = Normaliser.fit(space.state_features(joints), relative, space.resolution)
+    words = np.zeros((len(store.episodes), MAX_WORDS), np.int64)
+    for number in np.unique(episode):
+        words[number] = word_ids(store.episodes[number].prompt)
+    weight = np.ones(len(row), np.float32) if weight is None else weight
+    tokens = features.rows()[frame]
+    return TrainingSet(space, normaliser, tokens, words, episode, joints, actions, row, stop, weight, chunks)
+
+
+def episodes_of(store: EpisodeStore, features: FeatureStore, row: Index) -> Index:
+    """Which of the store's episodes each row belongs to [n].
+
+    Raises:
+        StoreError: a row of none, or of one without features.
+    """
+    first, count = (np.array([getattr(e, name) for e in store.episodes]) for name in ("first_tick", "ticks"))
+    episode = np.searchsorted(first, row, side="right") - 1
+    gone = (episode < 0) | (row >= first[episode] + count[episode])
+    if gone.any():
+        raise StoreError(f"{store.folder}: has no row {row[gone][0]}; give the store that the rows were taken from")
+    for number in np.unique(episode):
+        if not features.has(store.episodes[number]):
+            raise StoreError(f"{store.folder}: no features of {store.episodes[number].bag}; ingest it with this policy")
+    return episode

@@ -1,7 +1,17 @@
-"""The actor's learner: one step of flow matching on a batch, with an exponential moving average of the weights."""
+"""The actor's learner: one step of weighted flow matching on a batch, with a moving average of its weights.
+
+    L = mean_i( w_i * loss_FM(a_i; s_i) )     per sample and step; steps past a chunk's end count 0
+
+w = 1 is behaviour cloning, w = exp(clip(Adv / beta)) advantage-weighted improvement: to the learner weights are data.
+All that is drawn at random follows from the seed and the step.
+
+Source: ALOE, arXiv:2602.12691; the clipped loss: POCO, arXiv:2604.01860.
+"""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +20,9 @@ from aloe_data.config import parameter
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.model import TinyVLA
 from aloe_policy.renaming import Renaming
+from aloe_policy.training_state import seed_torch
+
+TRAINING, EVALUATION = 0, 1  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,8 @@ class LearnerConfig:
     weight_decay: float = parameter(1e-3, low=0.0, doc="AdamW's")
     token_dropout: float = parameter(0.03, low=0.0, high=0.9, doc="share of image tokens hidden in training")
     ema: float = parameter(0.998, low=0.0, high=1.0, doc="decay of the averaged weights")
+    loss_clip: float = parameter(0.0, low=0.0, doc="flow loss from which a sample pulls no more (POCO's zeta); 0: none")
+    max_rise: float = parameter(1.5, low=1.0, doc="held-out loss at most, in that at the start; beyond, training stops")
     seed: int = parameter(0, low=0, doc="of weights and batches")
 
 
@@ -45,7 +60,8 @@ class ActorLearner:
         self.steps_done = 0
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        """One optimiser step on tokens, words, states, chunks and valid; returns metrics."""
+        """One optimiser step on tokens, words, states, chunks, valid and weight; returns metrics."""
+        seed_torch(self.config.seed, self.steps_done, TRAINING)
         self.model.train()
         loss = self.loss(self.model, batch)
         self.optimiser.zero_grad(set_to_none=True)
@@ -61,7 +77,7 @@ class ActorLearner:
         }
 
     def loss(self, model: TinyVLA, batch: dict[str, Tensor]) -> Tensor:
-        """Mean flow loss over the valid steps of a batch."""
+        """Weighted flow loss, mean over the valid steps of a batch."""
         n = self.config.noises_per_observation
         tokens = batch["tokens"]
         words = batch["words"]
@@ -72,18 +88,36 @@ class ActorLearner:
         actions, valid = batch["chunks"].repeat(n, 1, 1), batch["valid"].repeat(n, 1)
         noise, tau = torch.randn_like(actions), sample_tau(len(actions), device=actions.device)
         per_step = flow_loss(lambda x, t: model.velocity(prefix, x, t), actions, noise, tau)
-        return (per_step * valid).sum() / valid.sum()
+        return weighted_loss(per_step, valid, batch["weight"].repeat(n), self.config.loss_clip)
 
     @torch.no_grad()
     def evaluate(self, batch: dict[str, Tensor], num_steps: int = 10) -> dict[str, float]:
-        """Held-out error of sampled chunks, in standard deviations of the data, and the averaged weights' flow loss."""
+        """Held-out measures of the averaged weights, with the same noise each time, whatever the samples' weights.
+
+        Returns:
+            held_out_loss: flow loss.
+            held_out_rmse: error of sampled chunks, in standard deviations of the data.
+        """
+        seed_torch(self.config.seed, 0, EVALUATION)
         self.average.eval()
         prefix = self.average.prefix(batch["tokens"], batch["words"], batch["states"])
         noise = torch.randn_like(batch["chunks"])
         sampled = integrate(lambda x, t: self.average.velocity(prefix, x, t), noise, num_steps)
         error = (sampled - batch["chunks"]).square().mean(-1) * batch["valid"]
         rmse = (error.sum() / batch["valid"].sum()).sqrt().item()
-        return {"held_out_loss": self.loss(self.average, batch).item(), "held_out_rmse": rmse}
+        loss = self.loss(self.average, {**batch, "weight": torch.ones_like(batch["weight"])})
+        return {"held_out_loss": loss.item(), "held_out_rmse": rmse}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs to go on as if it had never stopped."""
+        parts = {name: getattr(self, name).state_dict() for name in ("model", "average", "optimiser", "schedule")}
+        return {**parts, "steps_done": self.steps_done}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        for name in ("model", "average", "optimiser", "schedule"):
+            getattr(self, name).load_state_dict(state[name])
+        self.steps_done = state["steps_done"]
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -91,3 +125,18 @@ class ActorLearner:
         decay = min(self.config.ema, (1 + self.steps_done) / (10 + self.steps_done))
         for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
+
+
+def weighted_loss(per_step: Tensor, valid: Tensor, weight: Tensor, clip: float = 0.0) -> Tensor:
+    """Mean over valid steps of weight times loss.
+
+    Args:
+        per_step: flow loss [B, H].
+        valid: 0 where the chunk has ended [B, H].
+        weight: of each sample [B].
+        clip: mean loss of a sample from which on it has no gradient; 0: none.
+    """
+    if clip:
+        loss = (per_step * valid).sum(1) / valid.sum(1)
+        weight = weight * (loss.detach() < clip)
+    return (per_step * valid * weight[:, None]).sum() / valid.sum()

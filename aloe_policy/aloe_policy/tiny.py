@@ -33,6 +33,7 @@ class TinyPolicy:
 
     Attributes:
         encoder, normaliser: of the checkpoint; what learns beside the policy sees the world through the same ones.
+        model: the network, in evaluation mode.
     """
 
     def __init__(self, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> None:
@@ -46,26 +47,26 @@ class TinyPolicy:
             self.image_size: tuple[int, int] = tuple(config["image_size"])
             self.num_steps = int(config["flow_steps"])
             sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
-            self.encoder, self._model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
+            self.encoder, self.model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
             self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
-            self._model.load_state_dict(_part(checkpoint.weights, "model."))
+            self.model.load_state_dict(_part(checkpoint.weights, "model."))
             self.normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
             message = f"{checkpoint.path}: weights and config.json do not fit together: {error}; train anew"
             raise CheckpointError(message) from error
-        if self._model.config.action_dim != rig.action_dim:
+        if self.model.config.action_dim != rig.action_dim:
             raise CheckpointError(
-                f"{checkpoint.path}: predicts {self._model.config.action_dim} values per step, the rig '{rig.name}' "
+                f"{checkpoint.path}: predicts {self.model.config.action_dim} values per step, the rig '{rig.name}' "
                 f"takes {rig.action_dim}; train a policy for this rig"
             )
         self.encoder.to(self._device).eval()
-        self._model.to(self._device).eval()
+        self.model.to(self._device).eval()
         self._prompt, self._words = "", torch.zeros(0)
 
     @property
     def action_horizon(self) -> int:
         """H, steps per chunk."""
-        return self._model.config.action_horizon
+        return self.model.config.action_horizon
 
     @torch.inference_mode()
     def infer(self, observation: Observation) -> NDArray[np.float32]:
@@ -94,8 +95,8 @@ class TinyPolicy:
         Returns:
             float32 [n, B, H, A].
         """
-        prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1)
-        flat = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise.flatten(0, 1), self.num_steps)
+        prefix = self.model.prefix(tokens, words, state).repeat(len(noise), 1, 1)
+        flat = integrate(lambda x, tau: self.model.velocity(prefix, x, tau), noise.flatten(0, 1), self.num_steps)
         return flat.view(noise.shape)
 
     def warm_up(self) -> None:

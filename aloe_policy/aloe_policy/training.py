@@ -1,77 +1,138 @@
-"""The actor's training loop: batches, held-out measures, metrics; from a training set to weights."""
+"""The actor's training loop: batches, held-out measures, states to go on from; and a guard against forgetting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_policy.dataset import TrainingSet
-from aloe_policy.learner import ActorLearner, LearnerConfig
-from aloe_policy.model import TinyVLA
+from aloe_policy.learner import ActorLearner
 
 Report = Callable[[int, dict[str, float]], None]
+Save = Callable[[dict[str, Any]], None]
+Index = NDArray[np.int64]
 HELD_OUT = 0.05  # share of the episodes that only measures
 HELD_OUT_ROWS = 512
 
 
+class Samples(Protocol):
+    """What is learned from; `TrainingSet` is one."""
+
+    def batch(self, index: Index, device: torch.device) -> dict[str, torch.Tensor]:
+        """Tensors of some entries."""
+        ...
+
+
+class CollapseError(RuntimeError):
+    """Training makes the policy worse at what it could do; the message says what is seen and what to change."""
+
+
 @dataclass(frozen=True)
 class Split:
-    """Rows for training and rows that only measure, [n] each; no episode is in both."""
+    """Entries for training and entries that only measure; no episode is in both."""
 
-    train: NDArray[np.int64]
-    held_out: NDArray[np.int64]
+    train: Index
+    held_out: Index
 
 
-def split_by_episode(episode: NDArray[np.int64], seed: int) -> Split:
+def split_by_episode(
+    episode: Index,
+    seed: int,
+    measurable: NDArray[np.bool_] | None = None,
+    useful: NDArray[np.bool_] | None = None,
+) -> Split:
     """Hold out whole episodes.
 
+    Args:
+        episode: of each entry [n].
+        seed: of the choice.
+        measurable: which entries may measure [n]; default: all.
+        useful: which are worth training on [n]; default: all.
+
     Raises:
-        ValueError: fewer than two episodes.
+        ValueError: fewer than two episodes to measure with, or nothing left to learn from.
     """
-    episodes = np.unique(episode)
+    measurable, useful = (np.ones(len(episode), bool) if x is None else x for x in (measurable, useful))
+    episodes = np.unique(episode[measurable])
     if len(episodes) < 2:
-        raise ValueError(f"{len(episodes)} episode(s) to learn from; record at least 2 (better 200)")
+        raise ValueError(f"{len(episodes)} successful episode(s); record at least 2 (better 200)")
     rng = np.random.default_rng(seed)
     chosen = rng.choice(episodes, max(1, int(len(episodes) * HELD_OUT)), replace=False)
-    held = np.flatnonzero(np.isin(episode, chosen))
+    apart = np.isin(episode, chosen)
+    held = np.flatnonzero(apart & measurable)
     if len(held) > HELD_OUT_ROWS:
         held = np.sort(rng.choice(held, HELD_OUT_ROWS, replace=False))
-    return Split(np.flatnonzero(~np.isin(episode, chosen)), held)
+    train = np.flatnonzero(~apart & useful)
+    if not len(train):
+        raise ValueError("no chunk left to learn from")
+    return Split(train, held)
 
 
 def fit(
-    model: TinyVLA,
-    data: TrainingSet,
-    config: LearnerConfig,
+    learner: ActorLearner,
+    data: Samples,
+    entries: Index,
+    held_out: dict[str, torch.Tensor],
     report: Report = lambda step, metrics: None,
     evaluate_every: int = 250,
-) -> tuple[TinyVLA, dict[str, float]]:
-    """Train `model` on `data`; returns the averaged weights and the last held-out measures.
+    save_every: int = 1 << 40,
+    save: Save = lambda state: None,
+    stop: Callable[[], bool] = lambda: False,
+    resumed: Mapping[str, Any] | None = None,
+) -> dict[str, float] | None:
+    """Train from where the learner stands to its last step.
 
     Args:
-        model: on the device to train on.
-        data: the training set.
-        config: steps, rates, seed.
+        learner: fresh, or with a state to load.
+        data: what to learn from.
+        entries: of it, that batches are drawn from.
+        held_out: a batch that only measures.
         report: called with every step's metrics.
         evaluate_every: steps between held-out measures.
+        save_every: steps between states to go on from.
+        save: called with all that a resumed training needs.
+        stop: asked before every step whether to end here.
+        resumed: what was saved, to go on from.
+
+    Returns:
+        Held-out measures of the averaged weights, and those at the start; None if it was stopped, with its state saved.
 
     Raises:
-        FloatingPointError: the loss is no longer finite.
+        CollapseError: the held-out loss has risen too far, or the loss is no longer finite.
     """
-    device = next(model.parameters()).device
-    split, rng = split_by_episode(data.episode, config.seed), np.random.default_rng(config.seed)
-    learner = ActorLearner(model, config)
-    held_out = data.batch(split.held_out, device)
-    measures: dict[str, float] = {}
-    for step in range(1, config.steps + 1):
-        metrics = learner.step(data.batch(rng.choice(split.train, config.batch_size), device))
+    device, config = next(learner.model.parameters()).device, learner.config
+    if resumed is None:
+        start = learner.evaluate(held_out)
+        report(0, start)
+    else:
+        learner.load_state_dict(resumed["learner"])
+        start = resumed["start"]
+    measures = start if learner.steps_done < config.steps else learner.evaluate(held_out)
+    while learner.steps_done < config.steps:
+        if stop():
+            save({"learner": learner.state_dict(), "start": start})
+            return None
+        draw = np.random.default_rng((config.seed, learner.steps_done))
+        metrics = learner.step(data.batch(draw.choice(entries, config.batch_size), device))
+        step = learner.steps_done
         if not np.isfinite(metrics["loss"]):
-            raise FloatingPointError(f"the loss is {metrics['loss']} at step {step}; lower learning_rate")
+            raise CollapseError(f"the loss is {metrics['loss']} at step {step}; lower learning_rate")
         if step % evaluate_every == 0 or step == config.steps:
-            torch.manual_seed(config.seed + step)
             measures = learner.evaluate(held_out)
             metrics = {**metrics, **measures}
         report(step, metrics)
-    return learner.average, measures
+        _check_rise(step, measures["held_out_loss"], start["held_out_loss"], config.max_rise)
+        if step % save_every == 0 or step == config.steps:
+            save({"learner": learner.state_dict(), "start": start})
+    return {**measures, "held_out_loss_at_start": start["held_out_loss"]}
+
+
+def _check_rise(step: int, loss: float, start: float, bound: float) -> None:
+    if loss > bound * start:
+        raise CollapseError(
+            f"step {step}: the held-out flow loss on successful episodes is {loss:.4g}, {loss / start:.2f} times that "
+            f"at the start (bound {bound:g}): the policy forgets what it could do; lower learning_rate, take fewer "
+            "steps, or weights that keep more of the data"
+        )

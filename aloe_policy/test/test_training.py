@@ -1,62 +1,134 @@
-"""The learner learns, is reproducible, and holds out whole episodes."""
+"""The learner learns, goes on as if it had never stopped, holds out whole episodes, and must not forget."""
+
+import io
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aloe_policy.dataset import TrainingSet
-from aloe_policy.learner import LearnerConfig
+from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.training import fit, split_by_episode
+from aloe_policy.training import CollapseError, Split, fit, split_by_episode
 from aloe_policy.words import MAX_WORDS
 
 SIZES = ModelConfig(
     2, ("a", "b", "c", "d"), 3, 2, action_horizon=10, width=32, heads=2, prefix_layers=1, expert_layers=1
 )
+CPU = torch.device("cpu")
 
 
-def toy_data(n: int = 240) -> TrainingSet:
+class Toy:
     """The word says the sign, the state the size of a constant chunk."""
-    rng = np.random.default_rng(0)
-    sign = rng.choice([-1, 1], n)
-    states = rng.normal(size=(n, 3)).astype(np.float32)
-    words = np.zeros((n, MAX_WORDS), np.int64)
-    words[:, 0] = np.where(sign > 0, 5, 9)
-    chunks = np.repeat((sign * states[:, 0])[:, None], 10, 1)[..., None] * np.ones(2)
-    tokens = rng.normal(size=(n, 2, 4, 3)).astype(np.float16)
-    valid, episode = np.ones((n, 10), np.float32), np.arange(n) // 10
-    return TrainingSet(tokens, words, states, chunks.astype(np.float32), valid, episode)
+
+    def __init__(self, n: int = 240) -> None:
+        rng = np.random.default_rng(0)
+        sign = rng.choice([-1, 1], n)
+        words = np.zeros((n, MAX_WORDS), np.int64)
+        words[:, 0] = np.where(sign > 0, 5, 9)
+        states = rng.normal(size=(n, 3)).astype(np.float32)
+        self.arrays = {
+            "tokens": rng.normal(size=(n, 2, 4, 3)).astype(np.float32),
+            "words": words,
+            "states": states,
+            "chunks": ((sign * states[:, 0])[:, None, None] * np.ones((10, 2))).astype(np.float32),
+            "valid": np.ones((n, 10), np.float32),
+            "weight": np.ones(n, np.float32),
+        }
+        self.split = split_by_episode(np.arange(n) // 10, seed=0)
+
+    def batch(self, index, device=CPU):
+        return {name: torch.from_numpy(array[index]) for name, array in self.arrays.items()}
 
 
-def trained(steps: int) -> tuple[TinyVLA, list[float]]:
-    torch.manual_seed(0)
-    errors: list[float] = []
-    config = LearnerConfig(steps=steps, batch_size=64, learning_rate=3e-3, ema=0.98, token_dropout=0.0)
+def learner(steps: int, seed: int = 0, **changes) -> ActorLearner:
+    torch.manual_seed(seed)
+    options = {"batch_size": 64, "learning_rate": 3e-3, "ema": 0.98, "token_dropout": 0.0, **changes}
+    return ActorLearner(TinyVLA(SIZES), LearnerConfig(steps=steps, **options))
 
-    def report(step: int, metrics: dict[str, float]) -> None:
-        if "held_out_rmse" in metrics:
-            errors.append(metrics["held_out_rmse"])
 
-    model, _ = fit(TinyVLA(SIZES), toy_data(), config, report, evaluate_every=40)
-    return model, errors
+def train(actor: ActorLearner, toy: Toy, **options):
+    return fit(actor, toy, toy.split.train, toy.batch(toy.split.held_out), **options)
+
+
+def equal(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def test_chunks_come_to_depend_on_words_and_state() -> None:
-    _, errors = trained(240)
-    assert errors[-1] < 0.5 * errors[0]
+    errors = []
+    options = {"report": lambda _, m: errors.append(m.get("held_out_rmse", np.nan)), "evaluate_every": 40}
+    measures = train(learner(240), Toy(), **options)
+    measured = [error for error in errors if np.isfinite(error)]
+    assert len(measured) == 7 and measured[-1] < 0.5 * measured[1]
+    assert measures["held_out_loss"] < 0.5 * measures["held_out_loss_at_start"]
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    first, again = trained(5)[0], trained(5)[0]
-    for a, b in zip(first.parameters(), again.parameters(), strict=True):
-        assert torch.equal(a, b)
+    first, again = learner(5), learner(5)
+    for actor in (first, again):
+        torch.manual_seed(id(actor) % 1000)  # nothing depends on what was drawn before
+        train(actor, Toy())
+    assert equal(first.average, again.average)
 
 
-def test_no_episode_is_trained_on_and_held_out() -> None:
-    episode = np.repeat(np.arange(40), 7)
-    split = split_by_episode(episode, seed=1)
+def test_stopped_and_resumed_it_ends_at_the_same_bits() -> None:
+    whole, saved = learner(6, token_dropout=0.2), []
+
+    def keep(state) -> None:
+        saved.append(io.BytesIO())
+        torch.save(state, saved[-1])
+
+    measures = train(whole, Toy(), save=keep, save_every=4)
+    for file, step in zip(saved, (4, 6), strict=True):
+        file.seek(0)
+        resumed = learner(6, seed=9, token_dropout=0.2)
+        state = torch.load(file, weights_only=True)
+        assert state["learner"]["steps_done"] == step
+        assert train(resumed, Toy(), resumed=state) == measures
+        assert equal(whole.average, resumed.average) and equal(whole.model, resumed.model)
+
+
+def test_it_stops_when_asked_to_with_its_state_saved() -> None:
+    actor, saved = learner(6), []
+    assert train(actor, Toy(), save=saved.append, stop=lambda: actor.steps_done == 3) is None
+    assert saved[0]["learner"]["steps_done"] == 3
+
+
+def test_a_policy_that_forgets_stops_the_training_with_a_diagnosis() -> None:
+    toy, actor, saved = Toy(), learner(30, batch_size=16, learning_rate=1e-2, ema=0.9), []
+    train(actor, toy)
+    worse = ActorLearner(actor.average.requires_grad_(True), actor.config)
+    toy.arrays["chunks"][toy.split.train] *= -3
+    with pytest.raises(CollapseError, match=r"times that at the start \(bound 1\.5\).*lower learning_rate"):
+        train(worse, toy, evaluate_every=10, save=saved.append, save_every=10)
+    assert all(state["learner"]["steps_done"] < 30 for state in saved)
+
+
+def test_a_loss_that_is_no_number_is_named() -> None:
+    toy = Toy()
+    toy.arrays["chunks"][toy.split.train] = np.nan
+    with pytest.raises(CollapseError, match="the loss is nan at step 1; lower learning_rate"):
+        train(learner(3), toy)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.booleans()), min_size=1, max_size=60), st.integers(0, 3))
+def test_no_episode_is_trained_on_and_held_out(entries, seed) -> None:
+    episode, measurable, useful = (np.array(column) for column in zip(*entries, strict=True))
+    try:
+        split = split_by_episode(episode, seed, measurable, useful)
+    except ValueError:
+        assert len(set(episode[measurable])) < 2 or not useful.all()
+        return
     assert not set(episode[split.train]) & set(episode[split.held_out])
-    assert len(split.train) + len(split.held_out) == len(episode)
+    assert measurable[split.held_out].all() and useful[split.train].all()
+    assert len(split.held_out) and len(split.train)
+
+
+def test_what_does_not_measure_is_learned_from() -> None:
+    split: Split = split_by_episode(np.repeat(np.arange(40), 7), seed=1)
+    assert len(split.train) + len(split.held_out) == 280 and len(split.held_out) == 14
 
 
 def test_one_episode_is_too_few() -> None:

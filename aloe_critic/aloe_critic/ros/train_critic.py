@@ -24,14 +24,8 @@ from aloe_critic.parallel import ALONE, Parallel, launched
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.training import Outcome
 from aloe_data.config import ConfigError, add_arguments, from_arguments
-from aloe_data.episode_store import StoreError
-from aloe_data.recording import RecordingError
-from aloe_data.rig import RigError
-from aloe_data.verdicts import VerdictError
-from aloe_policy.checkpoint import CheckpointError
+from aloe_policy.ros.policy_store import BAD_INPUT
 from aloe_policy.training_state import interruptions, state_file
-
-BAD_INPUT = (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError)
 
 
 def train_critic(

@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode_store import EpisodeStore, FeatureStore
-from aloe_data.rig import Rig
+from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
+from aloe_data.recording import RecordingError
+from aloe_data.rig import Rig, RigError
+from aloe_data.verdicts import VerdictError
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError
 from aloe_policy.encoder import TOKEN_WIDTH
@@ -18,6 +20,7 @@ from aloe_policy.encoder_file import load_encoder, save_encoder
 from aloe_policy.ros.ingest import IngestConfig, encoder_hash, ingest
 from aloe_policy.tiny import TinyPolicy
 
+BAD_INPUT = (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError)
 Stored = tuple[EpisodeStore, FeatureStore]
 
 

@@ -1,0 +1,195 @@
+"""Weigh chunks for a policy's training: `ros2 run aloe_critic weigh --bags DIR --rig FILE --policy CKPT --out FILE`.
+
+    --method aloe         advantage of a critic (--critic DIR) that passed its gates; the default
+    --method poco         the policy's own chunks, weighted among each other by a critic
+    --method awr          return minus a state value that is learnt here
+    --method filtered_bc  successful segments
+    --method hg_dagger    successful demonstrations and all that people did in takeovers
+    --method uniform      everything
+
+Bags are ingested first; without --bags the store is used as it is. The file is plain data for `improve`.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
+from aloe_critic.batches import Batches
+from aloe_critic.networks import Sizes
+from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdicts_of
+from aloe_critic.state_value import ValueConfig, crossfitted_values
+from aloe_critic.training import check_outcomes
+from aloe_critic.weighing import Entries, advantages, labels_of, proposals, stops_of
+from aloe_critic.weights import WeightConfig, by_advantage, by_label, statistics
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.rig import Rig, load_rig
+from aloe_data.segments import SegmentConfig
+from aloe_data.transitions import RewardConfig
+from aloe_policy.improvement_weights import Weights, save_weights, say, store_mark
+from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy, open_store
+from aloe_policy.tiny import TinyPolicy
+
+METHODS = ("aloe", "poco", "awr", "filtered_bc", "hg_dagger", "uniform")
+ASKING = ("aloe", "poco")  # methods that need a critic
+
+
+@dataclass(frozen=True)
+class WeighConfig(ChunksConfig):
+    """What to weigh, how, and where to write."""
+
+    n_action_steps: int = parameter(0, unit="ticks", low=0, doc="h, executed steps; 0: the critic's, or half a chunk")
+    method: str = parameter("aloe", choices=METHODS, doc="what makes a chunk good")
+    critic: str = parameter("", doc="checkpoint of the critic to ask")
+    out: Path = parameter(doc="file to write (.npz)")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How a critic is asked, how advantages become weights, and how a state value is learnt."""
+
+    ask: AskConfig = field(default_factory=AskConfig)
+    weights: WeightConfig = field(default_factory=WeightConfig)
+    value: ValueConfig = field(default_factory=ValueConfig)
+
+
+def weigh(config: WeighConfig, choices: Choices) -> Weights:
+    """Weights of all chunks, written to a file.
+
+    Raises:
+        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before anything is
+            computed; or nothing is left to learn from.
+    """
+    if config.out.exists():
+        raise ConfigError(f"{config.out}: is there already and is not written over; remove it, or change --out")
+    rig = load_rig(config.rig)
+    policy, scorer = matching_policy(config, rig), _scorer(config, choices.ask, rig)
+    config = replace(config, n_action_steps=_steps(config, scorer, policy))
+    store, features = open_store(config, rig, policy)
+    replay = _replay(config, store, features)
+    try:
+        batches = Batches(replay, policy, torch.device(config.device))
+        sizes = replace(sizes_of(config, rig, policy), n_action_steps=0)
+        entries = _entries(config, choices, scorer, batches, sizes)
+    except ValueError as error:
+        raise ConfigError(f"{store.folder}: {error}") from error
+    if not entries.weight.any():
+        raise ConfigError(f"{store.folder}: no chunk left: {config.method} gives none of {len(replay)} any weight")
+    meta = {
+        "method": config.method,
+        "options": _options(config, choices, replay),
+        "policy": policy.version,
+        "critic": scorer.critic.version if scorer else "",
+        "encoder": features.encoder,
+        "store": store_mark(store),
+    }
+    found = _as_file(entries, replay, meta, choices.weights)
+    save_weights(config.out, found)
+    return found
+
+
+def _scorer(config: WeighConfig, ask: AskConfig, rig: Rig) -> ChunkScorer | None:
+    if config.method not in ASKING:
+        return None
+    if not config.critic:
+        raise ConfigError(f"command line: --method {config.method} asks a critic; give --critic, or another method")
+    return load_scorer(Path(config.critic), config.policy, rig, ask, config.device)
+
+
+def _steps(config: WeighConfig, scorer: ChunkScorer | None, policy: TinyPolicy) -> int:
+    if scorer and config.n_action_steps not in (0, scorer.n_action_steps):
+        raise ConfigError(
+            f"{config.critic}: judges chunks of {scorer.n_action_steps} steps; leave --n-action-steps out, or train a "
+            f"critic for {config.n_action_steps}"
+        )
+    return config.n_action_steps or (scorer.n_action_steps if scorer else policy.action_horizon // 2)
+
+
+def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore) -> Replay:
+    verdicts, reward = verdicts_of(store, features), RewardConfig()
+    if config.method == "awr":
+        reward = reward_of(config, [store.bags[bag].ticks for bag in verdicts])
+    sampling = ReplayConfig(n_action_steps=config.n_action_steps, stride=config.stride)
+    replay = Replay(store, features, sampling, reward, SegmentConfig(takeover=config.segments))
+    if config.method == "awr":
+        check_outcomes(replay, str(store.folder))
+    return replay
+
+
+def _entries(
+    config: WeighConfig, choices: Choices, scorer: ChunkScorer | None, batches: Batches, sizes: Sizes
+) -> Entries:
+    """The weights by one of the methods, with a progress bar where it takes long.
+
+    Raises:
+        ValueError: the data are too few.
+    """
+    everything, labels = np.arange(len(batches.replay)), labels_of(batches.replay)
+    if config.method == "awr":
+        returns, _, _ = batches.ends(everything)
+        with tqdm(total=choices.value.folds * choices.value.value_steps, desc="learning V", unit="step") as bar:
+            advantage = returns - crossfitted_values(batches, returns, sizes, choices.value, progress=bar.update)
+    elif scorer is None:
+        unknown = np.full(len(everything), np.nan)
+        return Entries(everything, by_label(config.method, labels, choices.weights), unknown)
+    else:
+        with tqdm(total=len(everything), desc="weighing", unit="chunk") as bar:
+            if config.method == "poco":
+                return proposals(scorer, batches, choices.ask.samples, choices.weights, bar.update)
+            advantage = advantages(scorer, batches, bar.update)
+    return Entries(everything, by_advantage(advantage, labels, choices.weights), advantage)
+
+
+def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str, dict[str, Any]]:
+    """All that a method's outcome depends on beside its data."""
+    chunks = {name: getattr(config, name) for name in ("n_action_steps", "stride", "segments")}
+    options = {"chunks": chunks, "weights": asdict(choices.weights)}
+    if config.method in ASKING:
+        options["ask"] = asdict(choices.ask)
+    if config.method == "awr":
+        options |= {"value": asdict(choices.value), "reward": asdict(replay.reward)}
+    return options
+
+
+def _as_file(entries: Entries, replay: Replay, meta: dict[str, Any], config: WeightConfig) -> Weights:
+    labels, index = labels_of(replay), entries.index
+    rule = config.rule if meta["method"] in ("aloe", "awr") else ""
+    return Weights(
+        row=replay.rows[index],
+        stop=stops_of(replay)[index],
+        weight=entries.weight,
+        advantage=entries.advantage,
+        source=labels.source[index],
+        success=labels.success[index],
+        chunks=entries.chunks,
+        meta={**meta, "statistics": statistics(entries.weight, labels.source[index], config, rule)},
+    )
+
+
+def main() -> None:
+    """Entry point of `weigh`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts: tuple[Any, ...] = (WeighConfig, AskConfig, WeightConfig, ValueConfig)
+    for part in parts:
+        add_arguments(parser, part)
+    try:
+        arguments = parser.parse_args()
+        config, *choices = (from_arguments(part, arguments) for part in parts)
+        torch.set_num_threads(config.threads)
+        found = weigh(config, Choices(*choices))
+    except BAD_INPUT as error:
+        sys.exit(f"weigh: {error}")
+    made = found.meta["statistics"]
+    print(f"{config.out}: {made['positive']} of {made['chunks']} chunks by {config.method}, {say(made)}")
+
+
+if __name__ == "__main__":
+    main()

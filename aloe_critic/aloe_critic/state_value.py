@@ -1,0 +1,116 @@
+"""What a state is worth under whoever acted in it: learnt from Monte-Carlo returns, each episode judged by others.
+
+The baseline of advantage-weighted regression (AWR): advantage = return - V(s). V is the critic's network without a
+chunk (h = 0) and with a categorical head. It is cross-fitted: what is said about an episode comes from a network that
+did not learn from it, else V would know the returns by heart.
+
+Source: AWR, arXiv:1910.00177; the cross-fitting is ours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aloe_critic.batches import Batches
+from aloe_critic.losses import critic_loss, return_bounds, support, value
+from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
+from aloe_data.config import parameter
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+NETWORK = NetworkConfig(num_critics=1, bins=256)
+PART = 256  # states at a time
+
+
+@dataclass(frozen=True)
+class ValueConfig:
+    """How the state value of `awr` is learnt."""
+
+    folds: int = parameter(3, low=2, doc="networks; each judges the episodes that it did not learn from")
+    value_steps: int = parameter(1000, low=1, doc="optimiser steps of each")
+    value_batch_size: int = parameter(256, low=2, doc="states per step")
+    value_learning_rate: float = parameter(3e-4, low=0.0, doc="AdamW's")
+    value_seed: int = parameter(0, low=0, doc="of folds, weights and batches")
+
+
+def folds_of(episode: Index, count: int, seed: int) -> Index:
+    """A fold for each entry [n], 0 to count - 1, such that no episode is in two.
+
+    Raises:
+        ValueError: fewer episodes than folds.
+    """
+    episodes = np.unique(episode)
+    if len(episodes) < count:
+        raise ValueError(f"{len(episodes)} episode(s) for {count} folds; record more, or take fewer --folds")
+    fold = np.empty(len(episodes), np.int64)
+    fold[np.random.default_rng(seed).permutation(len(episodes))] = np.arange(len(episodes)) % count
+    return fold[np.searchsorted(episodes, episode)]
+
+
+def crossfitted_values(
+    batches: Batches,
+    returns: Array,
+    sizes: Sizes,
+    config: ValueConfig,
+    network: NetworkConfig = NETWORK,
+    progress: Callable[[int], object] = lambda steps: None,
+) -> Array:
+    """V of every chunk's first state [n].
+
+    Args:
+        batches: n chunks.
+        returns: Monte-Carlo returns [n]; chunks where they are NaN are judged but not learned from.
+        sizes: of the network, with n_action_steps 0.
+        config: steps and folds.
+        network: its choices.
+        progress: called with the number of steps that were done.
+
+    Raises:
+        ValueError: see `folds_of`; or a fold without returns to learn from.
+    """
+    fold = folds_of(batches.replay.episode_of, config.folds, config.value_seed)
+    found = np.empty(len(fold))
+    for k in range(config.folds):
+        known = np.flatnonzero((fold != k) & np.isfinite(returns))
+        if not len(known):
+            raise ValueError("too few episodes that end in success or failure; record more, or take fewer --folds")
+        torch.manual_seed(config.value_seed + k)
+        critic = CriticNetwork(network, sizes).to(batches.device)
+        values = support(return_bounds(batches.replay.reward), network.bins).to(batches.device)
+        _learn(critic, values, batches, known, returns, config, np.random.default_rng((config.value_seed, k)), progress)
+        judged = np.flatnonzero(fold == k)
+        found[judged] = _judge(critic, values, batches, judged)
+    return found
+
+
+def _learn(
+    critic: CriticNetwork,
+    values: torch.Tensor,
+    batches: Batches,
+    known: Index,
+    returns: Array,
+    config: ValueConfig,
+    rng: np.random.Generator,
+    progress: Callable[[int], object],
+) -> None:
+    optimiser = torch.optim.AdamW(critic.parameters(), config.value_learning_rate, weight_decay=1e-2)
+    critic.train()
+    for _ in range(config.value_steps):
+        chosen = rng.choice(known, config.value_batch_size)
+        target = torch.from_numpy(returns[chosen]).float().to(values.device)
+        loss = critic_loss(critic(batches.states(chosen), None), target, values)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        progress(1)
+
+
+@torch.no_grad()
+def _judge(critic: CriticNetwork, values: torch.Tensor, batches: Batches, entries: Index) -> Array:
+    critic.eval()
+    parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
+    said = [value(critic(batches.states(part), None), values)[0] for part in parts]
+    return torch.cat(said).double().cpu().numpy()

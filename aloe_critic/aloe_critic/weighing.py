@@ -1,0 +1,93 @@
+"""One pass over all chunks of a replay: what they were worth, by a critic, by a state value or by their labels."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aloe_critic.asking import ChunkScorer
+from aloe_critic.batches import Batches
+from aloe_critic.weights import Labels, WeightConfig, by_softmax
+from aloe_data.replay import Replay
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Progress = Callable[[int], object]
+PART = 256  # chunks at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Chunks with their weights, as columns of a file; some rows may be there several times.
+
+    Attributes:
+        index: of each chunk in the replay [m].
+        weight, advantage: [m].
+        chunks: float16 [m, H, A], normalised, to learn in place of the executed ones; None: the executed ones.
+    """
+
+    index: Index
+    weight: Array
+    advantage: Array
+    chunks: NDArray[np.float16] | None = None
+
+
+def labels_of(replay: Replay) -> Labels:
+    """Who acted in each chunk of a replay, and how its segment ended."""
+    success, terminal = (
+        np.array([getattr(segment, name) for segment in replay.segments], bool)[replay.segment_of]
+        for name in ("success", "terminal")
+    )
+    return Labels(replay.source_of, success, terminal & ~success)
+
+
+def stops_of(replay: Replay) -> Index:
+    """Where each chunk's segment ends, a row of the store [n]."""
+    return np.array([segment.stop for segment in replay.segments])[replay.segment_of]
+
+
+def advantages(scorer: ChunkScorer, batches: Batches, progress: Progress = lambda chunks: None) -> Array:
+    """Adv = agg_k Q_k(s, a) - V(s) of every chunk [n], V over the same noise in all states.
+
+    Args:
+        scorer: the critic, with the policy whose value it tells.
+        batches: n chunks.
+        progress: called with the number of chunks that were done.
+    """
+    found = []
+    for part in _parts(len(batches.replay)):
+        batch = batches.at(part)
+        found.append(scorer.estimate(batch.state, batch.actions).advantage)
+        progress(len(part))
+    return np.concatenate(found).astype(float)
+
+
+def proposals(
+    scorer: ChunkScorer, batches: Batches, samples: int, config: WeightConfig, progress: Progress = lambda chunks: None
+) -> Entries:
+    """Chunks of the policy itself in every state, weighted among each other (POCO's E step).
+
+    Args:
+        scorer: the critic and the policy.
+        batches: n chunks, whose states count.
+        samples: N, chunks per state.
+        config: of the weights.
+        progress: called with the number of states that were done.
+    """
+    generator, policy = torch.Generator().manual_seed(0), scorer.policy
+    horizon, width = policy.action_horizon, scorer.critic.network.sizes.action_dim
+    states = len(batches.replay)
+    chunks, q = np.empty((samples, states, horizon, width), np.float16), np.empty((samples, states))
+    for part in _parts(states):
+        noise = torch.randn(samples, len(part), horizon, width, generator=generator).to(batches.device)
+        proposed, said = scorer.propose(batches.states(part), noise)
+        chunks[:, part], q[:, part] = proposed.half().cpu().numpy(), said.cpu().numpy()
+        progress(len(part))
+    index = np.tile(np.arange(states), samples)
+    return Entries(index, by_softmax(q, config).ravel(), (q - q.mean(0)).ravel(), chunks.reshape(-1, horizon, width))
+
+
+def _parts(count: int) -> Iterator[Index]:
+    return (np.arange(start, min(start + PART, count)) for start in range(0, count, PART))

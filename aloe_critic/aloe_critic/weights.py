@@ -1,0 +1,167 @@
+"""From advantages, or from who acted and how it ended, to weights of chunks: plain arithmetic.
+
+    exp_clip   w = exp(clip(Adv / b, -eps, eps))        b = beta std(Adv)
+    binary     w = 1 for the top share of the advantages, else 0
+    zscore     w = min(exp((Adv - mean) / std), cap)
+    uniform    w = 1
+
+Statistics (std, mean, quantiles) are over all chunks whose advantage is known; where it is not (NaN), w = 0.
+
+Source: ALOE, arXiv:2602.12691 (exp_clip); beta, eps and the other rules are ours.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.config import parameter
+from aloe_data.replay import BY_HUMAN, DEMO
+from aloe_policy.improvement_weights import effective_sample_size, weight_by_source
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+TINY = 1e-12  # instead of a standard deviation of zero
+
+
+@dataclass(frozen=True)
+class WeightConfig:
+    """How advantages become weights."""
+
+    rule: str = parameter(
+        "exp_clip", choices=("exp_clip", "binary", "zscore", "uniform"), doc="from advantage to weight"
+    )
+    beta: float = parameter(0.5, low=1e-3, unit="std(Adv)", doc="temperature of exp_clip and of poco")
+    epsilon: float = parameter(3.0, low=0.0, doc="exp_clip keeps Adv / beta within it")
+    top: float = parameter(0.3, low=0.0, high=1.0, doc="share of chunks that count as good (binary, forced_positive)")
+    cap: float = parameter(20.0, low=1.0, doc="largest weight of zscore")
+    human: str = parameter(
+        "weighted",
+        choices=("weighted", "forced_positive"),
+        doc="forced_positive: demonstrations and corrections count as good at least, whatever their advantage",
+    )
+    failures: str = parameter("kept", choices=("kept", "dropped"), doc="dropped: failed segments weigh nothing")
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What is known of n chunks without a critic.
+
+    Attributes:
+        source: int [n], index into `replay.SOURCES`.
+        success, failure: the chunk's segment ends in success or failure; neither: it has no true end.
+    """
+
+    source: NDArray[np.int64]
+    success: Flags
+    failure: Flags
+
+    @property
+    def by_person(self) -> Flags:
+        """Demonstrations and corrections."""
+        return np.isin(self.source, (DEMO, BY_HUMAN))
+
+
+def exp_clip(advantage: Array, config: WeightConfig) -> Array:
+    """exp(clip(Adv / b, -eps, eps))."""
+    return np.exp(np.clip(advantage / max(config.beta * advantage.std(), TINY), -config.epsilon, config.epsilon))
+
+
+def binary(advantage: Array, config: WeightConfig) -> Array:
+    """1 for the top share, else 0; chunks that are as good as the least of them are among them."""
+    return (advantage >= good_from(advantage, config)).astype(float)
+
+
+def zscore(advantage: Array, config: WeightConfig) -> Array:
+    """min(exp((Adv - mean) / std), cap)."""
+    score = (advantage - advantage.mean()) / max(advantage.std(), TINY)
+    return np.exp(np.minimum(score, np.log(config.cap)))
+
+
+def uniform(advantage: Array, config: WeightConfig) -> Array:
+    """1."""
+    return np.ones(len(advantage))
+
+
+RULES: Mapping[str, Callable[[Array, WeightConfig], Array]] = {
+    "exp_clip": exp_clip,
+    "binary": binary,
+    "zscore": zscore,
+    "uniform": uniform,
+}
+
+
+def good_from(advantage: Array, config: WeightConfig) -> float:
+    """The least advantage that counts as good."""
+    return float(np.quantile(advantage, 1.0 - config.top, method="higher"))
+
+
+def by_advantage(advantage: Array, labels: Labels, config: WeightConfig) -> Array:
+    """Weights [n] of chunks by their advantages [n].
+
+    Raises:
+        ValueError: no advantage is known.
+    """
+    if not np.isfinite(advantage).any():
+        raise ValueError("no chunk has a known advantage; record episodes that end in success or failure")
+    forced = _forced(advantage, labels, config)
+    known, weight = np.isfinite(forced), np.zeros(len(forced))
+    weight[known] = RULES[config.rule](forced[known], config)
+    return _without_failures(weight, labels, config)
+
+
+def by_label(method: str, labels: Labels, config: WeightConfig) -> Array:
+    """Weights [n], 0 or 1, of the methods that ask no critic.
+
+    filtered_bc: chunks of successful segments. hg_dagger: successful demonstrations and all that a person did in a
+    takeover. uniform: everything.
+    """
+    chosen = {
+        "filtered_bc": labels.success,
+        "hg_dagger": (labels.source == BY_HUMAN) | (labels.source == DEMO) & labels.success,
+        "uniform": np.ones(len(labels.source), bool),
+    }[method]
+    return _without_failures(chosen.astype(float), labels, config)
+
+
+def by_softmax(q: Array, config: WeightConfig) -> Array:
+    """Weights [N, n] of N of the policy's own chunks in each of n states by their values: 1 on average in each state.
+
+    w = N softmax_N(Q / b), b = beta times the standard deviation of Q within states.
+
+    Source: POCO, arXiv:2604.01860.
+    """
+    inside = q - q.mean(0)
+    score = inside / max(config.beta * inside.std(), TINY)
+    power = np.exp(score - score.max(0))
+    return len(q) * power / power.sum(0)
+
+
+def statistics(weight: Array, source: NDArray[np.int64], config: WeightConfig, rule: str) -> dict[str, object]:
+    """Effective sample size, share at the clip of a rule, share of the weight by source, and the amounts."""
+    ends = {"exp_clip": (np.exp(-config.epsilon), np.exp(config.epsilon)), "zscore": (0.0, config.cap)}
+    counted = weight[weight > 0]
+    return {
+        "effective_sample_size": effective_sample_size(weight),
+        "clipped": _clipped(counted, *ends[rule]) if rule in ends else 0.0,
+        "share": weight_by_source(weight, source),
+        "chunks": len(weight),
+        "positive": len(counted),
+    }
+
+
+def _forced(advantage: Array, labels: Labels, config: WeightConfig) -> Array:
+    if config.human != "forced_positive":
+        return advantage
+    least = good_from(advantage[np.isfinite(advantage)], config)
+    return np.where(labels.by_person, np.fmax(advantage, least), advantage)
+
+
+def _without_failures(weight: Array, labels: Labels, config: WeightConfig) -> Array:
+    return weight * ~labels.failure if config.failures == "dropped" else weight
+
+
+def _clipped(weight: Array, least: float, most: float) -> float:
+    """Share of weights at either end of their range."""
+    return float(np.mean((weight <= least * (1 + 1e-6)) | (weight >= most * (1 - 1e-6))))

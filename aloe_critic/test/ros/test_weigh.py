@@ -1,0 +1,89 @@
+"""The command: what every method leaves in its file, and what it refuses before anything is computed."""
+
+import dataclasses
+
+import critic_made as made
+import critic_store as stored
+import numpy as np
+import pytest
+
+from aloe_critic.asking import AskConfig
+from aloe_critic.ros.weigh import METHODS, Choices, WeighConfig, weigh
+from aloe_critic.state_value import ValueConfig
+from aloe_critic.weights import Labels, WeightConfig, by_advantage
+from aloe_data.config import ConfigError
+from aloe_data.replay import AUTONOMOUS, BY_HUMAN
+from aloe_policy.checkpoint import CheckpointError
+from aloe_policy.improvement_weights import load_weights
+from aloe_policy.ros.ingest import encoder_hash
+
+CHOICES = Choices(ask=AskConfig(samples=2), value=ValueConfig(folds=2, value_steps=2, value_batch_size=8))
+
+
+@pytest.fixture(scope="module")
+def critic(policy, tmp_path_factory):
+    return made.write_critic(tmp_path_factory.mktemp("critic") / "critic", policy[0])
+
+
+@pytest.fixture
+def to_weigh(policy, critic, tmp_path):
+    checkpoint, encoder = policy
+    stored.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder), human_from=30)
+    return WeighConfig(
+        rig=stored.RIG_FILE, policy=checkpoint, store=str(tmp_path / "store"), critic=str(critic),
+        out=tmp_path / "weights.npz",
+    )  # fmt: skip
+
+
+def run(config, choices=CHOICES, **changes):
+    return weigh(dataclasses.replace(config, **changes), choices)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_leaves_weights_that_say_how_they_came_about(to_weigh, method):
+    run(to_weigh, method=method)
+    found = load_weights(to_weigh.out)
+    meta, asking = found.meta, method in ("aloe", "poco")
+    assert (meta["method"], bool(meta["critic"])) == (method, asking)
+    assert meta["options"]["chunks"]["n_action_steps"] == made.STEPS
+    assert meta["statistics"]["positive"] == (found.weight > 0).sum()
+    assert np.isfinite(found.advantage).all() == (method in ("aloe", "poco", "awr"))
+    assert (found.chunks is not None) == (method == "poco")
+    assert set(found.source) == {AUTONOMOUS, BY_HUMAN} and (found.stop > found.row).all()
+    if method == "filtered_bc":
+        assert (found.weight == found.success).all() and 0 < found.success.sum() < len(found)
+
+
+def test_the_critics_weights_are_those_of_its_advantages(to_weigh):
+    rule = WeightConfig(rule="binary", top=0.5)
+    run(to_weigh, dataclasses.replace(CHOICES, weights=rule))
+    found = load_weights(to_weigh.out)
+    failure = ~found.success  # no timeouts here
+    expected = by_advantage(found.advantage.astype(float), Labels(found.source, found.success, failure), rule)
+    assert found.weight.tolist() == expected.tolist()
+
+
+def test_a_critic_that_failed_a_gate_is_asked_only_by_force_and_the_gate_is_named(to_weigh, tmp_path):
+    said = ["the critic ignores the action (shuffle_gap 0.02, gate 0.3)"]
+    failed = made.write_critic(tmp_path / "failed", to_weigh.policy, passed=False, judgement=said)
+    with pytest.raises(CheckpointError, match=r"shuffle_gap 0\.02, gate 0\.3.*insist with force"):
+        run(to_weigh, critic=str(failed))
+    run(to_weigh, dataclasses.replace(CHOICES, ask=AskConfig(samples=2, force=True)), critic=str(failed))
+
+
+def test_what_cannot_be_weighed_is_refused_by_name(to_weigh, tmp_path):
+    with pytest.raises(ConfigError, match="--method aloe asks a critic; give --critic"):
+        run(to_weigh, critic="")
+    with pytest.raises(ConfigError, match="judges chunks of 10 steps"):
+        run(to_weigh, n_action_steps=5)
+    with pytest.raises(ConfigError, match="longer than the policy's chunks of 20"):
+        run(to_weigh, method="uniform", n_action_steps=25)
+    encoder = encoder_hash(to_weigh.policy.with_name("encoder.safetensors"))
+    stored.write_store(tmp_path / "failures", tmp_path / "f", encoder, ("failure",) * 3)
+    with pytest.raises(ConfigError, match="no chunk left: filtered_bc gives none of"):
+        run(to_weigh, method="filtered_bc", store=str(tmp_path / "failures"))
+    with pytest.raises(ConfigError, match="no successes"):
+        run(to_weigh, method="awr", store=str(tmp_path / "failures"))
+    to_weigh.out.write_bytes(b"")
+    with pytest.raises(ConfigError, match="is there already"):
+        run(to_weigh)

@@ -1,0 +1,66 @@
+"""A pass over all chunks says what asking for each alone would say, and knows how each chunk's segment ended."""
+
+import critic_made as made
+import critic_store as stored
+import numpy as np
+import pytest
+import torch
+
+from aloe_critic.batches import Batches
+from aloe_critic.weighing import advantages, labels_of, proposals, stops_of
+from aloe_critic.weights import WeightConfig, by_softmax
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.transitions import RewardConfig
+
+
+@pytest.fixture(scope="module")
+def scorer(tmp_path_factory):
+    scorer = made.scorer(tmp_path_factory.mktemp("weighing"))
+    torch.nn.init.normal_(scorer.policy.model.action_out.weight)  # untrained, it proposes the same whatever the noise
+    return scorer
+
+
+@pytest.fixture
+def batches(scorer, tmp_path):
+    stored.write_store(tmp_path / "store", tmp_path / "bags", "hash", ("success", "failure", "timeout"), human_from=30)
+    store = EpisodeStore(tmp_path / "store", stored.RIG, stored.SIZE)
+    features = FeatureStore(store, "hash", (2, 3))
+    replay = Replay(store, features, ReplayConfig(n_action_steps=made.STEPS, stride=5), RewardConfig())
+    return Batches(replay, scorer.policy, torch.device("cpu"))
+
+
+def test_labels_are_those_of_each_chunks_segment(batches):
+    replay = batches.replay
+    labels, stops, index = labels_of(replay), stops_of(replay), replay.at(np.arange(len(replay))).segment
+    for k, segment in enumerate(replay.segments[n] for n in index):
+        assert stops[k] == segment.stop
+        assert (labels.success[k], labels.failure[k]) == (segment.success, segment.terminal and not segment.success)
+    assert {(bool(s), bool(f)) for s, f in zip(labels.success, labels.failure, strict=True)} == {
+        (True, False), (False, True), (False, False)
+    }  # fmt: skip
+
+
+def test_advantages_are_those_of_each_chunk_alone(scorer, batches, monkeypatch):
+    monkeypatch.setattr("aloe_critic.weighing.PART", 7)
+    done = []
+    found = advantages(scorer, batches, done.append)
+    assert sum(done) == len(found) == len(batches.replay) and len(done) > 2
+    for k in (0, 8, len(found) - 1):
+        alone = batches.at(np.array([k]))
+        assert found[k] == pytest.approx(scorer.estimate(alone.state, alone.actions).advantage[0], abs=1e-5)
+
+
+def test_the_policys_own_chunks_are_weighted_within_their_states(scorer, batches, monkeypatch):
+    monkeypatch.setattr("aloe_critic.weighing.PART", 7)
+    found, n = proposals(scorer, batches, 3, WeightConfig()), len(batches.replay)
+    assert found.chunks.shape == (3 * n, 20, stored.RIG.action_dim) and found.chunks.dtype == np.float16
+    assert found.index.tolist() == [*range(n)] * 3
+    np.testing.assert_allclose(found.weight.reshape(3, n).mean(0), 1.0)
+    everything = batches.at(np.arange(n))
+    q = []
+    for chunks in torch.from_numpy(found.chunks.astype(np.float32)).view(3, n, 20, -1):
+        q.append(scorer.estimate(everything.state, chunks[:, : made.STEPS]).aggregated)
+    q = np.stack(q).astype(float)
+    np.testing.assert_allclose(found.advantage.reshape(3, n), q - q.mean(0), atol=2e-3)
+    assert np.corrcoef(found.weight, by_softmax(q, WeightConfig()).ravel())[0, 1] > 0.99

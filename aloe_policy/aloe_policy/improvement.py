@@ -1,0 +1,114 @@
+"""From weights and a store to what an actor's training needs, checked for belonging together."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aloe_data.config import ConfigError
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.replay import DEMO
+from aloe_data.seeds import refuse_held_out
+from aloe_policy.dataset import TrainingSet, build, episodes_of
+from aloe_policy.improvement_weights import Weights, store_mark
+from aloe_policy.tiny import TinyPolicy
+from aloe_policy.training import split_by_episode
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What to learn and what to measure with.
+
+    Attributes:
+        data: all chunks of the weights.
+        entries: those of positive weight, 1 on average, of episodes that do not measure.
+        held_out: executed chunks of successful episodes.
+        measured_on: what those episodes are, in words.
+    """
+
+    data: TrainingSet
+    entries: NDArray[np.int64]
+    held_out: dict[str, torch.Tensor]
+    measured_on: str
+
+
+def check_origin(
+    file: Path, weights: Weights, store: EpisodeStore, encoder: str, policy: TinyPolicy, other_policy: bool
+) -> None:
+    """Refuse weights that were made for something else.
+
+    Args:
+        file: the weights', for messages.
+        weights: what it holds.
+        store: of the rows.
+        encoder: hash of the policy's.
+        policy: to be improved.
+        other_policy: whether weights of another policy are all right.
+
+    Raises:
+        ConfigError: of another store, encoder or policy.
+    """
+    meta = weights.meta
+    known = meta["store"]
+    if store_mark(store, known["episodes"]) != known:
+        raise ConfigError(
+            f"{file}: was made for another store than {store.folder} (of {known['episodes']} episodes, this one has "
+            f"{len(store.episodes)}, and the first ones differ); give its own --store, or weigh this one"
+        )
+    if meta["encoder"] != encoder:
+        raise ConfigError(
+            f"{file}: was made with the encoder {meta['encoder'][:12]}, the policy's is {encoder[:12]}; "
+            "improve the policy that it was made for, or weigh with this one"
+        )
+    if meta["policy"] != policy.version and (weights.chunks is not None or not other_policy):
+        way_out = "weigh with this one" + (
+            "" if weights.chunks is not None else ", or allow it with --other-policy (as to start from the warm start)"
+        )
+        raise ConfigError(
+            f"{file}: was made for the policy {meta['policy'][:12]}, this is {policy.version[:12]}; {way_out}"
+        )
+
+
+def make_lesson(
+    weights: Weights,
+    store: EpisodeStore,
+    features: FeatureStore,
+    policy: TinyPolicy,
+    seed: int,
+    device: torch.device,
+) -> Lesson:
+    """Cut the weighted chunks in two, by episodes.
+
+    Successful demonstrations measure, or, where there are fewer than two, successful episodes of any kind.
+
+    Args:
+        weights: checked for belonging to the store.
+        store: of the rows.
+        features: of the policy's encoder.
+        policy: to be improved; its statistics are kept.
+        seed: of the choice of what measures.
+        device: to train on.
+
+    Raises:
+        ConfigError: too few successful episodes, no chunk left, or scenes that are kept for measuring.
+        StoreError: rows that are not there.
+    """
+    episode = episodes_of(store, features, weights.row)
+    if store.rig.simulated:
+        refuse_held_out((store.episodes[k].seed for k in np.unique(episode)), str(store.folder))
+    first_of_row = np.zeros(len(weights), bool)
+    first_of_row[np.unique(weights.row, return_index=True)[1]] = True
+    demonstrated = weights.success & (weights.source == DEMO)
+    enough = len(np.unique(episode[demonstrated])) > 1
+    good = demonstrated if enough else weights.success
+    try:
+        split = split_by_episode(episode, seed, good & first_of_row, weights.weight > 0)
+    except ValueError as error:
+        raise ConfigError(f"weights: {error}") from error
+    weight = weights.weight / weights.weight[split.train].mean()
+    data = build(store, features, policy.space, weights.row, weights.stop, policy.normaliser, weight, weights.chunks)
+    held_out = replace(data, chunks=None).batch(split.held_out, device)
+    measuring = len(np.unique(episode[split.held_out]))
+    return Lesson(data, split.train, held_out, f"{measuring} successful {'demonstrations' if enough else 'episodes'}")

@@ -1,0 +1,113 @@
+"""Improve a policy: `ros2 run aloe_policy improve --bags DIR --rig FILE --policy CKPT --weights FILE --out DIR`.
+
+Goes on from a checkpoint's weights with the flow loss of every chunk weighted as the file says (`ros2 run aloe_critic
+weigh` makes it). Encoder and statistics stay as they are. It ends with a new checkpoint, or, when the policy forgets
+what it could do, with none. Stop it at any time, and go on with --resume: it ends as an uninterrupted run would have.
+"""
+
+import argparse
+import copy
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aloe_data.config import add_arguments, from_arguments, parameter
+from aloe_data.rig import load_rig
+from aloe_policy.card import improved_card
+from aloe_policy.improvement import check_origin, make_lesson
+from aloe_policy.improvement_weights import file_hash, load_weights, say
+from aloe_policy.learner import ActorLearner, LearnerConfig
+from aloe_policy.ros.actor_training import RunConfig, run
+from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
+from aloe_policy.tiny import save_tiny
+from aloe_policy.training import CollapseError
+from aloe_policy.training_state import stopped
+
+
+@dataclass(frozen=True)
+class ImproveConfig(StoreConfig, RunConfig):
+    """What to improve, and with what."""
+
+    weights: Path = parameter(doc="file that `weigh` wrote (.npz)")
+    other_policy: bool = parameter(False, doc="take weights that were made for another policy with the same encoder")
+
+
+@dataclass(frozen=True)
+class ImproveLearnerConfig(LearnerConfig):
+    """How the actor is trained: shorter and with smaller steps than from nothing."""
+
+    steps: int = parameter(2000, low=1, doc="optimiser steps")
+    learning_rate: float = parameter(3e-4, low=0.0, doc="peak of the one-cycle schedule")
+
+
+def improve(config: ImproveConfig, learning: LearnerConfig) -> str | None:
+    """Weights and a store to a better policy; returns its version, None if it was interrupted.
+
+    Raises:
+        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before training.
+        CollapseError: the policy got worse at what it could do, or the loss is not finite; nothing is written.
+    """
+    state = stopped(config.out, config.resume)
+    weights, rig, device = load_weights(config.weights), load_rig(config.rig), torch.device(config.device)
+    policy = matching_policy(config, rig)
+    store, features = open_store(config, rig, policy)
+    check_origin(config.weights, weights, store, features.encoder, policy, config.other_policy)
+    lesson = make_lesson(weights, store, features, policy, learning.seed, device)
+    statistics = weights.meta["statistics"]
+    print(f"{weights.meta['method']}: {len(lesson.entries)} of {len(weights)} chunks, {say(statistics)}")
+    actor = ActorLearner(copy.deepcopy(policy.model), learning)
+    start = {"policy": policy.version, "weights": file_hash(config.weights)}
+    choices, started = {"learner": asdict(learning), "start": start}, time.monotonic()
+    shown = {f"weights/{name}": statistics[name] for name in ("effective_sample_size", "clipped")}
+    shown |= {f"weights/share_{name}": share for name, share in statistics["share"].items()}
+    measures = run(config, actor, lesson.data, lesson.entries, lesson.held_out, choices, state, shown)
+    if measures is None:
+        return None
+    facts: dict[str, Any] = {
+        "improved_from": policy.version,
+        "weights": start["weights"],
+        **{name: weights.meta[name] for name in ("method", "options", "critic", "statistics")},
+        "chunks": len(lesson.entries),
+        "of": len(weights),
+        "measured_on": lesson.measured_on,
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "learner": asdict(learning),
+        **measures,
+    }
+    return save_tiny(
+        config.out,
+        rig,
+        policy.encoder,
+        actor.average,
+        policy.normaliser,
+        image_size=policy.image_size,
+        training=facts,
+        card=improved_card(rig, facts),
+        flow_steps=policy.num_steps,
+    )
+
+
+def main() -> None:
+    """Entry point of `improve`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, ImproveConfig)
+    add_arguments(parser, ImproveLearnerConfig)
+    try:
+        arguments = parser.parse_args()
+        config, learning = from_arguments(ImproveConfig, arguments), from_arguments(ImproveLearnerConfig, arguments)
+        torch.set_num_threads(config.threads)
+        version = improve(config, learning)
+    except BAD_INPUT as error:
+        sys.exit(f"improve: {error}")
+    except CollapseError as error:
+        sys.exit(f"improve: stopped: {error}; {config.policy} is as it was, nothing was written to {config.out}")
+    if version:
+        print(f"{config.out}: version {version[:12]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The commands: what `improve` and `train` leave behind, that being killed changes nothing, and what they refuse."""
+
+import dataclasses
+import os
+import signal
+from multiprocessing import get_context
+
+import critic_store as made
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("rclpy")
+pytest.importorskip("aloe_msgs.msg")
+
+from aloe_data.config import ConfigError
+from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
+from aloe_data.replay import SOURCES
+from aloe_policy.backend import load_policy
+from aloe_policy.checkpoint import CheckpointError, read_checkpoint
+from aloe_policy.improvement_weights import META, Weights, save_weights, store_mark
+from aloe_policy.learner import ActorLearner, LearnerConfig
+from aloe_policy.ros import train as training
+from aloe_policy.ros.improve import ImproveConfig, improve
+from aloe_policy.ros.ingest import encoder_hash
+from aloe_policy.training import CollapseError
+from aloe_policy.training_state import load_state, state_file
+
+LEARNING = LearnerConfig(steps=6, batch_size=8, learning_rate=1e-3)
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("policy")
+    return made.write_policy(folder / "policy"), made.write_encoder(folder / "encoder.safetensors")
+
+
+@pytest.fixture
+def setting(policy, tmp_path):
+    """A store, weights of every fifth row of its episodes, and the configuration to learn from them."""
+    checkpoint, encoder = policy
+    made.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder))
+    store = EpisodeStore(tmp_path / "store", made.RIG, made.SIZE)
+    row = np.concatenate([e.first_tick + np.arange(0, e.ticks, 5) for e in store.episodes])
+    success = np.repeat([e.verdict == "success" for e in store.episodes], made.LENGTH // 5)
+    meta = dict.fromkeys(META, "") | {
+        "method": "filtered_bc",
+        "policy": load_policy(checkpoint, made.RIG).version,
+        "encoder": encoder_hash(encoder),
+        "store": store_mark(store),
+        "statistics": {"effective_sample_size": 0.5, "clipped": 0.1, "share": dict.fromkeys(SOURCES, 1 / 3)},
+    }
+    save_weights(
+        tmp_path / "weights.npz",
+        Weights(row, row // 60 * 60 + 60, success, np.full(len(row), np.nan), 0 * row, success, meta),
+    )
+    return ImproveConfig(
+        rig=made.RIG_FILE, policy=checkpoint, store=str(tmp_path / "store"), weights=tmp_path / "weights.npz",
+        out=tmp_path / "better", evaluate_every=3, save_every=2,
+    )  # fmt: skip
+
+
+def run(setting, learning=LEARNING, **changes):
+    return improve(dataclasses.replace(setting, **changes), learning)
+
+
+def test_it_leaves_a_policy_that_sees_the_world_as_before_and_says_where_it_came_from(setting, capsys):
+    version = run(setting)
+    before, after = (load_policy(path, made.RIG) for path in (setting.policy, setting.out))
+    assert after.version == version != before.version
+    for name, array in vars(before.normaliser).items():
+        np.testing.assert_array_equal(getattr(after.normaliser, name), array)
+    for name, tensor in before.encoder.state_dict().items():
+        assert torch.equal(tensor, after.encoder.state_dict()[name])
+    assert not torch.equal(before.model.action_in.weight, after.model.action_in.weight)
+    assert after.num_steps == before.num_steps and after.image_size == before.image_size
+    facts = read_checkpoint(setting.out).config["training"]
+    assert facts["improved_from"] == before.version and facts["statistics"]["effective_sample_size"] == 0.5
+    card = (setting.out / "README.md").read_text()
+    assert before.version in card and "effective sample size 0.50, 10% at the clip" in card
+    assert "filtered_bc: 36 of 72 chunks" in capsys.readouterr().out
+    assert list((setting.out.parent / "better_logs").iterdir())
+
+
+def test_killed_and_resumed_it_ends_at_the_same_bits(setting, monkeypatch):
+    run(setting)
+    other = dataclasses.replace(setting, out=setting.out.with_name("other"))
+    step = ActorLearner.step
+
+    def step_or_die(learner, batch):
+        if learner.steps_done == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(learner, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActorLearner, "step", step_or_die)
+        process = get_context("fork").Process(target=run, args=(other,))
+        process.start()
+        process.join()
+    assert process.exitcode == -signal.SIGKILL and not other.out.exists()
+    assert load_state(state_file(other.out))["learner"]["steps_done"] == 4
+    torch.manual_seed(99)
+    run(other, resume=True)
+    whole, resumed = (read_checkpoint(path).weights for path in (setting.out, other.out))
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
+
+
+def test_interrupted_it_saves_its_state_where_it_stands(setting, monkeypatch, capsys):
+    step = ActorLearner.step
+
+    def step_and_interrupt(learner, batch):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return step(learner, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActorLearner, "step", step_and_interrupt)
+        assert run(setting) is None
+    assert "stopped at step 1; go on with --resume" in capsys.readouterr().out
+    assert run(setting, resume=True)
+
+
+def test_a_policy_that_forgets_is_not_written(setting):
+    with pytest.raises(CollapseError, match="times that at the start"):
+        run(setting, dataclasses.replace(LEARNING, learning_rate=1.0, ema=0.0, max_rise=1.0))
+    assert not setting.out.exists()
+
+
+def test_what_is_there_is_neither_written_over_nor_resumed_with_other_choices(setting, tmp_path):
+    run(setting)
+    with pytest.raises(ConfigError, match="go on with --resume"):
+        run(setting)
+    with pytest.raises(ConfigError, match=r"learner\.ema was 0\.998, is 0\.5"):
+        run(setting, dataclasses.replace(LEARNING, ema=0.5), resume=True)
+    with pytest.raises(ConfigError, match="is there already and is not written over"):
+        run(setting, out=setting.policy)
+    with pytest.raises(CheckpointError, match="start anew without --resume"):
+        run(setting, out=tmp_path / "nothing", resume=True)
+
+
+def test_another_rig_and_features_of_another_encoder_are_refused(setting, tmp_path):
+    text = made.RIG_FILE.read_text().replace("sim_arm.urdf", str(made.RIG_FILE.with_name("sim_arm.urdf")))
+    (tmp_path / "rig.yaml").write_text(text.replace("ee_pose", "joint_position"))
+    with pytest.raises(CheckpointError, match="action_space"):
+        run(setting, rig=tmp_path / "rig.yaml")
+    (tmp_path / "rig.yaml").write_text(text.replace("sim_bimanual", "elsewhere"))
+    with pytest.raises(StoreError, match="rig is 'sim_bimanual', not 'elsewhere'"):
+        run(setting, rig=tmp_path / "rig.yaml")
+    made.write_store(tmp_path / "foreign", tmp_path / "bags", "hash")
+    with pytest.raises(ConfigError, match="holds features of the encoders hash"):
+        run(setting, store=str(tmp_path / "foreign"))
+
+
+def test_training_from_nothing_stops_and_goes_on_alike(setting, policy, monkeypatch):
+    encoder = policy[1]
+
+    def stored(config):
+        store = EpisodeStore(config.store, made.RIG, made.SIZE)
+        return store, FeatureStore(store, encoder_hash(config.encoder), (2, 3))
+
+    monkeypatch.setattr(training, "ingest", stored)
+    config = training.TrainConfig(
+        bags=setting.out.with_name("bags"), rig=made.RIG_FILE, encoder=encoder, out=setting.out, save_every=1,
+        store=setting.store,
+    )  # fmt: skip
+    learning, step = dataclasses.replace(LEARNING, steps=2), ActorLearner.step
+    other = dataclasses.replace(config, out=config.out.with_name("other"))
+    assert training.train(config, learning)
+
+    def step_and_interrupt(learner, batch):
+        os.kill(os.getpid(), signal.SIGINT)
+        return step(learner, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActorLearner, "step", step_and_interrupt)
+        assert training.train(other, learning) is None
+    assert training.train(dataclasses.replace(other, resume=True), learning)
+    whole, resumed = (read_checkpoint(path).weights for path in (config.out, other.out))
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
+    assert load_policy(config.out, made.RIG).action_horizon == 50

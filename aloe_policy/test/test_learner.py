@@ -1,0 +1,89 @@
+"""The weighted loss is that of a loop, and weights decide what a policy becomes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloe_policy.flow import integrate
+from aloe_policy.learner import ActorLearner, LearnerConfig, weighted_loss
+from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.words import MAX_WORDS
+
+SIZES = ModelConfig(1, ("a", "b"), 2, 1, action_horizon=4, width=16, heads=2, prefix_layers=1, expert_layers=1, patch=2)
+
+
+def batch(chunks: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Chunks that all begin in the same state."""
+    n, words = len(chunks), torch.zeros(len(chunks), MAX_WORDS, dtype=torch.long)
+    words[:, 0] = 1
+    return {
+        "tokens": torch.zeros(n, 1, 2, 3),
+        "words": words,
+        "states": torch.zeros(n, 2),
+        "chunks": chunks,
+        "valid": torch.ones(n, 4),
+        "weight": weight,
+    }
+
+
+def learner(**changes) -> ActorLearner:
+    torch.manual_seed(0)
+    return ActorLearner(TinyVLA(SIZES), dataclasses.replace(LearnerConfig(steps=100, token_dropout=0.0), **changes))
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 4), st.integers(1, 5), st.booleans(), st.integers(0, 99))
+def test_the_weighted_loss_is_that_of_a_loop(samples, steps, clipped, seed):
+    rng = np.random.default_rng(seed)
+    loss, weight = rng.uniform(0, 2, (samples, steps)), rng.uniform(0, 3, samples)
+    length, zeta = rng.integers(1, steps + 1, samples), 1.0 if clipped else 0.0
+    total = 0.0
+    for i in range(samples):
+        mean = sum(loss[i, : length[i]]) / length[i]
+        total += sum(weight[i] * loss[i, k] for k in range(length[i])) if not zeta or mean < zeta else 0.0
+    valid = torch.from_numpy((np.arange(steps) < length[:, None]).astype(float))
+    found = weighted_loss(torch.from_numpy(loss), valid, torch.from_numpy(weight), zeta)
+    assert found.item() == pytest.approx(total / sum(length))
+
+
+def test_steps_past_the_end_and_samples_without_weight_pull_nothing():
+    trained = learner()
+    chunks = torch.zeros(2, 4, 1)
+    first = batch(chunks, torch.tensor([1.0, 0.0]))
+    first["valid"][0, 2:] = 0
+    other = {**first, "chunks": chunks.clone()}
+    other["chunks"][1] = 9.0
+    gradients = []
+    for one in (first, other):
+        torch.manual_seed(1)
+        trained.model.zero_grad()
+        trained.loss(trained.model, one).backward()
+        gradients.append([p.grad.clone() for p in trained.model.parameters() if p.grad is not None])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+def test_equal_weights_are_behaviour_cloning():
+    trained, chunks = learner(), torch.randn(3, 4, 1)
+    trained.model.eval()
+    found = []
+    for weight in (torch.ones(3), torch.full((3,), 2.0)):
+        torch.manual_seed(1)
+        found.append(trained.loss(trained.model, batch(chunks, weight)).item())
+    assert found[1] == pytest.approx(2 * found[0])
+
+
+def test_of_two_modes_the_policy_chooses_the_one_that_weighs_more():
+    trained = learner(steps=90, learning_rate=1e-2, ema=0.9)
+    chunks = torch.cat([torch.ones(8, 4, 1), -torch.ones(8, 4, 1)])
+    both = batch(chunks, torch.tensor([1.9, 0.1]).repeat_interleave(8))
+    for _ in range(trained.config.steps):
+        trained.step(both)
+    model, noise = trained.average.eval(), torch.randn(100, 4, 1, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        prefix = model.prefix(*(both[name][:1] for name in ("tokens", "words", "states"))).expand(100, -1, -1)
+    sampled = integrate(lambda x, tau: model.velocity(prefix, x, tau), noise, 10).mean((1, 2))
+    assert (sampled > 0).float().mean() > 0.85 and (sampled.abs() > 0.5).float().mean() > 0.8
