@@ -1,0 +1,1 @@
+"""Rounds of improvement: collect, learn, deploy; planned here, executed stage by stage, restartable anywhere."""

@@ -1,0 +1,61 @@
+"""What stops a round before it does harm: a critic that cannot be trusted, and a candidate that is not better."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from aloe_critic.rounds.results import UNTESTED, Decided, read_json
+from aloe_policy.promote import Results, decide, read_results
+from aloe_policy.promotion import PromotionConfig
+
+
+class GateError(RuntimeError):
+    """The round ends here; the message says why, and what can be done."""
+
+
+def pass_critic(critic: Path, force: bool) -> dict[str, Any]:
+    """What is known of a critic, if policies may be improved with it.
+
+    Args:
+        critic: its folder.
+        force: go on even if it failed its gates.
+
+    Raises:
+        GateError: it failed, and nobody insisted.
+        ConfigError: it cannot be read.
+    """
+    config = read_json(critic / "config.json")
+    if not (config["passed"] or force):
+        raise GateError(
+            f"{critic} failed its gates: {'; '.join(config['judgement'])}. Collect more episodes, both good and bad "
+            "ones, or train it longer (critic_steps:=...); to go on with it all the same: force:=true"
+        )
+    return {"passed": config["passed"], "forced": not config["passed"], "judgement": config["judgement"]}
+
+
+def judge_candidate(
+    candidate: Path, evaluated: Sequence[Path], against: Sequence[Path], config: PromotionConfig
+) -> Decided:
+    """Whether a candidate is used from now on.
+
+    Args:
+        candidate: its folder.
+        evaluated: files of its evaluations; none on a rig where every episode moves something.
+        against: the same of the policy that is in use.
+        config: how sure.
+
+    Raises:
+        ConfigError: a file is missing or none of `evaluate`'s.
+    """
+    if not evaluated:
+        said = "nothing was measured: the next rollout is its evaluation; the one before stays where it is"
+        return Decided(UNTESTED, said, str(candidate), time.time())
+    made = decide(_together(evaluated), _together(against), config)
+    return Decided(made.choice.value, made.reason, str(candidate), time.time())
+
+
+def _together(files: Sequence[Path]) -> Results:
+    parts = [read_results(file) for file in files]
+    return replace(parts[0], success={seed: good for part in parts for seed, good in part.success.items()})

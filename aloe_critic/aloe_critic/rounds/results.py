@@ -1,0 +1,162 @@
+"""What the stages of a round leave for the next ones and for the report."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from aloe_data.config import ConfigError
+from aloe_data.durable import replacing
+from aloe_data.statistics import wilson_interval
+from aloe_policy.promotion import Choice
+
+SUCCESS, ABORT = "success", "abort"
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """One episode that was learned from.
+
+    Attributes:
+        bag: its folder.
+        seed, verdict: as in the bag, the verdict as it is now.
+        length_s: of its ticks.
+        takeovers: how often a person took an arm.
+        ticks: by source ("demo", "autonomous", "human"), those in which somebody acted.
+    """
+
+    bag: str
+    seed: int
+    verdict: str
+    length_s: float
+    takeovers: int
+    ticks: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Successes of a number of trials, and the time they took [s]."""
+
+    successes: int
+    trials: int
+    seconds: float
+
+    @property
+    def share(self) -> float:
+        """0 to 1."""
+        return self.successes / max(1, self.trials)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the share."""
+        return wilson_interval(self.successes, self.trials)
+
+    @property
+    def per_hour(self) -> float:
+        """Throughput: successes per hour of motion."""
+        return 3600 * self.successes / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{100 * self.share:.0f} % ({self.successes} of {self.trials}, {100 * low:.0f} to {100 * high:.0f} %)"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Whether a candidate is used from now on.
+
+    Attributes:
+        choice: value of a `Choice`, or UNTESTED where there is nothing to evaluate on.
+        reason: in words.
+        candidate: its folder.
+        stamp_s: when [s since the epoch].
+    """
+
+    choice: str
+    reason: str
+    candidate: str
+    stamp_s: float
+
+    @property
+    def taken(self) -> bool:
+        """The candidate is used."""
+        return self.choice in (Choice.PROMOTE.value, UNTESTED)
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        better = {Choice.PROMOTE.value: "better", Choice.KEEP.value: "worse", Choice.MORE.value: "not told yet"}
+        return f"{self.candidate}: {better.get(self.choice, self.choice)}: {self.reason}"
+
+
+UNTESTED = "untested"
+
+
+def evaluated(files: Iterable[Path]) -> Rate:
+    """What several evaluations of one policy say together; aborted episodes are no trials.
+
+    Raises:
+        ConfigError: a file is missing or none of `evaluate`'s.
+    """
+    rows = [row for file in files for row in read_json(file)["episodes"] if row[1] != ABORT]
+    return Rate(sum(row[1] == SUCCESS for row in rows), len(rows), sum(float(row[3]) for row in rows))
+
+
+def collected(episodes: Iterable[EpisodeFacts]) -> Rate:
+    """How recorded episodes ended, with whatever help they had; aborted ones are no trials."""
+    counted = [episode for episode in episodes if episode.verdict != ABORT]
+    successes = sum(episode.verdict == SUCCESS for episode in counted)
+    return Rate(successes, len(counted), sum(episode.length_s for episode in counted))
+
+
+def read_episodes(file: Path) -> list[EpisodeFacts]:
+    """What `rounds ingest` wrote.
+
+    Raises:
+        ConfigError: the file is missing or damaged.
+    """
+    return [EpisodeFacts(**row) for row in read_json(file)]
+
+
+def write_episodes(file: Path, episodes: Iterable[EpisodeFacts]) -> None:
+    """Keep what `read_episodes` reads."""
+    write_json(file, [asdict(episode) for episode in episodes])
+
+
+def read_decision(file: Path) -> Decided:
+    """What `rounds decide` wrote.
+
+    Raises:
+        ConfigError: the file is missing or damaged.
+    """
+    return Decided(**read_json(file))
+
+
+def numbered(folder: Path, name: str) -> list[Path]:
+    """NAME_0.json, NAME_1.json, ... of a folder, as far as they go."""
+    files: list[Path] = []
+    while (file := folder / f"{name}_{len(files)}.json").exists():
+        files.append(file)
+    return files
+
+
+def read_json(file: Path) -> Any:
+    """A file of the run folder.
+
+    Raises:
+        ConfigError: missing or damaged.
+    """
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{file}: cannot be read ({error}); restore it, or remove it to have it made again"
+        ) from error
+
+
+def write_json(file: Path, value: object) -> None:
+    """Write a file; it is there complete, or what was there before still is."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as stream:
+        stream.write((json.dumps(value, indent=1) + "\n").encode())

@@ -1,0 +1,284 @@
+"""Rounds as lists of stages: which command with which words, what it reads, what it leaves, and what it is for.
+
+    collect -> ingest -> critic -> gate -> timelines -> weights -> actor -> evaluation -> decision
+
+A plan is a generator: what comes next may depend on what a stage has left, such as the decision. It is asked again from
+the start after an interruption, and yields the same stages again.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, read_episodes
+from aloe_critic.rounds.run_folder import RunFolder
+from aloe_critic.rounds.stage import Stage
+from aloe_data.bag_folders import bag_files
+from aloe_data.config import ConfigError
+from aloe_data.seeds import HELD_OUT, refuse_held_out
+from aloe_policy.promotion import Choice
+from aloe_policy.training_state import state_file
+
+RUN = ("ros2", "run")
+HERE = (*RUN, "aloe_critic", "rounds")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What stays the same through all rounds.
+
+    Attributes:
+        folder: of the run.
+        options: what was asked for.
+        rig_file: that `options.rig` means.
+        simulated: what the rig is.
+        policy: checkpoint to begin with.
+        store: of the ingested bags.
+    """
+
+    folder: RunFolder
+    options: RoundOptions
+    rig_file: Path
+    simulated: bool
+    policy: Path
+    store: Path
+
+    @property
+    def evaluates(self) -> bool:
+        """Candidates can be measured without moving anything."""
+        return self.simulated and self.options.evaluate_episodes > 0
+
+    def candidate(self, number: int) -> Path:
+        """The policy that a round makes."""
+        return self.folder.round(number) / "policy"
+
+    @property
+    def common(self) -> tuple[str, ...]:
+        """Words that every command takes which learns."""
+        threads = ("--threads", str(self.options.threads))
+        return ("--rig", str(self.rig_file), "--store", str(self.store), *threads)
+
+
+@dataclass(frozen=True)
+class Current:
+    """The policy that is in use, and the round that made it; 0: the one that the run began with."""
+
+    policy: Path
+    round: int
+
+
+def check(options: RoundOptions) -> None:
+    """Refuse what cannot go together before anything starts.
+
+    Raises:
+        ConfigError: with the remedy.
+    """
+    if not isinstance(options, LoopOptions):
+        return
+    if options.begin == WARM_START and options.method == "poco":
+        raise ConfigError("method:=poco learns chunks of the present policy; use begin:=previous")
+    refuse_held_out((options.seed, options.seed + 2 * options.rounds * options.episodes), f"seed:={options.seed}")
+
+
+def improvement(plan: Plan, options: ImproveOptions) -> Iterator[Stage]:
+    """One improvement from bags."""
+    yield from learn(plan, 1, [Path(options.bags)], Current(plan.policy, 0))
+
+
+def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
+    """Collect and improve, round after round; rounds before the last one that has begun are history."""
+    current, begun = Current(plan.policy, 0), plan.folder.last_round()
+    if plan.evaluates and begun < 2:
+        yield evaluation(plan, 0, current, 0)
+    bags = [Path(options.bags)] if options.bags else []
+    for number in range(1, options.rounds + 1):
+        bags.append(plan.folder.bags(number))
+        if number >= begun:
+            yield collection(plan, options, number, current)
+            yield from learn(plan, number, bags, current)
+        current = in_use(plan, number, current)
+
+
+def in_use(plan: Plan, number: int, before: Current) -> Current:
+    """The policy after a round: its candidate if that was taken, else the one before."""
+    decisions = numbered(plan.folder.round(number), "decision")
+    if decisions and read_decision(decisions[-1]).taken:
+        return Current(plan.candidate(number), number)
+    return before
+
+
+def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Iterator[Stage]:
+    """From bags to a candidate, and whether it is used."""
+    critic = plan.options.method in WITH_CRITIC
+    yield ingest(plan, number, bags, current)
+    if critic:
+        yield train_critic(plan, number, current)
+        yield gate(plan, number)
+        yield from timelines(plan, number, current)
+    yield weights(plan, number, current)
+    yield actor(plan, number, current)
+    yield from judgement(plan, number, current)
+
+
+def judgement(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
+    """Evaluate candidate and current policy in the same scenes until it can be told which is better."""
+    at_a_time, blocks = plan.options.evaluate_episodes, 0
+    if plan.evaluates:
+        blocks = max(1, plan.options.evaluate_at_most // at_a_time)
+    candidate = Current(plan.candidate(number), number)
+    for block in range(max(1, blocks)):
+        if blocks:
+            yield evaluation(plan, number, current, block)
+            yield evaluation(plan, number, candidate, block)
+        made = decision(plan, number, current, block if blocks else None)
+        yield made
+        if read_decision(made.output).choice != Choice.MORE.value:
+            return
+
+
+def collection(plan: Plan, options: LoopOptions, number: int, current: Current) -> Stage:
+    """Episodes with the policy in use."""
+    earlier = [bag for n in range(1, number) for bag in plan.folder.bags(n).glob("ep_*")]
+    record, done = plan.folder.bags(number), plan.folder.round(number) / "collected.json"
+    asked = {
+        "rig": plan.rig_file,
+        "policy": current.policy,
+        "human": options.human,
+        "seed": options.seed + len(earlier),
+        "timeout_s": options.timeout_s,
+    }
+    if plan.simulated:
+        asked |= {name: getattr(options, name) for name in ("variation", "real_time_factor")}
+        asked |= {"task": options.task} if options.task else {}
+    words = ("--record", str(record), "--episodes", str(options.episodes), "--out", str(done))
+    command = (*HERE, "collect", *words, *(f"{name}:={value}" for name, value in asked.items()))
+    purpose = f"{options.episodes} episodes with {_named(current)} and human:={options.human}"
+    return Stage(number, "collect", purpose, command, done, shows=r"episode \d+/\d+ .*|success +\d+ of .*")
+
+
+def ingest(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Stage:
+    """Bags to training data."""
+    given = ("--folders", *map(str, bags))
+    out = plan.folder.round(number) / "episodes.json"
+    command = (*HERE, "ingest", *plan.common, "--policy", str(current.policy), *given, "--out", str(out))
+    return Stage(number, "ingest", "bags to training data", command, out, (*bags, current.policy), shows="left out: .*")
+
+
+def train_critic(plan: Plan, number: int, current: Current) -> Stage:
+    """What the policy's chunks are worth."""
+    out, here = plan.folder.round(number) / "critic", plan.folder.round(number)
+    words = (*plan.common, "--policy", str(current.policy), "--out", str(out))
+    command = (*RUN, "aloe_critic", "train_critic", *words, *_more(plan.options.critic_steps, "critic", plan.options))
+    return Stage(
+        number,
+        "critic",
+        f"what chunks of {_named(current)} are worth",
+        command,
+        out,
+        (here / "episodes.json", current.policy),
+        _beside(out),
+        state_file(out),
+        shows="- .*",
+    )
+
+
+def gate(plan: Plan, number: int) -> Stage:
+    """Whether the critic may be used."""
+    critic, out = plan.folder.round(number) / "critic", plan.folder.round(number) / "gate.json"
+    insists = ("--force",) if plan.options.force else ()
+    command = (*HERE, "gate", "--critic", str(critic), "--out", str(out), *insists)
+    return Stage(number, "gate", "whether that critic can be trusted", command, out, (critic,))
+
+
+def timelines(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
+    """Q along a success and along a failure of the newest data."""
+    here = plan.folder.round(number)
+    for outcome, bag in examples(read_episodes(here / "episodes.json"), plan.folder.bags(number)).items():
+        picture = here / "timelines" / f"{outcome}.png"
+        words = (str(bag), "--critic", str(here / "critic"), "--policy", str(current.policy), "--force")
+        command = (*RUN, "aloe_critic", "plot", *words, "--out", str(picture))
+        inputs, page = (here / "critic", current.policy, bag), picture.with_suffix(".html")
+        name, purpose = f"timeline_{outcome}", f"Q along a {outcome}, {bag.name}"
+        yield Stage(number, name, purpose, command, page, inputs, (picture,), needed=False)
+
+
+def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
+    """A success that needed no help, if there is one, and a failure, else a success that needed help.
+
+    Args:
+        episodes: to choose from.
+        newest: folder whose episodes are preferred.
+    """
+    rows = [e for e in episodes if Path(e.bag).parent == newest and bag_files(Path(e.bag))] or list(episodes)
+    alone = [e for e in rows if e.verdict == "success" and not e.takeovers]
+    failed = [e for e in rows if e.verdict == "failure"] or [e for e in rows if e.takeovers]
+    found = {"success": alone or [e for e in rows if e.verdict == "success"], "failure": failed}
+    return {outcome: Path(chosen[-1].bag) for outcome, chosen in found.items() if chosen}
+
+
+def weights(plan: Plan, number: int, current: Current) -> Stage:
+    """What each chunk counts."""
+    here, out = plan.folder.round(number), plan.folder.round(number) / "weights.npz"
+    method, inputs = plan.options.method, [here / "episodes.json", current.policy]
+    words = [*plan.common, "--policy", str(current.policy), "--method", method, "--out", str(out)]
+    if method in WITH_CRITIC:
+        inputs.append(here / "critic")
+        words += ["--critic", str(here / "critic"), *["--force"] * plan.options.force]
+    command = (*RUN, "aloe_critic", "weigh", *words, *shlex.split(plan.options.weigh_options))
+    return Stage(number, "weights", f"how much each chunk counts ({method})", command, out, tuple(inputs))
+
+
+def actor(plan: Plan, number: int, current: Current) -> Stage:
+    """The candidate."""
+    out, file = plan.candidate(number), plan.folder.round(number) / "weights.npz"
+    afresh = isinstance(plan.options, LoopOptions) and plan.options.begin == WARM_START
+    policy = plan.policy if afresh else current.policy
+    words = (*plan.common, "--policy", str(policy), "--weights", str(file), "--out", str(out))
+    words += ("--other-policy",) if afresh else ()
+    command = (*RUN, "aloe_policy", "improve", *words, *_more(plan.options.actor_steps, "actor", plan.options))
+    inputs = (file, policy)
+    return Stage(number, "actor", "a better policy", command, out, inputs, _beside(out), state_file(out))
+
+
+def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
+    """Episodes of a policy alone, in scenes that nothing was trained on; kept where the policy was made."""
+    options, out = plan.options, plan.folder.round(whose.round) / f"evaluation_{block}.json"
+    first = HELD_OUT.start + block * options.evaluate_episodes
+    asked = {"policy": whose.policy, "rig": plan.rig_file, "seeds": f"{first}:{first + options.evaluate_episodes}"}
+    asked |= {"variation": options.variation, "timeout-s": options.timeout_s, "processes": options.threads}
+    asked |= {"json": out} | ({"task": options.task} if options.task else {})
+    command = (*RUN, "aloe_bringup", "evaluate", *(f"--{name}={value}" for name, value in asked.items()))
+    purpose = f"{options.evaluate_episodes} episodes of {_named(whose)} alone, in held-out scenes"
+    name = f"evaluation_{block}" if whose.round == number else f"evaluation_{block}_before"
+    return Stage(number, name, purpose, command, out, (whose.policy,), shows=r"success \d+ of .*")
+
+
+def decision(plan: Plan, number: int, current: Current, block: int | None) -> Stage:
+    """Whether the candidate is used from now on, by all evaluations up to a block; None: without any."""
+    name = f"decision_{block or 0}"
+    out = plan.folder.round(number) / f"{name}.json"
+    words: tuple[str, ...] = ("--candidate", str(plan.candidate(number)), "--out", str(out))
+    inputs = [plan.candidate(number)]
+    if block is not None:
+        words += ("--confidence", str(plan.options.confidence), "--margin", str(plan.options.margin))
+        for key, made_by in (("--evaluated", number), ("--against", current.round)):
+            files = [plan.folder.round(made_by) / f"evaluation_{k}.json" for k in range(block + 1)]
+            words, inputs = (*words, key, *map(str, files)), [*inputs, *files]
+    command = (*HERE, "decide", *words)
+    return Stage(number, name, "whether it is used", command, out, tuple(inputs), shows=".+")
+
+
+def _beside(out: Path) -> tuple[Path, ...]:
+    """What a training leaves beside its checkpoint."""
+    return state_file(out).parent, out.with_name(f"{out.name}_logs")
+
+
+def _more(steps: int, part: str, options: RoundOptions) -> tuple[str, ...]:
+    given = shlex.split(getattr(options, f"{part}_options"))
+    return (*(("--steps", str(steps)) if steps else ()), *given)
+
+
+def _named(current: Current) -> str:
+    return f"the policy of round {current.round}" if current.round else "the first policy"

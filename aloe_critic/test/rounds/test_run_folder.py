@@ -1,0 +1,124 @@
+"""What was done is known, what changed is done again, and folders of another kind are refused."""
+
+import json
+
+import made_run as made
+import pytest
+
+from aloe_critic.rounds.options import LoopOptions
+from aloe_critic.rounds.run_folder import DONE, FAILED, INTERRUPTED, RunFolder, signature
+from aloe_critic.rounds.stage import Stage
+from aloe_data.config import ConfigError
+
+FACTS = {"task": "sorting", "method": "aloe"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.begin(FACTS)
+    return folder
+
+
+@pytest.fixture
+def stage(folder, tmp_path):
+    (tmp_path / "data").write_text("1")
+    here = folder.round(1)
+    return Stage(1, "critic", "", ("train", "--steps", "3"), here / "critic", (tmp_path / "data",),
+                 (here / "critic_training",), here / "critic_training" / "state.pt")  # fmt: skip
+
+
+def do(folder, stage, event=DONE, seconds=1.0):
+    command = folder.begin_stage(stage)
+    if event == DONE:
+        stage.output.mkdir(exist_ok=True)
+    folder.end_stage(stage, event, seconds)
+    return command
+
+
+def test_a_stage_is_done_until_what_it_reads_or_does_changes(folder, stage, tmp_path):
+    assert not folder.is_done(stage)
+    do(folder, stage)
+    assert folder.is_done(stage) and RunFolder(folder.path).is_done(stage)
+    (tmp_path / "data").write_text("2")
+    assert not folder.is_done(stage)
+    (tmp_path / "data").write_text("1")
+    longer = Stage(1, "critic", "", ("train", "--steps", "4"), stage.output, stage.inputs)
+    assert folder.is_done(stage) and not folder.is_done(longer)
+
+
+def test_a_stage_whose_output_is_gone_is_done_again(folder, stage):
+    do(folder, stage)
+    stage.output.rmdir()
+    assert not folder.is_done(stage)
+
+
+@pytest.mark.parametrize("event", [FAILED, INTERRUPTED])
+def test_an_interrupted_training_goes_on_from_its_state(folder, stage, event):
+    do(folder, stage, event)
+    assert folder.begin_stage(stage) == stage.command, "nothing was saved: from the beginning"
+    stage.state.parent.mkdir()
+    stage.state.touch()
+    assert folder.begin_stage(stage) == (*stage.command, "--resume")
+
+
+def test_with_other_options_it_begins_anew_without_what_the_old_one_left(folder, stage):
+    do(folder, stage, INTERRUPTED, seconds=5.0)
+    stage.state.parent.mkdir()
+    stage.state.touch()
+    other = Stage(1, "critic", "", ("train",), stage.output, stage.inputs, stage.leaves, stage.state)
+    assert do(folder, other, seconds=2.0) == ("train",)
+    assert not stage.state.exists()
+    assert [record.seconds for record in folder.records().values()] == [2.0]
+
+
+def test_the_time_of_all_attempts_counts(folder, stage):
+    do(folder, stage, INTERRUPTED, 5.0)
+    stage.state.parent.mkdir()
+    stage.state.touch()
+    do(folder, stage, INTERRUPTED, 7.0)
+    assert [record.seconds for record in folder.records().values()] == [12.0]
+
+
+def test_a_line_that_a_crash_has_torn_is_passed_over(folder, stage):
+    do(folder, stage)
+    with (folder.path / "log.jsonl").open("a") as file:
+        file.write('{"stage": "round_1/cri')
+    assert folder.is_done(stage)
+    do(folder, Stage(2, "actor", "", ("x",), folder.round(2) / "policy"))
+    assert folder.last_round() == 2
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_another_version_is_refused_by_name(folder, version):
+    (folder.path / "run.json").write_text(json.dumps({"version": version, "facts": FACTS}))
+    with pytest.raises(ConfigError, match=rf"run folder of version {version}, this suite writes version 1"):
+        RunFolder(folder.path).begin(FACTS)
+
+
+def test_options_that_contradict_a_begun_run_are_named(folder):
+    folder.begin(FACTS)
+    with pytest.raises(ConfigError, match="begun otherwise: task was 'sorting', is 'folding'; change it back"):
+        folder.begin({**FACTS, "task": "folding"})
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match="not empty and no run folder"):
+        RunFolder(tmp_path).begin(FACTS)
+
+
+def test_a_damaged_run_file_is_said(folder):
+    (folder.path / "run.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"run\.json: cannot be read"):
+        folder.begin(FACTS)
+
+
+def test_bags_change_with_a_verdict_and_checkpoints_with_their_hash(tmp_path):
+    made.make_plan(tmp_path, LoopOptions())
+    assert signature(tmp_path / "first") == "first"
+    (tmp_path / "bags" / "ep_0000").mkdir(parents=True)
+    (tmp_path / "bags" / "ep_0000" / "a.mcap").write_text("x")
+    before = signature(tmp_path / "bags")
+    (tmp_path / "bags" / "verdicts.jsonl").write_text("{}\n")
+    assert signature(tmp_path / "bags") != before

@@ -1,0 +1,169 @@
+"""Interrupted anywhere, a run ends as one that never was; what fails is named."""
+
+import itertools
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import made_run as made
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aloe_critic.rounds.options import LoopOptions
+from aloe_critic.rounds.runner import Interrupted, Runner, StageError
+from aloe_critic.rounds.stage import Stage
+from aloe_critic.rounds.stages import loop
+from aloe_data.durable import InUseError
+
+OPTIONS = LoopOptions(rounds=2, episodes=3, evaluate_episodes=50, evaluate_at_most=100)
+RATES, CHOICES = (0.3, 0.6, 0.7), ("promote", "need more episodes")
+
+
+class Killed(BaseException):
+    """The power failed."""
+
+
+def run(plan, kill_at=None):
+    """A loop of fake stages; the power fails when so many things have been said and done."""
+    steps = itertools.count()
+
+    def step():
+        if next(steps) == kill_at:
+            raise Killed
+
+    made.Pretender(plan, RATES, CHOICES, step).run(loop(plan, OPTIONS))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    with TemporaryDirectory() as root:
+        plan = made.begin(made.make_plan(Path(root), OPTIONS))
+        run(plan)
+        yield made.executed(plan), made.content(plan)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 70), max_size=4))
+def test_killed_anywhere_it_ends_as_if_it_had_not_been_and_does_nothing_twice(uninterrupted, kills):
+    with TemporaryDirectory() as root:
+        plan = made.begin(made.make_plan(Path(root), OPTIONS))
+        for kill_at in kills:
+            try:
+                run(plan, kill_at)
+            except Killed:
+                continue
+        run(plan)
+        assert made.executed(plan) == uninterrupted[0]
+        assert made.content(plan) == uninterrupted[1]
+
+
+def test_all_stages_are_done_in_their_order(uninterrupted):
+    names = [Path(name).name for name in uninterrupted[0] if name.startswith("round_1/")]
+    assert names == [
+        "collected.json", "episodes.json", "critic", "gate.json", "success.html", "failure.html", "weights.npz",
+        "policy", "evaluation_0.json", "decision_0.json", "evaluation_1.json",
+    ]  # fmt: skip
+    assert uninterrupted[0][-1] == "round_2/decision_1.json", "more episodes, until there are no more"
+    assert uninterrupted[0].count("start/evaluation_0.json") == 1
+
+
+def test_a_finished_run_has_nothing_to_do(tmp_path):
+    plan = made.begin(made.make_plan(tmp_path, OPTIONS))
+    run(plan)
+    before = made.executed(plan)
+    run(plan)
+    assert made.executed(plan) == before
+
+
+def one(plan, script, **more):
+    """A single stage that is a script."""
+    return Stage(1, "actor", "test", ("sh", "-c", script), plan.folder.round(1) / "policy", **more)
+
+
+def execute(plan, stage):
+    said = []
+    Runner(plan.folder, lambda: None, said.append).run([stage])
+    return "\n".join(said)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return made.begin(made.make_plan(tmp_path, OPTIONS))
+
+
+def test_a_stage_that_fails_is_named_with_its_last_words_and_what_to_do(plan):
+    with pytest.raises(StageError, match=r"(?s)round 1, actor failed \(exit code 3\).*the disk is full.*same command"):
+        execute(plan, one(plan, "echo lines; echo 'the disk is full' >&2; exit 3"))
+    assert "the disk is full" in (plan.folder.round(1) / "logs" / "actor.log").read_text()
+
+
+def test_a_stage_that_leaves_nothing_has_failed(plan):
+    with pytest.raises(StageError, match=r"left no .*policy"):
+        execute(plan, one(plan, "true"))
+
+
+def test_a_command_that_does_not_exist_is_said(plan):
+    stage = Stage(1, "actor", "test", ("no_such_program",), plan.folder.round(1) / "policy")
+    with pytest.raises(StageError, match="No such file"):
+        execute(plan, stage)
+
+
+def test_pictures_that_fail_are_left_out(plan):
+    assert "failed and left out" in execute(plan, one(plan, "exit 1", needed=False))
+
+
+def test_what_people_want_to_see_is_shown_and_the_rest_kept(plan):
+    said = execute(plan, one(plan, f"echo '[node] episode 1/3  success'; echo chatter; touch {plan.candidate(1)}",
+                             shows=r"episode \d+/\d+ .*"))  # fmt: skip
+    assert "    episode 1/3  success" in said and "chatter" not in said
+    assert "100 % of this round so far" in said
+    assert "chatter" in (plan.folder.round(1) / "logs" / "actor.log").read_text()
+
+
+def test_two_at_a_time_are_refused(plan):
+    inside = Runner(plan.folder, lambda: None, lambda _: None)
+    with pytest.raises(InUseError):
+        Runner(plan.folder, lambda: inside.run([]), lambda _: None).run([])
+
+
+def test_ctrl_c_reaches_the_stage_and_waits_for_its_end(plan):
+    script = "trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.01; done"
+    log = plan.folder.round(1) / "logs" / "actor.log"
+
+    def interrupt():
+        while not (log.exists() and "ready\n" in log.read_text()):
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(Interrupted, match="stopped in round 1, actor; the same command goes on there"):
+        execute(plan, one(plan, script))
+    assert "saved" in log.read_text()
+    assert [record.event for record in plan.folder.records().values()] == ["interrupted"]
+
+
+def test_a_stage_does_not_outlive_a_runner_that_is_killed(plan):
+    pid_file = plan.folder.path / "pid"
+    child = os.fork()
+    if child == 0:
+        Runner(plan.folder, lambda: None, lambda _: None).run([one(plan, f"echo $$ > {pid_file}; exec sleep 60")])
+        os._exit(0)
+    while not (pid_file.exists() and pid_file.read_text().strip()):
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    deadline_s = time.monotonic() + 30
+    while lives(int(pid_file.read_text())):
+        assert time.monotonic() < deadline_s, "still there"
+        time.sleep(0.01)
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

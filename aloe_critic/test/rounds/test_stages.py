@@ -1,0 +1,157 @@
+"""Which commands a round consists of, and with which policy and scenes."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import made_run as made
+import pytest
+
+from aloe_critic.rounds.options import METHODS, WITH_CRITIC, ImproveOptions, LoopOptions, command_words
+from aloe_critic.rounds.results import EpisodeFacts, write_episodes
+from aloe_critic.rounds.stages import check, examples, improvement, loop
+from aloe_data.config import ConfigError, add_arguments, from_arguments
+
+LOOP = LoopOptions(rounds=2, episodes=3)
+
+
+def stages(tmp_path, options, choices=("promote",) * 3, simulated=True):
+    """A run of which all stages were pretended, and the stages as they are really planned, by their outputs."""
+    plan = made.make_plan(tmp_path, options, simulated)
+    if not (plan.folder.path / "run.json").exists():
+        made.begin(plan)
+    runner = made.Pretender(plan, (0.3, 0.6, 0.7, 0.8), choices)
+    runner.run(loop(plan, options))
+    return plan, runner.planned
+
+
+def word(stage, key):
+    return stage.command[stage.command.index(key) + 1]
+
+
+def test_a_taken_candidate_collects_and_is_improved_next(tmp_path):
+    plan, planned = stages(tmp_path, LOOP)
+    first, second = (planned[f"round_{n}/collected.json"] for n in (1, 2))
+    assert f"policy:={plan.policy}" in first.command
+    assert f"policy:={plan.candidate(1)}" in second.command
+    assert word(planned["round_2/policy"], "--policy") == word(planned["round_2/critic"], "--policy")
+    assert word(planned["round_2/policy"], "--policy") == str(plan.candidate(1))
+
+
+@pytest.mark.parametrize("choice", ["keep", "need more episodes"])
+def test_the_old_policy_stays_where_a_candidate_is_not_better(tmp_path, choice):
+    plan, planned = stages(tmp_path, LOOP, (choice, "keep"))
+    assert f"policy:={plan.policy}" in planned["round_2/collected.json"].command
+    assert word(planned["round_2/policy"], "--policy") == str(plan.policy)
+    decisions = [stage for name, stage in planned.items() if name.startswith("round_2/decision")]
+    assert all(str(plan.folder.round(0) / "evaluation_0.json") in stage.command for stage in decisions)
+
+
+def test_scenes_go_on_from_round_to_round_and_held_out_ones_only_measure(tmp_path):
+    _, planned = stages(tmp_path, LOOP)
+    assert "seed:=200000" in planned["round_1/collected.json"].command
+    assert "seed:=200003" in planned["round_2/collected.json"].command
+    assert "--seeds=900000:900050" in planned["round_2/evaluation_0.json"].command
+
+
+def test_more_scenes_are_asked_of_both_policies(tmp_path):
+    _, planned = stages(tmp_path, replace(LOOP, rounds=1), ("need more episodes",))
+    for made_by in ("start", "round_1"):
+        seeds = [word_of(planned[f"{made_by}/evaluation_{block}.json"], "--seeds=") for block in range(4)]
+        assert seeds == ["900000:900050", "900050:900100", "900100:900150", "900150:900200"]
+    assert len([name for name in planned if "decision" in name]) == 4
+
+
+def word_of(stage, key):
+    return next(word.removeprefix(key) for word in stage.command if word.startswith(key))
+
+
+def test_rounds_may_begin_with_the_warm_start(tmp_path):
+    plan, planned = stages(tmp_path, replace(LOOP, begin="warm_start"))
+    actor = planned["round_2/policy"]
+    assert word(actor, "--policy") == str(plan.policy) and "--other-policy" in actor.command
+    assert word(planned["round_2/critic"], "--policy") == str(plan.candidate(1))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_without_a_critic_do_without_its_stages(tmp_path, method):
+    _, planned = stages(tmp_path, replace(LOOP, rounds=1, method=method))
+    names = {stage.name for stage in planned.values()}
+    asked = {"critic", "gate", "timeline_success", "timeline_failure"}
+    assert names & asked == (asked if method in WITH_CRITIC else set())
+    assert ("--critic" in planned["round_1/weights.npz"].command) == (method in WITH_CRITIC)
+
+
+def test_a_real_rig_is_not_evaluated_without_people(tmp_path):
+    _, planned = stages(tmp_path, LOOP, ("untested", "untested"), simulated=False)
+    assert not [name for name in planned if "evaluation" in name]
+    assert "--evaluated" not in planned["round_1/decision_0.json"].command
+    assert not [word for word in planned["round_1/collected.json"].command if word.startswith("real_time_factor")]
+
+
+def test_more_rounds_may_be_asked_of_a_run_and_those_before_are_history(tmp_path):
+    plan, _ = stages(tmp_path, LOOP)
+    before = made.executed(plan)
+    longer = replace(LOOP, rounds=3, critic_steps=7)
+    plan, planned = stages(tmp_path, longer)
+    again = made.executed(plan)[len(before) :]
+    assert word(planned["round_3/critic"], "--steps") == "7"
+    assert not [name for name in again if "round_1" in name]
+    assert "round_2/collected.json" not in again, "what was collected stays"
+
+
+def test_what_is_more_to_say_is_passed_on(tmp_path):
+    options = replace(LOOP, rounds=1, critic_options="--num-critics 2", weigh_options="--rule binary", force=True,
+                      actor_steps=9, actor_options="--ema 0.9")  # fmt: skip
+    _, planned = stages(tmp_path, options)
+    assert word(planned["round_1/critic"], "--num-critics") == "2"
+    assert word(planned["round_1/weights.npz"], "--rule") == "binary"
+    assert (word(planned["round_1/policy"], "--ema"), word(planned["round_1/policy"], "--steps")) == ("0.9", "9")
+    assert "--force" in planned["round_1/gate.json"].command
+
+
+def test_one_improvement_collects_nothing(tmp_path):
+    options = ImproveOptions(bags=str(tmp_path / "bags"))
+    plan = made.begin(made.make_plan(tmp_path, options))
+    first = next(iter(improvement(plan, options)))
+    assert first.name == "ingest" and word(first, "--folders") == str(tmp_path / "bags")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"begin": "warm_start", "method": "poco"}, "use begin:=previous"),
+        ({"seed": 899_990}, "held out"),
+        ({"seed": 900_000}, "held out"),
+    ],
+)
+def test_what_cannot_go_together_is_refused(changes, says):
+    with pytest.raises(ConfigError, match=says):
+        check(replace(LOOP, **changes))
+
+
+def test_options_survive_their_way_through_a_command_line():
+    options = LoopOptions(run="a b", force=True, critic_options="--num-critics 2", confidence=0.9, policy="")
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, LoopOptions)
+    assert from_arguments(LoopOptions, parser.parse_args(command_words(options))) == options
+
+
+def test_examples_are_of_the_newest_data_and_tell_most(tmp_path):
+    plan = made.make_plan(tmp_path, LOOP)
+    for bag in ("ep_0000", "ep_0001", "ep_0002"):
+        (plan.folder.bags(2) / bag).mkdir(parents=True)
+        (plan.folder.bags(2) / bag / "a.mcap").touch()
+    new = made.episodes(plan, 2)
+    found = examples([*made.episodes(plan, 1), *new], plan.folder.bags(2))
+    assert {outcome: bag.name for outcome, bag in found.items()} == {"success": "ep_0000", "failure": "ep_0002"}
+    helped = examples(new[:2], plan.folder.bags(2))
+    assert helped["failure"].name == "ep_0001", "a takeover is the policy's failure"
+    assert examples([], plan.folder.bags(2)) == {}
+
+
+def test_facts_of_episodes_come_back(tmp_path):
+    facts = EpisodeFacts("bag", 3, "success", 1.5, 1, {"human": 4})
+    write_episodes(tmp_path / "episodes.json", [facts])
+    assert json.loads(Path(tmp_path / "episodes.json").read_text())[0]["ticks"] == {"human": 4}
