@@ -1,0 +1,234 @@
+"""Improve a policy in rounds: `ros2 run aloe_critic rounds loop --run DIR`, or `rounds improve --bags DIR` for one.
+
+The launch files aloe.launch.py and improve.launch.py start it. Stop it at any time; the same command goes on where it
+stands. The other commands are stages of a round; it calls them itself.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+
+from aloe_critic.rounds.gates import GateError, judge_candidate, pass_critic
+from aloe_critic.rounds.options import ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.report import write_report
+from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, write_episodes, write_json
+from aloe_critic.rounds.run_folder import RunFolder
+from aloe_critic.rounds.runner import Interrupted, Runner, StageError
+from aloe_critic.rounds.stages import Plan, check, improvement, loop
+from aloe_data.bag_folders import find_bags
+from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.durable import InUseError
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.recording import RecordingError
+from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, DEMONSTRATORS, SOURCES
+from aloe_data.rig import Rig, load_rig
+from aloe_data.rollout import EXPERT, find_checkpoint, find_rig_file
+from aloe_data.ros.bag_reader import read_record
+from aloe_data.segments import HOLD, HUMAN, SegmentConfig, cut
+from aloe_data.verdicts import verdict_now
+from aloe_policy.checkpoint import read_checkpoint
+from aloe_policy.promotion import PromotionConfig
+from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
+from aloe_policy.training_state import interruptions
+
+STOPPED = 130
+UNUSABLE = ("ABORT", "NONE")  # verdicts of episodes that are collected again
+
+
+@dataclass(frozen=True)
+class IngestStage(StoreConfig):
+    """Bags to training data, and the facts about all episodes."""
+
+    folders: tuple[str, ...] = parameter((), doc="folders of bags")
+    out: Path = parameter(doc="file for the facts")
+
+
+@dataclass(frozen=True)
+class CollectStage:
+    """Rollouts until a folder holds enough episodes."""
+
+    record: Path = parameter(doc="folder of the bags")
+    episodes: int = parameter(doc="that it is to hold")
+    out: Path = parameter(doc="file that says so")
+
+
+@dataclass(frozen=True)
+class GateStage:
+    """Whether a critic may be used."""
+
+    critic: Path = parameter(doc="its folder")
+    force: bool = parameter(False, doc="go on although it failed")
+    out: Path = parameter(doc="file for the answer")
+
+
+@dataclass(frozen=True)
+class DecideStage(PromotionConfig):
+    """Whether a candidate is used."""
+
+    candidate: Path = parameter(doc="its folder")
+    evaluated: tuple[str, ...] = parameter((), doc="its evaluations; none: it is used untested")
+    against: tuple[str, ...] = parameter((), doc="those of the policy in use")
+    out: Path = parameter(doc="file for the answer")
+
+
+def improve(options: ImproveOptions) -> None:
+    """One improvement from bags."""
+    bags = Path(options.bags).expanduser().resolve()
+    find_bags(bags)
+    out = Path(options.out).expanduser().resolve() if options.out else bags.with_name(f"{bags.name}_improved")
+    options = replace(options, bags=str(bags))
+    plan, facts = _plan(options, out, bags.with_name(f"{bags.name}_store"))
+    plan.folder.begin({"kind": "improve", **facts, "bags": str(bags)})
+    _run(plan, lambda: improvement(plan, options))
+
+
+def improve_in_rounds(options: LoopOptions) -> None:
+    """Collect and improve in turn."""
+    if options.bags:
+        options = replace(options, bags=str(Path(options.bags).expanduser().resolve()))
+        find_bags(Path(options.bags))
+    check(options)
+    run = Path(options.run).expanduser().resolve()
+    plan, facts = _plan(options, run, run / "store")
+    stays = ("variation", "method", "begin", "seed", "bags", "evaluate_episodes")
+    begun_with = {"policy": (plan.policy / "sha256").read_text().strip()[:12]}
+    plan.folder.begin({"kind": "loop", **facts, **begun_with, **{name: getattr(options, name) for name in stays}})
+    _run(plan, lambda: loop(plan, options))
+
+
+def collect(stage: CollectStage, arguments: list[str]) -> None:
+    """Roll out until there are enough episodes that ended by themselves.
+
+    Raises:
+        RecordingError: the rollouts fail, or none of their episodes ends.
+    """
+    with interruptions() as asked:
+        while (have := _usable(stage.record)) < stage.episodes:
+            goal = (f"record:={stage.record}", f"episodes:={stage.episodes - have}", "successes:=0")
+            command = ["ros2", "launch", "aloe_bringup", "collect.launch.py", *goal, *arguments]
+            code = subprocess.run(command, check=False).returncode
+            if asked():
+                sys.exit(STOPPED)
+            if code or _usable(stage.record) == have:
+                raise RecordingError(f"{stage.record}: the rollout gave no episodes; the reason stands above")
+    write_json(stage.out, {"episodes": have})
+
+
+def ingest(stage: IngestStage) -> None:
+    """Bring the store up to date, and tell what it holds."""
+    rig = load_rig(stage.rig)
+    policy = matching_policy(stage, rig)
+    for folder in stage.folders:
+        store, _ = open_store(replace(stage, bags=folder), rig, policy)
+    write_episodes(stage.out, episode_facts(store, rig))
+
+
+def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:
+    """Facts about all episodes of a store, in order of their bags."""
+    found, arms = [], [arm.name for arm in rig.arms]
+    sources, stamps = store.column("source"), store.column("stamps_ns")
+    for bag, episode in sorted(store.bags.items()):
+        rows = slice(episode.first_tick, episode.first_tick + episode.ticks)
+        verdict = verdict_now(bag, episode.verdict)
+        segments = [s for s in cut(sources[rows], arms, verdict) if s.kind != HOLD]
+        by_human = [len(s) for s in segments if s.kind == HUMAN]
+        alone = DEMO if episode.policy in DEMONSTRATORS else AUTONOMOUS
+        ticks = {SOURCES[BY_HUMAN]: sum(by_human), SOURCES[alone]: sum(map(len, segments)) - sum(by_human)}
+        length_s = float(stamps[rows][-1] - stamps[rows][0]) / 1e9
+        takeovers = sum(length > SegmentConfig().blip_ticks for length in by_human)
+        found.append(EpisodeFacts(bag, episode.seed, verdict, length_s, takeovers, ticks))
+    return found
+
+
+def gate(stage: GateStage) -> None:
+    """Stop the round if the critic cannot be trusted."""
+    write_json(stage.out, pass_critic(stage.critic, stage.force))
+
+
+def decide(stage: DecideStage) -> None:
+    """Tell whether the candidate is used."""
+    evaluated, against = ([Path(file) for file in files] for files in (stage.evaluated, stage.against))
+    decided = judge_candidate(stage.candidate, evaluated, against, stage)
+    write_json(stage.out, vars(decided))
+    print(decided.sentence)
+
+
+def _plan(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, dict[str, object]]:
+    """What is planned with, and the facts of every run."""
+    rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
+    rig = load_rig(rig_file)
+    task = options.task or rig.simulation.task
+    checkpoints = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
+    if options.policy == EXPERT:
+        raise ConfigError(f"policy:={EXPERT} cannot be improved; give the folder of a checkpoint")
+    if not (options.policy or (task and (checkpoints / task).is_dir())):
+        raise ConfigError(f"no checkpoint comes with the suite for '{task}'; give policy:=FOLDER")
+    policy = find_checkpoint(options.policy, checkpoints / task)
+    read_checkpoint(policy, rig)
+    facts = {"rig": rig.name, "contract": rig.contract, "task": task}
+    return Plan(RunFolder(folder), options, rig_file, rig.simulated, policy, store), facts
+
+
+def _run(plan: Plan, stages: Callable[[], object]) -> None:
+    folder = plan.folder
+    try:
+        Runner(folder, lambda: write_report(folder)).run(stages())  # type: ignore[arg-type]
+    except InUseError as error:
+        raise ConfigError(f"{folder.path}: another process works in this run folder; stop it first") from error
+    finally:
+        if folder.report.exists():
+            write_report(folder)
+            print(f"report: {folder.report}")
+    for number in range(1, folder.last_round() + 1):
+        if decisions := numbered(folder.round(number), "decision"):
+            print(f"round {number}: {read_decision(decisions[-1]).sentence}")
+
+
+def _usable(record: Path) -> int:
+    """Bags of episodes that ended by themselves."""
+    return sum(_verdict(bag) not in UNUSABLE for bag in (record.glob("ep_*") if record.is_dir() else ()))
+
+
+def _verdict(bag: Path) -> str:
+    try:
+        return read_record(bag).verdict
+    except RecordingError:
+        return "NONE"  # its recording was cut short
+
+
+STAGES: Mapping[str, tuple[type, Callable[..., None]]] = {
+    "improve": (ImproveOptions, improve),
+    "loop": (LoopOptions, improve_in_rounds),
+    "collect": (CollectStage, collect),
+    "ingest": (IngestStage, ingest),
+    "gate": (GateStage, gate),
+    "decide": (DecideStage, decide),
+}
+
+
+def main() -> None:
+    """Entry point of `rounds`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (cls, function) in STAGES.items():
+        add_arguments(commands.add_parser(name, help=function.__doc__), cls)
+    options, rest = parser.parse_known_args()
+    cls, function = STAGES[options.command]
+    if rest and (options.command != "collect" or any(":=" not in word for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        function(from_arguments(cls, options), *([rest] if options.command == "collect" else []))
+    except (*BAD_INPUT, GateError, StageError) as error:
+        sys.exit(f"rounds: {error}")
+    except Interrupted as error:
+        print(f"rounds: {error}")
+        sys.exit(STOPPED)
+
+
+if __name__ == "__main__":
+    main()

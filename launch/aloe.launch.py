@@ -1,0 +1,51 @@
+"""Collect with takeover and improve, N times: `ros2 launch aloe_bringup aloe.launch.py rounds:=3 episodes:=50`.
+
+All that it makes is in the run folder (`run:=FOLDER`, ./aloe_run by default): `report.html` there is up to date after
+every stage. Stop it at any time; the same command goes on where it stands. `--show-args` lists what else may be given.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.events.process import ProcessExited
+
+from aloe_critic.rounds.options import LoopOptions, command_words
+from aloe_data.config import from_texts, spec_of
+from aloe_data.rig import load_rig
+from aloe_data.rollout import find_rig_file, find_teleop_file
+
+SAVING_S = "120"  # time for the stage under way to close its bag, or to write its state, when it is stopped
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arguments and the rounds."""
+    arguments = [
+        DeclareLaunchArgument(f.name, default_value=str(f.default), description=spec_of(f).describe())
+        for f in dataclasses.fields(LoopOptions)
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[ExecuteProcess]:
+    """The rounds; raises before anything starts when an argument is wrong."""
+    options = from_texts(LoopOptions, context.launch_configurations, "aloe.launch.py")
+    files = Path(get_package_share_directory("aloe_bringup")) / "config"
+    rig = load_rig(find_rig_file(options.rig, files))
+    find_teleop_file(options.human, files)
+    if rig.simulated:
+        from aloe_sim.tasks import make_task  # a real rig needs no simulator
+        from aloe_sim.variation import named_variation
+
+        make_task(options.task or rig.simulation.task)
+        named_variation(options.variation)
+    program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
+    command = [str(program), "loop", *command_words(options)]
+    return [ExecuteProcess(cmd=command, name="aloe", output="screen", sigterm_timeout=SAVING_S, on_exit=_rounds_ended)]
+
+
+def _rounds_ended(event: ProcessExited, context: LaunchContext) -> None:
+    if not context.is_shutdown and event.returncode != 0:
+        raise RuntimeError("the rounds are not at their end; the reason stands above")
