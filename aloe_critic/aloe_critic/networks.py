@@ -72,7 +72,7 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What chunks look at in one trunk: state tokens [B, T, W] before every layer."""
+    """What chunks look at in one trunk: keys and values of the state tokens in every layer [B, T, 2 W]."""
 
     layers: tuple[Tensor, ...]
 
@@ -109,17 +109,20 @@ class Block(nn.Module):
             nn.init.normal_(self.modulation.weight, std=0.02)
             nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x: Tensor, context: Tensor, done: Tensor | None = None) -> Tensor:
+    def keys(self, x: Tensor) -> Tensor:
+        """Keys and values [B, N, 2 W] by which tokens [B, N, W] are looked at."""
+        return cast(Tensor, self.attention.key_value(self.norm1(x)))
+
+    def forward(self, x: Tensor, keys: Tensor, done: Tensor | None = None) -> Tensor:
         """Tokens [B, Q, W] after looking at a context.
 
         Args:
             x: the tokens.
-            context: [B, T, W], as it was before this layer.
+            keys: of the context, see `keys`.
             done: embedding of the whole chunk [B, W], which modulates; None: nothing does.
         """
         shift1, scale1, shift2, scale2 = self._modulate(done)
-        h = self.norm1(x) * (1 + scale1) + shift1
-        x = x + self.dropout(self.attention(h, self.norm1(context)))
+        x = x + self.dropout(self.attention.look_up(self.norm1(x) * (1 + scale1) + shift1, keys))
         return x + self.dropout(self.mlp(self.norm2(x) * (1 + scale2) + shift2))
 
     def _modulate(self, done: Tensor | None) -> tuple[Tensor | float, ...]:
@@ -148,18 +151,19 @@ class StateTokens(nn.Module):
             self.grounding = Grounding(width)
 
     def forward(self, s: State) -> Tensor:
-        words = s.words[:, : max(1, int((s.words != PADDING).sum(1).max()))]
+        prompts, which = torch.unique(s.words, dim=0, return_inverse=True)  # many states, few prompts
+        words = prompts[:, : max(1, int((prompts != PADDING).sum(1).max()))]
         there = (words != PADDING)[..., None]
         text = self.word(words) * there
         prompt = self.prompt(text.sum(1) / there.sum(1).clamp(min=1).sqrt())
-        parts = [self.state(s.state)[:, None], prompt[:, None]]
+        parts = [self.state(s.state)[:, None], prompt[which, None]]
         if s.tokens.shape[1]:
-            parts.append(self._seen(s.tokens, text, words == PADDING))
+            parts.append(self._seen(s.tokens, text, words == PADDING, which))
         return torch.cat(parts, dim=1)
 
-    def _seen(self, tokens: Tensor, text: Tensor, absent: Tensor) -> Tensor:
+    def _seen(self, tokens: Tensor, text: Tensor, absent: Tensor, which: Tensor) -> Tensor:
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [P, W], in the prompt's words
-        said = self.grounding(named, text, absent)[:, None]
+        said = self.grounding(named, text, absent)[which, None]
         return (self.image(place_features(tokens)) + self.view + named + said).flatten(1, 2)
 
 
@@ -220,8 +224,9 @@ class Trunk(nn.Module):
         x = self.state_tokens(state)
         layers = []
         for block in self.blocks:
-            layers.append(x)
-            x = block(x, x) if block is not self.blocks[-1] else x
+            keys = block.keys(x)
+            layers.append(keys)
+            x = block(x, keys) if block is not self.blocks[-1] else x
         return Seen(tuple(layers))
 
     def evaluate(self, prefix: Seen, actions: Tensor | None) -> Tensor:
@@ -232,7 +237,7 @@ class Trunk(nn.Module):
             tokens, done = self.action_tokens(actions)
             x, count = torch.cat([tokens, x], dim=1), tokens.shape[1]
         for block, seen in zip(self.blocks, prefix.layers, strict=True):
-            x = block(x, torch.cat([seen, x[:, :count]], dim=1), done)
+            x = block(x, torch.cat([seen, block.keys(x[:, :count])], dim=1), done)
         return self.heads(x[:, count:])
 
 

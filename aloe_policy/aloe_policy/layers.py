@@ -17,8 +17,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor, padding: Tensor | None = None) -> Tensor:
         """`padding` [B, N] is True where the context is not to be looked at."""
+        return self.look_up(x, self.key_value(context), padding)
+
+    def look_up(self, x: Tensor, key_value: Tensor, padding: Tensor | None = None) -> Tensor:
+        """The same over keys and values [B, N, 2 W] of a context that are there already."""
         query = self.query(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        key, value = self.key_value(context).chunk(2, dim=-1)
+        key, value = key_value.chunk(2, dim=-1)
         key = key.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         value = value.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         mask = None if padding is None else ~padding[:, None, None, :]
