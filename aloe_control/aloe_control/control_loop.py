@@ -61,7 +61,7 @@ class ControlLoop:
         self._armed = self._stopping = False
         self._fault = ""
         self._last_refusal = ""
-        self.refused_chunks = 0
+        self.refused_chunks, self.last_refused_policy = 0, ""
         self._warm_up()
 
     @property
@@ -135,13 +135,13 @@ class ControlLoop:
         except ChunkOutdated as late:
             return str(late)
         except ChunkRefused as refusal:
-            return self.refuse_chunk(str(refusal))
+            return self.refuse_chunk(str(refusal), chunk.policy_version)
         return ""
 
-    def refuse_chunk(self, reason: str) -> str:
+    def refuse_chunk(self, reason: str, policy_version: str) -> str:
         """Count a chunk that cannot be followed; the reason is told if the policy then counts as silent."""
         self.refused_chunks += 1
-        self._last_refusal = reason
+        self._last_refusal, self.last_refused_policy = reason, policy_version
         return reason
 
     def arm(self, now_ns: int) -> tuple[bool, str]:
