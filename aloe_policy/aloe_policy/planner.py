@@ -9,10 +9,15 @@ from aloe_data.chunk import Chunk
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.backend import ChunkPolicy
+from aloe_policy.limits import ActionLimits
 
 
 class ChunkError(ValueError):
-    """A policy's output that must not reach the robot; the message says what is wrong with it."""
+    """A policy's output that must not reach the robot: what is wrong with it, and the version of the policy."""
+
+    def __init__(self, policy_version: str, problem: str) -> None:
+        super().__init__(f"policy {policy_version[:12]}{problem}; load another checkpoint")
+        self.policy_version = policy_version
 
 
 class ChunkPlanner:
@@ -30,6 +35,7 @@ class ChunkPlanner:
         self._due_ns: int | None = None
         self._chunk_id = self._observation_id = 0
         self._inferring = Lock()
+        self._limits = ActionLimits(rig)
 
     @property
     def policy_version(self) -> str:
@@ -63,7 +69,8 @@ class ChunkPlanner:
         """One chunk for an observation.
 
         Raises:
-            ChunkError: the policy failed, or its output is not finite float32 [H, A] with H >= n_action_steps.
+            ChunkError: the policy failed, or its output is not finite [H, A] with H >= n_action_steps, or far outside
+                what the rig can do.
         """
         due_ns = self._due_ns
         with self._inferring:
@@ -83,16 +90,20 @@ class ChunkPlanner:
         )
 
     def _infer(self, policy: ChunkPolicy, observation: Observation) -> NDArray[np.float32]:
-        who = f"policy {policy.version[:12]}"
         try:
             data = np.asarray(policy.infer(observation))
         except Exception as error:  # whatever a backend raises must not end inference for good
-            raise ChunkError(f"{who} failed: {type(error).__name__}: {error}; load another checkpoint") from error
+            raise ChunkError(policy.version, f" failed: {type(error).__name__}: {error}") from error
+        problem = self._problem(data)
+        if problem:
+            raise ChunkError(policy.version, f": {problem}")
+        return data.astype(np.float32)
+
+    def _problem(self, data: NDArray[np.float32]) -> str:
         if data.ndim != 2 or data.shape[1] != self._rig.action_dim or data.shape[0] < self._n_action_steps:
             wanted = f"[H >= n_action_steps = {self._n_action_steps}, {self._rig.action_dim}]"
-            raise ChunkError(f"{who}: chunk of shape {list(data.shape)} instead of {wanted}; load another checkpoint")
+            return f"chunk of shape {list(data.shape)} instead of {wanted}"
         if not np.isfinite(data).all():
             row, column = np.argwhere(~np.isfinite(data))[0]
-            name = self._rig.action_layout[column]
-            raise ChunkError(f"{who}: chunk is {data[row, column]} at row {row}, {name}; load another checkpoint")
-        return data.astype(np.float32)
+            return f"chunk is {data[row, column]} at row {row}, {self._rig.action_layout[column]}"
+        return self._limits.problem(data)

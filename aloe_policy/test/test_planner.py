@@ -85,6 +85,7 @@ def test_a_start_during_an_inference_asks_for_a_fresh_chunk() -> None:
         (lambda: np.zeros((50, 7)), r"chunk of shape \[50, 7\] instead of \[H >= n_action_steps = 25, 20\]"),
         (lambda: np.zeros((24, RIG.action_dim)), r"chunk of shape \[24, 20\]"),
         (lambda: np.zeros(RIG.action_dim), r"chunk of shape \[20\]"),
+        (lambda: np.full((50, RIG.action_dim), 2.0), r"v1: left_arm\.x is 2 at row 0, far outside what it can be"),
         (lambda: 1 / 0, "v1 failed: ZeroDivisionError"),
     ],
 )
@@ -93,8 +94,9 @@ def test_bad_output_is_refused_by_name_and_the_next_observation_may_try_again(
 ) -> None:
     planner = ChunkPlanner(RIG, FakePolicy(say=say), 25)
     planner.start(0)
-    with pytest.raises(ChunkError, match=expected):
+    with pytest.raises(ChunkError, match=expected) as refused:
         planner.plan(observe(0))
+    assert refused.value.policy_version == "v1"
     assert planner.due(TICK_NS)
     planner.swap(FakePolicy("v2"))
     chunk = planner.plan(observe(TICK_NS))
