@@ -24,6 +24,7 @@ setup(
             "train = aloe_policy.ros.train:main",
             "improve = aloe_policy.ros.improve:main",
             "pretrain_encoder = aloe_policy.pretrain_encoder:main",
+            "promote = aloe_policy.promote:main",
         ],
     },
 )

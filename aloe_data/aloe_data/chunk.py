@@ -14,7 +14,7 @@ class Chunk:
         stamp_ns: time of the observation it answers; row 0 is for the first control tick at or after it.
         chunk_id: unique within one run of the policy node, rising by one.
         data: float32 [H, A]; `Rig.action_layout` names the columns.
-        policy_version: sha256 (hex) of weights, normaliser and rig contract.
+        policy_version: sha256 (hex) of weights, normaliser and rig contract; see `guided_version`.
         observation_id: which observation it answers.
         rate_hz: rate at which the rows are meant to be executed.
     """
@@ -33,3 +33,18 @@ class Chunk:
     @property
     def horizon(self) -> int:
         return int(self.data.shape[0])
+
+
+def guided_version(policy_version: str, critic_version: str) -> str:
+    """Version of a policy among whose chunks a critic chooses: both, so that records tell by whom a chunk was made."""
+    return f"{policy_version}+{critic_version}"
+
+
+def policy_of(version: str) -> str:
+    """Version of the policy alone, which proposes and can be trained; the same for policies that nobody guides."""
+    return version.partition("+")[0]
+
+
+def critic_of(version: str) -> str:
+    """Version of the critic that chooses; "" if none does."""
+    return version.partition("+")[2]

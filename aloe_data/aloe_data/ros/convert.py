@@ -104,10 +104,14 @@ def chunk_from_message(message: ActionChunk) -> Chunk:
 def diagnostics(
     stamp_ns: int, name: str, problem: str, values: Mapping[str, object], level: bytes = DiagnosticStatus.ERROR
 ) -> DiagnosticArray:
+    """A message for /diagnostics with one entry, see `diagnostic_status`."""
+    message = DiagnosticArray(status=[diagnostic_status(name, problem, values, level)])
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    return message
+
+
+def diagnostic_status(name: str, problem: str, values: Mapping[str, object], level: bytes) -> DiagnosticStatus:
     """One entry for /diagnostics: OK when `problem` is empty, else of a `level` with the problem in words."""
     level = level if problem else DiagnosticStatus.OK
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    status = DiagnosticStatus(level=level, name=name, message=problem or "ok", values=pairs)
-    message = DiagnosticArray(status=[status])
-    message.header.stamp = ns_to_stamp(stamp_ns)
-    return message
+    return DiagnosticStatus(level=level, name=name, message=problem or "ok", values=pairs)

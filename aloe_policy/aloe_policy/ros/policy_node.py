@@ -8,13 +8,10 @@ from time import perf_counter
 
 import cv2
 import torch
-from aloe_msgs.msg import ActionChunk, EpisodeState, Intervention, PolicyCheckpoint
-from aloe_msgs.srv import LoadPolicy
+from aloe_msgs.msg import ActionChunk, EpisodeState, Intervention
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.task import Future
 
 from aloe_data.codecs import CodecError
 from aloe_data.config import parameter
@@ -25,14 +22,17 @@ from aloe_data.ros.live_streams import LiveStreams
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
-from aloe_policy.backend import CheckpointError, ChunkPolicy, load_policy
+from aloe_policy.backend import ChunkPolicy, load_policy
+from aloe_policy.deployment import Deployed
 from aloe_policy.planner import ChunkError, ChunkPlanner
+from aloe_policy.ros.deploying import Deploying, DeployingConfig
+from aloe_policy.smoke import smoke_test
 
 ACTIVE_STATES = (EpisodeState.PREPARING, EpisodeState.RUNNING)
 
 
 @dataclass(frozen=True)
-class PolicyNodeConfig:
+class PolicyNodeConfig(DeployingConfig):
     """Parameters of policy_node."""
 
     rig: str = parameter(doc="rig file")
@@ -41,49 +41,48 @@ class PolicyNodeConfig:
     seed: int = parameter(0, low=0, doc="of the policy's sampling")
     device: str = parameter("cpu", choices=("cpu", "cuda"), doc="where to compute")
     num_threads: int = parameter(1, low=1, high=64, doc="CPU threads of one inference")
-    nice: int = parameter(5, low=0, high=19, doc="by how much inference yields to other processes")
 
 
 class PolicyNode(Node):
     """Publishes a chunk every `n_action_steps` ticks while an episode is being prepared or runs.
 
     Args:
-        load: makes a policy from a checkpoint folder; tests pass their own.
+        load: makes a policy from a checkpoint folder; it may look at the node's `rig` and `config`.
+        config: class of the node's parameters.
     """
 
-    def __init__(self, load: Callable[..., ChunkPolicy] = load_policy, **node_options: object) -> None:
+    def __init__(
+        self,
+        load: Callable[..., ChunkPolicy] = load_policy,
+        config: type[PolicyNodeConfig] = PolicyNodeConfig,
+        **node_options: object,
+    ) -> None:
         super().__init__("policy_node", **node_options)
-        self.config = declare_parameters(self, PolicyNodeConfig)
+        self.config = declare_parameters(self, config)
         self.rig = load_rig(self.config.rig)
         cv2.setNumThreads(1)
         torch.set_num_threads(self.config.num_threads)
         self._load = load
-        self._checkpoint = self.config.checkpoint
-        self._planner = ChunkPlanner(self.rig, self._loaded(self.config.checkpoint), self.config.n_action_steps)
+        first = Deployed(self.config.checkpoint, self._loaded(self.config.checkpoint))
+        self._planner = ChunkPlanner(self.rig, first.policy, self.config.n_action_steps)
+        self._deploying = Deploying(self, self._planner, first, self._loaded, self.config)
         self._episode, self._prompt = EpisodeState(), ""
         self._chunk_problem = self._reported = ""
         self._published = self._dropped = 0
         self._inference_s = 0.0
-        self._loading = False
         self._tried_ns = -1
         self._wake, self._closing = threading.Condition(), False
         self._connect()
         self._thread = threading.Thread(target=self._infer_forever, name="inference", daemon=True)
         self._thread.start()
-        self._announce("started with it")
-        self.get_logger().info(f"ready: policy {self._planner.policy_version[:12]} from {self._checkpoint}")
 
     def _connect(self) -> None:
         self._chunks = self.create_publisher(ActionChunk, "/policy/action_chunk", 10)
-        self._checkpoints = self.create_publisher(PolicyCheckpoint, "/policy/checkpoint", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._streams = LiveStreams(self, self.rig, self._wake_if_due, self._on_jump)
         self._assembler = self._streams.assembler
         self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
         self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
-        # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
-        alone = ReentrantCallbackGroup()
-        self.create_service(LoadPolicy, "/policy/load", self._on_load, callback_group=alone)
         self.create_timer(1.0, self._report)
 
     def _on_jump(self) -> None:
@@ -138,9 +137,12 @@ class PolicyNode(Node):
             if isinstance(observation, StaleInput):
                 return  # _report names it
             chunk = self._planner.plan(observation)
-        except (CodecError, ChunkError) as error:
-            self._dropped += isinstance(error, ChunkError)
+        except CodecError as error:
             self._chunk_problem = f"no chunk: {error}"
+            return
+        except ChunkError as error:
+            self._dropped, self._chunk_problem = self._dropped + 1, f"no chunk: {error}"
+            self._deploying.on_bad_chunk(error)
             return
         self._chunk_problem = ""
         self._published += 1
@@ -148,48 +150,12 @@ class PolicyNode(Node):
         if not self._closing:
             self._chunks.publish(chunk_to_message(chunk, self.rig.action_space, self._inference_s))
 
-    # Loading
-
-    def _loaded(self, path: str, version: str = "") -> ChunkPolicy:
-        """A verified and warmed-up policy."""
+    def _loaded(self, path: str) -> ChunkPolicy:
+        """The policy of a folder: verified, warmed up, and tried."""
         policy = self._load(path, self.rig, seed=self.config.seed, device=self.config.device)
-        if version and policy.version != version:
-            is_not = f"is version {policy.version[:12]}, not {version[:12]}"
-            raise CheckpointError(f"{path}: {is_not}; name the right folder")
         policy.warm_up()
+        smoke_test(policy, self.rig, self.config.n_action_steps)
         return policy
-
-    async def _on_load(self, request: LoadPolicy.Request, response: LoadPolicy.Response) -> LoadPolicy.Response:
-        if self._loading:
-            response.message = "another checkpoint is being loaded; ask again when it is done"
-        else:
-            self._loading = True
-            done = Future(executor=self.executor)
-            threading.Thread(target=self._load_and_swap, args=(request, done), name="loading", daemon=True).start()
-            response.message = await done
-        response.success = not response.message
-        response.policy_version = self._planner.policy_version
-        return response
-
-    def _load_and_swap(self, request: LoadPolicy.Request, done: Future) -> None:
-        os.nice(self.config.nice)
-        try:
-            self._planner.swap(self._loaded(request.path, request.policy_version))
-            self._checkpoint = request.path
-            self._announce("loaded on request")
-            done.set_result("")
-        except Exception as error:  # whatever a backend raises is answered; the running policy goes on
-            message = f"{error}; policy {self._planner.policy_version[:12]} keeps running"
-            self.get_logger().error(f"cannot load: {message}")
-            done.set_result(message)
-        finally:
-            self._loading = False
-
-    def _announce(self, note: str) -> None:
-        stamp = self.get_clock().now().to_msg()
-        message = PolicyCheckpoint(path=self._checkpoint, policy_version=self._planner.policy_version, note=note)
-        message.header.stamp = stamp
-        self._checkpoints.publish(message)
 
     # Reports
 
@@ -205,13 +171,14 @@ class PolicyNode(Node):
             self.get_logger().error(problem) if problem else self.get_logger().info("inference goes on")
         values = {
             "policy_version": self._planner.policy_version,
-            "checkpoint": self._checkpoint,
             "chunks_published": self._published,
             "chunks_dropped": self._dropped,
             "inference_ms": f"{self._inference_s * 1e3:.1f}",
             **{f"age_s of {item.stream}": f"{item.age_s:.3f}" for item in stale},
         }
-        self._diagnostics.publish(diagnostics(now_ns, "policy_node: inference", problem, values))
+        message = diagnostics(now_ns, "policy_node: inference", problem, values)
+        message.status.append(self._deploying.status())
+        self._diagnostics.publish(message)
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ from aloe_data.ros.convert import compressed_to_message, joint_state_to_message
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_data.ros.recorder_node import RecorderNode
 from aloe_policy.ros.policy_node import PolicyNode
+from aloe_policy.smoke import PROMPT as SMOKE
 
 RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
 RIG = load_rig(RIG_FILE)
@@ -44,10 +45,11 @@ class Memory:
         self.enough = threading.Event()
 
     def infer(self, observation: Observation) -> np.ndarray:
-        self.seen.append(observation)
+        if observation.prompt != SMOKE:
+            self.seen.append(observation)
         if len(self.seen) >= OBSERVATIONS:
             self.enough.set()
-        return np.full((50, RIG.action_dim), 0.1, np.float32)
+        return np.zeros((50, RIG.action_dim), np.float32)
 
     def warm_up(self) -> None:
         """Nothing to do."""

@@ -19,6 +19,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, JointState
+from std_srvs.srv import Trigger
 
 from aloe_data.codecs import encode_jpeg
 from aloe_data.config import ConfigError
@@ -27,6 +28,7 @@ from aloe_data.ros.convert import chunk_from_message, compressed_to_message, joi
 from aloe_data.ros.qos import LATCHED
 from aloe_policy.backend import CheckpointError
 from aloe_policy.ros.policy_node import PolicyNode
+from aloe_policy.smoke import PROMPT as SMOKE
 
 RIG_FILE = str(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 RIG = load_rig(RIG_FILE)
@@ -35,14 +37,16 @@ JPEG = encode_jpeg(np.zeros((240, 320, 3), np.uint8))
 
 
 class FakePolicy:
-    """Answers with the observed joints' first value; `spoil` edits the chunk."""
+    """Answers with the observed joints' first value as the first one; `spoil` edits the chunk of any real episode."""
 
     def __init__(self, version: str, spoil: Callable[[np.ndarray], np.ndarray] = lambda chunk: chunk) -> None:
         self.version, self.rig_contract, self._spoil, self.warm = version, RIG.contract, spoil, False
 
     def infer(self, observation: Any) -> np.ndarray:
         assert self.warm, "inference before warm-up"
-        return self._spoil(np.full((50, RIG.action_dim), observation.state[0], np.float32))
+        chunk = np.zeros((50, RIG.action_dim), np.float32)
+        chunk[:, 0] = observation.state[0]
+        return chunk if observation.prompt == SMOKE else self._spoil(chunk)
 
     def warm_up(self) -> None:
         self.warm = True
@@ -53,10 +57,19 @@ def nan_row(chunk: np.ndarray) -> np.ndarray:
     return chunk
 
 
+class Unsound(FakePolicy):
+    """Fails at once."""
+
+    def infer(self, observation: Any) -> np.ndarray:
+        return nan_row(super().infer(observation))
+
+
 def load_fake(path: str, rig: Rig, *, seed: int, device: str) -> FakePolicy:
     spoils = {"nan": nan_row, "narrow": lambda chunk: chunk[:, :-1], "short": lambda chunk: chunk[:10]}
     if path == "broken":
         raise CheckpointError("broken: files are damaged; copy it again")
+    if path == "unsound":
+        return Unsound("sha-unsound")
     return FakePolicy("sha-" + path, spoils.get(path, lambda chunk: chunk))
 
 
@@ -90,6 +103,7 @@ class World:
         node.create_subscription(DiagnosticArray, "/diagnostics", self._into(self.diagnostics), 10)
         node.create_subscription(PolicyCheckpoint, "/policy/checkpoint", self._into(self.checkpoints), LATCHED)
         self.client = node.create_client(LoadPolicy, "/policy/load")
+        self.back = node.create_client(Trigger, "/policy/rollback")
         node.create_timer(0.02, self._drive)
 
     def _into(self, heard: list[Any]) -> Callable[[Any], None]:
@@ -125,14 +139,17 @@ class World:
     def problem(self) -> str:
         return self.diagnostics[-1].status[0].message if self.diagnostics else ""
 
-    def load(self, path: str, version: str = "") -> LoadPolicy.Response:
-        assert self.client.wait_for_service(timeout_sec=10.0)
-        future, answered = (
-            self.client.call_async(LoadPolicy.Request(path=path, policy_version=version)),
-            threading.Event(),
-        )
+    def load(self, path: str, version: str = "", force: bool = False) -> LoadPolicy.Response:
+        return self._call(self.client, LoadPolicy.Request(path=path, policy_version=version, force=force))
+
+    def roll_back(self) -> Trigger.Response:
+        return self._call(self.back, Trigger.Request())
+
+    def _call(self, client: Any, request: Any) -> Any:
+        assert client.wait_for_service(timeout_sec=30.0)
+        future, answered = client.call_async(request), threading.Event()
         future.add_done_callback(lambda _: answered.set())
-        assert answered.wait(20.0)
+        assert answered.wait(30.0)
         return future.result()
 
     def close(self) -> None:
@@ -264,7 +281,11 @@ def test_a_loaded_checkpoint_takes_over_between_chunks(make_world: Callable[...,
 
 def test_a_checkpoint_that_cannot_be_loaded_leaves_the_running_one(make_world: Callable[..., World]) -> None:
     world = make_world()
-    for path, version, expected in (("broken", "", "files are damaged"), ("better", "sha-other", "not sha-other")):
+    for path, version, expected in (
+        ("broken", "", "files are damaged"),
+        ("better", "sha-other", "not sha-other"),
+        ("unsound", "", "smoke inference: policy sha-unsound: chunk is nan at row 3"),
+    ):
         response = world.load(path, version)
         assert not response.success
         assert expected in response.message
@@ -275,10 +296,37 @@ def test_a_checkpoint_that_cannot_be_loaded_leaves_the_running_one(make_world: C
     assert world.chunks[0].policy_version == "sha-good"
 
 
+def test_a_policy_that_fails_on_the_robot_gives_way_to_the_last_good_one(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    world.set_state(EpisodeState.RUNNING)
+    world.wait(lambda: world.chunks)
+    assert world.load("nan").success
+    world.wait(lambda: [c.path for c in world.checkpoints][-2:] == ["nan", "good"])
+    note = "rolled back from sha-nan: policy sha-nan: chunk is nan at row 3, right_arm.y"
+    assert world.checkpoints[-1].note.startswith(note)
+    count = len(world.chunks)
+    world.wait(lambda: len(world.chunks) > count)
+    assert {chunk.policy_version for chunk in world.chunks} == {"sha-good"}
+    world.wait(lambda: world.diagnostics and world.diagnostics[-1].status[1].message.startswith(note))
+    response = world.load("nan")
+    assert not response.success and "was rolled back" in response.message
+    assert world.load("nan", force=True).success
+
+
+def test_an_operator_may_go_back_once(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    assert world.load("better").success
+    back = world.roll_back()
+    assert (back.success, back.message) == (True, "policy sha-good from good")
+    world.wait(lambda: [c.note for c in world.checkpoints][-1:] == ["rolled back from sha-better: asked for"])
+    assert world.roll_back().message == "there is no policy to go back to from sha-good; load one"
+
+
 @pytest.mark.parametrize(
     ("parameters", "error", "expected"),
     [
         ({"rig": RIG_FILE, "checkpoint": "broken"}, CheckpointError, "files are damaged"),
+        ({"rig": RIG_FILE, "checkpoint": "unsound"}, CheckpointError, "smoke inference"),
         ({"rig": RIG_FILE}, ConfigError, "'checkpoint' is missing"),
         ({"rig": RIG_FILE, "checkpoint": "x", "n_action_stepz": 3}, ConfigError, "did you mean 'n_action_steps'"),
         ({"rig": "none.yaml", "checkpoint": "x"}, ValueError, "no such rig file"),

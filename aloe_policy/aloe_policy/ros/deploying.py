@@ -1,0 +1,178 @@
+"""What policy_node does about other policies: loads them on request, watches them, goes back to the last good one."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aloe_msgs.msg import EpisodeEvent, Intervention, PolicyCheckpoint
+from aloe_msgs.srv import LoadPolicy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
+from std_srvs.srv import Trigger
+
+from aloe_data.chunk import critic_of, policy_of
+from aloe_data.config import parameter
+from aloe_data.ros.convert import diagnostic_status
+from aloe_data.ros.qos import LATCHED
+from aloe_policy.backend import CheckpointError, ChunkPolicy
+from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
+from aloe_policy.planner import ChunkError, ChunkPlanner
+
+CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostics
+
+
+@dataclass(frozen=True)
+class DeployingConfig(TrialConfig):
+    """What loading and watching depend on."""
+
+    nice: int = parameter(5, low=0, high=19, doc="by how much inference and loading yield to other processes")
+
+
+class Deploying:
+    """Swaps policies between chunks and announces which one drives; it neither enables nor begins motion.
+
+    Args:
+        node: whose topics and services these are.
+        planner: asks the policy that drives.
+        first: that policy.
+        load: gives the policy of a folder, after all checks.
+        config: see its fields.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        planner: ChunkPlanner,
+        first: Deployed,
+        load: Callable[[str], ChunkPolicy],
+        config: DeployingConfig,
+    ) -> None:
+        self._node, self._planner, self._load, self._nice = node, planner, load, config.nice
+        self._deployment, self._lock = Deployment(first, config), threading.Lock()
+        self._announced: Deployed | None = None
+        self._loading = False
+        self._refused: int | None = None  # chunks that control_node has refused since it started
+        self._checkpoints = node.create_publisher(PolicyCheckpoint, "/policy/checkpoint", LATCHED)
+        node.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
+        node.create_subscription(EpisodeEvent, "/episode/events", self._on_episode_event, 10)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
+        alone = ReentrantCallbackGroup()
+        node.create_service(LoadPolicy, "/policy/load", self._on_load, callback_group=alone)
+        node.create_service(Trigger, "/policy/rollback", self._on_rollback)
+        self._follow()
+
+    @property
+    def active(self) -> Deployed:
+        """The policy that drives."""
+        return self._deployment.active
+
+    def on_bad_chunk(self, error: ChunkError) -> None:
+        """A chunk was dropped."""
+        with self._lock:
+            self._deployment.fault(error.policy_version, str(error))
+            self._follow()
+
+    def status(self) -> DiagnosticStatus:
+        """What stands on /diagnostics: a warning from a roll-back until the next load."""
+        with self._lock:
+            deployment = self._deployment
+            fallback = deployment.fallback.version if deployment.fallback else "none"
+            values = {
+                "policy_version": deployment.active.version,
+                "checkpoint": deployment.active.path,
+                "standing": deployment.standing,
+                "goes_back_to": fallback,
+                "rolled_back": ", ".join(deployment.rejected) or "none",
+            }
+            problem = deployment.note if deployment.went_back else ""
+        return diagnostic_status("policy_node: deployment", problem, values, DiagnosticStatus.WARN)
+
+    # Guard rails
+
+    def _on_intervention(self, message: Intervention) -> None:
+        if any(arm.authority == arm.HUMAN for arm in message.arms):
+            self._deployment.take_over()
+
+    def _on_episode_event(self, message: EpisodeEvent) -> None:
+        with self._lock:
+            if message.kind == EpisodeEvent.START:
+                self._deployment.begin_episode()
+            elif message.kind == EpisodeEvent.STOP:
+                self._deployment.end_episode(counts=message.verdict != EpisodeEvent.ABORT)
+                self._follow()
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == CONTROL:
+                self._on_control({pair.key: pair.value for pair in status.values})
+
+    def _on_control(self, values: dict[str, str]) -> None:
+        count = int(values.get("refused_chunks", 0))
+        before, self._refused = self._refused, count
+        if before is not None and count > before:
+            version, why = values.get("last_refused_policy", ""), values.get("last_refusal", "")
+            with self._lock:
+                self._deployment.refused(version, count - before, why)
+                self._follow()
+
+    # Commands
+
+    async def _on_load(self, request: LoadPolicy.Request, response: LoadPolicy.Response) -> LoadPolicy.Response:
+        if self._loading:
+            response.message = "another checkpoint is being loaded; ask again when it is done"
+        else:
+            self._loading = True
+            done = Future(executor=self._node.executor)
+            threading.Thread(target=self._load_and_swap, args=(request, done), name="loading", daemon=True).start()
+            response.message = await done
+        response.success = not response.message
+        response.policy_version = self.active.version
+        return response
+
+    def _load_and_swap(self, request: LoadPolicy.Request, done: Future) -> None:
+        os.nice(self._nice)
+        try:
+            policy, wanted = self._load(request.path), request.policy_version
+            if wanted and policy_of(policy.version) != wanted:
+                is_not = f"is version {policy.version[:12]}, not {wanted[:12]}"
+                raise CheckpointError(f"{request.path}: {is_not}; name the right folder")
+            with self._lock:
+                self._deployment.load(Deployed(request.path, policy), request.force)
+                self._follow()
+            done.set_result("")
+        except Exception as error:  # whatever a backend raises is answered; the running policy goes on
+            message = f"{error}; policy {self.active.version[:12]} keeps running"
+            self._node.get_logger().error(f"cannot load: {message}")
+            done.set_result(message)
+        finally:
+            self._loading = False
+
+    def _on_rollback(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            with self._lock:
+                self._deployment.roll_back("asked for")
+                self._follow()
+            response.success, response.message = True, f"policy {self.active.version[:12]} from {self.active.path}"
+        except DeploymentError as error:
+            response.message = str(error)
+        return response
+
+    def _follow(self) -> None:
+        """Let the active policy plan, and say so, if it is another one than was said last."""
+        active = self._deployment.active
+        if active is self._announced:
+            return
+        self._planner.swap(active.policy)
+        self._announced = active
+        note, critic = self._deployment.note, critic_of(active.version)
+        note += f"; guided by the critic {critic[:12]}" if critic else ""
+        message = PolicyCheckpoint(path=active.path, policy_version=policy_of(active.version), note=note)
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._checkpoints.publish(message)
+        said = f"policy {active.version[:12]} from {active.path}: {note}"
+        logger = self._node.get_logger()
+        logger.error(said) if self._deployment.went_back else logger.info(said)
