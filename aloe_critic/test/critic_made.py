@@ -11,6 +11,7 @@ from aloe_critic.checkpoint import save_critic
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
 from aloe_data.rig import Rig
 from aloe_policy.backend import load_policy
+from aloe_policy.tiny import save_tiny
 
 RIG = made.RIG
 STEPS = 10  # of an executed chunk
@@ -42,6 +43,18 @@ def scorer(folder: Path, **changes: object) -> ChunkScorer:
     """A critic and its policy, written to a folder and loaded."""
     policy = made.write_policy(folder / "policy")
     return load_scorer(write_critic(folder / "critic", policy, **changes), policy, RIG, AskConfig(samples=4))
+
+
+def write_lively_policy(folder: Path) -> Path:
+    """A policy that was never trained, but whose chunks differ, and whose grippers stay within their limits."""
+    policy = load_policy(made.write_policy(folder), RIG)
+    for arm in RIG.arms:
+        gripper = RIG.action_slice(arm.name).stop - 1
+        policy.normaliser.action_mean[:, gripper], policy.normaliser.action_std[:, gripper] = 0.02, 0.003
+    torch.nn.init.normal_(policy.model.action_out.weight, std=0.1)
+    options = {"image_size": policy.image_size, "training": {}, "card": "", "flow_steps": policy.num_steps}
+    save_tiny(folder, RIG, policy.encoder, policy.model, policy.normaliser, **options)
+    return folder
 
 
 def views(count: int, seed: int = 0) -> np.ndarray:

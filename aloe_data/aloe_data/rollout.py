@@ -25,6 +25,7 @@ class RolloutConfig:
     variation: str = parameter("none", doc="how much simulated scenes differ: none, training, unseen, disturbed, all")
     policy: str = parameter("", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the shipped checkpoint")
     critic: str = parameter("", doc="folder of a critic that says what each chunk is worth; empty: none")
+    guided: bool = parameter(False, doc="of 8 chunks of the policy, the one that the critic values most is executed")
     critic_force: bool = parameter(False, doc="use a critic that failed its gates as well")
     critic_other_policy: bool = parameter(False, doc="use a critic of another policy's value as well")
     critic_low_advantage: float = parameter(
@@ -160,6 +161,8 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
             raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
     if config.critic and expert:
         raise ConfigError(f"critic:={config.critic} judges the chunks of a trained policy; choose another policy:=...")
+    if config.guided and not config.critic:
+        raise ConfigError("guided:=true needs critic:=FOLDER, which chooses among the policy's chunks")
     if config.critic_ask_takeover and not (config.critic and teleop):
         raise ConfigError("critic_ask_takeover:=true needs critic:=FOLDER, and somebody who can take over (human:=...)")
     common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
@@ -181,11 +184,14 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         plans.append(NodePlan("aloe_sim", "sim_node", common | options))
     if not expert:
         checkpoint = str(find_checkpoint(config.policy, shipped))
-        plans.append(NodePlan("aloe_policy", "policy_node", common | {"checkpoint": checkpoint}))
+        policy = common | {"checkpoint": checkpoint}
         if config.critic:
             asked = {name.removeprefix("critic_"): value for name, value in vars(config).items() if "critic_" in name}
-            asked |= {"critic": str(find_critic(config.critic)), "checkpoint": checkpoint}
-            plans.append(NodePlan("aloe_critic", "critic_node", common | asked))
+            asked |= policy | {"critic": str(find_critic(config.critic))}
+            plans.append(NodePlan("aloe_critic", "critic_node", asked))
+            policy |= {name: asked[name] for name in ("critic", "force", "other_policy") if config.guided}
+        proposer = ("aloe_critic", "guided_policy_node") if config.guided else ("aloe_policy", "policy_node")
+        plans.append(NodePlan(*proposer, policy))
     if teleop and not by_hand:
         plans.append(NodePlan("aloe_teleop", "teleop_node", common | {"config": str(teleop)}))
     return plans

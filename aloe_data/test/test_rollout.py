@@ -103,6 +103,16 @@ def test_a_critic_sees_the_policy_of_the_rollout_and_its_own_arguments(tmp_path:
     assert "critic_node" not in plan()
 
 
+def test_a_guided_policy_takes_the_place_of_the_policy_and_the_critic_still_says_what_it_thinks(tmp_path: Path) -> None:
+    nodes = plan(critic=str(tmp_path), guided=True, critic_force=True)
+    assert "policy_node" not in nodes and "critic_node" in nodes
+    guided = nodes["guided_policy_node"]
+    assert (guided["critic"], guided["force"], guided["other_policy"]) == (str(tmp_path), True, False)
+    assert guided["checkpoint"] == plan()["policy_node"]["checkpoint"]
+    with pytest.raises(ConfigError, match="guided:=true needs critic:=FOLDER"):
+        plan(guided=True)
+
+
 def test_a_critic_that_cannot_judge_or_ask_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder; choose the one that train_critic wrote"):
         plan(critic=str(tmp_path / "nowhere"))

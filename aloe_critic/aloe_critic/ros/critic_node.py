@@ -15,7 +15,7 @@ from rclpy.node import Node
 from aloe_critic.asking import AskConfig, load_scorer
 from aloe_critic.live import AlertConfig, NewestQuestion, Question, alert
 from aloe_critic.ros.messages import estimate_message
-from aloe_data.chunk import Chunk
+from aloe_data.chunk import Chunk, policy_of
 from aloe_data.codecs import CodecError
 from aloe_data.config import parameter
 from aloe_data.observation import StaleInput
@@ -114,7 +114,7 @@ class CriticNode(Node):
         self._estimates.publish(estimate_message(found, 0, chunk, self._scorer.critic.version))
         self._scored, self._problem = self._scored + 1, ""
         own = self._scorer.policy.version
-        self._foreign = chunk.policy_version if chunk.policy_version != own else ""
+        self._foreign = chunk.policy_version if policy_of(chunk.policy_version) != own else ""
         said = alert(found, self._scorer.q_std, self.config)
         if said and not self._alert:
             self._raise_alert(f"chunk {chunk.chunk_id}: {said}")
