@@ -1,0 +1,168 @@
+"""What it costs to swap policies while the robot works, in the real graph with simulator, cameras and recorder.
+
+Runs the rollout's launch file, loads the shipped checkpoint and a copy of it under another version in turn, --swaps
+times in a row, and computes from the bags and from policy_node's memory:
+  failed_swaps           loads that were refused
+  missed_ticks           control ticks more than 20 ms late, or skipped
+  chunk_gap_ticks        ticks without an action between the first and the last one of the policy in an episode
+  swap_p50_ms, swap_max_ms   from the request to the answer, after which the new policy makes the chunks
+  swaps_followed         changes of the version that the arms followed from one tick to the next
+  rss_growth_mib         resident memory of policy_node at the end, over that after the first --settle swaps
+  rss_mib                resident memory at the end
+"""
+
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import rclpy
+from aloe_msgs.msg import EpisodeState
+from aloe_msgs.srv import LoadPolicy
+from control import RIG_FILE, START_LIMIT_S, Recorded, closed_bags, gap_ticks, read
+from output import make_parser, report
+from rclpy.node import Node
+from takeover_live import rollout
+
+from aloe_data.rig import load_rig
+from aloe_data.ros.qos import LATCHED
+from aloe_data.statistics import tick_statistics
+from aloe_policy.checkpoint import folder_hash
+
+SHIPPED = RIG_FILE.parents[1] / "aloe_policy" / "checkpoints" / "sorting"
+LOAD_LIMIT_S = 60.0
+
+
+@dataclass
+class Swaps:
+    """What was measured while it ran."""
+
+    answers_ms: list[float] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    rss_mib: list[float] = field(default_factory=list)
+
+
+def copy_of(checkpoint: Path, folder: Path) -> Path:
+    """The same policy under another version."""
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "copy": True}))
+    (folder / "sha256").write_text(folder_hash(folder) + "\n")
+    return folder
+
+
+def policy_process(launch: "subprocess.Popen[bytes]") -> psutil.Process:
+    """policy_node among the children of a launch."""
+    for process in psutil.Process(launch.pid).children(recursive=True):
+        if any(part.endswith("/policy_node") for part in process.cmdline()):
+            return process
+    sys.exit("bench: policy_node does not run; see the messages above")
+
+
+def wait_until_running(node: Node, launch: "subprocess.Popen[bytes]") -> None:
+    """Wait for an episode to run."""
+    states: list[int] = []
+    node.create_subscription(EpisodeState, "/episode/state", lambda message: states.append(message.state), LATCHED)
+    limit_s = time.monotonic() + START_LIMIT_S
+    while EpisodeState.RUNNING not in states:
+        if time.monotonic() > limit_s or launch.poll() is not None:
+            sys.exit("bench: no episode began; see the messages above")
+        rclpy.spin_once(node, timeout_sec=0.1)
+
+
+def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path], times: int, pause_s: float) -> Swaps:
+    """Load the checkpoints in turn."""
+    client, swaps = node.create_client(LoadPolicy, "/policy/load"), Swaps()
+    process = policy_process(launch)
+    for number in range(times):
+        began_s = time.monotonic()
+        future = client.call_async(LoadPolicy.Request(path=str(checkpoints[(number + 1) % len(checkpoints)])))
+        rclpy.spin_until_future_complete(node, future, timeout_sec=LOAD_LIMIT_S)
+        answer = future.result()
+        if answer is None or not answer.success:
+            swaps.failed.append("no answer" if answer is None else answer.message)
+        swaps.answers_ms.append(1e3 * (time.monotonic() - began_s))
+        swaps.rss_mib.append(process.memory_info().rss / 2**20)
+        time.sleep(pause_s)
+    return swaps
+
+
+def followed(recorded: Recorded) -> int:
+    """Changes of the version that the arms followed."""
+    versions = [tick.policy_version for tick in recorded.ticks if tick.policy_version]
+    return sum(a != b for a, b in itertools.pairwise(versions))
+
+
+def figures_of(swaps: Swaps, bags: list[Recorded], settle: int) -> dict[str, float | int]:
+    """All figures."""
+    timing = [tick_statistics([t.tick for t in b.ticks], b.stamps_s, [t.lateness_s for t in b.ticks]) for b in bags]
+    settled = swaps.rss_mib[min(settle, len(swaps.rss_mib)) - 1]
+    return {
+        "swaps": len(swaps.answers_ms),
+        "failed_swaps": len(swaps.failed),
+        "episodes": len(bags),
+        "ticks": sum(t.ticks for t in timing),
+        "missed_ticks": sum(t.missed for t in timing),
+        "tick_jitter_p99_ms": max(t.jitter_p99_ms for t in timing),
+        "chunk_gap_ticks": sum(map(gap_ticks, bags)),
+        "swap_p50_ms": float(np.median(swaps.answers_ms)),
+        "swap_max_ms": max(swaps.answers_ms),
+        "swaps_followed": sum(map(followed, bags)),
+        "rss_mib": swaps.rss_mib[-1],
+        "rss_growth_mib": swaps.rss_mib[-1] - settled,
+    }
+
+
+def draw(swaps: Swaps, file: Path) -> None:
+    """Memory and time of answers over swaps."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (memory, answers) = pyplot.subplots(1, 2, figsize=(11, 4))
+    memory.plot(swaps.rss_mib)
+    memory.set(title="Resident memory of policy_node", xlabel="swap", ylabel="MiB")
+    answers.plot(swaps.answers_ms)
+    answers.set(title="From the request to the answer", xlabel="swap", ylabel="ms")
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+
+
+def main() -> None:
+    """Run, compute, print."""
+    parser = make_parser(__doc__ or "")
+    parser.add_argument("--swaps", type=int, default=100, help="in a row (default: 100)")
+    parser.add_argument("--settle", type=int, default=10, help="swaps before memory counts as settled (default: 10)")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two swaps (default: 1)")
+    options = parser.parse_args()
+    rig = load_rig(RIG_FILE)
+    with tempfile.TemporaryDirectory(prefix="bench_swap_") as scratch:
+        bags, other = Path(scratch) / "bags", copy_of(SHIPPED, Path(scratch) / "other")
+        with rollout(bags, "") as launch:
+            rclpy.init()
+            node = Node("bench_swap")
+            try:
+                wait_until_running(node, launch)
+                swaps = swap(node, launch, [SHIPPED, other], options.swaps, options.pause)
+            finally:
+                node.destroy_node()
+                rclpy.shutdown()
+        recorded = [bag for bag in (read(bag, rig) for bag in closed_bags(bags)) if bag.ticks and bag.following.any()]
+    print("\n".join(swaps.failed))
+    figures = figures_of(swaps, recorded, options.settle)
+    if options.png:
+        draw(swaps, options.png)
+    targets = dict.fromkeys(("failed_swaps", "missed_ticks", "chunk_gap_ticks"), 0.0) | {"rss_growth_mib": 5.0}
+    sys.exit(0 if report("swap", figures, targets, options.json) else 1)
+
+
+if __name__ == "__main__":
+    main()
