@@ -2,9 +2,9 @@
 
     ros2 run aloe_policy promote --current FILE --candidate FILE [--confidence 0.95] [--margin 0]
 
-FILE holds the output of `python bench/evaluate.py --policy FOLDER ...`. Episodes of the same seeds are compared in
-pairs; give both the same --seeds. Adding seeds until there is an answer is allowed: the confidence holds for all looks
-together. Exit code 0: promote, 3: keep, 4: need more episodes.
+FILE is what `ros2 run aloe_bringup evaluate --policy FOLDER --json FILE` wrote. Episodes of the same seeds are compared
+in pairs; give both the same --seeds. Adding seeds until there is an answer is allowed: the confidence holds for all
+looks together. Exit code 0: promote, 3: keep, 4: need more episodes.
 """
 
 import argparse

@@ -226,6 +226,8 @@ def weights(plan: Plan, number: int, current: Current) -> Stage:
     if method in WITH_CRITIC:
         inputs.append(here / "critic")
         words += ["--critic", str(here / "critic"), *["--force"] * plan.options.force]
+    if method == "poco":
+        words += ["--stride", "25"]  # its file holds chunks of its own for each that is weighed
     command = (*RUN, "aloe_critic", "weigh", *words, *shlex.split(plan.options.weigh_options))
     return Stage(number, "weights", f"how much each chunk counts ({method})", command, out, tuple(inputs))
 

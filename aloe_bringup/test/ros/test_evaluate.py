@@ -1,0 +1,57 @@
+"""What `ros2 run aloe_bringup evaluate` says and keeps."""
+
+import json
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+pytest.importorskip("ament_index_python")
+
+from aloe_data.config import ConfigError
+from aloe_data.episode import Verdict
+from aloe_policy.promote import read_results
+from aloe_sim.evaluation import EpisodeResult
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "evaluate"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    loader = SourceFileLoader("evaluate_script", str(SCRIPT))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec
+    module = sys.modules.setdefault(loader.name, module_from_spec(spec))
+    loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("text", ["5", "a:b", "7:7", "9:3"])
+def test_scenes_that_are_no_range_are_refused(script: ModuleType, text: str) -> None:
+    with pytest.raises(ConfigError, match="expected FIRST:END"):
+        script.seed_range(text)
+
+
+def test_the_last_line_is_kept_for_those_who_decide(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdicts = (Verdict.FAILURE, Verdict.SUCCESS, Verdict.ABORT)
+    results = [EpisodeResult(7 - k, "task", verdict, 0.5, 8.0, "why") for k, verdict in enumerate(verdicts)]
+    monkeypatch.setattr(script, "evaluate", lambda *_: iter(results))
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--seeds", "5:8", "--json", str(tmp_path / "found.json")])
+    script.main()
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert (tmp_path / "found.json").read_text() == last + "\n"
+    assert json.loads(last)["figures"]["success_rate"] == 0.5
+    assert read_results(tmp_path / "found.json").success == {6: True, 7: False}
+
+
+def test_what_is_wrong_is_said_before_anything_runs(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--policy", str(tmp_path / "none")])
+    with pytest.raises(SystemExit, match=r"evaluate: policy:=.* is no folder"):
+        script.main()
