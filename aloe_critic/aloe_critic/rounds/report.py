@@ -24,7 +24,7 @@ from aloe_critic.rounds.results import (
     read_episodes,
     read_json,
 )
-from aloe_critic.rounds.run_folder import BEGUN, DONE, RunFolder
+from aloe_critic.rounds.run_folder import BEGUN, DONE, Record, RunFolder
 from aloe_critic.rounds.svg import BLUE, GREEN, ORANGE, Point, bars, curve
 from aloe_data.durable import replacing
 
@@ -47,7 +47,7 @@ class Round:
         critic: config.json of its critic, {} without one.
         weights: statistics of its weights, {} without any.
         decision: about its candidate; None: not decided.
-        seconds: by stage.
+        seconds: by kind of stage.
     """
 
     number: int
@@ -95,8 +95,17 @@ def in_use(rounds: Sequence[Round]) -> list[tuple[Round, Round]]:
     return found
 
 
+def by_kind(records: Iterable[Record]) -> dict[str, float]:
+    """Seconds of stages, those of a kind together: all evaluations, all timelines, ..."""
+    found: dict[str, float] = {}
+    for record in records:
+        kind = record.name.split("_")[0]
+        found[kind] = found.get(kind, 0.0) + record.seconds
+    return found
+
+
 def _read_round(folder: RunFolder, number: int) -> Round:
-    here, records = folder.round(number), folder.records().values()
+    here = folder.round(number)
     episodes = read_episodes(here / "episodes.json") if (here / "episodes.json").exists() else []
     decisions, evaluations = numbered(here, "decision"), numbered(here, "evaluation")
     critic, weights = here / "critic" / "config.json", here / "weights.npz"
@@ -108,7 +117,7 @@ def _read_round(folder: RunFolder, number: int) -> Round:
         read_json(critic) if critic.exists() else {},
         _statistics(weights) if weights.exists() else {},
         read_decision(decisions[-1]) if decisions else None,
-        {record.name: record.seconds for record in records if record.round == number},
+        by_kind(record for record in folder.records().values() if record.round == number),
     )
 
 
@@ -290,19 +299,10 @@ def _weights(rounds: Sequence[Round]) -> str:
 
 
 def _times(rounds: Sequence[Round]) -> str:
-    rows = {one.label: _by_kind(one.seconds) for one in rounds if one.seconds}
+    rows = {one.label: {kind: s / 60 for kind, s in one.seconds.items()} for one in rounds if one.seconds}
     kinds = list(dict.fromkeys(kind for row in rows.values() for kind in row))
     colours = {kind: PALETTE[k % len(PALETTE)] for k, kind in enumerate(kinds)}
     return "<h2>Where the time went</h2>" + bars(rows, colours, "minutes", WIDTH) if rows else ""
-
-
-def _by_kind(seconds: Mapping[str, float]) -> dict[str, float]:
-    """Minutes of stages, those of a kind together."""
-    found: dict[str, float] = {}
-    for name, value in seconds.items():
-        kind = name.split("_")[0]
-        found[kind] = found.get(kind, 0.0) + value / 60
-    return found
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -46,7 +46,7 @@ def uninterrupted():
         yield made.executed(plan), made.content(plan)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 70), max_size=4))
 def test_killed_anywhere_it_ends_as_if_it_had_not_been_and_does_nothing_twice(uninterrupted, kills):
     with TemporaryDirectory() as root:

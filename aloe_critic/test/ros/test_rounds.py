@@ -1,0 +1,105 @@
+"""The stages that `rounds` is itself, and what it refuses before anything starts."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import critic_store as made
+import pytest
+
+from aloe_critic.ros import rounds, weigh
+from aloe_critic.rounds.options import METHODS, WITH_CRITIC
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.recording import RecordingError
+
+
+def call(monkeypatch, *words):
+    """The command, in this process; what it ends with."""
+    monkeypatch.setattr(sys, "argv", ["rounds", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        rounds.main()
+    return str(end.value)
+
+
+def test_methods_are_those_that_weigh_knows():
+    assert set(METHODS) == set(weigh.METHODS) and set(WITH_CRITIC) == set(weigh.ASKING)
+
+
+def test_facts_of_episodes_tell_who_acted_and_who_took_over(tmp_path):
+    made.write_store(tmp_path / "store", tmp_path / "bags", "encoder", ("success", "failure"), human_from=20)
+    first, second = rounds.episode_facts(EpisodeStore(tmp_path / "store", made.RIG, made.SIZE), made.RIG)
+    assert (first.takeovers, second.takeovers) == (1, 0)
+    assert first.ticks == {"human": 40, "autonomous": 20} and second.ticks == {"human": 0, "autonomous": 60}
+    assert (first.verdict, second.verdict) == ("success", "failure")
+    assert first.length_s == pytest.approx(59 * 0.02)
+
+
+class Rollouts:
+    """collect.launch.py, of whose episodes every third ends without a verdict that counts."""
+
+    def __init__(self, monkeypatch, code=0, gives=True):
+        self.asked, self.usable, self.code, self.gives = [], 0, code, gives
+        monkeypatch.setattr(subprocess, "run", self._run)
+        monkeypatch.setattr(rounds, "_usable", lambda _: self.usable)
+
+    def _run(self, command, check):
+        given = dict(word.split(":=") for word in command if ":=" in word)
+        self.asked.append(int(given["episodes"]))
+        self.usable += -(-2 * self.asked[-1] // 3) if self.gives else 0
+        return subprocess.CompletedProcess(command, self.code)
+
+
+def collect(tmp_path):
+    stage = rounds.CollectStage(record=tmp_path / "bags", episodes=10, out=tmp_path / "collected.json")
+    rounds.collect(stage, ["seed:=7"])
+    return json.loads(stage.out.read_text())
+
+
+def test_collecting_goes_on_until_there_are_enough_episodes_that_ended(monkeypatch, tmp_path):
+    rollouts = Rollouts(monkeypatch)
+    assert collect(tmp_path) == {"episodes": 10}
+    assert rollouts.asked == [10, 3, 1]
+
+
+def test_what_was_collected_before_an_interruption_counts(monkeypatch, tmp_path):
+    rollouts = Rollouts(monkeypatch)
+    rollouts.usable = 9
+    collect(tmp_path)
+    assert rollouts.asked == [1]
+
+
+@pytest.mark.parametrize("fault", [{"code": 1}, {"gives": False}])
+def test_rollouts_that_give_nothing_are_not_repeated_for_ever(monkeypatch, tmp_path, fault):
+    rollouts = Rollouts(monkeypatch, **fault)
+    with pytest.raises(RecordingError, match="gave no episodes"):
+        collect(tmp_path)
+    assert len(rollouts.asked) == 1 and not (tmp_path / "collected.json").exists()
+
+
+def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):
+    assert "no bags found" in call(monkeypatch, "improve", "--bags", tmp_path)
+
+
+def test_a_task_without_a_policy_is_refused_by_name(monkeypatch, tmp_path):
+    said = call(monkeypatch, "loop", "--run", tmp_path / "run", "--task", "laundry_folding")
+    assert "no checkpoint comes with the suite for 'laundry_folding'; give policy:=FOLDER" in said
+
+
+def test_a_run_begun_for_another_task_is_refused(monkeypatch, tmp_path, policy):
+    run = tmp_path / "run"
+    run.mkdir()
+    begun = {"folder": str(run), "kind": "loop", "rig": "sim_bimanual", "task": "phone_packing"}
+    (run / "run.json").write_text(json.dumps({"version": 1, "facts": begun}))
+    said = call(monkeypatch, "loop", "--run", run, "--task", "sorting", "--policy", policy[0])
+    assert "task was 'phone_packing', is 'sorting'" in said and "name another folder" in said
+
+
+def test_a_critic_that_failed_ends_the_command_with_the_reason(monkeypatch, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"passed": False, "judgement": ["it ignores the action"]}))
+    words = ("gate", "--critic", tmp_path, "--out", tmp_path / "gate.json")
+    assert "failed its gates: it ignores the action" in call(monkeypatch, *words)
+    assert not (tmp_path / "gate.json").exists()
+    monkeypatch.setattr(sys, "argv", ["rounds", *map(str, words), "--force"])
+    rounds.main()
+    assert json.loads(Path(tmp_path / "gate.json").read_text())["forced"]
