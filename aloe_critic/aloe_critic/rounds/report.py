@@ -258,7 +258,7 @@ def _critics(folder: RunFolder, rounds: Sequence[Round]) -> str:
     rows.append(["", "", *verdicts])
     head = ["held-out episodes", "gate", *(one.label for one in judged)]
     pictures = [(one, folder.round(one.number) / "critic" / "health.png") for one in judged]
-    shown = [_picture(file, one.label) for one, file in pictures if file.exists()]
+    shown = [_picture(file, one.label, "half") for one, file in pictures if file.exists()]
     return f"<h2>Health of the critics</h2>{_table(head, rows)}" + f'<div class="row">{"".join(shown)}</div>'
 
 
@@ -278,7 +278,7 @@ def _timelines(folder: RunFolder, rounds: Sequence[Round]) -> str:
         pages = sorted((folder.round(one.number) / "timelines").glob("*.html"))
         links += [f'<a href="{page.relative_to(folder.path)}">{one.label}, {page.stem}</a>' for page in pages]
         pictures = [page.with_suffix(".png") for page in pages]
-        shown = "".join(_picture(p, f"{one.label}, {p.stem}") for p in pictures if p.exists()) or shown
+        shown = "".join(_picture(p, f"{one.label}, {p.stem}", "whole") for p in pictures if p.exists()) or shown
     return f"<h2>Q along an episode</h2><p>{' · '.join(links)}</p>{shown}" if links else ""
 
 
@@ -310,13 +310,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "<table><tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + f"</tr>{lines}</table>"
 
 
-def _figure(drawing: str, words: str) -> str:
-    return f"<figure>{drawing}<figcaption>{words}</figcaption></figure>"
+def _figure(drawing: str, words: str, size: str = "") -> str:
+    return f'<figure class="{size}">{drawing}<figcaption>{words}</figcaption></figure>'
 
 
-def _picture(file: Path, words: str) -> str:
+def _picture(file: Path, words: str, size: str) -> str:
     data = base64.b64encode(file.read_bytes()).decode()
-    return _figure(f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">', escape(words))
+    return _figure(f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">', escape(words), size)
 
 
 def _when(stamp_s: float) -> str:
