@@ -157,24 +157,24 @@ def _curves(rounds: Sequence[Round]) -> str:
         taken = {last.number for _, last in used}
         points = [Point(n, rate.share, *rate.interval, n in taken, f"{labels[n]}: {rate}") for n, rate in told.items()]
         line = [(one.number, last.alone.share) for one, last in used if last.alone is not None]
-        drawn.append(_figure(curve(points, line, labels, "success alone", (760, 330), True), _SUCCESS))
+        drawn.append(_figure(curve(points, line, labels, "success alone", (760, 330), True), _SUCCESS, "most"))
         throughput = [
             Point(n, rate.per_hour, rate.per_hour, rate.per_hour, n in taken, f"{rate.per_hour:.0f}/h")
             for n, rate in told.items()
         ]
         line = [(one.number, last.alone.per_hour) for one, last in used if last.alone is not None]
-        drawn.append(_figure(curve(throughput, line, labels, "successes per hour", (370, 250)), _THROUGHPUT))
+        drawn.append(_figure(curve(throughput, line, labels, "successes per hour", (370, 330)), _THROUGHPUT, "third"))
     rounds = [one for one in rounds if one.new]
     if rounds:
         points = [_takeovers(one) for one in rounds]
         line = [(p.x, p.y) for p in points]
-        drawn.append(_figure(curve(points, line, labels, "takeovers per episode", (370, 250)), _TAKEOVERS))
+        drawn.append(_figure(curve(points, line, labels, "takeovers per episode", (370, 250)), _TAKEOVERS, "third"))
         points = [
             Point(one.number, rate.share, *rate.interval, tip=f"{one.label}: {rate}")
             for one, rate in ((one, _unaided(one)) for one in rounds)
         ]
         line = [(p.x, p.y) for p in points]
-        drawn.append(_figure(curve(points, line, labels, "without help", (370, 250), True), _UNAIDED))
+        drawn.append(_figure(curve(points, line, labels, "without help", (370, 250), True), _UNAIDED, "third"))
     return f'<div class="row">{"".join(drawn)}</div>'
 
 
@@ -310,7 +310,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "<table><tr>" + "".join(f"<th>{escape(name)}</th>" for name in head) + f"</tr>{lines}</table>"
 
 
-def _figure(drawing: str, words: str, size: str = "") -> str:
+def _figure(drawing: str, words: str, size: str) -> str:
     return f'<figure class="{size}">{drawing}<figcaption>{words}</figcaption></figure>'
 
 
