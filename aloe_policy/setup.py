@@ -9,7 +9,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/aloe_policy"]),
         ("share/aloe_policy", ["package.xml"]),
-        ("share/aloe_policy/checkpoints/sorting", glob("checkpoints/sorting/*")),
+        *((f"share/aloe_policy/{folder}", glob(f"{folder}*")) for folder in glob("checkpoints/*/")),
     ],
     install_requires=["setuptools"],
     zip_safe=True,

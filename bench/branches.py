@@ -68,8 +68,8 @@ class Brancher:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
         self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
-        shipped = ROOT / "aloe_policy" / "checkpoints" / "sorting"
-        self._policy = load_policy(str(find_checkpoint(config.policy, shipped)), self._rig)
+        shipped, named = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
+        self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig)
         task = make_task(config.task) if config.task else None
         self._process = InProcessRig(SimRig(self._rig, task, ActuatorNoise(config.noise)))
         self._renderer = CameraRenderer(self._process.sim.model, self._rig)

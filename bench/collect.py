@@ -89,8 +89,8 @@ class Collector:
     def episode(self, name: str, seed: int) -> dict[str, Any]:
         """Record one; returns its name, verdict, and the tick of its blunder if it had one."""
         config, prompt = self._config, self._process.reset(seed)
-        shipped = ROOT / "aloe_policy" / "checkpoints" / "sorting"
-        self._policy = load_policy(str(find_checkpoint(config.policy, shipped)), self._rig, seed=seed)
+        shipped, named = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
+        self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig, seed=seed)
         versions = {"policy": self._policy.version}
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions=versions)
         bag = DemoBag(config.out / name, record, self._process, self._renderer)

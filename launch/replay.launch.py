@@ -49,8 +49,8 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
     if not bag.exists():
         raise ConfigError(f"bag:={given['bag']} is no bag; give the folder of one, such as bags/ep_0012")
     rig_file = find_rig_file(given["rig"], Path(get_package_share_directory("aloe_bringup")) / "config")
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
-    parameters = {"rig": str(rig_file), "checkpoint": str(find_checkpoint(given["policy"], shipped))}
+    shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", load_rig(rig_file).simulation.task
+    parameters = {"rig": str(rig_file), "checkpoint": str(find_checkpoint(given["policy"], shipped, task))}
     policy = Node(
         package="aloe_policy",
         executable="policy_node",

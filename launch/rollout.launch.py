@@ -33,9 +33,8 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
     rig_file, teleop = find_rig_file(config.rig, files), find_teleop_file(config.human, files)
     rig = load_rig(rig_file)
-    plans = plan_nodes(
-        config, rig_file, rig, teleop, Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
-    )
+    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
+    plans = plan_nodes(config, rig_file, rig, teleop, shipped)
     for plan in plans:
         if plan.executable == "recorder_node":
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)

@@ -15,6 +15,7 @@ from launch.events.process import ProcessExited
 from aloe_critic.launch_arguments import TrainCriticArguments, command_line
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import from_texts, is_required, spec_of
+from aloe_data.rig import load_rig
 from aloe_data.rollout import find_checkpoint, find_rig_file
 
 SAVING_S = "30"  # time to write the training's state when it is stopped
@@ -36,9 +37,9 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     given = from_texts(TrainCriticArguments, context.launch_configurations, "train_critic.launch.py")
     find_bags(Path(given.bags).expanduser())
     rig_file = find_rig_file(given.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
+    shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", load_rig(rig_file).simulation.task
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "train_critic"
-    command = [str(program), *command_line(given, rig_file, find_checkpoint(given.policy, shipped))]
+    command = [str(program), *command_line(given, rig_file, find_checkpoint(given.policy, shipped, task))]
     return [
         ExecuteProcess(
             cmd=command, name="train_critic", output="screen", sigterm_timeout=SAVING_S, on_exit=_training_ended

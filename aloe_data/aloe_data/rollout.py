@@ -23,7 +23,9 @@ class RolloutConfig:
     rig: str = parameter("sim", doc="rig file, or NAME for the installed config/rig_NAME.yaml")
     task: str = parameter("", doc="task of a simulated rig; empty: the one that the rig file names")
     variation: str = parameter("none", doc="how much simulated scenes differ: none, training, unseen, disturbed, all")
-    policy: str = parameter("", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the shipped checkpoint")
+    policy: str = parameter(
+        "", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the one that comes for the task"
+    )
     critic: str = parameter("", doc="folder of a critic that says what each chunk is worth; empty: none")
     guided: bool = parameter(False, doc="of 8 chunks of the policy, the one that the critic values most is executed")
     critic_force: bool = parameter(False, doc="use a critic that failed its gates as well")
@@ -101,17 +103,24 @@ def _find(argument: str, name: str, prefix: str, what: str, config_folder: Path)
     )
 
 
-def find_checkpoint(policy: str, shipped: Path) -> Path:
-    """The checkpoint folder that `policy:=...` means.
+def find_checkpoint(policy: str, shipped: Path, task: str) -> Path:
+    """The checkpoint folder that `policy:=...` means; empty: the one that comes with the suite for a task.
+
+    Args:
+        policy: what was given.
+        shipped: folder of the checkpoints that come with the suite, by task.
+        task: of the rig; "" where it has none.
 
     Raises:
-        ConfigError: no such folder, or it holds no checkpoint.
+        ConfigError: no such folder, or none comes for that task.
     """
-    path = Path(policy).expanduser().resolve() if policy else shipped
-    if not path.is_dir():
-        choices = f"the folder of a checkpoint, '{EXPERT}', or nothing for the shipped one ({shipped})"
-        raise ConfigError(f"policy:={policy or shipped} is no folder; choose {choices}")
-    return path
+    path = Path(policy).expanduser().resolve() if policy else shipped / task
+    if path.is_dir() and (policy or task):
+        return path
+    there = ", ".join(sorted(folder.name for folder in shipped.iterdir() if folder.is_dir()))
+    choices = f"choose the folder of a checkpoint or '{EXPERT}'; with nothing given one comes for the tasks {there}"
+    wrong = f"policy:={policy} is no folder" if policy else f"no checkpoint comes for the task '{task}'"
+    raise ConfigError(f"{wrong}; {choices}")
 
 
 def find_critic(critic: str) -> Path:
@@ -150,7 +159,7 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         config: what was asked for.
         rig_file: where `rig` was read from.
         teleop: file of the human's devices, if any.
-        shipped: folder of the checkpoint that comes with the suite.
+        shipped: folder of the checkpoints that come with the suite, by task.
 
     Raises:
         ConfigError: what was asked for does not go together.
@@ -183,7 +192,7 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         options |= {"real_time_factor": config.real_time_factor, "human": "scripted" in kinds}
         plans.append(NodePlan("aloe_sim", "sim_node", common | options))
     if not expert:
-        checkpoint = str(find_checkpoint(config.policy, shipped))
+        checkpoint = str(find_checkpoint(config.policy, shipped, config.task or rig.simulation.task))
         policy = common | {"checkpoint": checkpoint}
         if config.critic:
             asked = {name.removeprefix("critic_"): value for name, value in vars(config).items() if "critic_" in name}

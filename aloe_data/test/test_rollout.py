@@ -55,10 +55,15 @@ def test_a_rig_is_a_file_or_an_installed_name(tmp_path: Path) -> None:
         find_rig_file("my_robot", tmp_path)
 
 
-def test_a_checkpoint_is_a_folder_or_the_shipped_one(tmp_path: Path) -> None:
-    assert find_checkpoint("", tmp_path) == tmp_path
-    with pytest.raises(ConfigError, match="expert"):
-        find_checkpoint(str(tmp_path / "nowhere"), tmp_path)
+def test_a_checkpoint_is_a_folder_or_the_one_that_comes_for_the_task(tmp_path: Path) -> None:
+    (tmp_path / "sorting").mkdir()
+    assert find_checkpoint("", tmp_path, "sorting") == tmp_path / "sorting"
+    assert find_checkpoint(str(tmp_path), tmp_path, "") == tmp_path
+    with pytest.raises(ConfigError, match=r"nowhere is no folder.*expert.*sorting"):
+        find_checkpoint(str(tmp_path / "nowhere"), tmp_path, "sorting")
+    for task in ("knitting", ""):
+        with pytest.raises(ConfigError, match=rf"for the task '{task}'.*the tasks sorting"):
+            find_checkpoint("", tmp_path, task)
 
 
 def test_the_summary_counts_aborted_episodes_apart() -> None:

@@ -166,9 +166,7 @@ def _plan(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, dict[
     checkpoints = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     if options.policy == EXPERT:
         raise ConfigError(f"policy:={EXPERT} cannot be improved; give the folder of a checkpoint")
-    if not (options.policy or (task and (checkpoints / task).is_dir())):
-        raise ConfigError(f"no checkpoint comes with the suite for '{task}'; give policy:=FOLDER")
-    policy = find_checkpoint(options.policy, checkpoints / task)
+    policy = find_checkpoint(options.policy, checkpoints, task)
     read_checkpoint(policy, rig)
     facts = {"rig": rig.name, "contract": rig.contract, "task": task}
     return Plan(RunFolder(folder), options, rig_file, rig.simulated, policy, store), facts

@@ -96,9 +96,9 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
 
 def _coverage(config: DoctorConfig, rig: Rig, probe: Probe) -> Iterator[Finding]:
     """Where the arms are, and what the newest bag holds, against what the policy was trained on."""
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints" / "sorting"
+    shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", rig.simulation.task
     try:
-        checkpoint = read_checkpoint(find_checkpoint(config.policy, shipped), rig)
+        checkpoint = read_checkpoint(find_checkpoint(config.policy, shipped, task), rig)
         normaliser = Normaliser(**{name: values.numpy() for name, values in checkpoint.normaliser.items()})
     except (CheckpointError, TypeError) as error:
         yield Finding(Level.FAIL, "policy", str(error))
