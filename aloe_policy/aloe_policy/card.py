@@ -29,8 +29,8 @@ speeds and accelerations are limited by the control node, whatever it proposes.
 
 _IMPROVED = """# Model card: improved flow-matching VLA for the rig `{rig}`
 
-Came from the policy `{improved_from}` by `{method}`, with its encoder and statistics. Its weights of chunks
-are those of `{weights}`; everything that the policy was is still true, see its card.
+Came from the policy `{improved_from:.12}` by `{method}`, with its encoder and statistics; see also that policy's card.
+All options are in `config.json`.
 
 | | |
 |---|---|

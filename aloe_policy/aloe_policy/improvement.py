@@ -12,7 +12,7 @@ from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import DEMO
 from aloe_data.seeds import refuse_held_out
 from aloe_policy.dataset import TrainingSet, build, episodes_of
-from aloe_policy.improvement_weights import Weights, store_mark
+from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
 from aloe_policy.tiny import TinyPolicy
 from aloe_policy.training import split_by_episode
 
@@ -62,12 +62,14 @@ def check_origin(
             f"{file}: was made with the encoder {meta['encoder'][:12]}, the policy's is {encoder[:12]}; "
             "improve the policy that it was made for, or weigh with this one"
         )
-    if meta["policy"] != policy.version and (weights.chunks is not None or not other_policy):
-        way_out = "weigh with this one" + (
-            "" if weights.chunks is not None else ", or allow it with --other-policy (as to start from the warm start)"
-        )
+    if meta["policy"] != policy.version and not other_policy:
         raise ConfigError(
-            f"{file}: was made for the policy {meta['policy'][:12]}, this is {policy.version[:12]}; {way_out}"
+            f"{file}: was made for the policy {meta['policy'][:12]}, this is {policy.version[:12]}; weigh with this "
+            "one, or allow it with --other-policy (as to start from the warm start)"
+        )
+    if weights.chunks is not None and meta["normaliser"] != normaliser_hash(policy.normaliser):
+        raise ConfigError(
+            f"{file}: its chunks are in other units than those of this policy (the statistics differ); weigh with it"
         )
 
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.replay import SOURCES
+from aloe_policy.actions import Normaliser
 
-META = ("method", "options", "policy", "critic", "encoder", "store", "statistics")
+META = ("method", "options", "policy", "normaliser", "critic", "encoder", "store", "statistics")
 COLUMNS = {"row": "<i8", "stop": "<i8", "weight": "<f4", "advantage": "<f4", "source": "<i8", "success": "|b1"}
 Array = NDArray[Any]
 
@@ -38,8 +39,8 @@ Array = NDArray[Any]
 class Weights:
     """What the file holds, see the module's docstring.
 
-    `meta` has the method and its options; the versions of the policy and of the critic ("": none); the hash of the
-    encoder; the mark of the store, see `store_mark`; and statistics of the weights.
+    `meta` has the method and its options; the versions of the policy and of the critic ("": none); the hashes of the
+    encoder and of the normaliser; the mark of the store, see `store_mark`; and statistics of the weights.
     """
 
     row: Array
@@ -60,6 +61,14 @@ def store_mark(store: EpisodeStore, count: int | None = None) -> dict[str, Any]:
     episodes = store.episodes[:count]
     rows = [[e.fingerprint, e.first_tick, e.ticks] for e in episodes]
     return {"episodes": len(rows), "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest()}
+
+
+def normaliser_hash(normaliser: Normaliser) -> str:
+    """sha256 (hex) over the statistics through which a policy sees states and chunks."""
+    digest = hashlib.sha256()
+    for array in asdict(normaliser).values():
+        digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def file_hash(file: Path) -> str:

@@ -12,7 +12,7 @@ from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.replay import AUTONOMOUS, DEMO
 from aloe_policy.backend import load_policy
 from aloe_policy.improvement import check_origin, make_lesson
-from aloe_policy.improvement_weights import Weights, store_mark
+from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
 
 CPU = torch.device("cpu")
 
@@ -117,6 +117,8 @@ def test_weights_of_another_store_encoder_or_policy_are_refused(stored, policy, 
         check_origin(tmp_path, foreign, store, "hash", policy, False)
     check_origin(tmp_path, foreign, store, "hash", policy, True)
     chunks = weights(store, policy, chunks=np.zeros((84, 20, 20), np.float16))
-    chunks.meta["policy"] = "0" * 64
-    with pytest.raises(ConfigError, match=r"weigh with this one$"):
+    chunks.meta["normaliser"] = "0" * 64
+    with pytest.raises(ConfigError, match="in other units than those of this policy"):
         check_origin(tmp_path, chunks, store, "hash", policy, True)
+    chunks.meta["normaliser"] = normaliser_hash(policy.normaliser)
+    check_origin(tmp_path, chunks, store, "hash", policy, False)

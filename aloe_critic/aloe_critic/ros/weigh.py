@@ -34,12 +34,13 @@ from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import Rig, load_rig
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
-from aloe_policy.improvement_weights import Weights, save_weights, say, store_mark
+from aloe_policy.improvement_weights import Weights, normaliser_hash, save_weights, say, store_mark
 from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy, open_store
 from aloe_policy.tiny import TinyPolicy
 
 METHODS = ("aloe", "poco", "awr", "filtered_bc", "hg_dagger", "uniform")
 ASKING = ("aloe", "poco")  # methods that need a critic
+BY_ADVANTAGE = ("aloe", "awr")  # methods for which --rule counts
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def weigh(config: WeighConfig, choices: Choices) -> Weights:
         "method": config.method,
         "options": _options(config, choices, replay),
         "policy": policy.version,
+        "normaliser": normaliser_hash(policy.normaliser),
         "critic": scorer.critic.version if scorer else "",
         "encoder": features.encoder,
         "store": store_mark(store),
@@ -150,8 +152,12 @@ def _entries(
 
 def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str, dict[str, Any]]:
     """All that a method's outcome depends on beside its data."""
-    chunks = {name: getattr(config, name) for name in ("n_action_steps", "stride", "segments")}
-    options = {"chunks": chunks, "weights": asdict(choices.weights)}
+    weights = asdict(choices.weights)
+    if config.method not in BY_ADVANTAGE:
+        name = "beta" if config.method == "poco" else "failures"
+        weights = {name: weights[name]}
+    options = {"chunks": {name: getattr(config, name) for name in ("n_action_steps", "stride", "segments")}}
+    options["weights"] = weights
     if config.method in ASKING:
         options["ask"] = asdict(choices.ask)
     if config.method == "awr":
@@ -161,7 +167,7 @@ def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str,
 
 def _as_file(entries: Entries, replay: Replay, meta: dict[str, Any], config: WeightConfig) -> Weights:
     labels, index = labels_of(replay), entries.index
-    rule = config.rule if meta["method"] in ("aloe", "awr") else ""
+    rule = config.rule if meta["method"] in BY_ADVANTAGE else ""
     return Weights(
         row=replay.rows[index],
         stop=stops_of(replay)[index],
