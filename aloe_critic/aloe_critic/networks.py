@@ -15,6 +15,7 @@ meets the action only at its input learns to ignore it. A readout costs one toke
 Source: ALOE, arXiv:2602.12691 (shared light transformer, readout tokens, heads); the prefix and FiLM are ours.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from typing import cast
 
@@ -223,7 +224,7 @@ class Trunk(nn.Module):
         """See CriticNetwork."""
         x = self.state_tokens(state)
         layers = []
-        for block in self.blocks:
+        for block in cast(Iterable[Block], self.blocks):
             keys = block.keys(x)
             layers.append(keys)
             x = block(x, keys) if block is not self.blocks[-1] else x
@@ -236,7 +237,7 @@ class Trunk(nn.Module):
         if self.action_tokens is not None and actions is not None:
             tokens, done = self.action_tokens(actions)
             x, count = torch.cat([tokens, x], dim=1), tokens.shape[1]
-        for block, seen in zip(self.blocks, prefix.layers, strict=True):
+        for block, seen in zip(cast(Iterable[Block], self.blocks), prefix.layers, strict=True):
             x = block(x, torch.cat([seen, block.keys(x[:, :count])], dim=1), done)
         return self.heads(x[:, count:])
 
