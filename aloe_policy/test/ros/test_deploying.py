@@ -1,0 +1,114 @@
+"""What other nodes say makes policy_node go back; messages are handed to the subscriptions, nothing is sent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("aloe_msgs.msg")
+import rclpy
+from aloe_msgs.msg import ArmAuthority, EpisodeEvent, Intervention
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_srvs.srv import Trigger
+
+from aloe_data.chunk import guided_version
+from aloe_data.rig import load_rig
+from aloe_data.ros.convert import diagnostics
+from aloe_policy.deployment import Deployed
+from aloe_policy.planner import ChunkPlanner
+from aloe_policy.ros.deploying import CONTROL, Deploying, DeployingConfig
+
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
+DOMAIN = 83
+
+
+class World:
+    """A node that drives one policy and has another one on trial."""
+
+    def __init__(self, node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = self.deployed("good")
+        self.planner, self.node, self.said = ChunkPlanner(RIG, first.policy, 25), node, list[Any]()
+        publisher = SimpleNamespace(publish=self.said.append)
+        monkeypatch.setattr(node, "create_publisher", lambda *_: publisher)
+        config = DeployingConfig(trial_episodes=4)
+        self.deploying = Deploying(node, self.planner, first, lambda path: self.deployed(path).policy, config)
+        self.load("new")
+
+    @staticmethod
+    def deployed(version: str) -> Deployed:
+        return Deployed(version, SimpleNamespace(version=version))  # type: ignore[arg-type]
+
+    def load(self, version: str) -> None:
+        self.deploying._deployment.load(self.deployed(version))
+        self.deploying._follow()
+
+    def give(self, topic: str, message: Any) -> None:
+        next(s for s in self.node.subscriptions if s.topic_name == topic).callback(message)
+
+    def control_says(self, refused: int, policy: str) -> None:
+        values = {"refused_chunks": refused, "last_refused_policy": policy, "last_refusal": "it jumps"}
+        self.give("/diagnostics", diagnostics(0, CONTROL, "", values))
+
+    def run_episode(self, authority: int, verdict: int = EpisodeEvent.FAILURE) -> None:
+        self.give("/episode/events", EpisodeEvent(kind=EpisodeEvent.START))
+        self.give("/intervention", Intervention(armed=True, arms=[ArmAuthority(arm="left_arm", authority=authority)]))
+        self.give("/episode/events", EpisodeEvent(kind=EpisodeEvent.STOP, verdict=verdict))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=DOMAIN)
+    node = rclpy.create_node("deploying", context=context)
+    yield World(node, monkeypatch)
+    node.destroy_node()
+    context.try_shutdown()
+
+
+def test_chunks_that_control_refuses_bring_the_last_good_policy_back(world: World) -> None:
+    world.control_says(7, "somebody")  # of before
+    world.control_says(9, "good")
+    world.control_says(10, "new")
+    assert world.planner.policy_version == "new"
+    world.control_says(11, "new")
+    assert world.planner.policy_version == "good"
+    assert [message.policy_version for message in world.said] == ["good", "new", "good"]
+    assert world.said[-1].note == (
+        "rolled back from new: control_node refused 2 of its chunks, the last one because it jumps"
+    )
+    assert world.deploying.status().level == DiagnosticStatus.WARN
+
+
+def test_a_restarted_control_node_counts_anew(world: World) -> None:
+    for count in (5, 0, 0, 1):
+        world.control_says(count, "new")
+    assert world.planner.policy_version == "new"
+
+
+def test_takeovers_bring_the_last_good_policy_back_but_not_in_aborted_episodes(world: World) -> None:
+    for _ in range(3):
+        world.run_episode(ArmAuthority.HUMAN, EpisodeEvent.ABORT)
+    for _ in range(2):
+        world.run_episode(ArmAuthority.HUMAN)
+    world.run_episode(ArmAuthority.POLICY)
+    assert world.planner.policy_version == "new"
+    world.run_episode(ArmAuthority.HUMAN)
+    assert world.planner.policy_version == "good"
+
+
+def test_a_trial_that_went_well_ends_and_the_way_back_stays(world: World) -> None:
+    for _ in range(4):
+        world.run_episode(ArmAuthority.POLICY, EpisodeEvent.SUCCESS)
+    values = {pair.key: pair.value for pair in world.deploying.status().values}
+    assert (values["standing"], values["goes_back_to"]) == ("good", "good")
+    answer = world.deploying._on_rollback(Trigger.Request(), Trigger.Response())
+    assert (answer.success, answer.message) == (True, "policy good from good")
+
+
+def test_of_a_guided_policy_the_checkpoint_names_the_policy_and_the_note_its_critic(world: World) -> None:
+    world.load(guided_version("p1", "c1"))
+    assert (world.said[-1].policy_version, world.said[-1].note) == ("p1", "loaded on request; guided by the critic c1")
