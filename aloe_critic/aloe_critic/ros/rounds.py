@@ -54,6 +54,7 @@ class CollectStage:
 
     record: Path = parameter(doc="folder of the bags")
     episodes: int = parameter(doc="that it is to hold")
+    again: bool = parameter(False, doc="begin again after a rollout that broke off; only where nothing real moves")
     out: Path = parameter(doc="file that says so")
 
 
@@ -105,7 +106,7 @@ def collect(stage: CollectStage, arguments: list[str]) -> None:
     """Roll out until there are enough episodes that ended by themselves.
 
     Raises:
-        RecordingError: the rollouts fail, or none of their episodes ends.
+        RecordingError: a rollout broke off, or none of its episodes ended.
     """
     with interruptions() as asked:
         while (have := _usable(stage.record)) < stage.episodes:
@@ -114,8 +115,8 @@ def collect(stage: CollectStage, arguments: list[str]) -> None:
             code = subprocess.run(command, check=False).returncode
             if asked():
                 sys.exit(STOPPED)
-            if code or _usable(stage.record) == have:
-                raise RecordingError(f"{stage.record}: the rollout gave no episodes; the reason stands above")
+            if (code and not stage.again) or _usable(stage.record) == have:
+                raise RecordingError(f"{stage.record}: the rollout broke off; the reason stands above")
     write_json(stage.out, {"episodes": have})
 
 

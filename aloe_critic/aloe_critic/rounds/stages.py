@@ -152,7 +152,8 @@ def collection(plan: Plan, options: LoopOptions, number: int, current: Current) 
     if plan.simulated:
         asked |= {name: getattr(options, name) for name in ("variation", "real_time_factor")}
         asked |= {"task": options.task} if options.task else {}
-    words = ("--record", str(record), "--episodes", str(options.episodes), "--out", str(done))
+    words = ["--record", str(record), "--episodes", str(options.episodes), "--out", str(done)]
+    words += ["--again"] * plan.simulated  # a real robot that stopped goes on when a person says so
     command = (*HERE, "collect", *words, *(f"{name}:={value}" for name, value in asked.items()))
     purpose = f"{options.episodes} episodes with {_named(current)} and human:={options.human}"
     return Stage(number, "collect", purpose, command, done, shows=r"episode \d+/\d+ .*|success +\d+ of .*")

@@ -50,8 +50,8 @@ class Rollouts:
         return subprocess.CompletedProcess(command, self.code)
 
 
-def collect(tmp_path):
-    stage = rounds.CollectStage(record=tmp_path / "bags", episodes=10, out=tmp_path / "collected.json")
+def collect(tmp_path, **more):
+    stage = rounds.CollectStage(record=tmp_path / "bags", episodes=10, out=tmp_path / "collected.json", **more)
     rounds.collect(stage, ["seed:=7"])
     return json.loads(stage.out.read_text())
 
@@ -69,11 +69,16 @@ def test_what_was_collected_before_an_interruption_counts(monkeypatch, tmp_path)
     assert rollouts.asked == [1]
 
 
-@pytest.mark.parametrize("fault", [{"code": 1}, {"gives": False}])
-def test_rollouts_that_give_nothing_are_not_repeated_for_ever(monkeypatch, tmp_path, fault):
+def test_a_simulated_rollout_that_broke_off_is_begun_again(monkeypatch, tmp_path):
+    Rollouts(monkeypatch, code=1)
+    assert collect(tmp_path, again=True) == {"episodes": 10}
+
+
+@pytest.mark.parametrize("fault", [{"code": 1}, {"gives": False}, {"gives": False, "code": 1}])
+def test_a_real_one_and_one_that_gives_nothing_are_not(monkeypatch, tmp_path, fault):
     rollouts = Rollouts(monkeypatch, **fault)
-    with pytest.raises(RecordingError, match="gave no episodes"):
-        collect(tmp_path)
+    with pytest.raises(RecordingError, match="broke off; the reason stands above"):
+        collect(tmp_path, again=not fault.get("gives", True))
     assert len(rollouts.asked) == 1 and not (tmp_path / "collected.json").exists()
 
 
