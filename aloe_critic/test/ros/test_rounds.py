@@ -88,7 +88,7 @@ def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):
 
 def test_a_task_without_a_policy_is_refused_by_name(monkeypatch, tmp_path):
     said = call(monkeypatch, "loop", "--run", tmp_path / "run", "--task", "laundry_folding")
-    assert "no checkpoint comes with the suite for 'laundry_folding'; give policy:=FOLDER" in said
+    assert "no checkpoint comes for the task 'laundry_folding'; choose the folder" in said
 
 
 def test_a_run_begun_for_another_task_is_refused(monkeypatch, tmp_path, policy):
