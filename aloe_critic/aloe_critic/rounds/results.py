@@ -86,8 +86,7 @@ class Decided:
     @property
     def sentence(self) -> str:
         """For people."""
-        better = {Choice.PROMOTE.value: "better", Choice.KEEP.value: "worse", Choice.MORE.value: "not told yet"}
-        return f"{self.candidate}: {better.get(self.choice, self.choice)}: {self.reason}"
+        return f"{self.candidate} is {'used from now on' if self.taken else 'not used'}: {self.reason}"
 
 
 UNTESTED = "untested"
