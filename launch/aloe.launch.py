@@ -1,6 +1,6 @@
 """Collect with takeover and improve, N times: `ros2 launch aloe_bringup aloe.launch.py rounds:=3 episodes:=50`.
 
-All that it makes is in the run folder (`run:=FOLDER`, ./aloe_run by default): `report.html` there is up to date after
+All that it makes is in the run folder (`run:=FOLDER`, ./runs/aloe by default): `report.html` there is up to date after
 every stage. Stop it at any time; the same command goes on where it stands. `--show-args` lists what else may be given.
 """
 

@@ -44,7 +44,7 @@ class ImproveOptions(RoundOptions):
 class LoopOptions(RoundOptions):
     """Arguments of collecting and improving in turn."""
 
-    run: str = parameter("aloe_run", doc="run folder; the same command goes on where it stands")
+    run: str = parameter("runs/aloe", doc="run folder; the same command goes on where it stands")
     rounds: int = parameter(3, low=1, high=1000, doc="how often")
     episodes: int = parameter(50, low=1, high=100_000, doc="to collect in each round")
     human: str = parameter("scripted", doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
