@@ -135,11 +135,21 @@ class ChunkScorer:
         return self.estimate(State(tokens, words, seen), actions)
 
     @torch.no_grad()
-    def estimate(self, state: State, actions: torch.Tensor) -> Estimates:
-        """The opinion about n chunks [n, h, A], relative to their states and normalised."""
-        prefix = self.critic.network.prefix(state)
+    def estimate(self, state: State, actions: torch.Tensor, drawn: torch.Tensor | None = None) -> Estimates:
+        """The opinion about n chunks.
+
+        Args:
+            state: n of them.
+            actions: relative to their states and normalised [n, h, A].
+            drawn: chunks of the policy that are known already [m, n, h, A], alike; only the M - m others are drawn.
+        """
+        prefix, size = self.critic.network.prefix(state), len(state)
         q = self._ask(prefix, actions)
-        _, own = self._own(state, prefix, self._noise.expand(-1, len(state), -1, -1))
+        known = actions[None][:0] if drawn is None else drawn[: len(self._noise)]
+        parts = [self._valued(prefix, known)] if len(known) else []
+        if len(noise := self._noise[len(known) :]):
+            parts.append(self._own(state, prefix, noise.expand(-1, size, -1, -1))[1])
+        own = torch.cat(parts)
         return Estimates(q.cpu().numpy(), self._aggregated(q).cpu().numpy(), own.mean(0).cpu().numpy())
 
     @torch.no_grad()
@@ -149,8 +159,12 @@ class ChunkScorer:
 
     def _own(self, state: State, prefix: Prefix, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         chunks = self.policy.sample(state.tokens, state.words, state.state, noise)
-        q = self._ask(prefix.repeat(len(noise)), chunks[:, :, : self.n_action_steps].flatten(0, 1))
-        return chunks, self._aggregated(q).view(len(noise), len(state))
+        return chunks, self._valued(prefix, chunks[:, :, : self.n_action_steps])
+
+    def _valued(self, prefix: Prefix, chunks: torch.Tensor) -> torch.Tensor:
+        """Aggregated values [N, n] of chunks [N, n, h, A]."""
+        count, size = chunks.shape[:2]
+        return self._aggregated(self._ask(prefix.repeat(count), chunks.flatten(0, 1))).view(count, size)
 
     def _ask(self, prefix: Prefix, actions: torch.Tensor) -> torch.Tensor:
         return value(self.critic.network.evaluate(prefix, actions), self.critic.support)

@@ -1,6 +1,7 @@
 """What the current policy would do in the states after the chunks, drawn once and used for many steps."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -119,3 +120,33 @@ class BootstrapActions:
         keys = ([self._seed, row] for row in rows.tolist())
         draws = (np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, turn])) for key in keys)
         return torch.from_numpy(np.stack([draw.standard_normal(shape, np.float32) for draw in draws], axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What a critic's training drew of a policy, for others that ask about the same states.
+
+    Attributes:
+        rows: int64 [n] rising, where the chunks begin after which the policy was asked.
+        chunks: float16 [n, samples, h, A].
+    """
+
+    rows: Tensor
+    chunks: Tensor
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "Drawn":
+        """Of a `BootstrapActions.state_dict`."""
+        there = state["drawn"] >= 0
+        return cls(state["rows"][there], state["chunks"][there])
+
+    def at(self, row: NDArray[np.int64], start: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Tensor]:
+        """For which states at `row` [m], of segments that begin at `start` [m], chunks are there; and those.
+
+        Returns:
+            bool [m], and [count of them, samples, h, A].
+        """
+        before = row - self.chunks.shape[2]
+        entry = torch.searchsorted(self.rows, torch.from_numpy(before)).clamp(max=len(self.rows) - 1)
+        there = (self.rows[entry].numpy() == before) & (before >= start)
+        return there, self.chunks[entry[torch.from_numpy(there)]]

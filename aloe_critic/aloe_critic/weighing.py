@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aloe_critic.asking import ChunkScorer
 from aloe_critic.batches import Batches
+from aloe_critic.bootstrap import Drawn
 from aloe_critic.weights import Labels, WeightConfig, by_softmax
 from aloe_data.replay import Replay
 
@@ -48,20 +49,28 @@ def stops_of(replay: Replay) -> Index:
     return np.array([segment.stop for segment in replay.segments])[replay.segment_of]
 
 
-def advantages(scorer: ChunkScorer, batches: Batches, progress: Progress = lambda chunks: None) -> Array:
-    """Adv = agg_k Q_k(s, a) - V(s) of every chunk [n], V over the same noise in all states.
+def advantages(
+    scorer: ChunkScorer, batches: Batches, drawn: Drawn | None = None, progress: Progress = lambda chunks: None
+) -> Array:
+    """Adv = agg_k Q_k(s, a) - V(s) of every chunk [n].
 
     Args:
         scorer: the critic, with the policy whose value it tells.
         batches: n chunks.
+        drawn: what its training drew of that policy in states of the same store.
         progress: called with the number of chunks that were done.
     """
-    found = []
-    for part in _parts(len(batches.replay)):
-        batch = batches.at(part)
-        found.append(scorer.estimate(batch.state, batch.actions).advantage)
-        progress(len(part))
-    return np.concatenate(found).astype(float)
+    replay, found = batches.replay, np.empty(len(batches.replay))
+    start = np.array([segment.start for segment in replay.segments])[replay.segment_of]
+    known = np.zeros(len(found), bool) if drawn is None else drawn.at(replay.rows, start)[0]
+    for chosen in (known, ~known):
+        for part in _parts(np.flatnonzero(chosen)):
+            batch, own = batches.at(part), None
+            if drawn is not None and known[part[0]]:
+                own = drawn.at(replay.rows[part], start[part])[1].transpose(0, 1).float().to(batches.device)
+            found[part] = scorer.estimate(batch.state, batch.actions, own).advantage
+            progress(len(part))
+    return found
 
 
 def proposals(
@@ -80,7 +89,7 @@ def proposals(
     horizon, width = policy.action_horizon, scorer.critic.network.sizes.action_dim
     states = len(batches.replay)
     chunks, q = np.empty((samples, states, horizon, width), np.float16), np.empty((samples, states))
-    for part in _parts(states):
+    for part in _parts(np.arange(states)):
         noise = torch.randn(samples, len(part), horizon, width, generator=generator).to(batches.device)
         proposed, said = scorer.propose(batches.states(part), noise)
         chunks[:, part], q[:, part] = proposed.half().cpu().numpy(), said.cpu().numpy()
@@ -89,5 +98,5 @@ def proposals(
     return Entries(index, by_softmax(q, config).ravel(), (q - q.mean(0)).ravel(), chunks.reshape(-1, horizon, width))
 
 
-def _parts(count: int) -> Iterator[Index]:
-    return (np.arange(start, min(start + PART, count)) for start in range(0, count, PART))
+def _parts(entries: Index) -> Iterator[Index]:
+    return (entries[start : start + PART] for start in range(0, len(entries), PART))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from aloe_critic.batches import Batches
+from aloe_critic.bootstrap import BootstrapActions, Drawn
 from aloe_critic.weighing import advantages, labels_of, proposals, stops_of
 from aloe_critic.weights import WeightConfig, by_softmax
 from aloe_data.episode_store import EpisodeStore, FeatureStore
@@ -44,11 +45,36 @@ def test_labels_are_those_of_each_chunks_segment(batches):
 def test_advantages_are_those_of_each_chunk_alone(scorer, batches, monkeypatch):
     monkeypatch.setattr("aloe_critic.weighing.PART", 7)
     done = []
-    found = advantages(scorer, batches, done.append)
+    found = advantages(scorer, batches, progress=done.append)
     assert sum(done) == len(found) == len(batches.replay) and len(done) > 2
     for k in (0, 8, len(found) - 1):
         alone = batches.at(np.array([k]))
         assert found[k] == pytest.approx(scorer.estimate(alone.state, alone.actions).advantage[0], abs=1e-5)
+
+
+def test_what_a_critics_training_drew_serves_again_in_the_states_that_it_was_drawn_for(scorer, batches):
+    replay, sizes = batches.replay, scorer.critic.network.sizes
+    bootstrap = BootstrapActions(scorer.policy, sizes, replay.rows, samples=4, refresh=0)
+    some = np.arange(0, len(replay), 2)
+    batch = batches.at(some)
+    bootstrap.at(batch.row, batch.next_state, 0, torch.zeros(len(some), dtype=torch.long))
+    calls, real = [], scorer.policy.sample
+    scorer.policy.sample = lambda *a: calls.append(len(a[2])) or real(*a)
+    try:
+        found = advantages(scorer, batches, Drawn.of(bootstrap.state_dict()))
+    finally:
+        del scorer.policy.sample
+    starts = np.array([segment.start for segment in replay.segments])[replay.segment_of]
+    drawn_at = set(replay.rows[some] + made.STEPS)
+    served = np.array([r in drawn_at and r - made.STEPS >= s for r, s in zip(replay.rows, starts, strict=True)])
+    assert sum(calls) == (~served).sum() and 5 < served.sum() < len(replay) - 5
+    entry = int(np.flatnonzero(served)[3])
+    chunks = bootstrap.state_dict()["chunks"][np.flatnonzero(replay.rows == replay.rows[entry] - made.STEPS)]
+    alone, q = batches.at(np.array([entry])), []
+    for chunk in chunks[0].float():
+        q.append(scorer.estimate(alone.state, chunk[None]).aggregated[0])
+    expected = scorer.estimate(alone.state, alone.actions).aggregated[0] - np.mean(q)
+    assert found[entry] == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_policys_own_chunks_are_weighted_within_their_states(scorer, batches, monkeypatch):

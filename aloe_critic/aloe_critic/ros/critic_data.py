@@ -1,9 +1,10 @@
 """What a critic learns from: a store of ingested bags, cut into chunks to learn from and chunks to measure with."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from aloe_data.seeds import refuse_held_out
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
 from aloe_data.verdicts import verdict_now
+from aloe_policy.improvement_weights import store_mark
 from aloe_policy.ros.policy_store import StoreConfig, open_store
 from aloe_policy.tiny import TinyPolicy
 
@@ -53,10 +55,15 @@ class DataConfig(ChunksConfig):
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Replays of the same store: to learn from, and to measure."""
+    """Replays of the same store: to learn from, and to measure.
+
+    Attributes:
+        store: its mark, see `store_mark`.
+    """
 
     train: Replay
     measured: Replay
+    store: Mapping[str, Any]
 
     @property
     def split(self) -> Split:
@@ -134,7 +141,8 @@ def replays(
         *(
             Replay(store, features, sampling, reward, cut, sorted(there - set(names)))
             for names in (chosen.learned, chosen.measured)
-        )
+        ),
+        store_mark(store),
     )
 
 

@@ -151,7 +151,8 @@ class CriticTraining:
 
     def _save(self, state: Mapping[str, Any]) -> None:
         if not self._parallel.rank:
-            save_state(state_file(self.config.out), {**state, "choices": self._choices})
+            about = {"choices": self._choices, "store": self.data.store, "segments": self.config.segments}
+            save_state(state_file(self.config.out), {**state, **about})
 
 
 def _check_processes(config: TrainCriticConfig, learning: CriticConfig, parallel: Parallel) -> None:

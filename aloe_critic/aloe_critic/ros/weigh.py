@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.batches import Batches
+from aloe_critic.bootstrap import Drawn
 from aloe_critic.networks import Sizes
 from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdicts_of
 from aloe_critic.state_value import ValueConfig, crossfitted_values
@@ -37,6 +38,7 @@ from aloe_data.transitions import RewardConfig
 from aloe_policy.improvement_weights import Weights, normaliser_hash, save_weights, say, store_mark
 from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy, open_store
 from aloe_policy.tiny import TinyPolicy
+from aloe_policy.training_state import load_state, state_file
 
 METHODS = ("aloe", "poco", "awr", "filtered_bc", "hg_dagger", "uniform")
 ASKING = ("aloe", "poco")  # methods that need a critic
@@ -79,7 +81,8 @@ def weigh(config: WeighConfig, choices: Choices) -> Weights:
     try:
         batches = Batches(replay, policy, torch.device(config.device))
         sizes = replace(sizes_of(config, rig, policy), n_action_steps=0)
-        entries = _entries(config, choices, scorer, batches, sizes)
+        drawn = _drawn(config, policy, store) if config.method == "aloe" else None
+        entries = _entries(config, choices, scorer, batches, sizes, drawn)
     except ValueError as error:
         raise ConfigError(f"{store.folder}: {error}") from error
     if not entries.weight.any():
@@ -126,8 +129,30 @@ def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore) ->
     return replay
 
 
+def _drawn(config: WeighConfig, policy: TinyPolicy, store: EpisodeStore) -> Drawn | None:
+    """What the critic's training drew of the policy in this store's states, where its state is still there."""
+    file = state_file(Path(config.critic))
+    if not file.exists():
+        return None
+    state = load_state(file)
+    about, bootstrap = state.get("store"), state["learner"]["bootstrap"]
+    same = about is not None and store_mark(store, about["episodes"]) == about
+    if not same or state["segments"] != config.segments or bootstrap["version"] != policy.version:
+        return None
+    drawn = Drawn.of(bootstrap)
+    if not len(drawn.rows):
+        return None
+    print(f"{file}: {drawn.chunks.shape[1]} of the policy's chunks in each of {len(drawn.rows)} states serve again")
+    return drawn
+
+
 def _entries(
-    config: WeighConfig, choices: Choices, scorer: ChunkScorer | None, batches: Batches, sizes: Sizes
+    config: WeighConfig,
+    choices: Choices,
+    scorer: ChunkScorer | None,
+    batches: Batches,
+    sizes: Sizes,
+    drawn: Drawn | None,
 ) -> Entries:
     """The weights by one of the methods, with a progress bar where it takes long.
 
@@ -146,7 +171,7 @@ def _entries(
         with tqdm(total=len(everything), desc="weighing", unit="chunk") as bar:
             if config.method == "poco":
                 return proposals(scorer, batches, choices.ask.samples, choices.weights, bar.update)
-            advantage = advantages(scorer, batches, bar.update)
+            advantage = advantages(scorer, batches, drawn, bar.update)
     return Entries(everything, by_advantage(advantage, labels, choices.weights), advantage)
 
 
