@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,6 +83,9 @@ def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path],
     client, swaps = node.create_client(LoadPolicy, "/policy/load"), Swaps()
     process = policy_process(launch)
     for number in range(times):
+        if launch.poll() is not None or not process.is_running():
+            swaps.failed.append("the rollout ended; see the messages above")
+            break
         began_s = time.monotonic()
         future = client.call_async(LoadPolicy.Request(path=str(checkpoints[(number + 1) % len(checkpoints)])))
         rclpy.spin_until_future_complete(node, future, timeout_sec=LOAD_LIMIT_S)
@@ -89,7 +93,8 @@ def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path],
         if answer is None or not answer.success:
             swaps.failed.append("no answer" if answer is None else answer.message)
         swaps.answers_ms.append(1e3 * (time.monotonic() - began_s))
-        swaps.rss_mib.append(process.memory_info().rss / 2**20)
+        with suppress(psutil.NoSuchProcess):
+            swaps.rss_mib.append(process.memory_info().rss / 2**20)
         time.sleep(pause_s)
     return swaps
 
@@ -157,11 +162,13 @@ def main() -> None:
                 rclpy.shutdown()
         recorded = [bag for bag in (read(bag, rig) for bag in closed_bags(bags)) if bag.ticks and bag.following.any()]
     print("\n".join(swaps.failed))
+    if not recorded or not swaps.rss_mib:
+        sys.exit("bench: no episode was recorded; see the messages above")
     figures = figures_of(swaps, recorded, options.settle)
     if options.png:
         draw(swaps, options.png)
     targets = dict.fromkeys(("failed_swaps", "missed_ticks", "chunk_gap_ticks"), 0.0) | {"rss_growth_mib": 5.0}
-    sys.exit(0 if report("swap", figures, targets, options.json) else 1)
+    sys.exit(0 if report("swap", figures, targets, options.json, {"swaps": options.swaps}) else 1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aloe_msgs.msg import EpisodeEvent, Intervention, PolicyCheckpoint
@@ -21,6 +22,7 @@ from aloe_policy.backend import CheckpointError, ChunkPolicy
 from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
+YIELDS = 10  # how much nicer loading is than inference: a load may take its time, a chunk may not
 CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostics
 
 
@@ -28,7 +30,7 @@ CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostic
 class DeployingConfig(TrialConfig):
     """What loading and watching depend on."""
 
-    nice: int = parameter(5, low=0, high=19, doc="by how much inference and loading yield to other processes")
+    nice: int = parameter(5, low=0, high=19, doc="by how much inference yields to other processes; loading yields more")
 
 
 class Deploying:
@@ -50,7 +52,9 @@ class Deploying:
         load: Callable[[str], ChunkPolicy],
         config: DeployingConfig,
     ) -> None:
-        self._node, self._planner, self._load, self._nice = node, planner, load, config.nice
+        self._node, self._planner, self._load = node, planner, load
+        # One thread for all loads: every new one would take memory of its own from the allocator.
+        self._loader = ThreadPoolExecutor(1, "loading", initializer=os.nice, initargs=(config.nice + YIELDS,))
         self._deployment, self._lock = Deployment(first, config), threading.Lock()
         self._announced: Deployed | None = None
         self._loading = False
@@ -127,14 +131,13 @@ class Deploying:
         else:
             self._loading = True
             done = Future(executor=self._node.executor)
-            threading.Thread(target=self._load_and_swap, args=(request, done), name="loading", daemon=True).start()
+            self._loader.submit(self._load_and_swap, request, done)
             response.message = await done
         response.success = not response.message
         response.policy_version = self.active.version
         return response
 
     def _load_and_swap(self, request: LoadPolicy.Request, done: Future) -> None:
-        os.nice(self._nice)
         try:
             policy, wanted = self._load(request.path), request.policy_version
             if wanted and policy_of(policy.version) != wanted:
