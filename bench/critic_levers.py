@@ -96,12 +96,14 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     files = replace(files, resume=state_file(out).exists())
     learning = CriticConfig(seed=seed, steps=config.steps, batch_size=config.batch_size, **lever.learning)
     training = CriticTraining(files, NetworkConfig(**lever.network), learning)
-    with tqdm(total=config.steps, desc=f"{name} {seed}", unit="step", leave=False, disable=config.processes > 1) as bar:
+    marks = range(0, config.steps + 1, max(1, config.steps // 10))
 
-        def progress(step: int, _: dict[str, float]) -> None:
-            bar.update(step - bar.n)
+    def progress(step: int, metrics: dict[str, float]) -> None:
+        if step in marks:
+            said = ", ".join(f"{key} {metrics[key]:.3f}" for key in ("td_loss", "q_mean", "q_std") if key in metrics)
+            tqdm.write(f"{name} {seed}: step {step} of {config.steps} {said}")
 
-        outcome = training.run(progress, lambda: False)
+    outcome = training.run(progress, lambda: False)
     assert outcome is not None, "nobody stops it"
     training.write(outcome, Gates())
     scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))

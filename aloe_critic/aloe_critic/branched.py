@@ -74,7 +74,7 @@ class Ranking:
     pairs: tuple[int, int]
 
 
-def rank(scores: Array, returns: Array, kinds: Array, least_gap: float = 0.05) -> Ranking:
+def rank(scores: Array, returns: Array, kinds: Array, least_gap: float = 0.15) -> Ranking:
     """Accuracy of an order.
 
     Args:
@@ -94,7 +94,7 @@ def rank(scores: Array, returns: Array, kinds: Array, least_gap: float = 0.05) -
     return Ranking(rates[0], rates[1], rates[2], (int(clear.sum()), int(parts[1].sum())))
 
 
-def ceiling(returns: Array, kinds: Array, least_gap: float = 0.05) -> Ranking:
+def ceiling(returns: Array, kinds: Array, least_gap: float = 0.15) -> Ranking:
     """What the order of one half of the continuations scores on the other: noise in the truth itself."""
     half = returns.shape[-1] // 2
     return rank(returns[..., half:].mean(-1), returns[..., :half], kinds, least_gap)
