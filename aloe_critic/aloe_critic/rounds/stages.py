@@ -194,7 +194,7 @@ def gate(plan: Plan, number: int) -> Stage:
 
 
 def timelines(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
-    """Q along a success and along a failure of the newest data."""
+    """Q along episodes of the newest data that tell most."""
     here = plan.folder.round(number)
     for outcome, bag in examples(read_episodes(here / "episodes.json"), plan.folder.bags(number)).items():
         picture = here / "timelines" / f"{outcome}.png"
@@ -206,7 +206,7 @@ def timelines(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
 
 
 def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
-    """A success that needed no help, if there is one, and a failure, else a success that needed help.
+    """A success, if possible without help, and a failure, else an episode with a takeover.
 
     Args:
         episodes: to choose from.
@@ -214,8 +214,9 @@ def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
     """
     rows = [e for e in episodes if Path(e.bag).parent == newest and bag_files(Path(e.bag))] or list(episodes)
     alone = [e for e in rows if e.verdict == "success" and not e.takeovers]
-    failed = [e for e in rows if e.verdict == "failure"] or [e for e in rows if e.takeovers]
-    found = {"success": alone or [e for e in rows if e.verdict == "success"], "failure": failed}
+    found = {"success": alone or [e for e in rows if e.verdict == "success"]}
+    failed = [e for e in rows if e.verdict == "failure"]
+    found |= {"failure": failed} if failed else {"takeover": [e for e in rows if e.takeovers]}
     return {outcome: Path(chosen[-1].bag) for outcome, chosen in found.items() if chosen}
 
 
