@@ -22,7 +22,6 @@ from aloe_policy.backend import CheckpointError, ChunkPolicy
 from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
-YIELDS = 10  # how much nicer loading is than inference: a load may take its time, a chunk may not
 CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostics
 
 
@@ -30,7 +29,7 @@ CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostic
 class DeployingConfig(TrialConfig):
     """What loading and watching depend on."""
 
-    nice: int = parameter(5, low=0, high=19, doc="by how much inference yields to other processes; loading yields more")
+    nice: int = parameter(5, low=0, high=19, doc="by how much inference and loading yield to other processes")
 
 
 class Deploying:
@@ -53,8 +52,9 @@ class Deploying:
         config: DeployingConfig,
     ) -> None:
         self._node, self._planner, self._load = node, planner, load
-        # One thread for all loads: every new one would take memory of its own from the allocator.
-        self._loader = ThreadPoolExecutor(1, "loading", initializer=os.nice, initargs=(config.nice + YIELDS,))
+        # One thread for all loads: every new one would take memory of its own from the allocator. It is as nice as
+        # inference and no nicer: on a busy machine it would be kept waiting while it holds Python's lock.
+        self._loader = ThreadPoolExecutor(1, "loading", initializer=os.nice, initargs=(config.nice,))
         self._deployment, self._lock = Deployment(first, config), threading.Lock()
         self._announced: Deployed | None = None
         self._loading = False
