@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from aloe_critic.asking import AskConfig
-from aloe_critic.health import Gates
-from aloe_critic.ros.train_critic import train_critic
+from aloe_critic.ros.critic_training import CriticTraining
 from aloe_critic.ros.weigh import METHODS, Choices, WeighConfig, weigh
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import Labels, WeightConfig, by_advantage
@@ -93,9 +92,9 @@ def test_what_cannot_be_weighed_is_refused_by_name(to_weigh, tmp_path):
 
 def test_chunks_that_the_critics_training_drew_are_not_drawn_again(setting, to_weigh, capsys):
     setting = dataclasses.replace(setting, n_action_steps=made.STEPS, store=to_weigh.store)
-    train_critic(setting, stored.NETWORK, stored.LEARNING, Gates())
-    force = dataclasses.replace(CHOICES, ask=AskConfig(samples=2, force=True))
-    run(to_weigh, force, critic=str(setting.out))
+    CriticTraining(setting, stored.NETWORK, stored.LEARNING).run(lambda *_: None, lambda: False)
+    made.write_critic(setting.out, to_weigh.policy)
+    run(to_weigh, critic=str(setting.out))
     assert "2 of the policy's chunks in each of" in capsys.readouterr().out
-    run(to_weigh, force, critic=str(setting.out), segments="spliced", out=to_weigh.out.with_name("spliced.npz"))
+    run(to_weigh, critic=str(setting.out), segments="spliced", out=to_weigh.out.with_name("spliced.npz"))
     assert "serve again" not in capsys.readouterr().out

@@ -162,7 +162,7 @@ def test_training_from_nothing_stops_and_goes_on_alike(setting, policy, monkeypa
         bags=setting.out.with_name("bags"), rig=made.RIG_FILE, encoder=encoder, out=setting.out, save_every=1,
         store=setting.store,
     )  # fmt: skip
-    learning, step = dataclasses.replace(LEARNING, steps=2), ActorLearner.step
+    learning, step = dataclasses.replace(LEARNING, steps=2, batch_size=2), ActorLearner.step
     other = dataclasses.replace(config, out=config.out.with_name("other"))
     assert training.train(config, learning)
 
