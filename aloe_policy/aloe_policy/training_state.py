@@ -70,11 +70,12 @@ def check_choices(out: Path, choices: Mapping[str, Mapping[str, Any]], state: Ma
     Raises:
         ConfigError: naming each that differs.
     """
+    before = state["choices"]
     changed = [
-        f"{part}.{key} was {state['choices'][part].get(key)!r}, is {value!r}"
+        f"{part}.{key} was {before.get(part, {}).get(key)!r}, is {value!r}"
         for part, values in choices.items()
         for key, value in values.items()
-        if state["choices"][part].get(key) != value
+        if before.get(part, {}).get(key) != value
     ]
     if changed:
         raise ConfigError(
