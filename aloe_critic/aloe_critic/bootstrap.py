@@ -127,18 +127,20 @@ class Drawn:
     """What a critic's training drew of a policy, for others that ask about the same states.
 
     Attributes:
-        rows: int64 [n] rising, where the chunks begin after which the policy was asked.
+        rows: int64 [n] rising, where the chunks begin behind which the policy was asked.
+        reach: ticks from there to where it was asked.
         chunks: float16 [n, samples, h, A].
     """
 
     rows: Tensor
     chunks: Tensor
+    reach: int
 
     @classmethod
-    def of(cls, state: Mapping[str, Any]) -> "Drawn":
-        """Of a `BootstrapActions.state_dict`."""
-        there = state["drawn"] >= 0
-        return cls(state["rows"][there], state["chunks"][there])
+    def of(cls, state: Mapping[str, Any], n_step: int) -> "Drawn":
+        """Of a `BootstrapActions.state_dict` of a replay's chunks with that `n_step`."""
+        there, chunks = state["drawn"] >= 0, state["chunks"]
+        return cls(state["rows"][there], chunks[there], n_step * chunks.shape[2])
 
     def at(self, row: NDArray[np.int64], start: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Tensor]:
         """For which states at `row` [m], of segments that begin at `start` [m], chunks are there; and those.
@@ -146,7 +148,7 @@ class Drawn:
         Returns:
             bool [m], and [count of them, samples, h, A].
         """
-        before = row - self.chunks.shape[2]
+        before = row - self.reach
         entry = torch.searchsorted(self.rows, torch.from_numpy(before)).clamp(max=len(self.rows) - 1)
         there = (self.rows[entry].numpy() == before) & (before >= start)
         return there, self.chunks[entry[torch.from_numpy(there)]]

@@ -61,7 +61,7 @@ def test_what_a_critics_training_drew_serves_again_in_the_states_that_it_was_dra
     calls, real = [], scorer.policy.sample
     scorer.policy.sample = lambda *a: calls.append(len(a[2])) or real(*a)
     try:
-        found = advantages(scorer, batches, Drawn.of(bootstrap.state_dict()))
+        found = advantages(scorer, batches, Drawn.of(bootstrap.state_dict(), n_step=1))
     finally:
         del scorer.policy.sample
     starts = np.array([segment.start for segment in replay.segments])[replay.segment_of]

@@ -24,10 +24,16 @@ class ReplayConfig:
     """What is sampled."""
 
     n_action_steps: int = parameter(25, unit="ticks", low=1, doc="h, executed steps of a chunk")
+    n_step: int = parameter(1, low=1, doc="chunks whose rewards are added up before the value of the state after them")
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
     demo_share: float = parameter(-1.0, low=-1.0, high=1.0, doc="of a batch from demonstrations; -1: as they come")
     human_share: float = parameter(-1.0, low=-1.0, high=1.0, doc="of a batch from human segments; -1: as they come")
     seed: int = parameter(0, low=0, doc="of the sampling")
+
+    @property
+    def reach(self) -> int:
+        """Ticks from a chunk's beginning to the state whose value counts, if the segment is that long."""
+        return self.n_action_steps * self.n_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,7 @@ class Transitions:
     """B chunk transitions, of a rig with S joints, C cameras and features of shape F.
 
     Attributes:
-        state, next_state: float32 [B, S], joint positions at the chunk's beginning and after it.
+        state, next_state: float32 [B, S], joint positions at the chunk's beginning and `reach` ticks later.
         features, next_features: float16 [B, C, *F].
         executed: float32 [B, h, S], joint set points; past the segment's end the last one again.
         valid: float32 [B, h], 0 past the segment's end.
@@ -153,7 +159,8 @@ class Replay:
         """The transitions of given entries (0 to len - 1)."""
         row, segment, h = self._row[index], self._segment[index], self.config.n_action_steps
         stop = self._stop[segment]
-        returns = chunk_returns(row, stop, self._terminal[segment], self._failure[segment], h, self.reward)
+        ends = stop, self._terminal[segment], self._failure[segment]
+        returns = chunk_returns(row, *ends, self.config.reach, self.reward)
         after = np.minimum(row + returns.steps, stop - 1)  # at an end without successor: the last observed state
         steps = row[:, None] + np.arange(h)
         return Transitions(
@@ -191,7 +198,7 @@ class Replay:
             self.segments.append(_moved(segment, first))
             self._segment_episode.append(len(self.episodes) - 1)
             ticks = np.arange(segment.start, segment.stop, self.config.stride)
-            after = np.minimum(ticks + self.config.n_action_steps, segment.stop - 1)
+            after = np.minimum(ticks + self.config.reach, segment.stop - 1)
             ticks = ticks[observed[ticks] & observed[after]]
             index.row.append(first + ticks)
             index.segment.append(np.full(len(ticks), len(self.segments) - 1))

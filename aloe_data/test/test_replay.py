@@ -102,6 +102,16 @@ def test_every_chunk_holds_the_rows_of_its_own_episode_and_segment(tmp_path, bag
             assert batch.features[k, c, 0, 0] == np.float16(100 * number + 1000 * c + start)
 
 
+def test_returns_over_several_chunks_end_in_the_same_segment_and_leave_the_chunk_as_it_is(tmp_path, bags):
+    stored = filled(tmp_path / "store", bags, [episode(20, 1)])
+    one, three = whole(replay(*stored)), whole(replay(*stored, n_step=3))
+    start, gamma = np.arange(20), RewardConfig().discount
+    np.testing.assert_array_equal(three.executed, one.executed)
+    np.testing.assert_array_equal(three.next_state[:, 0], 100 + np.minimum(start + 3 * H, 19))
+    np.testing.assert_array_equal(three.mask, start + 3 * H < 20)
+    np.testing.assert_allclose(three.reward, gamma ** np.minimum(3 * H, 20 - start) - 1, rtol=1e-5)
+
+
 def test_the_policys_failing_part_is_masked_and_the_humans_part_is_another_segment(tmp_path, bags):
     r = replay(*filled(tmp_path / "store", bags, [episode(20, 2, human_from=8)]))
     batch = whole(r)

@@ -38,6 +38,7 @@ class ChunksConfig(StoreConfig):
 class DataConfig(ChunksConfig):
     """What a critic learns from."""
 
+    n_step: int = parameter(1, low=1, doc="chunks whose rewards are added up before the policy's value counts")
     watch_s: float = parameter(0.0, unit="s", low=0.0, doc="look for new bags this often, and let them join; 0: never")
     held_out: float = parameter(0.1, low=0.0, high=0.9, doc="share of the episodes that only measures")
 
@@ -135,7 +136,8 @@ def replays(
     Raises:
         ConfigError, VerdictError: see `Replay`.
     """
-    sampling = ReplayConfig(n_action_steps=config.n_action_steps, stride=config.stride, seed=seed)
+    h, n_step = config.n_action_steps, config.n_step
+    sampling = ReplayConfig(n_action_steps=h, n_step=n_step, stride=config.stride, seed=seed)
     cut, there = SegmentConfig(takeover=config.segments), set(store.bags)
     return Data(
         *(

@@ -73,6 +73,7 @@ class CriticTraining:
             raise ConfigError(f"command line: {error}") from error
         self.learner.takeovers = self._takeovers()
         self._choices = {"network": asdict(network), "learning": asdict(learning), "reward": asdict(reward)}
+        self._choices["chunks"] = {"n_step": config.n_step, "segments": config.segments}
         if state:
             check_choices(config.out, self._choices, state)
             resume(self.learner, self._batches[0], state)
@@ -151,8 +152,7 @@ class CriticTraining:
 
     def _save(self, state: Mapping[str, Any]) -> None:
         if not self._parallel.rank:
-            about = {"choices": self._choices, "store": self.data.store, "segments": self.config.segments}
-            save_state(state_file(self.config.out), {**state, **about})
+            save_state(state_file(self.config.out), {**state, "choices": self._choices, "store": self.data.store})
 
 
 def _check_processes(config: TrainCriticConfig, learning: CriticConfig, parallel: Parallel) -> None:

@@ -136,10 +136,10 @@ def _drawn(config: WeighConfig, policy: TinyPolicy, store: EpisodeStore) -> Draw
         return None
     state = load_state(file)
     about, bootstrap = state.get("store"), state["learner"]["bootstrap"]
-    same = about is not None and store_mark(store, about["episodes"]) == about
-    if not same or state["segments"] != config.segments or bootstrap["version"] != policy.version:
+    same, chunks = about is not None and store_mark(store, about["episodes"]) == about, state["choices"]["chunks"]
+    if not same or chunks["segments"] != config.segments or bootstrap["version"] != policy.version:
         return None
-    drawn = Drawn.of(bootstrap)
+    drawn = Drawn.of(bootstrap, chunks["n_step"])
     if not len(drawn.rows):
         return None
     print(f"{file}: {drawn.chunks.shape[1]} of the policy's chunks in each of {len(drawn.rows)} states serve again")
