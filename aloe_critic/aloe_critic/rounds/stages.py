@@ -206,7 +206,7 @@ def timelines(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
 
 
 def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
-    """A success, if possible without help, and a failure, else an episode with a takeover.
+    """The shortest success, if possible without help, and the shortest failure, else episode with a takeover.
 
     Args:
         episodes: to choose from.
@@ -217,7 +217,7 @@ def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
     found = {"success": alone or [e for e in rows if e.verdict == "success"]}
     failed = [e for e in rows if e.verdict == "failure"]
     found |= {"failure": failed} if failed else {"takeover": [e for e in rows if e.takeovers]}
-    return {outcome: Path(chosen[-1].bag) for outcome, chosen in found.items() if chosen}
+    return {outcome: Path(min(chosen, key=lambda e: e.length_s).bag) for outcome, chosen in found.items() if chosen}
 
 
 def weights(plan: Plan, number: int, current: Current) -> Stage:
