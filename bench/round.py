@@ -60,7 +60,10 @@ def main() -> None:
     words += ["--policy", options.policy] if options.policy else []
     with tempfile.TemporaryDirectory() as temporary:
         folder = (options.run or Path(temporary) / "run").resolve()
-        run(folder, words)
+        try:
+            run(folder, words)
+        except subprocess.CalledProcessError:
+            sys.exit("round: a stage failed; its name and the reason stand above")
         figures = figures_of(RunFolder(folder))
     if options.png:
         draw(figures, options.png)

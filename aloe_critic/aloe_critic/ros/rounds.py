@@ -37,6 +37,7 @@ from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy
 from aloe_policy.training_state import interruptions
 
 STOPPED = 130
+BARREN = 3  # simulated rollouts in a row without an episode; a busy machine may break one off
 UNUSABLE = ("ABORT", "NONE")  # verdicts of episodes that are collected again
 
 
@@ -108,6 +109,7 @@ def collect(stage: CollectStage, arguments: list[str]) -> None:
     Raises:
         RecordingError: a rollout broke off, or none of its episodes ended.
     """
+    barren, most = 0, BARREN if stage.again else 1
     with interruptions() as asked:
         while (have := _usable(stage.record)) < stage.episodes:
             goal = (f"record:={stage.record}", f"episodes:={stage.episodes - have}", "successes:=0")
@@ -115,7 +117,8 @@ def collect(stage: CollectStage, arguments: list[str]) -> None:
             code = subprocess.run(command, check=False).returncode
             if asked():
                 sys.exit(STOPPED)
-            if (code and not stage.again) or _usable(stage.record) == have:
+            barren = 0 if _usable(stage.record) > have else barren + 1
+            if (code and not stage.again) or barren == most:
                 raise RecordingError(f"{stage.record}: the rollout broke off; the reason stands above")
     write_json(stage.out, {"episodes": have})
 
