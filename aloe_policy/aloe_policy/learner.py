@@ -53,8 +53,9 @@ class ActorLearner:
         self.model, self.config = model, config
         self.average = copy.deepcopy(model).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+        steps = max(3, config.steps)  # one cycle needs two steps to rise and one to fall
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, config.learning_rate, config.steps, pct_start=0.05
+            self.optimiser, config.learning_rate, steps, pct_start=max(0.05, 2 / steps)
         )
         self._rename = Renaming(model.config.keypoints)
         self.steps_done = 0

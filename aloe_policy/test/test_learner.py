@@ -87,3 +87,10 @@ def test_of_two_modes_the_policy_chooses_the_one_that_weighs_more():
         prefix = model.prefix(*(both[name][:1] for name in ("tokens", "words", "states"))).expand(100, -1, -1)
     sampled = integrate(lambda x, tau: model.velocity(prefix, x, tau), noise, 10).mean((1, 2))
     assert (sampled > 0).float().mean() > 0.85 and (sampled.abs() > 0.5).float().mean() > 0.8
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 20, 39])
+def test_a_short_training_ends_as_any_other(steps):
+    trained, chunks = learner(steps=steps), batch(torch.randn(3, 4, 1), torch.ones(3))
+    for _ in range(steps):
+        assert trained.step(chunks)["learning_rate"] > 0
