@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-DOMAIN = "91"
+DOMAIN = "69"
 NODE = """
 import rclpy
 from rclpy.qos import qos_profile_sensor_data

@@ -29,7 +29,7 @@ def test_the_graph_and_the_environment_execute_the_same_actions(tmp_path: Path) 
     assert spec and spec.loader
     helper = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(helper)
-    process = helper.RolloutProcess(83, rig="sim_one_arm", policy="expert", episodes=1, seed=SEED, record=tmp_path)
+    process = helper.RolloutProcess(85, rig="sim_one_arm", policy="expert", episodes=1, seed=SEED, record=tmp_path)
     try:
         assert process.wait(120) == 0, process.text
     finally:

@@ -17,7 +17,7 @@ from aloe_critic.ros.guided_policy_node import GuidedPolicyNode
 from aloe_data.chunk import guided_version
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 
-DOMAIN = 58
+DOMAIN = 59
 
 
 @pytest.fixture

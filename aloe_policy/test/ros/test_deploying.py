@@ -22,7 +22,7 @@ from aloe_policy.planner import ChunkPlanner
 from aloe_policy.ros.deploying import CONTROL, Deploying, DeployingConfig
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
-DOMAIN = 83
+DOMAIN = 84
 
 
 class World:

@@ -32,7 +32,7 @@ from aloe_policy.smoke import PROMPT as SMOKE
 
 RIG_FILE = str(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 RIG = load_rig(RIG_FILE)
-DOMAINS = itertools.cycle(range(60, 80))
+DOMAINS = itertools.cycle(range(30, 50))
 JPEG = encode_jpeg(np.zeros((240, 320, 3), np.uint8))
 
 
