@@ -136,8 +136,8 @@ def _drawn(config: WeighConfig, policy: TinyPolicy, store: EpisodeStore) -> Draw
         return None
     state = load_state(file)
     about, bootstrap = state.get("store"), state["learner"]["bootstrap"]
-    same, chunks = about is not None and store_mark(store, about["episodes"]) == about, state["choices"]["chunks"]
-    if not same or chunks["segments"] != config.segments or bootstrap["version"] != policy.version:
+    same, chunks = about is not None and store_mark(store, about["episodes"]) == about, state["choices"].get("chunks", {})
+    if not same or chunks.get("segments") != config.segments or bootstrap["version"] != policy.version:
         return None
     drawn = Drawn.of(bootstrap, chunks["n_step"])
     if not len(drawn.rows):
