@@ -135,8 +135,8 @@ def _drawn(config: WeighConfig, policy: TinyPolicy, store: EpisodeStore) -> Draw
     if not file.exists():
         return None
     state = load_state(file)
-    about, bootstrap = state.get("store"), state["learner"]["bootstrap"]
-    same, chunks = about is not None and store_mark(store, about["episodes"]) == about, state["choices"].get("chunks", {})
+    about, bootstrap, chunks = state.get("store"), state["learner"]["bootstrap"], state["choices"].get("chunks", {})
+    same = about is not None and store_mark(store, about["episodes"]) == about
     if not same or chunks.get("segments") != config.segments or bootstrap["version"] != policy.version:
         return None
     drawn = Drawn.of(bootstrap, chunks["n_step"])
