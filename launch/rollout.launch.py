@@ -33,17 +33,17 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
     rig_file, teleop = find_rig_file(config.rig, files), find_teleop_file(config.human, files)
     rig = load_rig(rig_file)
+    if rig.simulated:
+        from aloe_sim.tasks import make_task  # a real rig needs no simulator
+        from aloe_sim.variation import named_variation
+
+        make_task(config.task or rig.simulation.task)
+        named_variation(config.variation)
     shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     plans = plan_nodes(config, rig_file, rig, teleop, shipped)
     for plan in plans:
         if plan.executable == "recorder_node":
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)
-        if plan.executable == "sim_node":
-            from aloe_sim.tasks import make_task  # a real rig needs no simulator
-            from aloe_sim.variation import named_variation
-
-            make_task(config.task or rig.simulation.task)
-            named_variation(config.variation)
     goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
     report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
     nodes: list[Node | LogInfo] = [*(_node(plan, _node_died) for plan in plans), _node(report, _report_ended)]

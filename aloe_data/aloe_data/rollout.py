@@ -118,7 +118,7 @@ def find_checkpoint(policy: str, shipped: Path, task: str) -> Path:
     if path.is_dir() and (policy or task):
         return path
     there = ", ".join(sorted(folder.name for folder in shipped.iterdir() if folder.is_dir()))
-    choices = f"choose the folder of a checkpoint or '{EXPERT}'; with nothing given one comes for the tasks {there}"
+    choices = f"choose the folder of a checkpoint, '{EXPERT}', or nothing for the tasks that one comes for ({there})"
     wrong = f"policy:={policy} is no folder" if policy else f"no checkpoint comes for the task '{task}'"
     raise ConfigError(f"{wrong}; {choices}")
 

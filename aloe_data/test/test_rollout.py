@@ -62,7 +62,7 @@ def test_a_checkpoint_is_a_folder_or_the_one_that_comes_for_the_task(tmp_path: P
     with pytest.raises(ConfigError, match=r"nowhere is no folder.*expert.*sorting"):
         find_checkpoint(str(tmp_path / "nowhere"), tmp_path, "sorting")
     for task in ("knitting", ""):
-        with pytest.raises(ConfigError, match=rf"for the task '{task}'.*the tasks sorting"):
+        with pytest.raises(ConfigError, match=rf"for the task '{task}'.*comes for .sorting"):
             find_checkpoint("", tmp_path, task)
 
 

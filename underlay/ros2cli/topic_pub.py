@@ -6,10 +6,13 @@ import argparse
 import time
 
 import yaml
+from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosidl_runtime_py import set_message_fields
 
 from ros2cli.node import CommandError, add_qos_arguments, apply_qos_arguments, direct_node, message_class, wait_for
+
+_ACKED_S = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,5 +69,6 @@ def main(args: argparse.Namespace) -> int | None:
                 break
             due_s += 1.0 / args.rate
             time.sleep(max(0.0, due_s - time.monotonic()))
+        publisher.wait_for_all_acked(Duration(seconds=_ACKED_S))  # a subscriber on a busy machine is slow to match
         time.sleep(args.keep_alive)
     return None
