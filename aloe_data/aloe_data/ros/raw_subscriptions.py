@@ -12,7 +12,7 @@ from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.recording import RecordedTopic
 
-_REST_S = 0.02
+_REST_S, _AWAKE_S = 0.03, 0.005  # in turns; awake long enough to take what came in a rest
 _DEPTH = 200  # messages per topic that may wait while a bag is opened or closed: 2 s and more of every stream
 
 
@@ -60,7 +60,7 @@ class RawSubscriptions:
     def _take(self, topic: RecordedTopic, data: bytes, info: Mapping[str, int]) -> None:
         """Hand over a message, and rest: whatever it finds, one look at all that may be waiting costs rclpy 1 ms."""
         self._on_message(topic, data, info["received_timestamp"])
-        if time.monotonic() - self._rested_s > _REST_S:
+        if time.monotonic() - self._rested_s > _AWAKE_S:
             time.sleep(_REST_S)
             self._rested_s = time.monotonic()
 
