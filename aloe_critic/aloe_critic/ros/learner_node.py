@@ -23,7 +23,7 @@ from aloe_critic.health import Gates
 from aloe_critic.learner import CriticConfig
 from aloe_critic.networks import NetworkConfig
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
-from aloe_critic.ros.train_critic import Reporter
+from aloe_critic.ros.train_critic import reporter
 from aloe_data.config import parameter
 from aloe_data.ros.convert import diagnostics
 from aloe_data.ros.node_main import run_node
@@ -73,7 +73,7 @@ class LearnerNode(Node):
         os.nice(self.config.nice)  # on Linux of this thread alone
         try:
             with SummaryWriter(str(self.config.out) + "_logs") as log:
-                self._log = Reporter(log, tqdm(disable=True))
+                self._log = reporter(log, tqdm(disable=True))
                 outcome = self._training.run(self._note, self._stop.is_set)
             if outcome is None:
                 self.get_logger().info(f"stopped at step {self._training.learner.steps_done}; its state is saved")

@@ -25,6 +25,7 @@ from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.training import Outcome
 from aloe_data.config import ConfigError, add_arguments, from_arguments
 from aloe_policy.ros.policy_store import BAD_INPUT
+from aloe_policy.training_log import Reporter
 from aloe_policy.training_state import interruptions, state_file
 
 
@@ -52,7 +53,7 @@ def train_critic(
         tqdm(total=learning.steps, initial=training.learner.steps_done, desc="training", unit="step") as bar,
         interruptions() if parallel.count == 1 else nullcontext(lambda: False) as interrupted,
     ):
-        outcome = training.run(Reporter(log, bar), interrupted)
+        outcome = training.run(reporter(log, bar), interrupted)
     if outcome is None:
         print(f"stopped at step {training.learner.steps_done}; go on with --resume")
         return None
@@ -61,21 +62,9 @@ def train_critic(
     return judgement
 
 
-class Reporter:
-    """Metrics of every step for TensorBoard and the progress bar."""
-
-    def __init__(self, log: SummaryWriter, bar: "tqdm[None]") -> None:
-        self._log, self._bar = log, bar
-
-    def __call__(self, step: int, metrics: dict[str, float]) -> None:
-        self._bar.update(step - self._bar.n)
-        measured = any(name.startswith("health/") for name in metrics)
-        if measured or step % 20 == 0:
-            for name, value in metrics.items():
-                self._log.add_scalar(name, value, step)
-        if measured:
-            shown = ("shuffle_gap", "rank_auc", "advantage_auc")
-            self._bar.set_postfix({k: f"{metrics[f'health/{k}']:.3f}" for k in shown if f"health/{k}" in metrics})
+def reporter(log: SummaryWriter, bar: "tqdm[None]") -> Reporter:
+    """What a critic's training says while it runs."""
+    return Reporter(log, bar, "health/", ("shuffle_gap", "rank_auc", "advantage_auc"), prefix="health/", digits=3)
 
 
 def _say(config: TrainCriticConfig, outcome: Outcome, judgement: Judgement) -> None:

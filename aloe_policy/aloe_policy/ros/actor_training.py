@@ -14,6 +14,7 @@ from tqdm import tqdm
 from aloe_data.config import parameter
 from aloe_policy.learner import ActorLearner
 from aloe_policy.training import Samples, fit
+from aloe_policy.training_log import Reporter
 from aloe_policy.training_state import check_choices, interruptions, save_state, state_file
 
 
@@ -66,7 +67,7 @@ def run(
             data,
             entries,
             held_out,
-            report=_Reporter(log, bar),
+            report=Reporter(log, bar, "held_out_", ("loss", "held_out_loss", "held_out_rmse")),
             evaluate_every=config.evaluate_every,
             save_every=config.save_every,
             save=lambda saved: save_state(state_file(config.out), {**saved, "choices": choices}),
@@ -76,20 +77,3 @@ def run(
     if measures is None:
         print(f"stopped at step {learner.steps_done}; go on with --resume")
     return measures
-
-
-class _Reporter:
-    """Metrics of every step for TensorBoard and the progress bar."""
-
-    def __init__(self, log: SummaryWriter, bar: "tqdm[Any]") -> None:
-        self._log, self._bar = log, bar
-
-    def __call__(self, step: int, metrics: dict[str, float]) -> None:
-        self._bar.update(step - self._bar.n)
-        measured = "held_out_rmse" in metrics
-        if measured or step % 20 == 0:
-            for name, value in metrics.items():
-                self._log.add_scalar(name, value, step)
-        if measured:
-            shown = ("loss", "held_out_loss", "held_out_rmse")
-            self._bar.set_postfix({name: f"{metrics[name]:.4f}" for name in shown if name in metrics})
