@@ -19,14 +19,11 @@ from aloe_critic.checkpoint import TrainedCritic
 from aloe_critic.losses import aggregate, value
 from aloe_critic.networks import State
 from aloe_data.chunk import guided_version
-from aloe_data.codecs import resize_image
 from aloe_data.config import parameter
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
-from aloe_policy.dataset import encode_frames
 from aloe_policy.smoke import made_up_observation
 from aloe_policy.tiny import TinyPolicy
-from aloe_policy.words import word_ids
 
 Score = Callable[[State, torch.Tensor], torch.Tensor]
 """Values [M] of normalised chunks [M, H, A] in one state."""
@@ -107,11 +104,11 @@ class GuidedPolicy:
             ValueError: a prompt without words.
         """
         began_s, policy = self._clock(), self._policy
-        joints = np.asarray(observation.state, dtype=np.float32)
-        state = self._state(observation, joints)
+        state = State(*policy.observe(observation))
         noise = torch.randn(self._shape, generator=self._generator, device=self._device)
         chunks = policy.sample(state.tokens, state.words, state.state, noise)[:, 0]
         chosen = chunks[self._choose(state, chunks, began_s)].cpu().numpy()
+        joints = np.asarray(observation.state, dtype=np.float32)
         return policy.space.absolute(policy.normaliser.unchunk(chosen), joints)
 
     def warm_up(self) -> None:
@@ -136,14 +133,6 @@ class GuidedPolicy:
         weight = FORGET if self._judging_s else 1.0
         self._judging_s += weight * (self._clock() - sampled_s - self._judging_s)
         return best
-
-    def _state(self, observation: Observation, joints: NDArray[np.float32]) -> State:
-        policy, (width, height) = self._policy, self._policy.image_size
-        views = [resize_image(observation.images[camera.name], (height, width)) for camera in policy.rig.cameras]
-        features = encode_frames(policy.encoder, np.stack(views)).astype(np.float32)  # as those the critic learned from
-        seen = policy.normaliser.state(policy.space.state_features(joints))
-        parts = torch.from_numpy(features), torch.from_numpy(word_ids(observation.prompt)), torch.from_numpy(seen)
-        return State(*(part[None].to(self._device) for part in parts))
 
 
 def load_guided(

@@ -5,15 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aloe_data.codecs import resize_image
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from aloe_policy.dataset import encode_frames
 from aloe_policy.encoder import ImageEncoder
 from aloe_policy.flow import integrate
 from aloe_policy.model import ModelConfig, TinyVLA
@@ -71,14 +72,30 @@ class TinyPolicy:
     @torch.inference_mode()
     def infer(self, observation: Observation) -> NDArray[np.float32]:
         """One chunk of absolute set points, float32 [H, A]."""
-        tokens = self.encoder(torch.from_numpy(self._views(observation)).to(self._device))[None]
-        joints = np.asarray(observation.state, dtype=np.float32)
-        features = self.normaliser.state(self.space.state_features(joints))
-        state = torch.from_numpy(features).to(self._device)[None]
         shape = 1, 1, self.action_horizon, self.rig.action_dim
         noise = torch.randn(shape, generator=self._generator, device=self._device)
-        chunk = self.sample(tokens, self._words_of(observation.prompt), state, noise)
+        chunk = self.sample(*self.observe(observation), noise)
+        joints = np.asarray(observation.state, dtype=np.float32)
         return self.space.absolute(self.normaliser.unchunk(chunk[0, 0].cpu().numpy()), joints)
+
+    def observe(self, observation: Observation) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What the networks see of one observation: tokens [1, C, K, 3], words [1, L] and normalised state [1, S'].
+
+        Raises:
+            ValueError: a prompt without words.
+        """
+        features = self.look(observation).astype(np.float32)
+        joints = np.asarray(observation.state, dtype=np.float32)
+        state = self.normaliser.state(self.space.state_features(joints))
+        parts = torch.from_numpy(features), self._words_of(observation.prompt), torch.from_numpy(state)
+        tokens, words, seen = (part.to(self._device) for part in parts)
+        return tokens[None], words, seen[None]
+
+    def look(self, observation: Observation) -> NDArray[np.float16]:
+        """Features of the views [C, K, 3], to the precision with which those of recorded frames are kept."""
+        width, height = self.image_size
+        views = [resize_image(observation.images[camera.name], (height, width)) for camera in self.rig.cameras]
+        return encode_frames(self.encoder, np.stack(views))
 
     @torch.no_grad()
     def sample(
@@ -106,10 +123,6 @@ class TinyPolicy:
         state = self._generator.get_state()
         self.infer(Observation(stamp_ns=0, state=home, images=images, prompt="warm up"))
         self._generator.set_state(state)
-
-    def _views(self, observation: Observation) -> NDArray[np.uint8]:
-        views = [observation.images[camera.name] for camera in self.rig.cameras]
-        return np.stack([cv2.resize(v, self.image_size, interpolation=cv2.INTER_AREA) for v in views])
 
     def _words_of(self, prompt: str) -> torch.Tensor:
         if prompt != self._prompt:
