@@ -18,6 +18,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "sorting_3": partial(SortingSeveral, 3),
     "sorting_4": partial(SortingSeveral, 4),
     PhonePacking.name: PhonePacking,
+    "phone_packing_tight": partial(PhonePacking, 0.001),
     PhoneAssembly.name: PhoneAssembly,
     LaundryFolding.name: LaundryFolding,
 }

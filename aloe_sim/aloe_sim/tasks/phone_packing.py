@@ -28,13 +28,14 @@ class PhonePacking(Task):
     """One phone, one case with a tab to hold it by.
 
     Args:
-        clearance_m: gap between the phone and the case's walls, on every side.
+        clearance_m: gap between the phone and the case's walls, on every side. With 4 mm a small policy can learn it
+            from images; 1 mm is for experts and for those who look closer.
     """
 
     name = "phone_packing"
     keypoint_names = ("phone front", "phone back", "case front", "case back", "case tab")
 
-    def __init__(self, clearance_m: float = 0.001) -> None:
+    def __init__(self, clearance_m: float = 0.004) -> None:
         if not 0.0002 <= clearance_m <= 0.01:
             raise ValueError(f"phone_packing: clearance_m is {clearance_m}; it must be 0.0002 to 0.01")
         self.clearance_m = clearance_m
