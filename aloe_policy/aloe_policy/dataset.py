@@ -32,6 +32,7 @@ class TrainingSet:
         stop: int64 [n], the chunk ends before it; what it lacks does not count.
         weight: float32 [n], of its loss.
         chunks: float16 [n, H, A], normalised chunks to learn in place of the executed ones; None: the executed ones.
+        good: bool [n], what the policy is told of each chunk; None: nothing.
     """
 
     space: ActionSpace
@@ -45,12 +46,13 @@ class TrainingSet:
     stop: Index
     weight: Float
     chunks: NDArray[np.float16] | None = None
+    good: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.row)
 
     def batch(self, index: Index, device: torch.device) -> dict[str, torch.Tensor]:
-        """Tensors of the entries `index`: tokens, words, states, chunks, valid and weight."""
+        """Tensors of the entries `index`: tokens, words, states, chunks, valid, weight, and good where it is told."""
         joints, horizon = self.joints[index], len(self.normaliser.action_mean)
         if self.chunks is None:
             rows, valid = chunk_windows(self.actions, self.row[index], horizon, self.stop[index])
@@ -66,6 +68,8 @@ class TrainingSet:
             "valid": valid,
             "weight": self.weight[index],
         }
+        if self.good is not None:
+            arrays["good"] = self.good[index]
         return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
 
 

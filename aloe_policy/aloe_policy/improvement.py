@@ -11,6 +11,7 @@ from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import DEMO
 from aloe_data.seeds import refuse_held_out
+from aloe_policy.condition import with_word
 from aloe_policy.dataset import TrainingSet, build, episodes_of
 from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
 from aloe_policy.tiny import TinyPolicy
@@ -83,7 +84,8 @@ def make_lesson(
 ) -> Lesson:
     """Cut the weighted chunks in two, by episodes.
 
-    Successful demonstrations measure, or, where there are fewer than two, successful episodes of any kind.
+    Successful demonstrations measure, or, where there are fewer than two, successful episodes of any kind. A policy
+    that is asked for good chunks learns all as good where the weights do not tell, and is measured on good ones.
 
     Args:
         weights: checked for belonging to the store.
@@ -94,7 +96,8 @@ def make_lesson(
         device: to train on.
 
     Raises:
-        ConfigError: too few successful episodes, no chunk left, or scenes that are kept for measuring.
+        ConfigError: too few successful episodes, no chunk left, or none that is good; scenes that are kept for
+            measuring; or prompts without room for the condition.
         StoreError: rows that are not there.
     """
     episode = episodes_of(store, features, weights.row)
@@ -104,13 +107,29 @@ def make_lesson(
     first_of_row[np.unique(weights.row, return_index=True)[1]] = True
     demonstrated = weights.success & (weights.source == DEMO)
     enough = len(np.unique(episode[demonstrated])) > 1
-    good = demonstrated if enough else weights.success
+    measuring = demonstrated if enough else weights.success
     try:
-        split = split_by_episode(episode, seed, good & first_of_row, weights.weight > 0)
+        split = split_by_episode(episode, seed, measuring & first_of_row, weights.weight > 0)
     except ValueError as error:
         raise ConfigError(f"weights: {error}") from error
     weight = weights.weight / weights.weight[split.train].mean()
     data = build(store, features, policy.space, weights.row, weights.stop, policy.normaliser, weight, weights.chunks)
-    held_out = replace(data, chunks=None).batch(split.held_out, device)
-    measuring = len(np.unique(episode[split.held_out]))
-    return Lesson(data, split.train, held_out, f"{measuring} successful {'demonstrations' if enough else 'episodes'}")
+    good = weights.good
+    if good is None and policy.condition is not None:
+        good = np.ones(len(weights), bool)
+    if good is not None:
+        _check_condition(data.words, good[split.train])
+        data = replace(data, good=good)
+    held_out = replace(data, chunks=None, good=None if good is None else np.ones_like(good))
+    count = len(np.unique(episode[split.held_out]))
+    measured_on = f"{count} successful {'demonstrations' if enough else 'episodes'}"
+    return Lesson(data, split.train, held_out.batch(split.held_out, device), measured_on)
+
+
+def _check_condition(words: NDArray[np.int64], good: NDArray[np.bool_]) -> None:
+    if not good.any():
+        raise ConfigError("weights: no chunk to learn from is good; weigh with a larger --top, or more data")
+    try:
+        with_word(torch.from_numpy(words), torch.zeros(len(words), dtype=torch.int64))
+    except ValueError as error:
+        raise ConfigError(f"weights: {error}") from error

@@ -9,6 +9,7 @@ One entry per chunk, n in all; a chunk begins at a tick of a store of episodes.
     source     int64 [n]           who acted, index into `replay.SOURCES`
     success    bool [n]            its segment ends in the episode's success
     chunks     float16 [n, H, A]   only where others than the executed chunks are to be learned, normalised
+    good       bool [n]            only where the policy is to be told of each chunk whether it is good
     meta       JSON                how it was made: see META
 Nothing in it is unpickled.
 """
@@ -31,6 +32,7 @@ from aloe_data.replay import SOURCES
 from aloe_policy.actions import Normaliser
 
 META = ("method", "options", "policy", "normaliser", "critic", "encoder", "store", "statistics")
+CONDITION = {"good": "|b1"}
 COLUMNS = {"row": "<i8", "stop": "<i8", "weight": "<f4", "advantage": "<f4", "source": "<i8", "success": "|b1"}
 Array = NDArray[Any]
 
@@ -51,6 +53,7 @@ class Weights:
     success: Array
     meta: Mapping[str, Any]
     chunks: Array | None = None
+    good: Array | None = None
 
     def __len__(self) -> int:
         return len(self.row)
@@ -88,9 +91,9 @@ def weight_by_source(weight: Array, source: Array) -> dict[str, float]:
 
 def say(statistics: Mapping[str, Any]) -> str:
     """Statistics of weights, in words."""
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in statistics["share"].items())
     size, clipped = statistics["effective_sample_size"], statistics["clipped"]
-    return f"effective sample size {size:.2f}, {clipped:.0%} at the clip, weight by source: {shares}"
+    said = f"effective sample size {size:.2f}, {clipped:.0%} at the clip, weight by source: {_by(statistics['share'])}"
+    return f"{said}; good: {_by(statistics['good'])}" if "good" in statistics else said
 
 
 def save_weights(file: Path, weights: Weights) -> None:
@@ -99,6 +102,8 @@ def save_weights(file: Path, weights: Weights) -> None:
     arrays["meta"] = np.array(json.dumps(dict(weights.meta)))
     if weights.chunks is not None:
         arrays["chunks"] = np.asarray(weights.chunks, np.float16)
+    if weights.good is not None:
+        arrays["good"] = np.asarray(weights.good, bool)
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as stream:
         np.savez(stream, allow_pickle=False, **arrays)
@@ -119,12 +124,17 @@ def load_weights(file: Path) -> Weights:
         lengths = {len(getattr(found, f.name)) for f in fields(Weights) if f.name in (*COLUMNS, *arrays)}
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{file}: no weights ({error}); make them with `ros2 run aloe_critic weigh`") from error
-    wrong = [name for name, dtype in COLUMNS.items() if arrays[name].dtype != dtype or arrays[name].ndim != 1]
+    columns = COLUMNS | (CONDITION if "good" in arrays else {})
+    wrong = [name for name, dtype in columns.items() if arrays[name].dtype != dtype or arrays[name].ndim != 1]
     if missing or wrong or len(lengths) != 1:
         what = f"meta lacks {', '.join(missing)}" if missing else "columns of wrong type or length"
         raise ConfigError(f"{file}: {what}; make it with `ros2 run aloe_critic weigh`")
     _check_values(file, found)
     return found
+
+
+def _by(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
 
 
 def _check_values(file: Path, found: Weights) -> None:

@@ -4,6 +4,7 @@
 
 w = 1 is behaviour cloning, w = exp(clip(Adv / beta)) advantage-weighted improvement: to the learner weights are data.
 All that is drawn at random follows from the seed and the step.
+Where it is known whether a chunk is good, the policy is told (`condition`).
 
 Source: ALOE, arXiv:2602.12691; the clipped loss: POCO, arXiv:2604.01860.
 """
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from aloe_data.config import parameter
+from aloe_policy.condition import Condition, ConditionConfig, labelled, velocity_of
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.model import TinyVLA
 from aloe_policy.renaming import Renaming
@@ -47,10 +49,11 @@ class ActorLearner:
     Args:
         model: the network to train, on its device.
         config: rates and sizes.
+        condition: how it is told what is good, where batches say so.
     """
 
-    def __init__(self, model: TinyVLA, config: LearnerConfig) -> None:
-        self.model, self.config = model, config
+    def __init__(self, model: TinyVLA, config: LearnerConfig, condition: ConditionConfig | None = None) -> None:
+        self.model, self.config, self.condition = model, config, condition or ConditionConfig()
         self.average = copy.deepcopy(model).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
         steps = max(3, config.steps)  # one cycle needs two steps to rise and one to fall
@@ -61,7 +64,7 @@ class ActorLearner:
         self.steps_done = 0
 
     def step(self, batch: dict[str, Tensor]) -> dict[str, float]:
-        """One optimiser step on tokens, words, states, chunks, valid and weight; returns metrics."""
+        """One optimiser step on a batch of a `TrainingSet`; returns metrics."""
         seed_torch(self.config.seed, self.steps_done, TRAINING)
         self.model.train()
         loss = self.loss(self.model, batch)
@@ -85,6 +88,8 @@ class ActorLearner:
         if model.training:
             keep = torch.rand(tokens.shape[:3], device=tokens.device) >= self.config.token_dropout
             tokens, words = self._rename(tokens * keep[..., None], words)
+        if "good" in batch:
+            words = labelled(words, batch["good"], self.condition.condition_dropout * model.training)
         prefix = model.prefix(tokens, words, batch["states"]).repeat(n, 1, 1)
         actions, valid = batch["chunks"].repeat(n, 1, 1), batch["valid"].repeat(n, 1)
         noise, tau = torch.randn_like(actions), sample_tau(len(actions), device=actions.device)
@@ -95,15 +100,19 @@ class ActorLearner:
     def evaluate(self, batch: dict[str, Tensor], num_steps: int = 10) -> dict[str, float]:
         """Held-out measures of the averaged weights, with the same noise each time, whatever the samples' weights.
 
+        Args:
+            batch: of a `TrainingSet`; where it is known what is good, all of it is.
+            num_steps: of the flow.
+
         Returns:
             held_out_loss: flow loss.
             held_out_rmse: error of sampled chunks, in standard deviations of the data.
         """
         seed_torch(self.config.seed, 0, EVALUATION)
         self.average.eval()
-        prefix = self.average.prefix(batch["tokens"], batch["words"], batch["states"])
-        noise = torch.randn_like(batch["chunks"])
-        sampled = integrate(lambda x, t: self.average.velocity(prefix, x, t), noise, num_steps)
+        condition = Condition(guidance=self.condition.guidance) if "good" in batch else None
+        velocity = velocity_of(self.average, batch["tokens"], batch["words"], batch["states"], condition)
+        sampled = integrate(velocity, torch.randn_like(batch["chunks"]), num_steps)
         error = (sampled - batch["chunks"]).square().mean(-1) * batch["valid"]
         rmse = (error.sum() / batch["valid"].sum()).sqrt().item()
         loss = self.loss(self.average, {**batch, "weight": torch.ones_like(batch["weight"])})

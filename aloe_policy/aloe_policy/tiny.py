@@ -14,6 +14,7 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from aloe_policy.condition import Condition, velocity_of
 from aloe_policy.dataset import encode_frames
 from aloe_policy.encoder import ImageEncoder
 from aloe_policy.flow import integrate
@@ -35,6 +36,7 @@ class TinyPolicy:
     Attributes:
         encoder, normaliser: of the checkpoint; what learns beside the policy sees the world through the same ones.
         model: the network, in evaluation mode.
+        condition: what `sample` asks the network for beside the prompt; None: nothing.
     """
 
     def __init__(self, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> None:
@@ -47,6 +49,7 @@ class TinyPolicy:
         try:
             self.image_size: tuple[int, int] = tuple(config["image_size"])
             self.num_steps = int(config["flow_steps"])
+            self.condition = Condition(**config["condition"]) if "condition" in config else None
             sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
             self.encoder, self.model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
             self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
@@ -111,10 +114,12 @@ class TinyPolicy:
 
         Returns:
             float32 [n, B, H, A].
+
+        Raises:
+            ValueError: a prompt without room for the policy's condition.
         """
-        prefix = self.model.prefix(tokens, words, state).repeat(len(noise), 1, 1)
-        flat = integrate(lambda x, tau: self.model.velocity(prefix, x, tau), noise.flatten(0, 1), self.num_steps)
-        return flat.view(noise.shape)
+        velocity = velocity_of(self.model, tokens, words, state, self.condition, len(noise))
+        return integrate(velocity, noise.flatten(0, 1), self.num_steps).view(noise.shape)
 
     def warm_up(self) -> None:
         """One inference on an empty observation: allocations and kernels are then in place."""
@@ -141,15 +146,18 @@ def save_tiny(
     training: Mapping[str, Any],
     card: str,
     flow_steps: int = 10,
+    condition: Condition | None = None,
 ) -> str:
     """Write a checkpoint of a tiny VLA; returns its version."""
-    config = {
+    config: dict[str, Any] = {
         "kind": KIND,
         "model": asdict(model.config),
         "image_size": list(image_size),
         "flow_steps": flow_steps,
         "training": dict(training),
     }
+    if condition is not None:
+        config["condition"] = asdict(condition)
     weights = {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
     weights |= {f"model.{k}": v for k, v in model.state_dict().items()}
     statistics = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in asdict(normaliser).items()}

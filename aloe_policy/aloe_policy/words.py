@@ -23,5 +23,10 @@ def word_ids(prompt: str) -> NDArray[np.int64]:
     if len(words) > MAX_WORDS:
         raise ValueError(f"the prompt has {len(words)} words; this policy reads {MAX_WORDS}: shorten it")
     ids = np.full(MAX_WORDS, PADDING, dtype=np.int64)
-    ids[: len(words)] = [1 + zlib.crc32(w.encode()) % (NUM_BUCKETS - 1) for w in words]
+    ids[: len(words)] = [bucket(word) for word in words]
     return ids
+
+
+def bucket(word: str) -> int:
+    """Where a word has its place in the vocabulary, 1 to NUM_BUCKETS - 1."""
+    return 1 + zlib.crc32(word.encode()) % (NUM_BUCKETS - 1)

@@ -11,8 +11,10 @@ from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.replay import AUTONOMOUS, DEMO
 from aloe_policy.backend import load_policy
+from aloe_policy.condition import Condition
 from aloe_policy.improvement import check_origin, make_lesson
 from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
+from aloe_policy.words import MAX_WORDS
 
 CPU = torch.device("cpu")
 
@@ -77,6 +79,33 @@ def test_a_policys_own_chunks_are_learned_and_executed_ones_measured(stored, pol
     lesson = make_lesson(dataclasses.replace(one, **arrays, chunks=chunks), *stored, policy, 0, CPU)
     assert len(lesson.entries) == 180 and len(lesson.held_out["states"]) == 12
     assert not lesson.data.batch(lesson.entries, CPU)["chunks"].any() and lesson.held_out["chunks"].any()
+
+
+def test_what_is_good_is_told_and_measured_is_what_is_asked_for(stored, policy):
+    given = weights(stored[0], policy)
+    told = dataclasses.replace(given, good=np.arange(len(given)) % 3 == 0)
+    lesson = make_lesson(told, *stored, policy, 0, CPU)
+    assert lesson.data.batch(np.array([3, 4, 7]), CPU)["good"].tolist() == [True, False, False]
+    assert lesson.held_out["good"].all()
+    plain = make_lesson(given, *stored, policy, 0, CPU)
+    assert "good" not in plain.held_out and "good" not in plain.data.batch(np.array([3]), CPU)
+
+
+def test_a_policy_that_is_asked_for_what_is_good_learns_all_as_good_where_weights_do_not_tell(
+    stored, policy, monkeypatch
+):
+    monkeypatch.setattr(policy, "condition", Condition())
+    lesson = make_lesson(weights(stored[0], policy), *stored, policy, 0, CPU)
+    assert lesson.data.batch(lesson.entries, CPU)["good"].all() and lesson.held_out["good"].all()
+
+
+def test_without_a_good_chunk_or_room_to_tell_nothing_is_learned(stored, policy, monkeypatch):
+    given = weights(stored[0], policy)
+    with pytest.raises(ConfigError, match="no chunk to learn from is good"):
+        make_lesson(dataclasses.replace(given, good=np.zeros(len(given), bool)), *stored, policy, 0, CPU)
+    monkeypatch.setattr("aloe_policy.dataset.word_ids", lambda prompt: np.ones(MAX_WORDS, np.int64))
+    with pytest.raises(ConfigError, match="weights: the prompt has 32 words"):
+        make_lesson(dataclasses.replace(given, good=np.ones(len(given), bool)), *stored, policy, 0, CPU)
 
 
 def test_chunks_that_weigh_nothing_are_never_drawn_and_one_must_be_left(stored, policy):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aloe_data.config import ConfigError
-from aloe_policy.improvement_weights import META, Weights, load_weights, save_weights
+from aloe_policy.improvement_weights import META, Weights, load_weights, save_weights, say
 
 
 def weights(count: int = 4, **changes) -> Weights:
@@ -25,8 +25,9 @@ def weights(count: int = 4, **changes) -> Weights:
 
 
 @pytest.mark.parametrize("chunks", [None, np.ones((4, 3, 2), np.float16)])
-def test_what_was_written_is_read(tmp_path, chunks):
-    written = weights(chunks=chunks, weight=np.arange(4.0))
+@pytest.mark.parametrize("good", [None, np.array([True, False, True, True])])
+def test_what_was_written_is_read(tmp_path, chunks, good):
+    written = weights(chunks=chunks, weight=np.arange(4.0), good=good)
     save_weights(tmp_path / "deep" / "w.npz", written)
     found = load_weights(tmp_path / "deep" / "w.npz")
     for field in dataclasses.fields(Weights):
@@ -44,6 +45,8 @@ def test_what_was_written_is_read(tmp_path, chunks):
         ({"source": [0, 1, 2, 3]}, "of unknown source"),
         ({"stop": [20, 20, 10, 20]}, "end before they begin"),
         ({"row": [1]}, "columns of wrong type or length"),
+        ({"good": [True]}, "columns of wrong type or length"),
+        ({"good": [[True]] * 4}, "columns of wrong type or length"),
         ({"meta": {"method": "aloe"}}, "meta lacks options"),
     ],
 )
@@ -82,3 +85,9 @@ def test_a_write_that_fails_leaves_the_file_before_it(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         save_weights(file, weights(weight=np.ones(4)))
     assert file.read_bytes() == before and [*tmp_path.iterdir()] == [file]
+
+
+def test_what_is_good_is_described_where_it_is_told():
+    known = {"effective_sample_size": 1.0, "clipped": 0.0, "share": {"demo": 0.25, "autonomous": 0.75}}
+    assert say(known).endswith("weight by source: demo 25%, autonomous 75%")
+    assert say({**known, "good": {"demo": 1.0, "autonomous": 0.2}}).endswith("; good: demo 100%, autonomous 20%")

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aloe_policy.condition import BAD, GOOD, Condition, ConditionConfig, velocity_of
 from aloe_policy.flow import integrate
 from aloe_policy.learner import ActorLearner, LearnerConfig, weighted_loss
 from aloe_policy.model import ModelConfig, TinyVLA
@@ -30,9 +31,19 @@ def batch(chunks: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]
     }
 
 
-def learner(**changes) -> ActorLearner:
+def learner(condition: ConditionConfig | None = None, **changes) -> ActorLearner:
     torch.manual_seed(0)
-    return ActorLearner(TinyVLA(SIZES), dataclasses.replace(LearnerConfig(steps=100, token_dropout=0.0), **changes))
+    config = dataclasses.replace(LearnerConfig(steps=100, token_dropout=0.0), **changes)
+    return ActorLearner(TinyVLA(SIZES), config, condition)
+
+
+def sampled(trained: ActorLearner, seen: dict[str, torch.Tensor], condition: Condition | None = None) -> torch.Tensor:
+    """Means of 100 chunks that a policy samples in a state, asked for something."""
+    noise = torch.randn(100, 4, 1, generator=torch.Generator().manual_seed(0))
+    state = (seen[name][:1] for name in ("tokens", "words", "states"))
+    with torch.no_grad():
+        velocity = velocity_of(trained.average.eval(), *state, condition, copies=100)
+    return integrate(velocity, noise, 10).mean((1, 2))
 
 
 @settings(max_examples=30)
@@ -82,11 +93,56 @@ def test_of_two_modes_the_policy_chooses_the_one_that_weighs_more():
     both = batch(chunks, torch.tensor([1.9, 0.1]).repeat_interleave(8))
     for _ in range(trained.config.steps):
         trained.step(both)
-    model, noise = trained.average.eval(), torch.randn(100, 4, 1, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        prefix = model.prefix(*(both[name][:1] for name in ("tokens", "words", "states"))).expand(100, -1, -1)
-    sampled = integrate(lambda x, tau: model.velocity(prefix, x, tau), noise, 10).mean((1, 2))
-    assert (sampled > 0).float().mean() > 0.85 and (sampled.abs() > 0.5).float().mean() > 0.8
+    found = sampled(trained, both)
+    assert (found > 0).float().mean() > 0.85 and (found.abs() > 0.5).float().mean() > 0.8
+
+
+@pytest.fixture(scope="module")
+def told():
+    """A policy that saw good and bad chunks in one state, +1 in 3 of 4 and in 0 of 12, and that batch."""
+    trained = learner(ConditionConfig(condition_dropout=0.3), steps=90, learning_rate=1e-2, ema=0.9)
+    chunks = torch.ones(16, 4, 1)
+    chunks[3:] = -1
+    both = batch(chunks, torch.ones(16)) | {"good": torch.arange(16) < 4}
+    for _ in range(trained.config.steps):
+        trained.step(both)
+    return trained, both
+
+
+def share(chunks: torch.Tensor) -> float:
+    """Of chunks at +1; all are at one of both."""
+    assert (chunks.abs() > 0.5).float().mean() > 0.8
+    return (chunks > 0).float().mean().item()
+
+
+def test_a_policy_that_was_told_what_is_good_does_what_it_is_asked_for(told):
+    good, bad = (share(sampled(*told, Condition(word))) for word in (GOOD, BAD))
+    assert good > 0.6 and bad < 0.1
+
+
+def test_asked_for_nothing_it_does_what_was_done(told):
+    assert 0.05 < share(sampled(*told)) < 0.5
+
+
+def test_with_more_guidance_more_of_what_it_does_is_good(told):
+    assert share(sampled(*told, Condition(guidance=2.0))) > share(sampled(*told, Condition())) + 0.05
+
+
+def test_it_is_measured_by_what_it_does_when_asked_for_good_chunks(told):
+    trained, both = told
+    right, wrong = ({k: v[part] for k, v in both.items()} for part in (slice(0, 3), slice(4, 7)))
+    as_good = (trained.evaluate({**part, "good": torch.ones(3, dtype=torch.bool)}) for part in (right, wrong))
+    for better, worse in zip(*(found.values() for found in as_good), strict=True):
+        assert better < worse
+
+
+def test_where_nothing_is_known_to_be_good_random_numbers_are_drawn_as_ever():
+    chunks, states = batch(torch.randn(3, 4, 1), torch.ones(3)), []
+    for dropout in (0.0, 0.5):
+        trained = learner(ConditionConfig(condition_dropout=dropout), steps=3)
+        trained.step(chunks)
+        states.append(torch.cat([p.flatten() for p in trained.model.parameters()]))
+    assert torch.equal(*states)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 20, 39])

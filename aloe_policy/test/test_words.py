@@ -2,7 +2,8 @@
 
 import pytest
 
-from aloe_policy.words import MAX_WORDS, PADDING, word_ids
+from aloe_policy.condition import BAD, GOOD
+from aloe_policy.words import MAX_WORDS, PADDING, bucket, word_ids
 
 
 def test_same_words_same_ids_whatever_the_case_and_punctuation() -> None:
@@ -16,7 +17,7 @@ def test_order_counts() -> None:
 def test_colours_and_sides_of_sorting_do_not_collide() -> None:
     words = ["put", "place", "sort", "the", "red", "green", "yellow", "blue", "cube"]
     words += ["in", "into", "to", "left", "right", "bin", "and", "then"]
-    assert len({int(word_ids(word)[0]) for word in words}) == len(words)
+    assert len({*(int(word_ids(word)[0]) for word in words), bucket(GOOD), bucket(BAD)}) == len(words) + 2
 
 
 def test_padding_fills_the_rest() -> None:

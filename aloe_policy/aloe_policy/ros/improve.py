@@ -18,6 +18,7 @@ import torch
 from aloe_data.config import add_arguments, from_arguments, parameter
 from aloe_data.rig import load_rig
 from aloe_policy.card import improved_card
+from aloe_policy.condition import Condition, ConditionConfig
 from aloe_policy.improvement import check_origin, make_lesson
 from aloe_policy.improvement_weights import file_hash, load_weights, say
 from aloe_policy.learner import ActorLearner, LearnerConfig
@@ -44,8 +45,13 @@ class ImproveLearnerConfig(LearnerConfig):
     learning_rate: float = parameter(3e-4, low=0.0, doc="peak of the one-cycle schedule")
 
 
-def improve(config: ImproveConfig, learning: LearnerConfig) -> str | None:
+def improve(config: ImproveConfig, learning: LearnerConfig, conditioning: ConditionConfig | None = None) -> str | None:
     """Weights and a store to a better policy; returns its version, None if it was interrupted.
+
+    Args:
+        config: what to improve, and with what.
+        learning: rates and sizes.
+        conditioning: for weights that say what is good, or a policy that was told before.
 
     Raises:
         ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before training.
@@ -59,9 +65,12 @@ def improve(config: ImproveConfig, learning: LearnerConfig) -> str | None:
     lesson = make_lesson(weights, store, features, policy, learning.seed, device)
     statistics = weights.meta["statistics"]
     print(f"{weights.meta['method']}: {len(lesson.entries)} of {len(weights)} chunks, {say(statistics)}")
-    actor = ActorLearner(copy.deepcopy(policy.model), learning)
+    actor = ActorLearner(copy.deepcopy(policy.model), learning, conditioning)
+    condition = Condition(guidance=actor.condition.guidance) if "good" in lesson.held_out else None
     start = {"policy": policy.version, "weights": file_hash(config.weights)}
     choices, started = {"learner": asdict(learning), "start": start}, time.monotonic()
+    if condition:
+        choices["condition"] = asdict(actor.condition)
     shown = {f"weights/{name}": statistics[name] for name in ("effective_sample_size", "clipped")}
     shown |= {f"weights/share_{name}": share for name, share in statistics["share"].items()}
     measures = run(config, actor, lesson.data, lesson.entries, lesson.held_out, choices, state, shown)
@@ -75,7 +84,7 @@ def improve(config: ImproveConfig, learning: LearnerConfig) -> str | None:
         "of": len(weights),
         "measured_on": lesson.measured_on,
         "minutes": round((time.monotonic() - started) / 60, 1),
-        "learner": asdict(learning),
+        **{part: values for part, values in choices.items() if part != "start"},
         **measures,
     }
     return save_tiny(
@@ -88,19 +97,21 @@ def improve(config: ImproveConfig, learning: LearnerConfig) -> str | None:
         training=facts,
         card=improved_card(rig, facts),
         flow_steps=policy.num_steps,
+        condition=condition,
     )
 
 
 def main() -> None:
     """Entry point of `improve`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, ImproveConfig)
-    add_arguments(parser, ImproveLearnerConfig)
+    parts: tuple[Any, ...] = (ImproveConfig, ImproveLearnerConfig, ConditionConfig)
+    for part in parts:
+        add_arguments(parser, part)
     try:
         arguments = parser.parse_args()
-        config, learning = from_arguments(ImproveConfig, arguments), from_arguments(ImproveLearnerConfig, arguments)
+        config, *how = (from_arguments(part, arguments) for part in parts)
         torch.set_num_threads(config.threads)
-        version = improve(config, learning)
+        version = improve(config, *how)
     except BAD_INPUT as error:
         sys.exit(f"improve: {error}")
     except CollapseError as error:

@@ -18,7 +18,8 @@ from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.replay import SOURCES
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
-from aloe_policy.improvement_weights import META, Weights, save_weights, store_mark
+from aloe_policy.condition import GOOD, ConditionConfig
+from aloe_policy.improvement_weights import META, Weights, load_weights, save_weights, store_mark
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.ros import train as training
 from aloe_policy.ros.improve import ImproveConfig, improve
@@ -60,8 +61,8 @@ def setting(policy, tmp_path):
     )  # fmt: skip
 
 
-def run(setting, learning=LEARNING, **changes):
-    return improve(dataclasses.replace(setting, **changes), learning)
+def run(setting, learning=LEARNING, conditioning=None, **changes):
+    return improve(dataclasses.replace(setting, **changes), learning, conditioning)
 
 
 def test_it_leaves_a_policy_that_sees_the_world_as_before_and_says_where_it_came_from(setting, capsys):
@@ -117,6 +118,36 @@ def test_interrupted_it_saves_its_state_where_it_stands(setting, monkeypatch, ca
         assert run(setting) is None
     assert "stopped at step 1; go on with --resume" in capsys.readouterr().out
     assert run(setting, resume=True)
+
+
+def test_told_what_is_good_it_ends_at_the_same_bits_and_says_what_it_is_to_be_asked_for(setting, monkeypatch):
+    given = load_weights(setting.weights)
+    told = setting.weights.with_name("told.npz")
+    save_weights(told, dataclasses.replace(given, weight=np.ones(len(given)), good=given.success))
+    setting, how = dataclasses.replace(setting, weights=told), ConditionConfig(guidance=1.5)
+    run(setting, conditioning=how)
+    other, step = dataclasses.replace(setting, out=setting.out.with_name("other")), ActorLearner.step
+
+    def step_and_interrupt(learner, batch):
+        if learner.steps_done == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(learner, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActorLearner, "step", step_and_interrupt)
+        assert run(other, conditioning=how) is None
+    with pytest.raises(ConfigError, match=r"condition\.guidance was 1\.5, is 1\.0"):
+        run(other, resume=True)
+    run(other, resume=True, conditioning=how)
+    whole, resumed = (read_checkpoint(path) for path in (setting.out, other.out))
+    assert all(torch.equal(tensor, resumed.weights[name]) for name, tensor in whole.weights.items())
+    assert whole.config["condition"] == {"word": GOOD, "guidance": 1.5}
+    assert whole.config["training"]["condition"]["condition_dropout"] == how.condition_dropout
+    again = dataclasses.replace(
+        setting, policy=setting.out, weights=setting.weights.with_name("weights.npz"), out=setting.out / "again"
+    )
+    run(again, other_policy=True)
+    assert read_checkpoint(again.out).config["condition"] == {"word": GOOD, "guidance": 1.0}
 
 
 def test_a_policy_that_forgets_is_not_written(setting):
