@@ -1,10 +1,11 @@
 """What a state is worth under whoever acted in it: learnt from Monte-Carlo returns, each episode judged by others.
 
-The baseline of advantage-weighted regression (AWR): advantage = return - V(s). V is the critic's network without a
-chunk (h = 0) and with a categorical head. It is cross-fitted: what is said about an episode comes from a network that
-did not learn from it, else V would know the returns by heart.
+The baselines that need no critic of actions: advantage-weighted regression (AWR), advantage = return - V(s_t); and
+RECAP over N steps, advantage = R_N + gamma^N m V(s_{t+N}) - V(s_t), with m = 0 where a true terminal lies inside.
+V is the critic's network without a chunk (h = 0) and with a categorical head. It is cross-fitted: what is said about an
+episode comes from a network that did not learn from it, else V would know the returns by heart.
 
-Source: AWR, arXiv:1910.00177; the cross-fitting is ours.
+Source: AWR, arXiv:1910.00177; RECAP, arXiv:2511.14759; the cross-fitting is ours.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from aloe_critic.batches import Batches
-from aloe_critic.losses import critic_loss, return_bounds, support, value
+from aloe_critic.losses import critic_loss, return_bounds, support, td_target, value
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
 from aloe_data.config import parameter
 
@@ -27,7 +28,7 @@ PART = 256  # states at a time
 
 @dataclass(frozen=True)
 class ValueConfig:
-    """How the state value of `awr` is learnt."""
+    """How the state value of `awr` and `recap` is learnt."""
 
     folds: int = parameter(3, low=2, doc="networks; each judges the episodes that it did not learn from")
     value_steps: int = parameter(1000, low=1, doc="optimiser steps of each")
@@ -57,11 +58,11 @@ def crossfitted_values(
     config: ValueConfig,
     network: NetworkConfig = NETWORK,
     progress: Callable[[int], object] = lambda steps: None,
-) -> Array:
-    """V of every chunk's first state [n].
+) -> tuple[Array, Array]:
+    """V of every chunk's first state [n], and what its rewards and the state after them say of that V [n].
 
     Args:
-        batches: n chunks.
+        batches: n chunks; the state after them is the replay's `reach` ticks later.
         returns: Monte-Carlo returns [n]; chunks where they are NaN are judged but not learned from.
         sizes: of the network, with n_action_steps 0.
         config: steps and folds.
@@ -72,7 +73,7 @@ def crossfitted_values(
         ValueError: see `folds_of`; or a fold without returns to learn from.
     """
     fold = folds_of(batches.replay.episode_of, config.folds, config.value_seed)
-    found = np.empty(len(fold))
+    found = np.empty((2, len(fold)))
     for k in range(config.folds):
         known = np.flatnonzero((fold != k) & np.isfinite(returns))
         if not len(known):
@@ -82,8 +83,8 @@ def crossfitted_values(
         values = support(return_bounds(batches.replay.reward), network.bins).to(batches.device)
         _learn(critic, values, batches, known, returns, config, np.random.default_rng((config.value_seed, k)), progress)
         judged = np.flatnonzero(fold == k)
-        found[judged] = _judge(critic, values, batches, judged)
-    return found
+        found[:, judged] = _judge(critic, values, batches, judged)
+    return found[0], found[1]
 
 
 def _learn(
@@ -110,7 +111,11 @@ def _learn(
 
 @torch.no_grad()
 def _judge(critic: CriticNetwork, values: torch.Tensor, batches: Batches, entries: Index) -> Array:
+    """V(s_t) and R_N + gamma^N m V(s_{t+N}), [2, n]."""
     critic.eval()
-    parts = [entries[start : start + PART] for start in range(0, len(entries), PART)]
-    said = [value(critic(batches.states(part), None), values)[0] for part in parts]
-    return torch.cat(said).double().cpu().numpy()
+    said = []
+    for start in range(0, len(entries), PART):
+        batch = batches.at(entries[start : start + PART])
+        now, after = (value(critic(state, None), values)[0] for state in (batch.state, batch.next_state))
+        said.append(torch.stack([now, td_target(after, batch.reward, batch.discount, batch.mask)]))
+    return torch.cat(said, dim=1).double().cpu().numpy()

@@ -27,12 +27,14 @@ class Entries:
         index: of each chunk in the replay [m].
         weight, advantage: [m].
         chunks: float16 [m, H, A], normalised, to learn in place of the executed ones; None: the executed ones.
+        good: bool [m], what the policy is to be told of each; None: nothing.
     """
 
     index: Index
     weight: Array
     advantage: Array
     chunks: NDArray[np.float16] | None = None
+    good: NDArray[np.bool_] | None = None
 
 
 def labels_of(replay: Replay) -> Labels:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.config import parameter
-from aloe_data.replay import BY_HUMAN, DEMO
+from aloe_data.replay import BY_HUMAN, DEMO, SOURCES
 from aloe_policy.improvement_weights import effective_sample_size, weight_by_source
 
 Array = NDArray[np.float64]
@@ -34,7 +34,9 @@ class WeightConfig:
     )
     beta: float = parameter(0.5, low=1e-3, unit="std(Adv)", doc="temperature of exp_clip and of poco")
     epsilon: float = parameter(3.0, low=0.0, doc="exp_clip keeps Adv / beta within it")
-    top: float = parameter(0.3, low=0.0, high=1.0, doc="share of chunks that count as good (binary, forced_positive)")
+    top: float = parameter(
+        0.3, low=0.0, high=1.0, doc="share of chunks that count as good (binary, forced_positive, recap)"
+    )
     cap: float = parameter(20.0, low=1.0, doc="largest weight of zscore")
     human: str = parameter(
         "weighted",
@@ -111,6 +113,17 @@ def by_advantage(advantage: Array, labels: Labels, config: WeightConfig) -> Arra
     return _without_failures(weight, labels, config)
 
 
+def good_chunks(advantage: Array, labels: Labels, config: WeightConfig) -> Flags:
+    """Which chunks [n] a policy is told to be good: the top share by advantage, and all that people did.
+
+    Source: RECAP, arXiv:2511.14759.
+
+    Raises:
+        ValueError: no advantage is known.
+    """
+    return by_advantage(advantage, labels, WeightConfig(rule="binary", top=config.top, human="forced_positive")) > 0
+
+
 def by_label(method: str, labels: Labels, config: WeightConfig) -> Array:
     """Weights [n], 0 or 1, of the methods that ask no critic.
 
@@ -138,11 +151,14 @@ def by_softmax(q: Array, config: WeightConfig) -> Array:
     return len(q) * power / power.sum(0)
 
 
-def statistics(weight: Array, source: NDArray[np.int64], config: WeightConfig, rule: str) -> dict[str, object]:
-    """Effective sample size, share at the clip of a rule, share of the weight by source, and the amounts."""
+def statistics(
+    weight: Array, source: NDArray[np.int64], config: WeightConfig, rule: str, good: Flags | None = None
+) -> dict[str, object]:
+    """Effective sample size, share at the clip of a rule, of the weight by source, of good chunks; and the amounts."""
     ends = {"exp_clip": (np.exp(-config.epsilon), np.exp(config.epsilon)), "zscore": (0.0, config.cap)}
     counted = weight[weight > 0]
-    return {
+    known: dict[str, object] = {} if good is None else {"good": _shares_of(good, source)}
+    return known | {
         "effective_sample_size": effective_sample_size(weight),
         "clipped": _clipped(counted, *ends[rule]) if rule in ends else 0.0,
         "share": weight_by_source(weight, source),
@@ -160,6 +176,11 @@ def _forced(advantage: Array, labels: Labels, config: WeightConfig) -> Array:
 
 def _without_failures(weight: Array, labels: Labels, config: WeightConfig) -> Array:
     return weight * ~labels.failure if config.failures == "dropped" else weight
+
+
+def _shares_of(good: Flags, source: NDArray[np.int64]) -> dict[str, float]:
+    """Share of good chunks among those of each source that is there."""
+    return {name: float(good[source == k].mean()) for k, name in enumerate(SOURCES) if (source == k).any()}
 
 
 def _clipped(weight: Array, least: float, most: float) -> float:

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aloe_critic.weights import RULES, Labels, WeightConfig, by_advantage, by_label, by_softmax, good_from, statistics
+from aloe_critic.weights import (
+    RULES,
+    Labels,
+    WeightConfig,
+    by_advantage,
+    by_label,
+    by_softmax,
+    good_chunks,
+    good_from,
+    statistics,
+)
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO
 
 CONFIG = WeightConfig()
@@ -96,6 +106,17 @@ def test_what_people_did_is_good_at_least_when_forced():
     assert weight[0] == weight[1] == weight[advantage == good_from(advantage, CONFIG)]
 
 
+def test_a_policy_is_told_that_the_top_and_all_that_people_did_is_good():
+    advantage = np.arange(10.0)
+    source = np.array([DEMO, BY_HUMAN] + [AUTONOMOUS] * 8)
+    failed = np.arange(10) % 2 == 1
+    known = labels(10, source, failed)
+    assert np.flatnonzero(good_chunks(advantage, known, CONFIG)).tolist() == [0, 1, 7, 8, 9]
+    for other in (WeightConfig(rule="zscore", human="weighted"), WeightConfig(failures="dropped")):
+        assert (good_chunks(advantage, known, other) == good_chunks(advantage, known, CONFIG)).all()
+    assert np.flatnonzero(good_chunks(advantage, known, WeightConfig(top=0.1))).tolist() == [0, 1, 9]
+
+
 def test_chunks_of_failures_can_be_dropped_and_unknown_ones_weigh_nothing():
     advantage = np.array([0.0, 1.0, np.nan, 2.0])
     failed = np.array([False, True, False, True])
@@ -138,3 +159,6 @@ def test_weights_are_described():
     assert found["share"] == pytest.approx(shares)
     half = statistics(np.array([1.0, 0.0]), source[:2], CONFIG, "")
     assert (half["clipped"], half["chunks"], half["positive"]) == (0.0, 2, 1)
+    assert "good" not in half
+    told = statistics(np.ones(4), np.array([1, 1, 1, 2]), CONFIG, "", np.array([True, False, False, True]))
+    assert told["good"] == pytest.approx({"autonomous": 1 / 3, "human": 1.0})

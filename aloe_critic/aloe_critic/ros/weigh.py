@@ -3,6 +3,7 @@
     --method aloe         advantage of a critic (--critic DIR) that passed its gates; the default
     --method poco         the policy's own chunks, weighted among each other by a critic
     --method awr          return minus a state value that is learnt here
+    --method recap        everything, with the word whether it was good: advantage over N steps by such a state value
     --method filtered_bc  successful segments
     --method hg_dagger    successful demonstrations and all that people did in takeovers
     --method uniform      everything
@@ -28,7 +29,7 @@ from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdi
 from aloe_critic.state_value import ValueConfig, crossfitted_values
 from aloe_critic.training import check_outcomes
 from aloe_critic.weighing import Entries, advantages, labels_of, proposals, stops_of
-from aloe_critic.weights import WeightConfig, by_advantage, by_label, statistics
+from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks, statistics
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
@@ -40,8 +41,9 @@ from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy, open_store
 from aloe_policy.tiny import TinyPolicy
 from aloe_policy.training_state import load_state, state_file
 
-METHODS = ("aloe", "poco", "awr", "filtered_bc", "hg_dagger", "uniform")
+METHODS = ("aloe", "poco", "awr", "recap", "filtered_bc", "hg_dagger", "uniform")
 ASKING = ("aloe", "poco")  # methods that need a critic
+BY_VALUE = ("awr", "recap")  # methods that learn a state value
 BY_ADVANTAGE = ("aloe", "awr")  # methods for which --rule counts
 
 
@@ -50,6 +52,7 @@ class WeighConfig(ChunksConfig):
     """What to weigh, how, and where to write."""
 
     n_action_steps: int = parameter(0, unit="ticks", low=0, doc="h, executed steps; 0: the critic's, or half a chunk")
+    n_step: int = parameter(2, low=1, doc="chunks of h whose rewards recap adds up before the state after them counts")
     method: str = parameter("aloe", choices=METHODS, doc="what makes a chunk good")
     critic: str = parameter("", doc="checkpoint of the critic to ask")
     out: Path = parameter(doc="file to write (.npz)")
@@ -120,11 +123,12 @@ def _steps(config: WeighConfig, scorer: ChunkScorer | None, policy: TinyPolicy) 
 
 def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore) -> Replay:
     verdicts, reward = verdicts_of(store, features), RewardConfig()
-    if config.method == "awr":
+    if config.method in BY_VALUE:
         reward = reward_of(config, [store.bags[bag].ticks for bag in verdicts])
-    sampling = ReplayConfig(n_action_steps=config.n_action_steps, stride=config.stride)
+    n_step = config.n_step if config.method == "recap" else 1
+    sampling = ReplayConfig(n_action_steps=config.n_action_steps, n_step=n_step, stride=config.stride)
     replay = Replay(store, features, sampling, reward, SegmentConfig(takeover=config.segments))
-    if config.method == "awr":
+    if config.method in BY_VALUE:
         check_outcomes(replay, str(store.folder))
     return replay
 
@@ -160,10 +164,14 @@ def _entries(
         ValueError: the data are too few.
     """
     everything, labels = np.arange(len(batches.replay)), labels_of(batches.replay)
-    if config.method == "awr":
+    if config.method in BY_VALUE:
         returns, _, _ = batches.ends(everything)
         with tqdm(total=choices.value.folds * choices.value.value_steps, desc="learning V", unit="step") as bar:
-            advantage = returns - crossfitted_values(batches, returns, sizes, choices.value, progress=bar.update)
+            value, ahead = crossfitted_values(batches, returns, sizes, choices.value, progress=bar.update)
+        if config.method == "recap":
+            good = good_chunks(ahead - value, labels, choices.weights)
+            return Entries(everything, by_label("uniform", labels, choices.weights), ahead - value, good=good)
+        advantage = returns - value
     elif scorer is None:
         unknown = np.full(len(everything), np.nan)
         return Entries(everything, by_label(config.method, labels, choices.weights), unknown)
@@ -179,13 +187,15 @@ def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str,
     """All that a method's outcome depends on beside its data."""
     weights = asdict(choices.weights)
     if config.method not in BY_ADVANTAGE:
-        name = "beta" if config.method == "poco" else "failures"
-        weights = {name: weights[name]}
+        counting = {"poco": ("beta",), "recap": ("top", "failures")}.get(config.method, ("failures",))
+        weights = {name: weights[name] for name in counting}
     options = {"chunks": {name: getattr(config, name) for name in ("n_action_steps", "stride", "segments")}}
     options["weights"] = weights
     if config.method in ASKING:
         options["ask"] = asdict(choices.ask)
-    if config.method == "awr":
+    if config.method == "recap":
+        options["chunks"]["n_step"] = config.n_step
+    if config.method in BY_VALUE:
         options |= {"value": asdict(choices.value), "reward": asdict(replay.reward)}
     return options
 
@@ -201,7 +211,8 @@ def _as_file(entries: Entries, replay: Replay, meta: dict[str, Any], config: Wei
         source=labels.source[index],
         success=labels.success[index],
         chunks=entries.chunks,
-        meta={**meta, "statistics": statistics(entries.weight, labels.source[index], config, rule)},
+        good=entries.good,
+        meta={**meta, "statistics": statistics(entries.weight, labels.source[index], config, rule, entries.good)},
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aloe_data.config import parameter
 from aloe_policy.promotion import PromotionConfig
 
-METHODS = ("aloe", "filtered_bc", "hg_dagger", "uniform", "awr", "poco")
+METHODS = ("aloe", "filtered_bc", "hg_dagger", "uniform", "awr", "recap", "poco")
 WITH_CRITIC = ("aloe", "poco")
 PREVIOUS, WARM_START = "previous", "warm_start"
 

@@ -48,8 +48,8 @@ def test_every_method_leaves_weights_that_say_how_they_came_about(to_weigh, meth
     assert (meta["method"], bool(meta["critic"])) == (method, asking)
     assert meta["options"]["chunks"]["n_action_steps"] == made.STEPS
     assert meta["statistics"]["positive"] == (found.weight > 0).sum()
-    assert np.isfinite(found.advantage).all() == (method in ("aloe", "poco", "awr"))
-    assert (found.chunks is not None) == (method == "poco")
+    assert np.isfinite(found.advantage).all() == (method in ("aloe", "poco", "awr", "recap"))
+    assert (found.chunks is not None) == (method == "poco") and (found.good is not None) == (method == "recap")
     assert set(found.source) == {AUTONOMOUS, BY_HUMAN} and (found.stop > found.row).all()
     if method == "filtered_bc":
         assert (found.weight == found.success).all() and 0 < found.success.sum() < len(found)
@@ -62,6 +62,20 @@ def test_the_critics_weights_are_those_of_its_advantages(to_weigh):
     failure = ~found.success  # no timeouts here
     expected = by_advantage(found.advantage.astype(float), Labels(found.source, found.success, failure), rule)
     assert found.weight.tolist() == expected.tolist()
+
+
+def test_recap_learns_everything_and_says_what_was_good(to_weigh, capsys):
+    run(to_weigh, dataclasses.replace(CHOICES, weights=WeightConfig(top=0.2)), method="recap", n_step=3)
+    found = load_weights(to_weigh.out)
+    assert (found.weight == 1).all() and found.good[found.source == BY_HUMAN].all()
+    own = found.source == AUTONOMOUS
+    assert (
+        0 < found.good[own].mean() < 0.5
+        and found.advantage[own & found.good].min() > found.advantage[~found.good].max()
+    )
+    assert found.meta["statistics"]["good"]["human"] == 1.0
+    options = found.meta["options"]
+    assert options["chunks"]["n_step"] == 3 and options["weights"] == {"top": 0.2, "failures": "kept"}
 
 
 def test_a_critic_that_failed_a_gate_is_asked_only_by_force_and_the_gate_is_named(to_weigh, tmp_path):
