@@ -7,11 +7,16 @@ import numpy as np
 
 from aloe_sim.experts import Expert
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks import Sorting, Task
+from aloe_sim.tasks import PhonePacking, Sorting, Task
+from aloe_sim.tasks.phone_packing import CASE_FLOOR_M, LIFT_M, PHONE_HALF_M
 from aloe_sim.tasks.sorting import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment
 
 WORKSPACE_M = np.array([[0.05, -0.55, -0.01], [0.65, 0.55, 0.45]])  # lowest and highest corner for tools
 STRAY_M = 0.04  # a cube on the table that is farther than this from where cubes start was dropped there
+ON_THE_EDGE_M = 0.06  # a phone that lies tilted and is not farther than this from its case lies on the case's edge
+LEVEL = 0.999  # cosine of the tilt of what lies flat
+EMPTY_M = 0.004  # travel of fingers that have closed on nothing
+STILL = 0.03  # m/s and rad/s; what moves more is still on its way
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,27 @@ def _trouble_with(a: Assignment, sim: SimRig) -> Trouble:
     return Trouble(f"the {a.colour} cube was dropped outside the bins" if dropped else "")
 
 
+def phone_troubles(sim: SimRig) -> list[Trouble]:
+    """A phone that lies where it cannot stay, and fingers that have closed on nothing."""
+    task, data = sim.task, sim.data
+    assert isinstance(task, PhonePacking)
+    if task.is_packed(data) or task.is_inserted(data):
+        return []
+    holder, packer = sim.rig.arms[0].name, sim.rig.arms[-1].name
+    empty = [name for name in (holder, packer) if sim.joint_positions(name)[-1] < EMPTY_M]
+    troubles = [Trouble(f"{name} has closed its fingers on nothing", name) for name in empty]
+    phone, case = data.body("phone"), data.body("case")
+    held = abs(float(sim.joint_positions(packer)[-1]) - task.phone_half_m[1]) < 0.003
+    if held or np.linalg.norm(phone.cvel) > STILL:
+        return troubles
+    near = np.linalg.norm(phone.xpos[:2] - case.xpos[:2]) < ON_THE_EDGE_M
+    if near and phone.xpos[2] > CASE_FLOOR_M + LIFT_M + PHONE_HALF_M[2] + 0.001:
+        troubles.append(Trouble("the phone lies on the edge of the case", packer))
+    elif phone.xmat[8] < LEVEL:
+        troubles.append(Trouble("the phone does not lie flat", packer))
+    return troubles
+
+
 def _grasps(sim: SimRig, arm: str, cube: np.ndarray) -> bool:
     """Whether the fingers of an arm are around a cube [3] and as far open as it is wide."""
     opening_m = float(sim.joint_positions(arm)[-1])
@@ -88,5 +114,8 @@ def _outside(sim: SimRig, arms: list[str]) -> list[Trouble]:
     return [Trouble(f"{name} is outside the workspace", name) for name in outside]
 
 
-TROUBLES: dict[type[Task], Callable[[SimRig], list[Trouble]]] = {Sorting: sorting_troubles}
+TROUBLES: dict[type[Task], Callable[[SimRig], list[Trouble]]] = {
+    Sorting: sorting_troubles,
+    PhonePacking: phone_troubles,
+}
 """What to step in for, by task; for others only what holds for every task."""

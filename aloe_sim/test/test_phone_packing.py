@@ -51,7 +51,7 @@ def test_an_inserted_phone_is_packed_only_once_it_is_pressed_home(sim: SimRig) -
 
 def test_a_phone_on_the_rim_is_not_inserted(sim: SimRig) -> None:
     sim.reset(4)
-    insert(sim, sideways_m=0.006)
+    insert(sim, sideways_m=0.012)
     press(sim, 12.0)
     assert not sim.task.success(sim.data)
     assert sim.task.progress(sim.data) < 0.75
