@@ -1,0 +1,255 @@
+"""Episodes without pictures, for studies of many thousands: no rendering, no encoder, no bags.
+
+A policy sees what a good encoder would have said: the simulator's own keypoints in each view, with errors of the size
+that the encoder has. Physics, control loop, the scripted human and all learning code are those of the real thing; what
+was done goes straight into a store of episodes. About ten times as quick as a rollout with images.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_control.authority import Authority
+from aloe_control.tick import TickResult
+from aloe_data.episode import Verdict
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.frames import Episode, EpisodeFacts, Words
+from aloe_data.observation import Observation
+from aloe_data.rig import Rig
+from aloe_policy.backend import ChunkPolicy, load_policy
+from aloe_policy.checkpoint import Checkpoint
+from aloe_policy.tiny import TinyPolicy
+from aloe_sim.assisted import AssistedRig
+from aloe_sim.experts import CannotHelpError, make_expert
+from aloe_sim.in_process import InProcessRig
+from aloe_sim.judge import Judge
+from aloe_sim.keypoints import keypoint_labels
+from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
+from aloe_teleop.device import Ask
+from aloe_teleop.devices.scripted import ScriptedConfig
+
+VIEW_PX = np.array([128.0, 96.0])  # of the views in which the encoder's errors were measured
+ERROR_PX = 0.5  # std of a keypoint's place, as the shipped encoders have it on held-out scenes
+MISSED = 0.04  # share of visible keypoints that it does not find
+CAMERA_TICKS = 2  # control ticks between two looks of the cameras
+JUDGE_TICKS = 3
+
+
+class Eyes:
+    """What an encoder would have said about the present views: float16 [C, K, 3], see `ImageEncoder`."""
+
+    def __init__(self, sim: SimRig) -> None:
+        self._sim, self.rng = sim, np.random.default_rng(0)
+
+    def __call__(self) -> NDArray[np.float16]:
+        labels = keypoint_labels(self._sim)
+        seen = labels[..., 2] * (self.rng.random(labels.shape[:2]) >= MISSED)
+        place = 2.0 * (labels[..., :2] + ERROR_PX / VIEW_PX * self.rng.standard_normal(labels[..., :2].shape)) - 1.0
+        return np.concatenate([place * seen[..., None], seen[..., None]], axis=-1).astype(np.float16)
+
+
+class KeypointPolicy(TinyPolicy):
+    """A tiny VLA that is told what its encoder would have seen."""
+
+    eyes: Eyes
+
+    def look(self, observation: Observation) -> NDArray[np.float16]:
+        return self.eyes()
+
+
+def load_seeing(path: str, rig: Rig, eyes: Eyes, seed: int) -> KeypointPolicy:
+    """A checkpoint's policy with these eyes.
+
+    Raises:
+        CheckpointError: see `load_policy`.
+    """
+
+    def make(checkpoint: Checkpoint, rig: Rig, *, seed: int, device: str) -> ChunkPolicy:
+        return KeypointPolicy(checkpoint, rig, seed=seed, device=device)
+
+    policy = load_policy(path, rig, seed=seed, backends={"tiny": make})
+    assert isinstance(policy, KeypointPolicy), "made above"
+    policy.eyes = eyes
+    return policy
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an episode ended; the takeovers in it, and the share of its arm-ticks in human hands."""
+
+    seed: int
+    prompt: str
+    verdict: str
+    reason: str
+    length_s: float
+    takeovers: int
+    by_human: float
+
+
+@dataclass
+class Recording:
+    """What an episode's ticks were, and what was seen; a look at the views serves until the next one."""
+
+    ticks: list[TickResult] = field(default_factory=list)
+    states: list[NDArray[np.float32]] = field(default_factory=list)
+    looks: list[NDArray[np.float16]] = field(default_factory=list)
+    frame: list[int] = field(default_factory=list)
+
+
+class World:
+    """One task with everything around it.
+
+    Args:
+        rig: simulated.
+        task: its name.
+        variation: how much scenes differ.
+        n_action_steps: ticks from one chunk to the next.
+        timeout_s: limit of an episode.
+        noise: std of a wandering offset on the joints, rad.
+        person: who looks on in episodes with a person.
+
+    Raises:
+        ValueError: no such task, or one without keypoints.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        task: str,
+        variation: str = "none",
+        n_action_steps: int = 25,
+        timeout_s: float = 30.0,
+        noise: float = 0.0,
+        person: ScriptedConfig | None = None,
+    ) -> None:
+        self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
+        sim = SimRig(rig, make_task(task), ActuatorNoise(noise), VARIATIONS[variation])
+        self.process, self.eyes = InProcessRig(sim), Eyes(sim)
+        self._person = AssistedRig(self.process, person) if person else None
+        self._judge = Judge(sim.task)
+
+    def demonstrate(self, seed: int, noise: float, recording: Recording) -> Outcome:
+        """An episode of the scripted expert under actuator noise of up to `noise` rad."""
+        rng = np.random.default_rng(seed)
+        self._begin(seed)
+        self.process.sim.noise = ActuatorNoise(float(rng.choice([0.0, 0.5, 1.0])) * noise)
+        expert = make_expert(self.process.sim, seed=seed)
+        return self._run(seed, lambda h: expert.chunk(50, executed=h), "expert", rng, recording, None)
+
+    def roll(self, seed: int, policy: Any, recording: Recording | None = None, human: bool = False) -> Outcome:
+        """An episode of a policy, with the person beside it or alone.
+
+        Args:
+            seed: of the scene.
+            policy: with `infer` and `version`; its eyes are this world's.
+            recording: to fill.
+            human: the person looks on.
+        """
+        self._begin(seed)
+        person, process = self._person if human else None, self.process
+        if person is not None:
+            person.begin(f"scene {seed}", seed)
+
+        def propose(_: int) -> NDArray[np.float32]:
+            seen = Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt)
+            return np.asarray(policy.infer(seen), np.float32)
+
+        return self._run(seed, propose, policy.version, None, recording, person)
+
+    def _begin(self, seed: int) -> None:
+        self.process.sim.data.time = 0.0
+        self.process.reset(seed)
+        self.eyes.rng = np.random.default_rng([seed, 7])
+        self._judge.begin()
+
+    def _run(
+        self,
+        seed: int,
+        propose: Any,
+        version: str,
+        rng: np.random.Generator | None,
+        recording: Recording | None,
+        person: AssistedRig | None,
+    ) -> Outcome:
+        verdict, reason, due, tick, by_human = Verdict.TIMEOUT, "no success in time", 0, 0, 0
+        try:
+            for tick in range(self._timeout):
+                if tick == due:
+                    h = self.h if rng is None else int(rng.integers(5, 26))  # people follow a plan as long as they like
+                    self._offer(propose(h), version)
+                    due += h
+                said, why = person.poll() if person else (Verdict.NONE, "")
+                if recording is not None:
+                    self._note(recording, tick)
+                result = self.process.tick()
+                by_human += sum(arm.source == Authority.HUMAN for arm in result.arms)
+                if recording is not None:
+                    recording.ticks.append(result)
+                if ended := self._ended(tick, said, why):
+                    verdict, reason = ended
+                    break
+        except UnstablePhysicsError as error:
+            verdict, reason = Verdict.ABORT, str(error)
+        except CannotHelpError as error:
+            verdict, reason = Verdict.FAILURE, str(error)
+        takeovers = sum(asked.request.ask is Ask.TAKE for asked in person.asked) if person else 0
+        share = by_human / ((tick + 1) * len(self.rig.arms))
+        ended = self.process.sim.prompt, verdict.name.lower(), reason, (tick + 1) / self.rig.rate_hz
+        return Outcome(seed, *ended, takeovers, share)
+
+    def _ended(self, tick: int, said: Verdict, why: str) -> tuple[Verdict, str] | None:
+        if tick % JUDGE_TICKS == 0 and (found := self._judge.judge(self.process.stamp_ns, self.process.sim.data)):
+            return (Verdict.SUCCESS if found.success else Verdict.FAILURE), found.reason
+        if said or self.process.control.fault:
+            return Verdict.FAILURE, why or self.process.control.fault
+        return None
+
+    def _offer(self, rows: NDArray[np.float32], version: str) -> None:
+        try:
+            self.process.offer(rows, version)
+        except RuntimeError:
+            return  # refused: the chunk before goes on, and control says why if it ends
+
+    def _note(self, recording: Recording, tick: int) -> None:
+        if tick % CAMERA_TICKS == 0:
+            recording.looks.append(self.eyes())
+        recording.frame.append(len(recording.looks) - 1)
+        recording.states.append(self.process.joints())
+
+
+def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore, features: FeatureStore) -> None:
+    """Add an episode to a store, with what was seen as its features."""
+    ticks, rig = recording.ticks, store.rig
+    count, cameras = len(ticks), len(rig.cameras)
+    looks = np.stack(recording.looks)  # [F, C, K, 3]
+    facts = EpisodeFacts(name, outcome.prompt, outcome.seed, outcome.verdict, outcome.reason, "sim")
+    silent = Words(("",), np.zeros((count, len(rig.arms)), np.int32))
+
+    def joints(kind: str) -> NDArray[np.float32]:
+        return np.array([np.concatenate([getattr(a, kind) for a in t.arms]) for t in ticks], np.float32)
+
+    episode = Episode(
+        facts=facts,
+        rig=rig,
+        stamps_ns=np.array([t.stamp_ns for t in ticks], np.int64),
+        ticks=np.array([t.tick for t in ticks], np.int64),
+        state=np.stack(recording.states[:count]),
+        observed=np.ones(count, bool),
+        frames={camera.name: np.zeros((len(looks), 0, 0, 3), np.uint8) for camera in rig.cameras},
+        frame_index=np.repeat(np.array(recording.frame[:count], np.int64)[:, None], cameras, axis=1),
+        requested=joints("requested"),
+        executed=joints("executed"),
+        source=np.array([[int(a.source) for a in t.arms] for t in ticks], np.uint8),
+        operator=silent,
+        reason=silent,
+        clip=silent,
+        chunk_id=np.array([t.chunk_id for t in ticks], np.int64),
+        step=np.array([t.step for t in ticks], np.int64),
+        policy_version=tuple(t.policy_version for t in ticks),
+    )
+    stored = store.append(episode, name, name)
+    features.write(stored, np.concatenate(list(looks.swapaxes(0, 1))))

@@ -1,0 +1,57 @@
+"""Which way of improving a policy is best? Tasks x methods x seeds, from the same warm start and with the same data.
+
+    ./env python bench/study.py --out DIR [--task phone_packing] [--seeds 5] [--rounds 1] [--episodes 100]
+        [--methods bc,hg_dagger,filtered_bc,...] [--processes 2] [--skill 0.8]
+
+Every seed is a study of its own: demonstrations, a warm start, episodes with a scripted human beside it (the same ones
+for every method in the first round), then one improvement per method, and its evaluation alone in held-out scenes, the
+same ones for every method and seed. From the second round on each method collects with its own policy. Rollouts have no
+pictures (`keypoint_world.py`). Everything that is done is kept under --out: a stopped study goes on, and more seeds,
+methods or rounds only add to it. `study_report.py` makes table and figures; they are printed at the end.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+
+import torch
+from study_report import report
+from study_seed import SeedStudy, StudyConfig
+from tqdm import tqdm
+
+from aloe_data.config import add_arguments, from_arguments
+from aloe_policy.ros.policy_store import BAD_INPUT
+
+
+def run(config: StudyConfig, seed: int) -> None:
+    """One seed; what it says goes to a file."""
+    torch.set_num_threads(1)
+    study = SeedStudy(config, seed)
+    log = (study.folder / "log.txt").open("a", buffering=1)
+    with log, contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        study.run()
+
+
+def main() -> None:
+    """Parse, run what is not done yet, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser, StudyConfig)
+    try:
+        config = from_arguments(StudyConfig, parser.parse_args())
+        config.check()
+        os.environ["OMP_NUM_THREADS"] = "1"
+        pool = ProcessPoolExecutor(config.processes, get_context("spawn"))
+        with pool, tqdm(total=config.seeds, unit="seed") as bar:
+            for done in as_completed([pool.submit(run, config, seed) for seed in range(config.seeds)]):
+                done.result()
+                bar.update()
+        report(config.out / config.task)
+    except BAD_INPUT as error:
+        sys.exit(f"study: {error}")
+
+
+if __name__ == "__main__":
+    main()
