@@ -81,6 +81,8 @@ def wait_until_running(node: Node, launch: "subprocess.Popen[bytes]") -> None:
 def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path], times: int, pause_s: float) -> Swaps:
     """Load the checkpoints in turn."""
     client, swaps = node.create_client(LoadPolicy, "/policy/load"), Swaps()
+    if not client.wait_for_service(START_LIMIT_S):  # what is asked before the service is known reaches nobody, ever
+        sys.exit("bench: /policy/load is not there; see the messages above")
     process = policy_process(launch)
     for number in range(times):
         if launch.poll() is not None or not process.is_running():

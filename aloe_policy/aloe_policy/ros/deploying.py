@@ -146,13 +146,12 @@ class Deploying:
             with self._lock:
                 self._deployment.load(Deployed(request.path, policy), request.force)
                 self._follow()
-            done.set_result("")
+            message = ""
         except Exception as error:  # whatever a backend raises is answered; the running policy goes on
             message = f"{error}; policy {self.active.version[:12]} keeps running"
             self._node.get_logger().error(f"cannot load: {message}")
-            done.set_result(message)
-        finally:
-            self._loading = False
+        self._loading = False  # before the answer: who has it may ask for the next load at once
+        done.set_result(message)
 
     def _on_rollback(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:

@@ -11,6 +11,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs.msg")
 import rclpy
 from aloe_msgs.msg import ArmAuthority, EpisodeEvent, Intervention
+from aloe_msgs.srv import LoadPolicy
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_srvs.srv import Trigger
 
@@ -39,6 +40,8 @@ class World:
 
     @staticmethod
     def deployed(version: str) -> Deployed:
+        if not version:
+            raise ValueError("no such policy")
         return Deployed(version, SimpleNamespace(version=version))  # type: ignore[arg-type]
 
     def load(self, version: str) -> None:
@@ -107,6 +110,15 @@ def test_a_trial_that_went_well_ends_and_the_way_back_stays(world: World) -> Non
     assert (values["standing"], values["goes_back_to"]) == ("good", "good")
     answer = world.deploying._on_rollback(Trigger.Request(), Trigger.Response())
     assert (answer.success, answer.message) == (True, "policy good from good")
+
+
+@pytest.mark.parametrize(("path", "problem"), [("newer", ""), ("", "no such policy; policy new keeps running")])
+def test_when_a_load_is_answered_the_next_one_may_be_asked_for(world: World, path: str, problem: str) -> None:
+    answers, deploying = list[Any](), world.deploying
+    deploying._loading = True
+    done = SimpleNamespace(set_result=lambda message: answers.append((message, deploying._loading)))
+    deploying._load_and_swap(LoadPolicy.Request(path=path), done)  # type: ignore[arg-type]
+    assert answers == [(problem, False)]
 
 
 def test_of_a_guided_policy_the_checkpoint_names_the_policy_and_the_note_its_critic(world: World) -> None:
