@@ -61,12 +61,12 @@ class Pretender(Runner):
         super().run(self._noted(stages))
 
     def _noted(self, stages: Iterable[Stage]) -> Iterator[Stage]:
-        for self.stage in stages:
-            self.planned[str(self.stage.output.relative_to(self.plan.folder.path))] = self.stage
-            yield self.stage
+        for stage in stages:
+            self.planned.setdefault(str(stage.output.relative_to(self.plan.folder.path)), stage)
+            yield stage
 
-    def _wait(self, command: tuple[str, ...], log: BinaryIO, shows: str) -> int:
-        stage, out, kind = self.stage, self.stage.output, self.stage.name.split("_")[0]
+    def _wait(self, stage: Stage, command: tuple[str, ...], log: BinaryIO) -> int:
+        out, kind = stage.output, stage.name.split("_")[0]
         with (self.plan.folder.path.parent / "executed").open("a") as file:
             file.write(f"{out.relative_to(self.plan.folder.path)}\n")
         if kind == "collect":

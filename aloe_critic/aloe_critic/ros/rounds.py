@@ -99,7 +99,8 @@ def improve_in_rounds(options: LoopOptions) -> None:
     plan, facts = _plan(options, run, run / "store")
     stays = ("variation", "method", "begin", "seed", "bags", "evaluate_episodes")
     begun_with = {"policy": (plan.policy / "sha256").read_text().strip()[:12]}
-    plan.folder.begin({"kind": "loop", **facts, **begun_with, **{name: getattr(options, name) for name in stays}})
+    kind = {"kind": "continuous loop" if options.continuous else "loop"}
+    plan.folder.begin({**kind, **facts, **begun_with, **{name: getattr(options, name) for name in stays}})
     _run(plan, lambda: loop(plan, options))
 
 

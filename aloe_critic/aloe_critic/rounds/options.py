@@ -51,6 +51,7 @@ class LoopOptions(RoundOptions):
     bags: str = parameter("", doc="folder of more bags to learn from, such as demonstrations")
     seed: int = parameter(200_000, low=0, doc="first scene to collect in; rises by one per episode, through all rounds")
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second of collecting")
+    continuous: bool = parameter(False, doc="collect the next round while one is learned from")
     begin: str = parameter(PREVIOUS, choices=(PREVIOUS, WARM_START), doc="where each round's training begins")
 
 

@@ -107,9 +107,10 @@ class RunFolder:
             )
         return known
 
-    def last_round(self) -> int:
-        """The last round that has begun; those before it are history and not looked at again."""
-        return max((record.round for record in self.records().values()), default=0)
+    def last_round(self, name: str = "") -> int:
+        """The last round that has begun, or in which a stage of that name has."""
+        records = self.records().values()
+        return max((record.round for record in records if name in ("", record.name)), default=0)
 
     def is_done(self, stage: Stage) -> bool:
         """Whether it need not be executed."""

@@ -1,4 +1,4 @@
-"""Executes stages one after the other, in processes of their own."""
+"""Executes stages one after the other, or one beside others, in processes of their own."""
 
 import contextlib
 import ctypes
@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +20,7 @@ from aloe_data.durable import held
 LAST_LINES = 12
 _READ_S = 2.0  # after a command has ended, for what a process that it left behind still prints
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
+_prctl = ctypes.CDLL(None).prctl
 
 
 class StageError(RuntimeError):
@@ -42,23 +43,47 @@ class Runner:
     def __init__(self, folder: RunFolder, after: Callable[[], None], say: Callable[[str], None] = print) -> None:
         self._folder, self._after, self._say = folder, after, say
         self._asked: list[int] = []  # signals since the start
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: set[subprocess.Popen[bytes]] = set()
 
     def run(self, stages: Iterable[Stage]) -> None:
         """Execute stages in order; those that are done are passed over.
 
         Raises:
-            StageError: one failed.
-            Interrupted: SIGINT or SIGTERM came; the stage under way was told, and has ended.
+            StageError: one failed. What works beside it is not stopped, but has ended.
+            Interrupted: SIGINT or SIGTERM came; the stages under way were told, and have ended.
             InUseError: another process works in the run folder.
         """
-        with held(self._folder.path), self._signals():
+        beside: dict[Path, Future[None]] = {}  # by output
+        with held(self._folder.path), self._signals(), ThreadPoolExecutor(1, "beside") as pool:
             self._after()
-            for stage in stages:
-                if self._folder.is_done(stage):
-                    continue
-                self._execute(stage)
-                self._after()
+            try:
+                for stage in stages:
+                    if stage.output in beside:
+                        self._await(beside.pop(stage.output))
+                    if self._folder.is_done(stage):
+                        continue
+                    if stage.beside:
+                        beside[stage.output] = pool.submit(self._execute_beside, stage)
+                    else:
+                        self._execute(stage)
+                        self._after()
+                for future in beside.values():
+                    self._await(future)
+            except Exception as error:
+                if not (self._asked or all(future.done() for future in beside.values())):
+                    self._say(f"{error}\nWhat works beside it goes on to its end; Ctrl-C stops it.")
+                raise
+
+    def _await(self, future: "Future[None]") -> None:
+        future.result()
+        self._after()
+
+    def _execute_beside(self, stage: Stage) -> None:
+        try:
+            self._execute(stage)
+        except StageError as error:
+            self._say(f"{error}\nThe stages beside it go on.")  # the plan may ask for the outcome much later
+            raise
 
     def _execute(self, stage: Stage) -> None:
         log = self._folder.log_file(stage)
@@ -67,7 +92,7 @@ class Runner:
         started = time.monotonic()
         with log.open("ab") as file:
             file.write(f"$ {' '.join(command)}\n".encode())
-            code = self._wait(command, file, stage.shows)
+            code = self._wait(stage, command, file)
         seconds = time.monotonic() - started
         if self._asked and (code or not stage.output.exists()):
             self._folder.end_stage(stage, INTERRUPTED, seconds)
@@ -83,7 +108,7 @@ class Runner:
         if self._asked:
             raise Interrupted(f"stopped after {stage}; the same command goes on behind it")
 
-    def _wait(self, command: tuple[str, ...], log: BinaryIO, shows: str) -> int:
+    def _wait(self, stage: Stage, command: tuple[str, ...], log: BinaryIO) -> int:
         """Run a command to its end; its exit code."""
         if self._asked:
             return -self._asked[-1]
@@ -95,19 +120,19 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
                 process_group=0,  # the terminal's Ctrl-C reaches it through us alone
-                preexec_fn=_die_with_us,
+                preexec_fn=lambda: _set_up(stage.nice),
             )
         except OSError as error:
             log.write(f"{command[0]}: {error.strerror}\n".encode())
             return 127
-        self._process = process
+        self._processes.add(process)
         if self._asked:  # between the question above and now
-            self._pass_on(self._asked[-1])
+            _pass_on(self._asked[-1], process)
         assert process.stdout is not None
-        reader = threading.Thread(target=self._read, args=(process.stdout, log, re.compile(shows)), daemon=True)
+        reader = threading.Thread(target=self._read, args=(process.stdout, log, re.compile(stage.shows)), daemon=True)
         reader.start()
         code = process.wait()
-        self._process = None
+        self._processes.remove(process)
         reader.join(_READ_S)
         return code
 
@@ -129,7 +154,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM go to the stage under way; we wait for its end."""
+        """SIGINT and SIGTERM go to the stages under way; we wait for their end."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, lambda number, _: self._on_signal(number)) for number in numbers}
         try:
@@ -140,17 +165,19 @@ class Runner:
 
     def _on_signal(self, number: int) -> None:
         self._asked.append(number)
-        self._pass_on(number)
-
-    def _pass_on(self, number: int) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+        for process in list(self._processes):
+            _pass_on(number, process)
 
 
-def _die_with_us() -> None:
+def _pass_on(number: int, process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _set_up(nice: int) -> None:
     """In the child: get SIGTERM when the runner is killed, so that two never work in one folder."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.nice(nice)
 
 
 def _last_words(stage: Stage, code: int, log: Path) -> str:

@@ -20,6 +20,8 @@ class Stage:
         state: from which an interrupted command can go on.
         needed: the round cannot go on without it.
         shows: pattern of the lines that people want to see while it works; empty: none.
+        beside: the stages behind it begin while it works; its end is awaited where the plan names it again.
+        nice: by how much it yields to other processes.
     """
 
     round: int
@@ -32,6 +34,8 @@ class Stage:
     state: Path | None = None
     needed: bool = True
     shows: str = ""
+    beside: bool = False
+    nice: int = 0
 
     def __str__(self) -> str:
         return f"round {self.round}, {self.name}" if self.round else self.name

@@ -4,11 +4,16 @@
 
 A plan is a generator: what comes next may depend on what a stage has left, such as the decision. It is asked again from
 the start after an interruption, and yields the same stages again.
+
+With `continuous` the next round is collected while one is learned from, both with the policy that was in use before:
+
+    collect 1 -> | learn from 1 (P0) | -> | learn from 2 (P1) | -> ...      P1: the policy in use after round 1
+                 | collect 2    (P0) |    | collect 3    (P1) |
 """
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, ImproveOptions, LoopOptions, RoundOptions
@@ -23,6 +28,7 @@ from aloe_policy.training_state import state_file
 
 RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_critic", "rounds")
+YIELDS = 19  # niceness of learning beside a robot that moves: it gets what control, cameras and policy leave
 
 
 @dataclass(frozen=True)
@@ -88,17 +94,22 @@ def improvement(plan: Plan, options: ImproveOptions) -> Iterator[Stage]:
 
 
 def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
-    """Collect and improve, round after round; rounds before the last one that has begun are history."""
-    current, begun = Current(plan.policy, 0), plan.folder.last_round()
+    """Collect and improve, round after round; rounds before the last one that was learned from are history."""
+    collector = current = Current(plan.policy, 0)
+    begun = plan.folder.last_round("ingest" if options.continuous else "")
     if plan.evaluates and begun < 2:
         yield evaluation(plan, 0, current, 0)
     bags = [Path(options.bags)] if options.bags else []
     for number in range(1, options.rounds + 1):
         bags.append(plan.folder.bags(number))
         if number >= begun:
-            yield collection(plan, options, number, current)
-            yield from learn(plan, number, bags, current)
-        current = in_use(plan, number, current)
+            yield collection(plan, options, number, collector)
+            if options.continuous and number < options.rounds:
+                yield replace(collection(plan, options, number + 1, current), beside=True)
+            nice = YIELDS if options.continuous else 0
+            yield from (replace(stage, nice=nice) for stage in learn(plan, number, bags, current))
+        before, current = current, in_use(plan, number, current)
+        collector = before if options.continuous else current
 
 
 def in_use(plan: Plan, number: int, before: Current) -> Current:

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from aloe_critic.rounds.stages import loop
 from aloe_data.durable import InUseError
 
 OPTIONS = LoopOptions(rounds=2, episodes=3, evaluate_episodes=50, evaluate_at_most=100)
+CONTINUOUS = replace(OPTIONS, continuous=True)
 RATES, CHOICES = (0.3, 0.6, 0.7), ("promote", "need more episodes")
 
 
@@ -32,10 +34,10 @@ def run(plan, kill_at=None):
     steps = itertools.count()
 
     def step():
-        if next(steps) == kill_at:
+        if kill_at is not None and next(steps) >= kill_at:  # also for what works beside
             raise Killed
 
-    made.Pretender(plan, RATES, CHOICES, step).run(loop(plan, OPTIONS))
+    made.Pretender(plan, RATES, CHOICES, step).run(loop(plan, plan.options))
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +48,22 @@ def uninterrupted():
         yield made.executed(plan), made.content(plan)
 
 
+@pytest.mark.parametrize("options", [OPTIONS, CONTINUOUS])
 @settings(max_examples=8)
-@given(st.lists(st.integers(0, 70), max_size=4))
-def test_killed_anywhere_it_ends_as_if_it_had_not_been_and_does_nothing_twice(uninterrupted, kills):
+@given(kills=st.lists(st.integers(0, 70), max_size=4))
+def test_killed_anywhere_it_ends_as_if_it_had_not_been_and_does_nothing_twice(uninterrupted, options, kills):
     with TemporaryDirectory() as root:
-        plan = made.begin(made.make_plan(Path(root), OPTIONS))
+        plan = made.begin(made.make_plan(Path(root), options))
         for kill_at in kills:
             try:
                 run(plan, kill_at)
             except Killed:
                 continue
         run(plan)
-        assert made.executed(plan) == uninterrupted[0]
+        executed, expected = made.executed(plan), uninterrupted[0]
+        if options.continuous:  # the same stages; those beside each other in any order
+            executed, expected = sorted(executed), sorted(expected)
+        assert executed == expected
         assert made.content(plan) == uninterrupted[1]
 
 
@@ -124,26 +130,81 @@ def test_what_people_want_to_see_is_shown_and_the_rest_kept(plan):
     assert "chatter" in (plan.folder.round(1) / "logs" / "actor.log").read_text()
 
 
+def collecting(plan, script, **more):
+    """A stage beside which others work."""
+    done = plan.folder.round(2) / "collected.json"
+    return Stage(2, "collect", "test", ("sh", "-c", f"{script}; touch {done}"), done, beside=True, **more)
+
+
+def events(plan):
+    return {record.name: record.event for record in plan.folder.records().values()}
+
+
+def await_file(name):
+    """A script that waits for a file."""
+    return f"until [ -e {name} ]; do sleep 0.01; done"
+
+
+def test_learning_and_collecting_work_at_the_same_time(plan):
+    a, b = plan.folder.path / "a", plan.folder.path / "b"
+    collect = collecting(plan, f"touch {a}; {await_file(b)}")
+    learn = one(plan, f"{await_file(a)}; touch {b} {plan.candidate(1)}")
+    Runner(plan.folder, lambda: None, lambda _: None).run([collect, learn, collect])
+    assert events(plan) == {"collect": "done", "actor": "done"}
+
+
+def test_collecting_goes_on_while_the_failure_of_learning_is_told(plan):
+    told = plan.folder.path / "told"
+
+    def say(line):
+        if "actor failed" in line and "goes on to its end; Ctrl-C stops it" in line:
+            told.touch()
+
+    stages = [collecting(plan, await_file(told)), one(plan, "exit 3")]
+    with pytest.raises(StageError, match="actor failed"):
+        Runner(plan.folder, lambda: None, say).run(stages)
+    assert events(plan) == {"collect": "done", "actor": "failed"}
+
+
+def test_learning_goes_on_while_the_failure_of_collecting_is_told(plan):
+    told = plan.folder.path / "told"
+
+    def say(line):
+        if "collect failed" in line and "beside it go on" in line:
+            told.touch()
+
+    stages = [collecting(plan, "exit 3"), one(plan, f"{await_file(told)}; touch {plan.candidate(1)}")]
+    with pytest.raises(StageError, match="collect failed"):
+        Runner(plan.folder, lambda: None, say).run(stages)
+    assert events(plan) == {"collect": "failed", "actor": "done"}
+
+
+def test_learning_is_as_nice_as_is_asked(plan):
+    execute(plan, one(plan, f"nice > {plan.candidate(1)}", nice=3))
+    assert int(plan.candidate(1).read_text()) == min(19, os.nice(0) + 3)
+
+
 def test_two_at_a_time_are_refused(plan):
     inside = Runner(plan.folder, lambda: None, lambda _: None)
     with pytest.raises(InUseError):
         Runner(plan.folder, lambda: inside.run([]), lambda _: None).run([])
 
 
-def test_ctrl_c_reaches_the_stage_and_waits_for_its_end(plan):
+def test_ctrl_c_reaches_the_stages_and_waits_for_their_end(plan):
     script = "trap 'echo saved; exit 0' INT; echo ready; while :; do sleep 0.01; done"
-    log = plan.folder.round(1) / "logs" / "actor.log"
+    stages = [collecting(plan, script), one(plan, script)]
+    logs = [plan.folder.log_file(stage) for stage in stages]
 
     def interrupt():
-        while not (log.exists() and "ready\n" in log.read_text()):
+        while not all(log.exists() and "ready\n" in log.read_text() for log in logs):
             time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(Interrupted, match="stopped in round 1, actor; the same command goes on there"):
-        execute(plan, one(plan, script))
-    assert "saved" in log.read_text()
-    assert [record.event for record in plan.folder.records().values()] == ["interrupted"]
+        Runner(plan.folder, lambda: None, lambda _: None).run(stages)
+    assert all("saved" in log.read_text() for log in logs)
+    assert events(plan) == {"collect": "interrupted", "actor": "interrupted"}
 
 
 def test_a_stage_does_not_outlive_a_runner_that_is_killed(plan):

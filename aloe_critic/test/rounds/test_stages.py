@@ -1,6 +1,7 @@
 """Which commands a round consists of, and with which policy and scenes."""
 
 import argparse
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from aloe_critic.rounds.options import METHODS, WITH_CRITIC, ImproveOptions, LoopOptions, command_words
 from aloe_critic.rounds.results import EpisodeFacts, write_episodes
-from aloe_critic.rounds.stages import check, examples, improvement, loop
+from aloe_critic.rounds.stages import YIELDS, check, examples, improvement, loop
 from aloe_data.config import ConfigError, add_arguments, from_arguments
 
 LOOP = LoopOptions(rounds=2, episodes=3)
@@ -37,6 +38,25 @@ def test_a_taken_candidate_collects_and_is_improved_next(tmp_path):
     assert f"policy:={plan.candidate(1)}" in second.command
     assert word(planned["round_2/policy"], "--policy") == word(planned["round_2/critic"], "--policy")
     assert word(planned["round_2/policy"], "--policy") == str(plan.candidate(1))
+
+
+def test_in_continuous_mode_a_round_is_collected_and_the_one_before_learned_from_with_the_same_policy(tmp_path):
+    plan, planned = stages(tmp_path, replace(LOOP, rounds=3, continuous=True))
+    in_use = [plan.policy, plan.policy, plan.candidate(1), plan.candidate(2)]
+    for number, (collector, learner) in enumerate(itertools.pairwise(in_use), start=1):
+        collect, actor = planned[f"round_{number}/collected.json"], planned[f"round_{number}/policy"]
+        assert f"policy:={collector}" in collect.command and collect.beside == (number > 1)
+        assert word(actor, "--policy") == str(learner) and actor.nice == YIELDS
+        assert str(plan.folder.bags(number + 1)) not in planned[f"round_{number}/episodes.json"].command
+
+
+def test_in_continuous_mode_more_rounds_may_be_asked_of_a_run(tmp_path):
+    options = replace(LOOP, continuous=True)
+    plan, _ = stages(tmp_path, options)
+    before = made.executed(plan)
+    plan, _ = stages(tmp_path, replace(options, rounds=3))
+    again = made.executed(plan)[len(before) :]
+    assert again[0] == "round_3/collected.json" and all(name.startswith("round_3/") for name in again)
 
 
 @pytest.mark.parametrize("choice", ["keep", "need more episodes"])
