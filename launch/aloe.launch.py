@@ -1,7 +1,8 @@
 """Collect with takeover and improve, N times: `ros2 launch aloe_bringup aloe.launch.py rounds:=3 episodes:=50`.
 
 All that it makes is in the run folder (`run:=FOLDER`, ./runs/aloe by default): `report.html` there is up to date after
-every stage. Stop it at any time; the same command goes on where it stands. `--show-args` lists what else may be given.
+every stage. Stop it at any time; the same command goes on where it stands. With `continuous:=true` the next round is
+collected while one is learned from. `--show-args` lists what else may be given.
 """
 
 import dataclasses
