@@ -5,6 +5,7 @@ that the encoder has. Physics, control loop, the scripted human and all learning
 was done goes straight into a store of episodes. About ten times as quick as a rollout with images.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,6 @@ from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.tiny import TinyPolicy
 from aloe_sim.assisted import AssistedRig
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge
 from aloe_sim.keypoints import keypoint_labels
@@ -109,7 +109,6 @@ class World:
         variation: how much scenes differ.
         n_action_steps: ticks from one chunk to the next.
         timeout_s: limit of an episode.
-        noise: std of a wandering offset on the joints, rad.
         person: who looks on in episodes with a person.
 
     Raises:
@@ -123,22 +122,13 @@ class World:
         variation: str = "none",
         n_action_steps: int = 25,
         timeout_s: float = 30.0,
-        noise: float = 0.0,
         person: ScriptedConfig | None = None,
     ) -> None:
         self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
-        sim = SimRig(rig, make_task(task), ActuatorNoise(noise), VARIATIONS[variation])
+        sim = SimRig(rig, make_task(task), ActuatorNoise(), VARIATIONS[variation])
         self.process, self.eyes = InProcessRig(sim), Eyes(sim)
         self._person = AssistedRig(self.process, person) if person else None
         self._judge = Judge(sim.task)
-
-    def demonstrate(self, seed: int, noise: float, recording: Recording) -> Outcome:
-        """An episode of the scripted expert under actuator noise of up to `noise` rad."""
-        rng = np.random.default_rng(seed)
-        self._begin(seed)
-        self.process.sim.noise = ActuatorNoise(float(rng.choice([0.0, 0.5, 1.0])) * noise)
-        expert = make_expert(self.process.sim, seed=seed)
-        return self._run(seed, lambda h: expert.chunk(50, executed=h), "expert", rng, recording, None)
 
     def roll(self, seed: int, policy: Any, recording: Recording | None = None, human: bool = False) -> Outcome:
         """An episode of a policy, with the person beside it or alone.
@@ -154,38 +144,15 @@ class World:
         if person is not None:
             person.begin(f"scene {seed}", seed)
 
-        def propose(_: int) -> NDArray[np.float32]:
-            seen = Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt)
-            return np.asarray(policy.infer(seen), np.float32)
-
-        return self._run(seed, propose, policy.version, None, recording, person)
-
-    def _begin(self, seed: int) -> None:
-        self.process.sim.data.time = 0.0
-        self.process.reset(seed)
-        self.eyes.rng = np.random.default_rng([seed, 7])
-        self._judge.begin()
-
-    def _run(
-        self,
-        seed: int,
-        propose: Any,
-        version: str,
-        rng: np.random.Generator | None,
-        recording: Recording | None,
-        person: AssistedRig | None,
-    ) -> Outcome:
-        verdict, reason, due, tick, by_human = Verdict.TIMEOUT, "no success in time", 0, 0, 0
+        verdict, reason, tick, by_human = Verdict.TIMEOUT, "no success in time", 0, 0
         try:
             for tick in range(self._timeout):
-                if tick == due:
-                    h = self.h if rng is None else int(rng.integers(5, 26))  # people follow a plan as long as they like
-                    self._offer(propose(h), version)
-                    due += h
+                if tick % self.h == 0:
+                    self._offer(policy)
                 said, why = person.poll() if person else (Verdict.NONE, "")
                 if recording is not None:
                     self._note(recording, tick)
-                result = self.process.tick()
+                result = process.tick()
                 by_human += sum(arm.source == Authority.HUMAN for arm in result.arms)
                 if recording is not None:
                     recording.ticks.append(result)
@@ -194,12 +161,16 @@ class World:
                     break
         except UnstablePhysicsError as error:
             verdict, reason = Verdict.ABORT, str(error)
-        except CannotHelpError as error:
-            verdict, reason = Verdict.FAILURE, str(error)
         takeovers = sum(asked.request.ask is Ask.TAKE for asked in person.asked) if person else 0
         share = by_human / ((tick + 1) * len(self.rig.arms))
-        ended = self.process.sim.prompt, verdict.name.lower(), reason, (tick + 1) / self.rig.rate_hz
-        return Outcome(seed, *ended, takeovers, share)
+        ended_so = process.sim.prompt, verdict.name.lower(), reason, (tick + 1) / self.rig.rate_hz
+        return Outcome(seed, *ended_so, takeovers, share)
+
+    def _begin(self, seed: int) -> None:
+        self.process.sim.data.time = 0.0
+        self.process.reset(seed)
+        self.eyes.rng = np.random.default_rng([seed, 7])
+        self._judge.begin()
 
     def _ended(self, tick: int, said: Verdict, why: str) -> tuple[Verdict, str] | None:
         if tick % JUDGE_TICKS == 0 and (found := self._judge.judge(self.process.stamp_ns, self.process.sim.data)):
@@ -208,11 +179,11 @@ class World:
             return Verdict.FAILURE, why or self.process.control.fault
         return None
 
-    def _offer(self, rows: NDArray[np.float32], version: str) -> None:
-        try:
-            self.process.offer(rows, version)
-        except RuntimeError:
-            return  # refused: the chunk before goes on, and control says why if it ends
+    def _offer(self, policy: Any) -> None:
+        process = self.process
+        rows = policy.infer(Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt))
+        with contextlib.suppress(RuntimeError):  # refused: the chunk before goes on, and control says why if it ends
+            process.offer(rows, policy.version)
 
     def _note(self, recording: Recording, tick: int) -> None:
         if tick % CAMERA_TICKS == 0:

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from keypoint_world import Recording, World, keep, load_seeing
 
 from aloe_critic.asking import AskConfig
@@ -23,35 +22,26 @@ from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
 from aloe_data.config import ConfigError, parameter
 from aloe_data.durable import replacing
-from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.rig import Rig, load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
-from aloe_policy.actions import ActionSpace
-from aloe_policy.dataset import build
-from aloe_policy.encoder import TOKEN_WIDTH, ImageEncoder
-from aloe_policy.encoder_file import load_encoder, save_encoder
-from aloe_policy.learner import ActorLearner, LearnerConfig
-from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.improve import ImproveConfig, improve
-from aloe_policy.ros.ingest import encoder_hash
-from aloe_policy.ros.train import demonstrations
-from aloe_policy.tiny import save_tiny
+from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
 from aloe_policy.training import CollapseError
 from aloe_sim.tasks import TASKS
 from aloe_sim.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 ROOT = Path(__file__).parents[1]
-VIEW = (128, 96)
-"""Width and height that the views would have, px."""
 KEEP_GOOD = {"rule": "binary", "human": "forced_positive", "failures": "dropped"}
 WEIGHTS: dict[str, tuple[str, dict[str, Any]]] = {
     "hg_dagger": ("hg_dagger", {}),
     "filtered_bc": ("filtered_bc", {}),
     "uniform": ("uniform", {}),
     "awr": ("awr", {}),
+    "recap": ("recap", {}),
     "aloe": ("aloe", {}),
     "aloe_top": ("aloe", {**KEEP_GOOD, "top": 0.5}),
     "poco": ("poco", {}),
@@ -68,6 +58,8 @@ class StudyConfig:
     """What is compared, and how much of it all."""
 
     out: Path = parameter(doc="folder of the study")
+    policy: Path = parameter(doc="checkpoint that every method begins with")
+    store: Path = parameter(doc="store of its demonstrations, seen through its encoder")
     task: str = parameter("phone_packing", doc="task")
     methods: str = parameter(
         "bc,hg_dagger,filtered_bc,uniform,awr,aloe,aloe_top,consensus,guided,aloe_top_guided",
@@ -75,20 +67,17 @@ class StudyConfig:
     )
     seeds: int = parameter(5, low=1, doc="independent studies")
     rounds: int = parameter(1, low=1, doc="of collecting and improving")
-    demos: int = parameter(60, low=2, doc="demonstrations of the warm start")
+    demos: int = parameter(100, low=2, doc="demonstrations that every method keeps learning from")
     episodes: int = parameter(100, low=1, doc="to collect in every round")
     evaluations: int = parameter(100, low=1, doc="held-out scenes per policy")
     variation: str = parameter("none", doc="of the scenes to collect in")
     tested: str = parameter("none", doc="variations to evaluate in, separated by commas")
-    noise: float = parameter(0.01, unit="rad", low=0.0, high=0.2, doc="largest actuator noise of demonstrations")
     skill: float = parameter(0.8, low=0.0, high=1.0, doc="share of the person's takeovers that go well")
     reaction_s: float = parameter(0.4, unit="s", low=0.0, high=5.0, doc="the person's")
     tremor_m: float = parameter(0.002, unit="m", low=0.0, high=0.05, doc="the person's (std)")
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
-    width: int = parameter(64, low=8, doc="of the policy")
-    warm_steps: int = parameter(1500, low=1, doc="optimiser steps of the warm start")
     actor_steps: int = parameter(800, low=1, doc="of every improvement")
     critic_steps: int = parameter(1500, low=1, doc="of the critic")
     value_steps: int = parameter(500, low=1, doc="of each of the two state values of awr")
@@ -127,17 +116,13 @@ class SeedStudy:
         rest = config.n_action_steps, config.timeout_s
         self.world = World(self.rig, config.task, config.variation, *rest, person=person)
         self.test_worlds = {name: World(self.rig, config.task, name, *rest) for name in config.tested.split(",")}
-        self.encoder = self.folder / "encoder.safetensors"
-        if not self.encoder.exists():
-            torch.manual_seed(seed)  # its hash is all that counts: nobody looks through it
-            save_encoder(ImageEncoder(self.world.process.sim.task.keypoint_names), self.encoder)
 
     def run(self) -> None:
         """Whatever is not done yet."""
-        warm = self.warm_start()
+        warm = self.config.policy
         self.evaluate("bc", 0, warm)
         for method in [name for name in self.config.named if name in WEIGHTS]:
-            policy, store = warm, self.folder / "store"
+            policy, store = warm, self.config.store
             for number in range(1, self.config.rounds + 1):
                 store = self.collect(method, number, policy, store)
                 policy = self.improved(method, number, policy, store)
@@ -147,31 +132,6 @@ class SeedStudy:
 
     # Stages: each leaves a file, and is passed over where it lies
 
-    def warm_start(self) -> Path:
-        """A policy that learned from demonstrations alone."""
-        out, (store, features) = self.folder / "warm", self._stores(self.folder / "store")
-        for number in range(len(store.episodes), self.config.demos):
-            recording = Recording()
-            outcome = self.world.demonstrate(100_000 + 1000 * self.seed + number, self.config.noise, recording)
-            keep(recording, outcome, f"demo_{number:04d}", store, features)
-        if out.exists():
-            return out
-        row, end = demonstrations(store, self.config.stride)
-        data = build(store, features, ActionSpace(self.rig), row, end, ModelConfig.action_horizon)
-        learning = LearnerConfig(steps=self.config.warm_steps, noises_per_observation=2, seed=self.seed)
-        encoder, dims = load_encoder(self.encoder), (len(data.normaliser.state_mean), self.rig.action_dim)
-        sizes = ModelConfig(len(self.rig.cameras), encoder.keypoints, *dims, width=self.config.width)
-        torch.manual_seed(self.seed)
-        actor, rng = ActorLearner(TinyVLA(sizes), learning), np.random.default_rng(self.seed)
-        for step in range(learning.steps):
-            index = rng.integers(0, len(data), learning.batch_size)
-            metrics = actor.step(data.batch(index, torch.device("cpu")))
-            if step % 100 == 0:
-                print(f"warm start: step {step}, loss {metrics['loss']:.3f}", flush=True)
-        facts = {"image_size": VIEW, "training": {"demonstrations": self.config.demos}, "card": ""}
-        save_tiny(out, self.rig, encoder, actor.average, data.normaliser, **facts)
-        return out
-
     def collect(self, method: str, number: int, policy: Path, before: Path) -> Path:
         """Episodes with the person beside the policy; the first round's are the same for all methods."""
         folder = self.folder if number == 1 else self.folder / f"{method}_{number}"
@@ -180,7 +140,10 @@ class SeedStudy:
             return store_folder
         shutil.rmtree(store_folder, ignore_errors=True)
         shutil.copytree(before, store_folder)
-        store, features = self._stores(store_folder)
+        if number == 1:
+            _shorten(store_folder / "episodes.jsonl", self.config.demos)
+        files = StoreConfig(**self._data(policy, store_folder))
+        store, features = open_store(files, self.rig, matching_policy(files, self.rig))
         outcomes = []
         first = 200_000 + 10_000 * self.seed + 1000 * number
         for scene in range(first, first + self.config.episodes):
@@ -200,7 +163,8 @@ class SeedStudy:
         if out.exists():
             return out
         shutil.rmtree(folder / "critic_training", ignore_errors=True)
-        files = TrainCriticConfig(out=out, n_step=4, held_out=0.15, evaluate_every=500, **self._data(policy, store))
+        data = self._data(policy, store) | {"stride": self.config.stride, "n_step": 4, "held_out": 0.15}
+        files = TrainCriticConfig(out=out, evaluate_every=500, **data)
         learning = CriticConfig(steps=self.config.critic_steps, tau=0.02, seed=self.seed)
         train_critic(files, NetworkConfig(width=64, layers=2), learning, Gates())
         return out
@@ -218,8 +182,8 @@ class SeedStudy:
         if method in WITH_CRITIC:
             critic = str(self.critic(policy, store, self.folder if number == 1 else folder))
         if not file.exists():
-            asked = WeighConfig(out=file, method=name, critic=critic, **self._data(policy, store))
-            asked = replace(asked, n_action_steps=self.config.n_action_steps)
+            steps = {"n_action_steps": self.config.n_action_steps, "stride": self.config.stride}
+            asked = WeighConfig(out=file, method=name, critic=critic, **self._data(policy, store), **steps)
             value = ValueConfig(folds=2, value_steps=self.config.value_steps, value_batch_size=128)
             weigh(asked, Choices(AskConfig(force=True, samples=4), WeightConfig(**options), value))
         learning = LearnerConfig(
@@ -229,10 +193,8 @@ class SeedStudy:
             max_rise=3.0,
             seed=self.seed,
         )
-        given = self._data(policy, store)
-        given.pop("stride")
         try:
-            improve(ImproveConfig(out=out, weights=file, **given), learning)
+            improve(ImproveConfig(out=out, weights=file, **self._data(policy, store)), learning)
         except CollapseError as error:
             print(f"{method}: {error}; the policy stays as it was", flush=True)
             shutil.copytree(policy, out)
@@ -254,21 +216,22 @@ class SeedStudy:
             score = critic_score(load_critic(critic, self.rig)) if critic else consensus
             outcomes = []
             for scene in range(HELD_OUT.start, HELD_OUT.start + self.config.evaluations):
-                driver: Any = load_seeing(str(policy), self.rig, world.eyes, scene)
+                noise = 1_000_000 * self.seed + scene
+                driver: Any = load_seeing(str(policy), self.rig, world.eyes, noise)
                 if method in AT_RUN_TIME:
-                    driver = GuidedPolicy(driver, score, driver.version, seed=scene)
+                    driver = GuidedPolicy(driver, score, driver.version, seed=noise)
                 outcomes.append(asdict(world.roll(scene, driver)))
             _write(file, outcomes)
             rate = np.mean([o["verdict"] == "success" for o in outcomes])
             print(f"{method} round {number} {name}: {rate:.0%} of {len(outcomes)}", flush=True)
 
     def _data(self, policy: Path, store: Path) -> dict[str, Any]:
-        return {"rig": self.rig_file, "policy": policy, "store": str(store), "stride": self.config.stride}
+        return {"rig": self.rig_file, "policy": policy, "store": str(store)}
 
-    def _stores(self, folder: Path) -> tuple[EpisodeStore, FeatureStore]:
-        names = self.world.process.sim.task.keypoint_names
-        store = EpisodeStore(folder, self.rig, VIEW[::-1])
-        return store, FeatureStore(store, encoder_hash(self.encoder), (len(names), TOKEN_WIDTH))
+
+def _shorten(file: Path, lines: int) -> None:
+    """Keep the first lines of a store's list of episodes; what it does not name does not exist."""
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:lines]))
 
 
 def _write(file: Path, outcomes: list[dict[str, Any]]) -> None:

@@ -49,6 +49,7 @@ class TrainConfig(RunConfig):
     stride: int = parameter(5, unit="ticks", low=1, doc="control ticks between training observations")
     image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
     image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
+    width: int = parameter(ModelConfig.width, low=16, doc="of the network's tokens; a multiple of 4")
     threads: int = parameter(2, low=1, doc="CPU threads and reading processes")
     device: str = parameter("cpu", doc="where to train, cpu or cuda")
 
@@ -114,13 +115,14 @@ def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
     data = build(store, features, ActionSpace(rig), row, end, ModelConfig.action_horizon)
     split = split_by_episode(data.episode, learning.seed)
     episodes = len(np.unique(data.episode))
-    sizes = ModelConfig(len(rig.cameras), encoder.keypoints, len(data.normaliser.state_mean), rig.action_dim)
+    dims = len(data.normaliser.state_mean), rig.action_dim
+    sizes = ModelConfig(len(rig.cameras), encoder.keypoints, *dims, width=config.width)
     torch.manual_seed(learning.seed)
     actor = ActorLearner(TinyVLA(sizes).to(device), learning)
     parameters = sum(p.numel() for p in (*actor.model.parameters(), *encoder.parameters()))
     print(f"{episodes} episodes, {len(data)} observations, {parameters / 1e6:.2f} M parameters")
     rows = hashlib.sha256(np.stack([row, end]).tobytes()).hexdigest()
-    choices = {"learner": asdict(learning), "data": {"episodes": episodes, "rows": rows}}
+    choices = {"learner": asdict(learning), "data": {"episodes": episodes, "rows": rows}, "model": asdict(sizes)}
     held_out, started = data.batch(split.held_out, device), time.monotonic()
     measures = run(config, actor, data, split.train, held_out, choices, state, {})
     if measures is None:
