@@ -94,7 +94,7 @@ def improvement(plan: Plan, options: ImproveOptions) -> Iterator[Stage]:
 
 
 def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
-    """Collect and improve, round after round; rounds before the last one that was learned from are history."""
+    """Collect and improve, round after round; rounds before the one that is under way are history."""
     collector = current = Current(plan.policy, 0)
     begun = plan.folder.last_round("ingest" if options.continuous else "")
     if plan.evaluates and begun < 2:
