@@ -1,23 +1,27 @@
-"""Whether a chunk is good, as a condition of the policy: one more word of its prompt, without a classifier.
+"""Whether a chunk is good, as a condition of the policy: one more word, without a classifier.
 
 In training most chunks are told to be good or bad, and of some nothing is told. A policy is asked for good ones:
 
     v = v(x | nothing) + guidance * (v(x | good) - v(x | nothing))     guidance 1: v(x | good), in one pass
 
+The word stands beside the state and not in the prompt: among words that it knows, a trained network hardly hears a new
+one (chunks 0.6 standard deviations apart were told apart by 0.27 after 100 steps, with the word in the prompt by 0.02).
+
 Source: RECAP, arXiv:2511.14759 (the condition as text); Ho and Salimans, arXiv:2207.12598 (guidance).
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aloe_data.config import parameter
 from aloe_policy.flow import Velocity
 from aloe_policy.model import TinyVLA
-from aloe_policy.words import MAX_WORDS, PADDING, bucket
+from aloe_policy.words import PADDING, bucket
 
-GOOD, BAD = "advantage: positive", "advantage: negative"  # one word each; no prompt can say them, as they hold a colon
+GOOD, BAD = "advantage: positive", "advantage: negative"  # one word each, and of no prompt: it holds a colon
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Condition:
     """What a policy is asked for; it stands in its checkpoint.
 
     Attributes:
-        word: of its training, said after each prompt.
+        word: of its training.
         guidance: 1: as learned; more: away from what the policy does when nothing is said.
     """
 
@@ -45,40 +49,15 @@ class Condition:
     guidance: float = 1.0
 
 
-def labelled(words: Tensor, good: Tensor, dropout: float = 0.0) -> Tensor:
-    """Prompts [B, L + 1] that say of each chunk whether it is good.
+def labels(good: Tensor, dropout: float = 0.0) -> Tensor:
+    """What is told of each chunk, int64 [B].
 
     Args:
-        words: of the prompts, int64 [B, L].
         good: bool [B].
-        dropout: share of which nothing is said, by torch's global generator.
-
-    Raises:
-        ValueError: see `with_word`.
+        dropout: share of which nothing is told, by torch's global generator.
     """
-    said = torch.where(good, bucket(GOOD), bucket(BAD))
-    if dropout:
-        said = said.masked_fill(torch.rand(said.shape, device=said.device) < dropout, PADDING)
-    return with_word(words, said)
-
-
-def with_word(words: Tensor, word: Tensor) -> Tensor:
-    """Prompts [B, L + 1] with one more word at their end.
-
-    Args:
-        words: of the prompts, int64 [B, L].
-        word: bucket of the word [B], PADDING: none.
-
-    Raises:
-        ValueError: a prompt without room for it.
-    """
-    length = (words != PADDING).sum(1, keepdim=True)
-    if int(length.max()) >= MAX_WORDS:
-        raise ValueError(
-            f"the prompt has {MAX_WORDS} words; this policy is also told whether a chunk is good, and reads "
-            f"{MAX_WORDS - 1}: shorten it"
-        )
-    return nn.functional.pad(words, (0, 1), value=PADDING).scatter(1, length, word[:, None])
+    told = torch.where(good, bucket(GOOD), bucket(BAD))
+    return told.masked_fill(torch.rand(told.shape, device=told.device) < dropout, PADDING) if dropout else told
 
 
 def velocity_of(
@@ -91,19 +70,19 @@ def velocity_of(
         tokens, words, state: what it sees of B states.
         condition: what it is asked for; None: it was never told.
         copies: n, chunks per state: the velocity is that of [n * B, H, A].
-
-    Raises:
-        ValueError: see `with_word`.
     """
+    told = partial(_velocity, model, tokens, words, state, copies)
     if condition is None:
-        return _velocity(model, model.prefix(tokens, words, state).repeat(copies, 1, 1))
-    asked = with_word(words, torch.full_like(words[:, 0], bucket(condition.word)))
-    conditional = _velocity(model, model.prefix(tokens, asked, state).repeat(copies, 1, 1))
+        return told(None)
+    asked = told(torch.full_like(words[:, 0], bucket(condition.word)))
     if condition.guidance == 1.0:
-        return conditional
-    free = _velocity(model, model.prefix(tokens, words, state).repeat(copies, 1, 1))
-    return lambda x, tau: torch.lerp(free(x, tau), conditional(x, tau), condition.guidance)
+        return asked
+    unasked = told(None)
+    return lambda x, tau: torch.lerp(unasked(x, tau), asked(x, tau), condition.guidance)
 
 
-def _velocity(model: TinyVLA, prefix: Tensor) -> Velocity:
+def _velocity(
+    model: TinyVLA, tokens: Tensor, words: Tensor, state: Tensor, copies: int, told: Tensor | None
+) -> Velocity:
+    prefix = model.prefix(tokens, words, state, told).repeat(copies, 1, 1)
     return lambda x, tau: model.velocity(prefix, x, tau)

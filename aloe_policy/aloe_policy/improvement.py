@@ -11,7 +11,6 @@ from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import DEMO
 from aloe_data.seeds import refuse_held_out
-from aloe_policy.condition import with_word
 from aloe_policy.dataset import TrainingSet, build, episodes_of
 from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
 from aloe_policy.tiny import TinyPolicy
@@ -96,8 +95,8 @@ def make_lesson(
         device: to train on.
 
     Raises:
-        ConfigError: too few successful episodes, no chunk left, or none that is good; scenes that are kept for
-            measuring; or prompts without room for the condition.
+        ConfigError: too few successful episodes, no chunk left, or none that is good; or scenes that are kept for
+            measuring.
         StoreError: rows that are not there.
     """
     episode = episodes_of(store, features, weights.row)
@@ -118,18 +117,10 @@ def make_lesson(
     if good is None and policy.condition is not None:
         good = np.ones(len(weights), bool)
     if good is not None:
-        _check_condition(data.words, good[split.train])
+        if not good[split.train].any():
+            raise ConfigError("weights: no chunk to learn from is good; weigh with a larger --top, or more data")
         data = replace(data, good=good)
     held_out = replace(data, chunks=None, good=None if good is None else np.ones_like(good))
     count = len(np.unique(episode[split.held_out]))
     measured_on = f"{count} successful {'demonstrations' if enough else 'episodes'}"
     return Lesson(data, split.train, held_out.batch(split.held_out, device), measured_on)
-
-
-def _check_condition(words: NDArray[np.int64], good: NDArray[np.bool_]) -> None:
-    if not good.any():
-        raise ConfigError("weights: no chunk to learn from is good; weigh with a larger --top, or more data")
-    try:
-        with_word(torch.from_numpy(words), torch.zeros(len(words), dtype=torch.int64))
-    except ValueError as error:
-        raise ConfigError(f"weights: {error}") from error

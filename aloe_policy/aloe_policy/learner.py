@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from aloe_data.config import parameter
-from aloe_policy.condition import Condition, ConditionConfig, labelled, velocity_of
+from aloe_policy.condition import Condition, ConditionConfig, labels, velocity_of
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.model import TinyVLA
 from aloe_policy.renaming import Renaming
@@ -88,9 +88,10 @@ class ActorLearner:
         if model.training:
             keep = torch.rand(tokens.shape[:3], device=tokens.device) >= self.config.token_dropout
             tokens, words = self._rename(tokens * keep[..., None], words)
+        told = None
         if "good" in batch:
-            words = labelled(words, batch["good"], self.condition.condition_dropout * model.training)
-        prefix = model.prefix(tokens, words, batch["states"]).repeat(n, 1, 1)
+            told = labels(batch["good"], self.condition.condition_dropout * model.training)
+        prefix = model.prefix(tokens, words, batch["states"], told).repeat(n, 1, 1)
         actions, valid = batch["chunks"].repeat(n, 1, 1), batch["valid"].repeat(n, 1)
         noise, tau = torch.randn_like(actions), sample_tau(len(actions), device=actions.device)
         per_step = flow_loss(lambda x, t: model.velocity(prefix, x, t), actions, noise, tau)

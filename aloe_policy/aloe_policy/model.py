@@ -3,6 +3,7 @@
 Data format (B batch, C cameras, K tokens a view, H horizon, A action dimension):
     tokens   [B, C, K, 3]         from the image encoder: u, v, presence of K named keypoints in every view
     words    int64 [B, L]         hashed words of the prompt, 0 = padding
+    told     int64 [B]            one more word, said beside the state (see `condition`); 0, or left out: nothing
     state    [B, S]               normalised proprioception
     actions  [B, H, A]            normalised chunk
 Every keypoint reads what the prompt says about it; then words, views and proprioception attend to each other in the
@@ -71,7 +72,7 @@ class TinyVLA(nn.Module):
         nn.init.zeros_(self.action_out.weight)
         nn.init.zeros_(self.action_out.bias)
 
-    def prefix(self, tokens: Tensor, words: Tensor, state: Tensor) -> Tensor:
+    def prefix(self, tokens: Tensor, words: Tensor, state: Tensor, told: Tensor | None = None) -> Tensor:
         """What the action expert looks at, [B, 1 + C * K, width]; computed once per chunk."""
         longest = int((words != PADDING).sum(1).max())
         words = words[:, :longest]
@@ -79,7 +80,10 @@ class TinyVLA(nn.Module):
         text = self.word(words)
         said = self.grounding(named, text, words == PADDING)[:, None]  # [B, 1, K, width]
         seen = (self.image(place_features(tokens)) + self.view + named + said).flatten(1, 2)
-        mixed = torch.cat([self.state(state)[:, None], seen, text + self.word_position[:longest]], dim=1)
+        own = self.state(state)
+        if told is not None:
+            own = own + self.word(told) * (told != PADDING)[:, None]
+        mixed = torch.cat([own[:, None], seen, text + self.word_position[:longest]], dim=1)
         padding = torch.zeros(mixed.shape[:2], dtype=torch.bool, device=mixed.device)
         padding[:, -longest:] = words == PADDING
         for block in self.mix:

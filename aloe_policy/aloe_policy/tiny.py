@@ -114,9 +114,6 @@ class TinyPolicy:
 
         Returns:
             float32 [n, B, H, A].
-
-        Raises:
-            ValueError: a prompt without room for the policy's condition.
         """
         velocity = velocity_of(self.model, tokens, words, state, self.condition, len(noise))
         return integrate(velocity, noise.flatten(0, 1), self.num_steps).view(noise.shape)
