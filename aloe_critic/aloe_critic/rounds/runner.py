@@ -31,6 +31,11 @@ class Interrupted(RuntimeError):
     """Somebody asked to stop; what was done is kept."""
 
 
+def show(line: str) -> None:
+    """Print a line in one go: those of stages beside each other do not run together."""
+    print(f"{line}\n", end="", flush=True)
+
+
 class Runner:
     """Executes what is not done yet.
 
@@ -40,7 +45,7 @@ class Runner:
         say: prints a line for people.
     """
 
-    def __init__(self, folder: RunFolder, after: Callable[[], None], say: Callable[[str], None] = print) -> None:
+    def __init__(self, folder: RunFolder, after: Callable[[], None], say: Callable[[str], None] = show) -> None:
         self._folder, self._after, self._say = folder, after, say
         self._asked: list[int] = []  # signals since the start
         self._processes: set[subprocess.Popen[bytes]] = set()
