@@ -5,7 +5,7 @@ In training most chunks are told to be good or bad, and of some nothing is told.
     v = v(x | nothing) + guidance * (v(x | good) - v(x | nothing))     guidance 1: v(x | good), in one pass
 
 The word stands beside the state and not in the prompt: among words that it knows, a trained network hardly hears a new
-one (chunks 0.6 standard deviations apart were told apart by 0.27 after 100 steps, with the word in the prompt by 0.02).
+one (chunks 0.6 standard deviations apart were told apart by 0.14 after 100 steps, with the word in the prompt by 0.02).
 
 Source: RECAP, arXiv:2511.14759 (the condition as text); Ho and Salimans, arXiv:2207.12598 (guidance).
 """
