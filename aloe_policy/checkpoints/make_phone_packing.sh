@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Makes the warm start for phone packing from nothing: ./env aloe_policy/checkpoints/make_phone_packing.sh WORK_FOLDER
+# About an hour on two cores: demonstrations 25, scenes 2, encoder 6, reading bags 12, training 15.
+set -euo pipefail
+work=${1:?usage: make_phone_packing.sh WORK_FOLDER}
+here=$(cd "$(dirname "$0")" && pwd)
+rig=$here/../../config/rig_sim.yaml
+encoder=$work/encoder.safetensors
+demos=(ros2 run aloe_sim record_demos --rig "$rig" --task phone_packing --fast)
+
+"${demos[@]}" --episodes 300 --seed 100000 --noise 0.01 --out "$work/demos/noisy"
+"${demos[@]}" --episodes 220 --seed 110000 --noise 0.015 --variation disturbed --out "$work/demos/disturbed"
+ros2 run aloe_sim render_scenes --rig "$rig" --task phone_packing --frames 3500 --seed 500000 --out "$work/scenes.npz"
+ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 1500 --threads 1 --out "$encoder"
+ros2 run aloe_policy train --rig "$rig" --bags "$work/demos" --encoder "$encoder" --width 64 --batch-size 128 \
+  --noises-per-observation 2 --steps 4500 --threads 1 --out "$work/phone_packing"
+echo "now measure it: ros2 run aloe_bringup evaluate --task phone_packing --policy $work/phone_packing --seeds 0:50 --processes 2"
