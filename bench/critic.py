@@ -97,7 +97,7 @@ def seconds_per_step(step: Callable[[CriticBatch], object], batches: list[Critic
 
 def measure(seconds: float) -> dict[str, float]:
     """Seconds per step of every learner."""
-    four, policy = NetworkConfig(num_critics=4), Policy()
+    four, policy = NetworkConfig(num_critics=4, width=128, layers=3), Policy()
     separate = replace(four, trunks="separate")
     batches, encoder = make_batches(ROWS // BATCH), ImageEncoder(NAMES).eval()
     frames = torch.randint(0, 256, (BATCH * SIZES.num_cameras, *IMAGE, 3), dtype=torch.uint8)

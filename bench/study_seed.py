@@ -163,10 +163,10 @@ class SeedStudy:
         if out.exists():
             return out
         shutil.rmtree(folder / "critic_training", ignore_errors=True)
-        data = self._data(policy, store) | {"stride": self.config.stride, "n_step": 4, "held_out": 0.15}
+        data = self._data(policy, store) | {"stride": self.config.stride, "held_out": 0.15}
         files = TrainCriticConfig(out=out, evaluate_every=500, **data)
-        learning = CriticConfig(steps=self.config.critic_steps, tau=0.02, seed=self.seed)
-        train_critic(files, NetworkConfig(width=64, layers=2), learning, Gates())
+        learning = CriticConfig(steps=self.config.critic_steps, seed=self.seed)
+        train_critic(files, NetworkConfig(), learning, Gates())
         return out
 
     def improved(self, method: str, number: int, policy: Path, store: Path) -> Path:

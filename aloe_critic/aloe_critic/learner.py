@@ -44,13 +44,13 @@ from aloe_policy.training_state import seed_torch
 class CriticConfig:
     """How critics are trained."""
 
-    steps: int = parameter(10000, low=1, doc="optimiser steps")
+    steps: int = parameter(2500, low=1, doc="optimiser steps")
     batch_size: int = parameter(256, low=2, doc="chunks per step (paper: 256)")
     learning_rate: float = parameter(3e-4, low=0.0, doc="AdamW's, a third of it in the last 30 % (paper: 3e-5)")
     warm_up: int = parameter(100, low=0, doc="steps in which the learning rate rises")
     weight_decay: float = parameter(1e-2, low=0.0, doc="AdamW's")
     gradient_norm: float = parameter(1.0, low=0.0, doc="gradients are clipped to it")
-    tau: float = parameter(0.005, low=0.0, high=1.0, doc="Polyak rate of the target critics (paper: 0.005)")
+    tau: float = parameter(0.02, low=0.0, high=1.0, doc="Polyak rate of the target critics (paper: 0.005)")
     loss: str = parameter("hl_gauss", choices=tuple(LOSSES), doc="of a categorical head")
     q_agg: str = parameter("min", choices=AGGREGATIONS, doc="how targets see the ensemble")
     kappa: float = parameter(1.0, low=0.0, doc="standard deviations that mean-std takes off")

@@ -35,9 +35,9 @@ class NetworkConfig:
     """Choices of the network; the paper's numbers are those for a frozen tower of a large model."""
 
     num_critics: int = parameter(4, low=1, high=64, doc="K")
-    width: int = parameter(128, low=8, doc="of tokens (paper: 256)")
+    width: int = parameter(64, low=8, doc="of tokens (paper: 256)")
     heads: int = parameter(4, low=1, doc="of attention (paper: 8)")
-    layers: int = parameter(3, low=1, doc="of the trunk (paper: 6)")
+    layers: int = parameter(2, low=1, doc="of the trunk (paper: 6)")
     bins: int = parameter(51, low=1, doc="of the categorical head; 1: a scalar head")
     patch: int = parameter(5, unit="ticks", low=1, doc="executed steps per action token")
     film: bool = parameter(True, doc="the action shifts and scales every layer, and is not only an input")

@@ -38,7 +38,9 @@ class ChunksConfig(StoreConfig):
 class DataConfig(ChunksConfig):
     """What a critic learns from."""
 
-    n_step: int = parameter(1, low=1, doc="chunks whose rewards are added up before the policy's value counts")
+    n_step: int = parameter(
+        4, low=1, doc="chunks whose rewards are added up before the policy's value counts (paper: 1)"
+    )
     watch_s: float = parameter(0.0, unit="s", low=0.0, doc="look for new bags this often, and let them join; 0: never")
     held_out: float = parameter(0.1, low=0.0, high=0.9, doc="share of the episodes that only measures")
 

@@ -120,7 +120,7 @@ def test_a_training_is_neither_overwritten_nor_resumed_with_other_choices(settin
     run(setting)
     with pytest.raises(ConfigError, match="go on with --resume"):
         run(setting)
-    with pytest.raises(ConfigError, match=r"learning\.tau was 0\.005, is 0\.1"):
+    with pytest.raises(ConfigError, match=r"learning\.tau was 0\.02, is 0\.1"):
         run(setting, dataclasses.replace(LEARNING, tau=0.1), resume=True)
     with pytest.raises(CheckpointError, match="start anew without --resume"):
         run(setting, out=setting.out.with_name("nothing"), resume=True)

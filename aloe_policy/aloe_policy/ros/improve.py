@@ -41,7 +41,7 @@ class ImproveConfig(StoreConfig, RunConfig):
 class ImproveLearnerConfig(LearnerConfig):
     """How the actor is trained: shorter and with smaller steps than from nothing."""
 
-    steps: int = parameter(2000, low=1, doc="optimiser steps")
+    steps: int = parameter(1000, low=1, doc="optimiser steps")
     learning_rate: float = parameter(3e-4, low=0.0, doc="peak of the one-cycle schedule")
 
 
