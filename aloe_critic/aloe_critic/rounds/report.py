@@ -71,8 +71,7 @@ def write_report(folder: RunFolder) -> None:
     Raises:
         ConfigError: a file of the run folder is damaged.
     """
-    rounds = [_read_round(folder, number) for number in range(folder.last_round() + 1)]
-    facts = folder.facts
+    rounds, facts = read_rounds(folder), folder.facts
     title = " ".join(str(facts[name]) for name in ("task", "method") if facts.get(name))
     title = f"{title or 'improvement'} on {facts['rig']}"
     parts = [_headline(rounds), _curves(rounds), _rounds(rounds), _deployed(folder, rounds), _data(rounds)]
@@ -82,6 +81,15 @@ def write_report(folder: RunFolder) -> None:
     )
     with replacing(folder.report) as file:
         file.write(text.encode())
+
+
+def read_rounds(folder: RunFolder) -> list[Round]:
+    """What the rounds have left so far; the first one is the start.
+
+    Raises:
+        ConfigError: a file of the run folder is damaged.
+    """
+    return [_read_round(folder, number) for number in range(folder.last_round() + 1)]
 
 
 def in_use(rounds: Sequence[Round]) -> list[tuple[Round, Round]]:
