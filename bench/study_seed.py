@@ -141,7 +141,7 @@ class SeedStudy:
         shutil.rmtree(store_folder, ignore_errors=True)
         shutil.copytree(before, store_folder)
         if number == 1:
-            _shorten(store_folder / "episodes.jsonl", self.config.demos)
+            _thin_out(store_folder / "episodes.jsonl", self.config.demos)
         files = StoreConfig(**self._data(policy, store_folder))
         store, features = open_store(files, self.rig, matching_policy(files, self.rig))
         outcomes = []
@@ -229,9 +229,11 @@ class SeedStudy:
         return {"rig": self.rig_file, "policy": policy, "store": str(store)}
 
 
-def _shorten(file: Path, lines: int) -> None:
-    """Keep the first lines of a store's list of episodes; what it does not name does not exist."""
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[:lines]))
+def _thin_out(file: Path, count: int) -> None:
+    """Keep so many lines of a store's list of episodes, evenly spread; what it does not name does not exist."""
+    lines = file.read_text().splitlines(keepends=True)
+    chosen = np.unique(np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int))
+    file.write_text("".join(lines[k] for k in chosen))
 
 
 def _write(file: Path, outcomes: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from aloe_policy.dataset import encode_frames
 from aloe_policy.encoder import ImageEncoder
 from aloe_policy.flow import integrate
 from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.smoke import made_up_observation
 from aloe_policy.words import word_ids
 
 KIND = "tiny"
@@ -119,11 +120,9 @@ class TinyPolicy:
         return integrate(velocity, noise.flatten(0, 1), self.num_steps).view(noise.shape)
 
     def warm_up(self) -> None:
-        """One inference on an empty observation: allocations and kernels are then in place."""
-        images = {c.name: np.zeros((c.height, c.width, 3), np.uint8) for c in self.rig.cameras}
-        home = np.concatenate([arm.home for arm in self.rig.arms]).astype(np.float32)
+        """One inference on a made-up observation: allocations and kernels are then in place."""
         state = self._generator.get_state()
-        self.infer(Observation(stamp_ns=0, state=home, images=images, prompt="warm up"))
+        self.infer(made_up_observation(self.rig))
         self._generator.set_state(state)
 
     def _words_of(self, prompt: str) -> torch.Tensor:
