@@ -1,5 +1,6 @@
 """Executes stages one after the other, or one beside others, in processes of their own."""
 
+import codecs
 import contextlib
 import ctypes
 import os
@@ -18,6 +19,8 @@ from aloe_critic.rounds.stage import Stage
 from aloe_data.durable import held
 
 LAST_LINES = 12
+BAR_S = 30.0  # between two looks at a progress bar
+_BAR = re.compile(r"\d+%\|.*\]")  # a whole one, as tqdm draws it
 _READ_S = 2.0  # after a command has ended, for what a process that it left behind still prints
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
@@ -43,10 +46,17 @@ class Runner:
         folder: of the run; begun.
         after: called after every stage, before the first one too.
         say: prints a line for people.
+        bar_s: between two looks at the progress bar of a stage.
     """
 
-    def __init__(self, folder: RunFolder, after: Callable[[], None], say: Callable[[str], None] = show) -> None:
-        self._folder, self._after, self._say = folder, after, say
+    def __init__(
+        self,
+        folder: RunFolder,
+        after: Callable[[], None],
+        say: Callable[[str], None] = show,
+        bar_s: float = BAR_S,
+    ) -> None:
+        self._folder, self._after, self._say, self._bar_s = folder, after, say, bar_s
         self._asked: list[int] = []  # signals since the start
         self._processes: set[subprocess.Popen[bytes]] = set()
 
@@ -142,14 +152,24 @@ class Runner:
         return code
 
     def _read(self, stream: BinaryIO, log: BinaryIO, shows: re.Pattern[str]) -> None:
-        """Keep what a command prints, and show what people want to see."""
+        """Keep what a command prints, and show what people want to see, and its progress bar now and then."""
+        decoder, rest, shown_s = codecs.getincrementaldecoder("utf-8")("replace"), "", time.monotonic()
         with contextlib.suppress(ValueError):  # the log is closed while a process that was left behind still prints
-            for line in stream:
-                log.write(line)
+            while part := os.read(stream.fileno(), 1 << 16):
+                log.write(part)
                 log.flush()
-                text = line.decode(errors="replace").rpartition("\r")[2].rstrip()
-                if shows.pattern and (match := shows.search(text)):
-                    self._say(f"    {match[0]}")
+                *lines, rest = (rest + decoder.decode(part)).split("\n")
+                self._show(lines, shows)
+                rest = rest[rest.rfind("\r") + 1 :] or rest
+                if _BAR.search(rest) and time.monotonic() - shown_s > self._bar_s:
+                    shown_s = time.monotonic()
+                    self._say(f"    {rest.strip()}")
+            self._show([rest], shows)
+
+    def _show(self, lines: Iterable[str], shows: re.Pattern[str]) -> None:
+        for line in lines if shows.pattern else ():
+            if match := shows.search(line.rpartition("\r")[2].rstrip()):
+                self._say(f"    {match[0]}")
 
     def _share(self, stage: Stage) -> str:
         """How much of the round's time a stage took, in words."""

@@ -130,6 +130,13 @@ def test_what_people_want_to_see_is_shown_and_the_rest_kept(plan):
     assert "chatter" in (plan.folder.round(1) / "logs" / "actor.log").read_text()
 
 
+def test_of_long_work_the_newest_state_of_its_bar_is_shown_now_and_then(plan):
+    bars = "".join(rf"\rtraining: {n}0%|\342\226\210 | {n}/10 [00:0{n}<00:05]" for n in (1, 2))
+    script, said = f"printf '{bars.replace('%', '%%')}'; touch {plan.candidate(1)}", []
+    Runner(plan.folder, lambda: None, said.append, bar_s=0.0).run([one(plan, script)])
+    assert "    training: 20%|\u2588 | 2/10 [00:02<00:05]" in said and not any("10%" in line for line in said)
+
+
 def collecting(plan, script, **more):
     """A stage beside which others work."""
     done = plan.folder.round(2) / "collected.json"
