@@ -28,6 +28,8 @@ from aloe_policy.training_state import state_file
 
 RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_critic", "rounds")
+KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "--failures", "dropped")
+"""The better half by advantage: the paper's exp_clip left much weight on failures, and did worse (docs/study.md)."""
 YIELDS = 19  # niceness of learning beside a robot that moves: it gets what control, cameras and policy leave
 
 
@@ -241,6 +243,8 @@ def weights(plan: Plan, number: int, current: Current) -> Stage:
         words += ["--critic", str(here / "critic"), *["--force"] * plan.options.force]
     if method == "poco":
         words += ["--stride", "25"]  # its file holds chunks of its own for each that is weighed
+    if method == "aloe":
+        words += KEEP_GOOD  # what is given comes after, and counts
     command = (*RUN, "aloe_critic", "weigh", *words, *shlex.split(plan.options.weigh_options))
     return Stage(number, "weights", f"how much each chunk counts ({method})", command, out, tuple(inputs))
 

@@ -122,11 +122,12 @@ def test_more_rounds_may_be_asked_of_a_run_and_those_before_are_history(tmp_path
 
 
 def test_what_is_more_to_say_is_passed_on(tmp_path):
-    options = replace(LOOP, rounds=1, critic_options="--num-critics 2", weigh_options="--rule binary", force=True,
+    options = replace(LOOP, rounds=1, critic_options="--num-critics 2", weigh_options="--rule zscore", force=True,
                       actor_steps=9, actor_options="--ema 0.9")  # fmt: skip
     _, planned = stages(tmp_path, options)
     assert word(planned["round_1/critic"], "--num-critics") == "2"
-    assert word(planned["round_1/weights.npz"], "--rule") == "binary"
+    weigh = planned["round_1/weights.npz"]
+    assert word(weigh, "--failures") == "dropped" and weigh.command[-2:] == ("--rule", "zscore"), "the last word counts"
     assert (word(planned["round_1/policy"], "--ema"), word(planned["round_1/policy"], "--steps")) == ("0.9", "9")
     assert "--force" in planned["round_1/gate.json"].command
 
