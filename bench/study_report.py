@@ -111,8 +111,8 @@ def draw(cells: Sequence[Cell], file: Path) -> None:
         bars.barh(place, 100 * mean, color="tab:blue" if "aloe" in cell.method or "guided" in cell.method else "silver")
         bars.plot([100 * low, 100 * high], [place, place], color="black")
         bars.plot(100 * cell.success.mean(1), [place] * len(cell.success), "o", ms=3, color="tab:orange")
-        bars.text(1, place, cell.method, va="center")
-    bars.set(xlim=(0, 100), xlabel="success in held-out scenes, %", yticks=[], title="after the last round")
+    bars.set_yticks(range(len(last)), sorted(last, key=lambda name: last[name].success.mean()))
+    bars.set(xlim=(0, 100), xlabel="success in held-out scenes, %", title="after the last round")
     start = [c for c in shown if c.method == "bc"]
     for method in last:
         line = start + sorted((c for c in shown if c.method == method and c.round), key=lambda c: c.round)
