@@ -90,16 +90,24 @@ class StudyConfig:
         return self.methods.split(",")
 
     def check(self) -> None:
-        """Refuse a method, task or variation that does not exist.
+        """Refuse a method, task, variation or store that does not exist, and a guided policy that nobody improves.
 
         Raises:
-            ConfigError: with the names that do.
+            ConfigError: with the remedy.
         """
         kinds = {"--methods": (self.named, METHODS), "--tested": (self.tested.split(","), VARIATIONS)}
         kinds |= {"--variation": ([self.variation], VARIATIONS), "--task": ([self.task], TASKS)}
         for option, (given, known) in kinds.items():
             if unknown := [name for name in given if name not in known]:
                 raise ConfigError(f"{option} {unknown[0]}: unknown; {nearest(unknown[0], known)}")
+        for name in self.named:
+            base = name.removesuffix("_guided")
+            if base != name and base not in self.named:
+                raise ConfigError(f"--methods {name}: guides what {base} makes; name that as well")
+        if not (self.store / "store.json").exists():
+            raise ConfigError(
+                f"--store {self.store}: no store of episodes; make one with `ros2 run aloe_policy ingest`"
+            )
 
 
 class SeedStudy:
