@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -58,11 +59,18 @@ def main(args: argparse.Namespace) -> None:
     exclude = [*args.exclude_topics, *(["/clock"] if args.clock else [])]  # there is one source of time
     reader.set_filter(StorageFilter(topics=args.topics, regex=args.regex, exclude_topics=exclude))
     start_ns = reader.get_metadata().starting_time.nanoseconds + round(args.start_offset * 1e9)
-    # Python's own handling of SIGINT stays: it ends the wait for the next message.
+    # KeyboardInterrupt ends the wait for a message; where Python ignores it, as in a destructor, the event tells.
+    interrupted = threading.Event()
+
+    def on_sigint(number: int, frame: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_sigint)
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("rosbag2_player")
     try:
-        player = Player(node, reader, args.rate, args.clock)
+        player = Player(node, reader, args.rate, args.clock, interrupted)
         while True:
             time.sleep(args.delay)
             player.play(start_ns)
@@ -78,7 +86,10 @@ def main(args: argparse.Namespace) -> None:
 class Player:
     """Publishes a bag's serialised messages at their time."""
 
-    def __init__(self, node: Node, reader: SequentialReader, rate: float, clock_hz: float) -> None:
+    def __init__(
+        self, node: Node, reader: SequentialReader, rate: float, clock_hz: float, interrupted: threading.Event
+    ) -> None:
+        self._interrupted = interrupted
         self._node, self._reader, self._rate, self._clock_hz = node, reader, rate, clock_hz
         self._publishers = dict(self._make_publishers())
         self._clock = node.create_publisher(Clock, "/clock", 1) if clock_hz else None
@@ -105,6 +116,8 @@ class Player:
         ticker.start()
         try:
             while self._reader.has_next():
+                if self._interrupted.is_set():
+                    raise KeyboardInterrupt
                 topic, message, stamp_ns = self._reader.read_next()
                 time.sleep(max(0.0, begin_s + (stamp_ns - start_ns) / 1e9 / self._rate - time.monotonic()))
                 if topic in self._publishers:
