@@ -97,7 +97,6 @@ class Recording:
     ticks: list[TickResult] = field(default_factory=list)
     states: list[NDArray[np.float32]] = field(default_factory=list)
     looks: list[NDArray[np.float16]] = field(default_factory=list)
-    frame: list[int] = field(default_factory=list)
 
 
 class World:
@@ -188,7 +187,6 @@ class World:
     def _note(self, recording: Recording, tick: int) -> None:
         if tick % CAMERA_TICKS == 0:
             recording.looks.append(self.eyes())
-        recording.frame.append(len(recording.looks) - 1)
         recording.states.append(self.process.joints())
 
 
@@ -211,7 +209,7 @@ def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore,
         state=np.stack(recording.states[:count]),
         observed=np.ones(count, bool),
         frames={camera.name: np.zeros((len(looks), 0, 0, 3), np.uint8) for camera in rig.cameras},
-        frame_index=np.repeat(np.array(recording.frame[:count], np.int64)[:, None], cameras, axis=1),
+        frame_index=np.repeat(np.arange(count)[:, None] // CAMERA_TICKS, cameras, axis=1),
         requested=joints("requested"),
         executed=joints("executed"),
         source=np.array([[int(a.source) for a in t.arms] for t in ticks], np.uint8),

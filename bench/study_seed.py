@@ -1,4 +1,4 @@
-"""One seed of the study (`study.py`): warm start, episodes, improvements, evaluations."""
+"""One seed of the study (`study.py`): episodes, critics, improvements, evaluations."""
 
 import json
 import shutil

@@ -152,6 +152,11 @@ def await_file(name):
     return f"until [ -e {name} ]; do sleep 0.01; done"
 
 
+def touching(name, *words):
+    """Takes what the runner says, and makes a file when all these words are said."""
+    return lambda line: name.touch() if all(word in line for word in words) else None
+
+
 def test_learning_and_collecting_work_at_the_same_time(plan):
     a, b = plan.folder.path / "a", plan.folder.path / "b"
     collect = collecting(plan, f"touch {a}; {await_file(b)}")
@@ -162,11 +167,7 @@ def test_learning_and_collecting_work_at_the_same_time(plan):
 
 def test_collecting_goes_on_while_the_failure_of_learning_is_told(plan):
     told = plan.folder.path / "told"
-
-    def say(line):
-        if "actor failed" in line and "goes on to its end; Ctrl-C stops it" in line:
-            told.touch()
-
+    say = touching(told, "actor failed", "goes on to its end; Ctrl-C stops it")
     stages = [collecting(plan, await_file(told)), one(plan, "exit 3")]
     with pytest.raises(StageError, match="actor failed"):
         Runner(plan.folder, lambda: None, say).run(stages)
@@ -175,11 +176,7 @@ def test_collecting_goes_on_while_the_failure_of_learning_is_told(plan):
 
 def test_learning_goes_on_while_the_failure_of_collecting_is_told(plan):
     told = plan.folder.path / "told"
-
-    def say(line):
-        if "collect failed" in line and "beside it go on" in line:
-            told.touch()
-
+    say = touching(told, "collect failed", "beside it go on")
     stages = [collecting(plan, "exit 3"), one(plan, f"{await_file(told)}; touch {plan.candidate(1)}")]
     with pytest.raises(StageError, match="collect failed"):
         Runner(plan.folder, lambda: None, say).run(stages)
