@@ -77,13 +77,13 @@ def _trouble_with(a: Assignment, sim: SimRig) -> Trouble:
 
 
 def phone_troubles(sim: SimRig) -> list[Trouble]:
-    """A phone that lies where it cannot stay, and fingers that have closed on nothing."""
+    """A phone that lies where it cannot stay, and a hand that rests with its fingers closed on nothing."""
     task, data = sim.task, sim.data
     assert isinstance(task, PhonePacking)
     if task.is_packed(data) or task.is_inserted(data):
         return []
     holder, packer = sim.rig.arms[0].name, sim.rig.arms[-1].name
-    empty = [name for name in (holder, packer) if sim.joint_positions(name)[-1] < EMPTY_M]
+    empty = [name for name in (holder, packer) if sim.joint_positions(name)[-1] < EMPTY_M and _rests(sim, name)]
     troubles = [Trouble(f"{name} has closed its fingers on nothing", name) for name in empty]
     phone, case = data.body("phone"), data.body("case")
     held = abs(float(sim.joint_positions(packer)[-1]) - task.phone_half_m[1]) < 0.003
@@ -95,6 +95,11 @@ def phone_troubles(sim: SimRig) -> list[Trouble]:
     elif phone.xmat[8] < LEVEL:
         troubles.append(Trouble("the phone does not lie flat", packer))
     return troubles
+
+
+def _rests(sim: SimRig, arm: str) -> bool:
+    """Whether an arm does not move: one that has missed and moves may be about to try again."""
+    return all(abs(sim.data.joint(f"{arm}/{joint.name}").qvel[0]) < STILL for joint in sim.rig.arm(arm).joints)
 
 
 def _grasps(sim: SimRig, arm: str, cube: np.ndarray) -> bool:

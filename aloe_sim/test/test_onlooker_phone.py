@@ -58,6 +58,13 @@ def test_a_phone_that_still_falls_is_no_trouble_yet(sim: SimRig) -> None:
     assert trouble(sim) == ""
 
 
-def test_fingers_that_closed_on_nothing_are_trouble(sim: SimRig) -> None:
+def test_a_hand_that_closed_on_nothing_and_rests_is_trouble(sim: SimRig) -> None:
     sim.data.joint("right_arm/finger_left").qpos[0] = 0.001
     assert trouble(sim) == "right_arm has closed its fingers on nothing"
+
+
+def test_a_hand_that_closed_on_nothing_and_moves_may_try_again_and_is_no_trouble(sim: SimRig) -> None:
+    sim.data.joint("right_arm/finger_left").qpos[0] = 0.001
+    name = RIG.arms[-1].joints[1].name
+    sim.data.joint(f"right_arm/{name}").qvel[0] = 0.2
+    assert trouble(sim) == ""
