@@ -1,10 +1,11 @@
 """Good and bad chunks from the same state: branch simulated rollouts, and see what every branch was worth.
 
-    ./env python bench/branches.py --policy FOLDER --out FILE.npz [--states 60] [--processes 2]
+    ./env python bench/branches.py --policy FOLDER --out FILE.npz [--task sorting] [--states 60] [--processes 2]
 
 In states that the policy gets into, each candidate (the expert's chunk, samples of the policy, a blunder) is executed
 several times from a copy of the physics, and the policy goes on from there. What is kept: what the policy saw, what was
 executed, and how many ticks it took to succeed (-1: it did not). For measuring critics, never for training them.
+No pictures are rendered (`keypoint_world.py`): for critics that learned from episodes of that kind (`critic_data.py`).
 """
 
 import argparse
@@ -17,25 +18,22 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
+from keypoint_world import Eyes, World, load_seeing
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.observation import Observation
 from aloe_data.rig import RigError, load_rig
 from aloe_data.rollout import find_checkpoint, find_rig_file
 from aloe_data.seeds import HELD_OUT
-from aloe_policy.backend import CheckpointError, load_policy
+from aloe_policy.backend import CheckpointError
 from aloe_sim.blunders import blunder, holding
-from aloe_sim.cameras import CameraRenderer
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.sim_rig import ActuatorNoise, SimRig
-from aloe_sim.tasks import make_task
+from aloe_sim.sim_rig import ActuatorNoise
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("expert", "policy", "policy", "policy", "blunder")
@@ -53,6 +51,7 @@ class BranchesConfig:
     task: str = parameter("", doc="task; empty: the one that the rig file names")
     noise: float = parameter(0.03, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
     states: int = parameter(60, low=1, doc="states to branch from")
+    chunks: int = parameter(14, low=2, doc="of an episode that are looked at")
     per_episode: int = parameter(2, low=1, doc="states of one episode, at most")
     repeats: int = parameter(4, low=1, doc="continuations per chunk")
     limit_s: float = parameter(12.0, unit="s", low=0.5, doc="a branch that has not succeeded by then has failed")
@@ -66,24 +65,23 @@ class Brancher:
 
     def __init__(self, config: BranchesConfig) -> None:
         torch.set_num_threads(1)
-        cv2.setNumThreads(1)
         self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
-        shipped, named = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
-        self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig)
-        task = make_task(config.task) if config.task else None
-        self._process = InProcessRig(SimRig(self._rig, task, ActuatorNoise(config.noise)))
-        self._renderer = CameraRenderer(self._process.sim.model, self._rig)
+        shipped, task = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
+        world = World(self._rig, task, n_action_steps=config.n_action_steps, noise=ActuatorNoise(config.noise))
+        self._process = world.process
+        self._policy = load_seeing(str(find_checkpoint(config.policy, shipped, task)), self._rig, world.eyes, seed=0)
 
     def episode(self, seed: int) -> list[dict[str, Array]]:
         """The branched states of one episode."""
         process, config, found = self._process, self._config, []
         rng = np.random.default_rng([seed, 3])
         process.reset(seed)
-        wanted = set(rng.choice(np.arange(1, 14), config.per_episode, replace=False).tolist())
-        for chunk in range(14):
-            seen = self._observe(process)
+        wanted = set(rng.choice(np.arange(1, config.chunks), config.per_episode, replace=False).tolist())
+        for chunk in range(config.chunks):
+            seen, tokens = self._look(process, rng)
             if chunk in wanted and (branches := self._branch(seen, rng)):
-                found.append(branches)
+                found.append({"tokens": tokens, **branches})
+            self._see(tokens)
             if not _follow(process, self._policy.infer(seen), config.n_action_steps)[0]:
                 break
         return found
@@ -97,10 +95,7 @@ class Brancher:
         arms = holding(self._process) or [arm.name for arm in self._rig.arms]
         candidates = [expert, *proposed, blunder(self._process, proposed[0], str(rng.choice(arms)), rng)]
         results = [self._roll(rows, rng) for rows in candidates]
-        size = self._policy.image_size
-        views = [cv2.resize(seen.images[c.name], size, interpolation=cv2.INTER_AREA) for c in self._rig.cameras]
         return {
-            "views": np.stack(views),
             "state": np.asarray(seen.state, np.float32),
             "prompt": np.array(seen.prompt),
             "requested": np.stack(candidates).astype(np.float32),
@@ -114,12 +109,12 @@ class Brancher:
         for _ in range(self._config.repeats):
             process = copy.deepcopy(self._process)
             process.sim._rng = np.random.default_rng(rng.integers(2**31))  # other noise from here on
-            taken, told = self._to_the_end(process, rows)
+            taken, told = self._to_the_end(process, rows, rng)
             ticks.append(taken)
             executed = told if not len(executed) else executed
         return executed, np.array(ticks)
 
-    def _to_the_end(self, process: InProcessRig, rows: Array) -> tuple[int, Array]:
+    def _to_the_end(self, process: InProcessRig, rows: Array, rng: np.random.Generator) -> tuple[int, Array]:
         h, told, done = self._config.n_action_steps, np.zeros(0, np.float32), 0
         while done < self._config.limit_s * self._rig.rate_hz:
             goes_on, executed = _follow(process, rows, h)
@@ -127,13 +122,19 @@ class Brancher:
             done += len(executed)
             if not goes_on:
                 return (done if process.sim.task.success(process.sim.data) else -1), _padded(told, h)
-            rows = self._policy.infer(self._observe(process))
+            rows = self._policy.infer(self._look(process, rng)[0])
         return -1, _padded(told, h)
 
-    def _observe(self, process: InProcessRig) -> Observation:
-        jpegs = {c.name: encode_jpeg(self._renderer.render(process.sim.data, c.name)) for c in self._rig.cameras}
-        images = {c.name: decode_compressed(jpegs[c.name], c) for c in self._rig.cameras}
-        return Observation(process.stamp_ns, process.joints(), images, process.sim.prompt)
+    def _look(self, process: InProcessRig, rng: np.random.Generator) -> tuple[Observation, Array]:
+        """What is observed of a process, and what the policy's eyes see of it from now on, float16 [C, K, 3]."""
+        eyes = Eyes(process.sim)
+        eyes.rng = rng
+        tokens = eyes()
+        self._see(tokens)
+        return Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt), tokens
+
+    def _see(self, tokens: Array) -> None:
+        self._policy.eyes = lambda: tokens
 
 
 def _follow(process: InProcessRig, rows: Array, ticks: int) -> tuple[bool, Array]:

@@ -1,21 +1,17 @@
 """Episodes of a policy with a scripted human beside it, in one process per core and without ROS nodes, as bags.
 
-    ./env python bench/collect.py --policy FOLDER --out DIR [--episodes 100] [--human] [--noise 0.03] [--blunders 1.0]
+    ./env python bench/collect.py --policy FOLDER --out DIR [--episodes 100] [--human] [--noise 0.03]
 
-The same physics, control loop, person and recorded topics as a rollout through the graph, quicker than real time. With
---blunders a share of the episodes holds one at a known tick (`blunders.jsonl`): a hand that has closed opens, and its
-arm moves aside. A critic should notice; see `bench/critic_health.py`.
+The same physics, control loop, person and recorded topics as a rollout through the graph, quicker than real time.
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +30,6 @@ from aloe_data.rollout import find_checkpoint, find_rig_file
 from aloe_data.seeds import refuse_held_out
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_sim.assisted import AssistedRig
-from aloe_sim.blunders import Blunder
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge
@@ -63,7 +58,6 @@ class CollectConfig:
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=1000, doc="ticks from one chunk to the next")
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
     human: bool = parameter(False, doc="a scripted human looks on and takes over")
-    blunders: float = parameter(0.0, low=0.0, high=1.0, doc="share of the episodes with a blunder at a known tick")
     processes: int = parameter(1, low=1, high=256, doc="episodes at a time")
 
 
@@ -86,33 +80,30 @@ class Collector:
         self._renderer = CameraRenderer(self._process.sim.model, self._rig)
         self._rig_text, self._urdfs = read_rig_files(rig_file, self._rig)
 
-    def episode(self, name: str, seed: int) -> dict[str, Any]:
-        """Record one; returns its name, verdict, and the tick of its blunder if it had one."""
+    def episode(self, name: str, seed: int) -> str:
+        """Record one; returns its verdict."""
         config, prompt = self._config, self._process.reset(seed)
         shipped, named = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
         self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig, seed=seed)
         versions = {"policy": self._policy.version}
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions=versions)
         bag = DemoBag(config.out / name, record, self._process, self._renderer)
-        rng = np.random.default_rng([seed, 2])
-        blunder = Blunder(self._process, rng) if rng.random() < config.blunders else None
         if self._person is not None:
             self._person.begin(name, seed)
         try:
-            verdict, reason = self._run(bag, blunder)
+            verdict, reason = self._run(bag)
         except UnstablePhysicsError as error:
             verdict, reason = EpisodeEvent.ABORT, str(error)
         bag.close(verdict, reason)
-        done = {"episode": name, "verdict": Verdict(verdict).name.lower(), "reason": reason}
-        return done | ({"blunder_tick": blunder.tick} if blunder is not None and blunder.tick is not None else {})
+        return Verdict(verdict).name.lower()
 
-    def _run(self, bag: DemoBag, blunder: Blunder | None) -> tuple[int, str]:
+    def _run(self, bag: DemoBag) -> tuple[int, str]:
         process, config = self._process, self._config
         judge = Judge(process.sim.task)
         judge.begin()
         for tick in range(round(config.timeout_s * process.rig.rate_hz)):
             if tick % config.n_action_steps == 0:
-                self._offer(bag, tick, blunder)
+                self._offer(bag)
             verdict, reason = self._person.poll() if self._person is not None else (Verdict.NONE, "")
             bag.tick(process.tick(bag.slice))
             bag.joint_states()
@@ -123,12 +114,10 @@ class Collector:
                 return EpisodeEvent.FAILURE, reason or process.control.fault
         return EpisodeEvent.TIMEOUT, f"no success within {config.timeout_s:g} s"
 
-    def _offer(self, bag: DemoBag, tick: int, blunder: Blunder | None) -> None:
+    def _offer(self, bag: DemoBag) -> None:
         images = {c.name: decode_compressed(bag.jpegs[c.name], c) for c in self._rig.cameras}
         seen = Observation(self._process.stamp_ns, self._process.joints(), images, self._process.sim.prompt)
         rows: NDArray[np.float32] = self._policy.infer(seen)
-        if blunder is not None:
-            rows = blunder.spoil(rows, tick)
         try:
             bag.chunk(self._process.offer(rows, self._policy.version))
         except RuntimeError:
@@ -143,7 +132,7 @@ def _begin(config: CollectConfig, person: ScriptedConfig) -> None:
     _collector = Collector(config, person)
 
 
-def _episode(name: str, seed: int) -> dict[str, Any]:
+def _episode(name: str, seed: int) -> str:
     return _collector.episode(name, seed)
 
 
@@ -156,11 +145,7 @@ def collect(config: CollectConfig, person: ScriptedConfig) -> None:
     with pool, tqdm(total=config.episodes, unit="episode") as progress:
         jobs = [pool.submit(_episode, f"ep_{first + i:04d}", config.seed + i) for i in range(config.episodes)]
         for job in as_completed(jobs):
-            done = job.result()
-            verdicts[done["verdict"]] += 1
-            if "blunder_tick" in done:
-                with (config.out / "blunders.jsonl").open("a") as file:
-                    file.write(json.dumps(done) + "\n")
+            verdicts[job.result()] += 1
             progress.update()
             progress.set_postfix(verdicts)
     print(f"{config.out}: {config.episodes} episodes, {dict(verdicts)}")

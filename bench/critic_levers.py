@@ -3,11 +3,11 @@
     ./env python bench/critic_levers.py --store DIR --policy FOLDER --branches FILE --blunders DIR --out DIR
         [--steps 1500] [--seeds 2] [--only defaults,mse] [--processes 2]
 
-The data: a store of ingested episodes with failures and takeovers (`bench/collect.py`, `ros2 run aloe_policy ingest`),
-branched states (`bench/branches.py`) and a store of episodes with a blunder at a known tick, ingested alike. Columns of
-the table: health on held-out episodes; share of pairs of chunks of one state that are ranked as their continuations
-were worth, among all, among the policy's own proposals and against foreign chunks; share of states in which the
-expert's chunk is ranked above a blunder; share of blunders at which Q falls most. Finished runs are kept in --out, so
+The data: a store of episodes with failures and takeovers and one of episodes with a blunder at a known tick
+(`bench/critic_data.py`), and branched states (`bench/branches.py`). Columns of the table: health on held-out episodes;
+share of pairs of chunks of one state that are ranked as their continuations were worth, among all, among the policy's
+own proposals and against foreign chunks; share of states in which the expert's chunk is ranked above a blunder; share
+of blunders at which Q falls most. Finished runs are kept in --out, so
 that a stopped study goes on; the table is printed after each.
 """
 
@@ -78,7 +78,7 @@ class StudyConfig:
     store: str = parameter(doc="store of ingested episodes to learn from")
     policy: Path = parameter(doc="checkpoint of the policy whose value is learned")
     branches: Path = parameter(doc="file of branched states")
-    blunders: Path = parameter(doc="folder of episodes with blunders; its store beside it, with _store at its end")
+    blunders: Path = parameter(doc="folder with blunders.jsonl; its store beside it, with _store at its end")
     out: Path = parameter(doc="folder for critics and results")
     rig: str = parameter("sim", doc="rig file, or NAME of config/rig_NAME.yaml")
     steps: int = parameter(1500, low=1, doc="optimiser steps of every critic")
@@ -119,9 +119,9 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
     scores = np.zeros(branches.executed.shape[:2])
     for k, state in enumerate(branches.state):
         many = len(kinds)
-        views, joints = branches.views[k][None].repeat(many, 0), state[None].repeat(many, 0)
+        tokens, joints = branches.tokens[k][None].repeat(many, 0), state[None].repeat(many, 0)
         rows = space.from_joints(branches.executed[k][:, :h])
-        scores[k] = scorer.score(views, joints, str(branches.prompt[k]), rows).aggregated
+        scores[k] = scorer.score_seen(tokens, joints, str(branches.prompt[k]), rows).aggregated
     returns = branches.returns(discount)
     found = {
         "branched": rank(scores, returns, kinds),

@@ -6,6 +6,7 @@ was done goes straight into a store of episodes. About ten times as quick as a r
 """
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +16,6 @@ from numpy.typing import NDArray
 from aloe_control.authority import Authority
 from aloe_control.tick import TickResult
 from aloe_data.episode import Verdict
-from aloe_data.episode_store import EpisodeStore, FeatureStore
-from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.backend import ChunkPolicy, load_policy
@@ -37,6 +36,7 @@ ERROR_PX = 0.5  # std of a keypoint's place, as the shipped encoders have it on 
 MISSED = 0.04  # share of visible keypoints that it does not find
 CAMERA_TICKS = 2  # control ticks between two looks of the cameras
 JUDGE_TICKS = 3
+NO_NOISE = ActuatorNoise()
 
 
 class Eyes:
@@ -55,13 +55,13 @@ class Eyes:
 class KeypointPolicy(TinyPolicy):
     """A tiny VLA that is told what its encoder would have seen."""
 
-    eyes: Eyes
+    eyes: Callable[[], NDArray[np.float16]]
 
     def look(self, observation: Observation) -> NDArray[np.float16]:
         return self.eyes()
 
 
-def load_seeing(path: str, rig: Rig, eyes: Eyes, seed: int) -> KeypointPolicy:
+def load_seeing(path: str, rig: Rig, eyes: Callable[[], NDArray[np.float16]], seed: int) -> KeypointPolicy:
     """A checkpoint's policy with these eyes.
 
     Raises:
@@ -109,6 +109,7 @@ class World:
         n_action_steps: ticks from one chunk to the next.
         timeout_s: limit of an episode.
         person: who looks on in episodes with a person.
+        noise: of the arms.
 
     Raises:
         ValueError: no such task, or one without keypoints.
@@ -122,9 +123,10 @@ class World:
         n_action_steps: int = 25,
         timeout_s: float = 30.0,
         person: ScriptedConfig | None = None,
+        noise: ActuatorNoise = NO_NOISE,
     ) -> None:
         self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
-        sim = SimRig(rig, make_task(task), ActuatorNoise(), VARIATIONS[variation])
+        sim = SimRig(rig, make_task(task), noise, VARIATIONS[variation])
         self.process, self.eyes = InProcessRig(sim), Eyes(sim)
         self._person = AssistedRig(self.process, person) if person else None
         self._judge = Judge(sim.task)
@@ -188,37 +190,3 @@ class World:
         if tick % CAMERA_TICKS == 0:
             recording.looks.append(self.eyes())
         recording.states.append(self.process.joints())
-
-
-def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore, features: FeatureStore) -> None:
-    """Add an episode to a store, with what was seen as its features."""
-    ticks, rig = recording.ticks, store.rig
-    count, cameras = len(ticks), len(rig.cameras)
-    looks = np.stack(recording.looks)  # [F, C, K, 3]
-    facts = EpisodeFacts(name, outcome.prompt, outcome.seed, outcome.verdict, outcome.reason, "sim")
-    silent = Words(("",), np.zeros((count, len(rig.arms)), np.int32))
-
-    def joints(kind: str) -> NDArray[np.float32]:
-        return np.array([np.concatenate([getattr(a, kind) for a in t.arms]) for t in ticks], np.float32)
-
-    episode = Episode(
-        facts=facts,
-        rig=rig,
-        stamps_ns=np.array([t.stamp_ns for t in ticks], np.int64),
-        ticks=np.array([t.tick for t in ticks], np.int64),
-        state=np.stack(recording.states[:count]),
-        observed=np.ones(count, bool),
-        frames={camera.name: np.zeros((len(looks), 0, 0, 3), np.uint8) for camera in rig.cameras},
-        frame_index=np.repeat(np.arange(count)[:, None] // CAMERA_TICKS, cameras, axis=1),
-        requested=joints("requested"),
-        executed=joints("executed"),
-        source=np.array([[int(a.source) for a in t.arms] for t in ticks], np.uint8),
-        operator=silent,
-        reason=silent,
-        clip=silent,
-        chunk_id=np.array([t.chunk_id for t in ticks], np.int64),
-        step=np.array([t.step for t in ticks], np.int64),
-        policy_version=tuple(t.policy_version for t in ticks),
-    )
-    stored = store.append(episode, name, name)
-    features.write(stored, np.concatenate(list(looks.swapaxes(0, 1))))

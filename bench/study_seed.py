@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keypoint_world import Recording, World, keep, load_seeing
+from keypoint_store import collect, copy_store
+from keypoint_world import World, load_seeing
 
 from aloe_critic.asking import AskConfig
 from aloe_critic.checkpoint import load_critic
@@ -28,7 +29,7 @@ from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.improve import ImproveConfig, improve
-from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
+from aloe_policy.ros.policy_store import StoreConfig
 from aloe_policy.training import CollapseError
 from aloe_sim.tasks import TASKS
 from aloe_sim.variation import VARIATIONS
@@ -146,23 +147,12 @@ class SeedStudy:
         store_folder, log = folder / f"store_{number}", folder / f"collected_{number}.json"
         if log.exists():
             return store_folder
-        shutil.rmtree(store_folder, ignore_errors=True)
-        shutil.copytree(before, store_folder)
-        if number == 1:
-            _thin_out(store_folder / "episodes.jsonl", self.config.demos)
-        files = StoreConfig(**self._data(policy, store_folder))
-        store, features = open_store(files, self.rig, matching_policy(files, self.rig))
-        outcomes = []
+        copy_store(before, store_folder, self.config.demos if number == 1 else 0)
         first = 200_000 + 10_000 * self.seed + 1000 * number
-        for scene in range(first, first + self.config.episodes):
-            recording = Recording()
-            outcome = self.world.roll(
-                scene, load_seeing(str(policy), self.rig, self.world.eyes, scene), recording, True
-            )
-            keep(recording, outcome, f"round{number}_{scene}", store, features)
-            outcomes.append(asdict(outcome))
-            print(f"collected {len(outcomes)}: {outcome}", flush=True)
-        _write(log, outcomes)
+        scenes = range(first, first + self.config.episodes)
+        files = StoreConfig(**self._data(policy, store_folder))
+        outcomes = collect(self.world, policy, files, scenes, f"round{number}")
+        _write(log, [asdict(outcome) for outcome in outcomes])
         return store_folder
 
     def critic(self, policy: Path, store: Path, folder: Path) -> Path:
@@ -235,13 +225,6 @@ class SeedStudy:
 
     def _data(self, policy: Path, store: Path) -> dict[str, Any]:
         return {"rig": self.rig_file, "policy": policy, "store": str(store)}
-
-
-def _thin_out(file: Path, count: int) -> None:
-    """Keep so many lines of a store's list of episodes, evenly spread; what it does not name does not exist."""
-    lines = file.read_text().splitlines(keepends=True)
-    chosen = np.unique(np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int))
-    file.write_text("".join(lines[k] for k in chosen))
 
 
 def _write(file: Path, outcomes: list[dict[str, Any]]) -> None:

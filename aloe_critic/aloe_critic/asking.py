@@ -113,7 +113,6 @@ class ChunkScorer:
         rows = chunk.data[None, : self.n_action_steps]
         return self.score(views[None], observation.state[None], observation.prompt, rows)
 
-    @torch.no_grad()
     def score(self, views: Image, joints: Array, prompt: str, rows: Array) -> Estimates:
         """The opinion about n chunks.
 
@@ -126,11 +125,16 @@ class ChunkScorer:
         Raises:
             ValueError: a prompt without words.
         """
+        features = encode_frames(self.policy.encoder, views.reshape(-1, *views.shape[2:]))
+        return self.score_seen(features.reshape(*views.shape[:2], *features.shape[1:]), joints, prompt, rows)
+
+    @torch.no_grad()
+    def score_seen(self, features: NDArray[np.float16], joints: Array, prompt: str, rows: Array) -> Estimates:
+        """`score`, where what the policy's encoder makes of the views is known [n, C, K, 3]."""
         space = self.policy.space
-        features = encode_frames(self.policy.encoder, views.reshape(-1, *views.shape[2:])).astype(np.float32)
         words = torch.from_numpy(word_ids(prompt)).expand(len(joints), -1).to(self._device)
         seen = torch.from_numpy(self._normaliser.state(space.state_features(joints))).to(self._device)
-        tokens = torch.from_numpy(features).unflatten(0, views.shape[:2]).to(self._device)
+        tokens = torch.from_numpy(features.astype(np.float32)).to(self._device)
         actions = torch.from_numpy(self._normaliser.chunk(space.relative(rows, joints))).to(self._device)
         return self.estimate(State(tokens, words, seen), actions)
 

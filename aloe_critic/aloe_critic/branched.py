@@ -23,7 +23,7 @@ class Branches:
 
     Attributes:
         kinds: of the candidates, str [m].
-        views: uint8 [n, C, h, w, 3], as the policy saw them.
+        tokens: float16 [n, C, K, 3], what the policy saw.
         state: float32 [n, S], joint positions.
         prompt: str [n].
         requested: float32 [n, m, H, A], the chunks as proposed, absolute set points.
@@ -32,7 +32,7 @@ class Branches:
     """
 
     kinds: Array
-    views: Array
+    tokens: Array
     state: Array
     prompt: Array
     requested: Array

@@ -1,0 +1,87 @@
+"""Episodes without pictures (`keypoint_world.py`) in stores, as ingested bags would be."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
+from numpy.typing import NDArray
+
+from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.frames import Episode, EpisodeFacts, Words
+from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
+
+
+def copy_store(before: Path, to: Path, count: int = 0) -> None:
+    """A store like another; with a count only so many of its episodes, evenly spread.
+
+    Args:
+        before: to copy; left as it is.
+        to: replaced if it is there.
+        count: of episodes to keep; 0: all.
+    """
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(before, to)
+    lines = (to / "episodes.jsonl").read_text().splitlines(keepends=True)
+    if count:
+        chosen = np.unique(np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int))
+        lines = [lines[k] for k in chosen]  # what the list does not name does not exist
+    (to / "episodes.jsonl").write_text("".join(lines))
+
+
+def collect(
+    world: World, policy: Path, files: StoreConfig, scenes: range, label: str, human: bool = True
+) -> list[Outcome]:
+    """Roll episodes of a policy into a store.
+
+    Args:
+        world: to roll in.
+        policy: checkpoint that acts.
+        files: the store, with a policy whose encoder is that of the store.
+        scenes: seeds.
+        label: what the episodes' names begin with.
+        human: the world's person looks on.
+    """
+    store, features = open_store(files, world.rig, matching_policy(files, world.rig))
+    outcomes = []
+    for scene in scenes:
+        recording = Recording()
+        outcome = world.roll(scene, load_seeing(str(policy), world.rig, world.eyes, scene), recording, human)
+        keep(recording, outcome, f"{label}_{scene}", store, features)
+        outcomes.append(outcome)
+        print(f"collected {len(outcomes)}: {outcome}", flush=True)
+    return outcomes
+
+
+def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore, features: FeatureStore) -> None:
+    """Add an episode to a store, with what was seen as its features."""
+    ticks, rig = recording.ticks, store.rig
+    count, cameras = len(ticks), len(rig.cameras)
+    looks = np.stack(recording.looks)  # [F, C, K, 3]
+    facts = EpisodeFacts(name, outcome.prompt, outcome.seed, outcome.verdict, outcome.reason, "sim")
+    silent = Words(("",), np.zeros((count, len(rig.arms)), np.int32))
+
+    def joints(kind: str) -> NDArray[np.float32]:
+        return np.array([np.concatenate([getattr(a, kind) for a in t.arms]) for t in ticks], np.float32)
+
+    episode = Episode(
+        facts=facts,
+        rig=rig,
+        stamps_ns=np.array([t.stamp_ns for t in ticks], np.int64),
+        ticks=np.array([t.tick for t in ticks], np.int64),
+        state=np.stack(recording.states[:count]),
+        observed=np.ones(count, bool),
+        frames={camera.name: np.zeros((len(looks), 0, 0, 3), np.uint8) for camera in rig.cameras},
+        frame_index=np.repeat(np.arange(count)[:, None] // CAMERA_TICKS, cameras, axis=1),
+        requested=joints("requested"),
+        executed=joints("executed"),
+        source=np.array([[int(a.source) for a in t.arms] for t in ticks], np.uint8),
+        operator=silent,
+        reason=silent,
+        clip=silent,
+        chunk_id=np.array([t.chunk_id for t in ticks], np.int64),
+        step=np.array([t.step for t in ticks], np.int64),
+        policy_version=tuple(t.policy_version for t in ticks),
+    )
+    stored = store.append(episode, name, name)
+    features.write(stored, np.concatenate(list(looks.swapaxes(0, 1))))
