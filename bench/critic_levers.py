@@ -64,6 +64,7 @@ LEVERS = {
     "no_film": Lever({"film": False}),
     "no_dropout": Lever({"dropout": 0.0}),
     "separate_trunks": Lever({"trunks": "separate"}),
+    "one_arm": Lever(learning={"foreign": "one_arm"}),
     "takeover_preference": Lever(learning={"takeover_weight": 1.0}),
     "mean_target": Lever(learning={"q_agg": "mean"}),
     "spliced": Lever(data={"segments": "spliced"}),

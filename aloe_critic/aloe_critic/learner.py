@@ -11,7 +11,7 @@ Source: ALOE, arXiv:2602.12691.
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +56,11 @@ class CriticConfig:
     kappa: float = parameter(1.0, low=0.0, doc="standard deviations that mean-std takes off")
     action_noise: float = parameter(0.1, low=0.0, doc="added to executed chunks, in standard deviations of the data")
     counterfactual_weight: float = parameter(5.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
+    foreign: str = parameter(
+        "whole",
+        choices=("whole", "one_arm"),
+        doc="what of such a chunk is foreign: all of it, or what one of the arms does",
+    )
     takeover_weight: float = parameter(0.0, low=0.0, doc="weight of ranking the human's chunk above the policy's")
     margin: float = parameter(0.1, low=0.0, doc="of both rankings, in units of return")
     bootstrap_samples: int = parameter(4, low=1, doc="policy chunks kept per state to bootstrap from")
@@ -133,6 +138,7 @@ class CriticLearner:
         reward: of the transitions; it bounds the values.
         takeovers: for the takeover term.
         parallel: the processes that learn together.
+        arms: where the values of each arm stand in an action; for foreign chunks of one arm.
     """
 
     def __init__(
@@ -144,11 +150,15 @@ class CriticLearner:
         reward: RewardConfig,
         takeovers: Takeovers | None = None,
         parallel: Parallel = ALONE,
+        arms: Sequence[slice] = (),
     ) -> None:
         self.critic, self.config, self.takeovers, self.parallel = critic, config, takeovers, parallel
         self._loss = parallel.wrap(_Loss(critic, self._terms))
         self.target = copy.deepcopy(critic).requires_grad_(False).eval()
         device = next(critic.parameters()).device
+        self._arms = torch.zeros(len(arms), critic.sizes.action_dim, dtype=torch.bool, device=device)
+        for number, values in enumerate(arms):
+            self._arms[number, values] = True
         self.bounds = return_bounds(reward)
         self.support = support(self.bounds, critic.config.bins).to(device)
         self.bootstrap = BootstrapActions(
@@ -254,6 +264,9 @@ class CriticLearner:
         if not len(chosen):
             return None
         foreign = actions[torch.randperm(len(actions), device=actions.device)[: len(chosen)]]
+        if self.config.foreign == "one_arm":
+            arm = torch.randint(len(self._arms), (len(chosen),), device=actions.device)
+            foreign = torch.where(self._arms[arm][:, None], foreign, actions[chosen])
         foreign = foreign + self.config.action_noise * torch.randn_like(foreign)
         count = self.parallel.count
         mine = chosen % count == self.parallel.rank

@@ -120,6 +120,16 @@ def test_the_takeover_term_ranks_the_humans_chunk_above_the_policys():
     assert (q_of(trained, s, human) > q_of(trained, s, policy)).float().mean() > 0.9
 
 
+@pytest.mark.parametrize(("foreign", "alike"), [("whole", 0), ("one_arm", 1)])
+def test_a_foreign_chunk_of_one_arm_keeps_what_the_other_arm_did(foreign, alike):
+    config = CriticConfig(foreign=foreign, action_noise=0.0)
+    made = CriticLearner(toy.critic(), toy.ToyPolicy(), toy.ROWS, config, toy.REWARD, arms=[slice(0, 1), slice(1, 2)])
+    batch = dataclasses.replace(toy.batch(), actions=torch.randn(64, 10, 2), success=torch.ones(64, dtype=torch.bool))
+    rivals = made._foreign(batch)
+    arms_alike = (rivals.actions == batch.actions[rivals.entry]).all(1).sum(1)
+    assert set(arms_alike.tolist()) - {2} == {alike}  # 2: the draw was the chunk itself
+
+
 def test_bfloat16_computes_much_the_same():
     first = [learner(bfloat16=flag).step(toy.batch())["loss"] for flag in (False, True)]
     assert first[0] == pytest.approx(first[1], rel=0.05)

@@ -68,7 +68,8 @@ class CriticTraining:
             torch.manual_seed(learning.seed)
             critic = CriticNetwork(network, self._sizes).to(self._device)
             rows = self.data.train.rows
-            self.learner = CriticLearner(critic, self._policy, rows, learning, reward, parallel=parallel)
+            arms = [self._rig.action_slice(arm.name) for arm in self._rig.arms]
+            self.learner = CriticLearner(critic, self._policy, rows, learning, reward, parallel=parallel, arms=arms)
         except ValueError as error:
             raise ConfigError(f"command line: {error}") from error
         self.learner.takeovers = self._takeovers()
