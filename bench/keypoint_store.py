@@ -12,20 +12,21 @@ from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
 
 
-def copy_store(before: Path, to: Path, count: int = 0) -> None:
-    """A store like another; with a count only so many of its episodes, evenly spread.
+def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
+    """A store like another; with a count only so many of its episodes.
 
     Args:
         before: to copy; left as it is.
         to: replaced if it is there.
         count: of episodes to keep; 0: all.
+        seed: of their choice.
     """
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(before, to)
     lines = (to / "episodes.jsonl").read_text().splitlines(keepends=True)
     if count:
-        chosen = np.unique(np.linspace(0, len(lines) - 1, min(count, len(lines))).round().astype(int))
-        lines = [lines[k] for k in chosen]  # what the list does not name does not exist
+        chosen = np.random.default_rng(seed).choice(len(lines), min(count, len(lines)), replace=False)
+        lines = [lines[k] for k in np.sort(chosen)]  # what the list does not name does not exist
     (to / "episodes.jsonl").write_text("".join(lines))
 
 

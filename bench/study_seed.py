@@ -2,11 +2,12 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cloning import clone
 from keypoint_store import collect, copy_store
 from keypoint_world import World, load_seeing
 
@@ -38,6 +39,7 @@ from aloe_teleop.devices.scripted import ScriptedConfig
 ROOT = Path(__file__).parents[1]
 KEEP_GOOD = {"rule": "binary", "human": "forced_positive", "failures": "dropped"}
 WEIGHTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bc_more": ("hg_dagger", {}),  # of demonstrations alone
     "hg_dagger": ("hg_dagger", {}),
     "filtered_bc": ("filtered_bc", {}),
     "uniform": ("uniform", {}),
@@ -69,6 +71,9 @@ class StudyConfig:
     seeds: int = parameter(5, low=1, doc="independent studies")
     rounds: int = parameter(1, low=1, doc="of collecting and improving")
     demos: int = parameter(100, low=2, doc="demonstrations that every method keeps learning from")
+    warm_steps: int = parameter(
+        0, low=0, doc="of a warm start trained anew for every seed on its demonstrations; 0: all begin with --policy"
+    )
     episodes: int = parameter(100, low=1, doc="to collect in every round")
     evaluations: int = parameter(100, low=1, doc="held-out scenes per policy")
     variation: str = parameter("none", doc="of the scenes to collect in")
@@ -80,6 +85,8 @@ class StudyConfig:
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
     actor_steps: int = parameter(800, low=1, doc="of every improvement")
+    actor_rate: float = parameter(3e-4, low=0.0, doc="learning rate of every improvement")
+    actor_batch: int = parameter(64, low=1, doc="observations per step of policies")
     critic_steps: int = parameter(1500, low=1, doc="of the critic")
     value_steps: int = parameter(500, low=1, doc="of each of the two state values of awr")
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
@@ -128,12 +135,12 @@ class SeedStudy:
 
     def run(self) -> None:
         """Whatever is not done yet."""
-        warm = self.config.policy
+        demos, warm = self.demonstrations(), self.warm_start()
         self.evaluate("bc", 0, warm)
         for method in [name for name in self.config.named if name in WEIGHTS]:
-            policy, store = warm, self.config.store
+            policy, store = warm, demos
             for number in range(1, self.config.rounds + 1):
-                store = self.collect(method, number, policy, store)
+                store = store if method == "bc_more" else self.collect(method, number, policy, store)
                 policy = self.improved(method, number, policy, store)
                 self.evaluate(method, number, policy)
         for method in [name for name in self.config.named if name in AT_RUN_TIME]:
@@ -141,13 +148,28 @@ class SeedStudy:
 
     # Stages: each leaves a file, and is passed over where it lies
 
+    def demonstrations(self) -> Path:
+        """A store of those that this seed has."""
+        store = self.folder / "store_0"
+        if not store.exists():
+            copy_store(self.config.store, store, self.config.demos, self.seed)
+        return store
+
+    def warm_start(self) -> Path:
+        """The policy that every method begins with."""
+        config, out = self.config, self.folder / "warm"
+        if config.warm_steps and not out.exists():
+            learning = replace(self._learning(), steps=config.warm_steps, learning_rate=1e-3)
+            clone(StoreConfig(**self._data(config.policy, self.folder / "store_0")), self.rig, learning, out)
+        return out if config.warm_steps else config.policy
+
     def collect(self, method: str, number: int, policy: Path, before: Path) -> Path:
         """Episodes with the person beside the policy; the first round's are the same for all methods."""
         folder = self.folder if number == 1 else self.folder / f"{method}_{number}"
         store_folder, log = folder / f"store_{number}", folder / f"collected_{number}.json"
         if log.exists():
             return store_folder
-        copy_store(before, store_folder, self.config.demos if number == 1 else 0)
+        copy_store(before, store_folder)
         first = 200_000 + 10_000 * self.seed + 1000 * number
         scenes = range(first, first + self.config.episodes)
         files = StoreConfig(**self._data(policy, store_folder))
@@ -184,15 +206,8 @@ class SeedStudy:
             asked = WeighConfig(out=file, method=name, critic=critic, **self._data(policy, store), **steps)
             value = ValueConfig(folds=2, value_steps=self.config.value_steps, value_batch_size=128)
             weigh(asked, Choices(AskConfig(force=True, samples=4), WeightConfig(**options), value))
-        learning = LearnerConfig(
-            steps=self.config.actor_steps,
-            noises_per_observation=2,
-            learning_rate=3e-4,
-            max_rise=3.0,
-            seed=self.seed,
-        )
         try:
-            improve(ImproveConfig(out=out, weights=file, **self._data(policy, store)), learning)
+            improve(ImproveConfig(out=out, weights=file, **self._data(policy, store)), self._learning())
         except CollapseError as error:
             print(f"{method}: {error}; the policy stays as it was", flush=True)
             shutil.copytree(policy, out)
@@ -222,6 +237,17 @@ class SeedStudy:
             _write(file, outcomes)
             rate = np.mean([o["verdict"] == "success" for o in outcomes])
             print(f"{method} round {number} {name}: {rate:.0%} of {len(outcomes)}", flush=True)
+
+    def _learning(self) -> LearnerConfig:
+        config = self.config
+        return LearnerConfig(
+            steps=config.actor_steps,
+            batch_size=config.actor_batch,
+            noises_per_observation=2,
+            learning_rate=config.actor_rate,
+            max_rise=3.0,
+            seed=self.seed,
+        )
 
     def _data(self, policy: Path, store: Path) -> dict[str, Any]:
         return {"rig": self.rig_file, "policy": policy, "store": str(store)}
