@@ -5,6 +5,7 @@ stands. The other commands are stages of a round; it calls them itself.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -46,6 +47,7 @@ class IngestStage(StoreConfig):
     """Bags to training data, and the facts about all episodes."""
 
     folders: tuple[str, ...] = parameter((), doc="folders of bags")
+    begin_with: str = parameter("", doc="another store; a new one begins as its copy")
     out: Path = parameter(doc="file for the facts")
 
 
@@ -95,9 +97,15 @@ def improve_in_rounds(options: LoopOptions) -> None:
         options = replace(options, bags=str(Path(options.bags).expanduser().resolve()))
         find_bags(Path(options.bags))
     check(options)
+    if options.store:
+        options = replace(options, store=str(Path(options.store).expanduser().resolve()))
     run = Path(options.run).expanduser().resolve()
     plan, facts = _plan(options, run, run / "store")
-    stays = ("variation", "method", "begin", "seed", "bags", "evaluate_episodes")
+    if options.store:
+        rig = load_rig(plan.rig_file)
+        known = StoreConfig(rig=plan.rig_file, policy=plan.policy, store=options.store)
+        open_store(known, rig, matching_policy(known, rig))
+    stays = ("variation", "method", "begin", "seed", "bags", "store", "evaluate_episodes")
     begun_with = {"policy": (plan.policy / "sha256").read_text().strip()[:12]}
     kind = {"kind": "continuous loop" if options.continuous else "loop"}
     plan.folder.begin({**kind, **facts, **begun_with, **{name: getattr(options, name) for name in stays}})
@@ -128,8 +136,14 @@ def ingest(stage: IngestStage) -> None:
     """Bring the store up to date, and tell what it holds."""
     rig = load_rig(stage.rig)
     policy = matching_policy(stage, rig)
+    if stage.begin_with and not stage.store_folder.exists():
+        copying = stage.store_folder.with_name(f"{stage.store_folder.name}.copying")
+        shutil.rmtree(copying, ignore_errors=True)
+        shutil.copytree(stage.begin_with, copying)
+        copying.rename(stage.store_folder)
     for folder in stage.folders:
-        store, _ = open_store(replace(stage, bags=folder), rig, policy)
+        open_store(replace(stage, bags=folder), rig, policy)
+    store, _ = open_store(stage, rig, policy)
     write_episodes(stage.out, episode_facts(store, rig))
 
 

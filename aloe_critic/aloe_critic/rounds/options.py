@@ -49,6 +49,7 @@ class LoopOptions(RoundOptions):
     episodes: int = parameter(50, low=1, high=100_000, doc="to collect in each round")
     human: str = parameter("scripted", doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
     bags: str = parameter("", doc="folder of more bags to learn from, such as demonstrations")
+    store: str = parameter("", doc="store of bags that were ingested for this policy before, to learn from as well")
     seed: int = parameter(200_000, low=0, doc="first scene to collect in; rises by one per episode, through all rounds")
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second of collecting")
     continuous: bool = parameter(False, doc="collect the next round while one is learned from")

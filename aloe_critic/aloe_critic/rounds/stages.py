@@ -174,8 +174,10 @@ def collection(plan: Plan, options: LoopOptions, number: int, current: Current) 
 
 def ingest(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Stage:
     """Bags to training data."""
-    given = ("--folders", *map(str, bags))
+    given: tuple[str, ...] = ("--folders", *map(str, bags))
     out = plan.folder.round(number) / "episodes.json"
+    known = plan.options.store if isinstance(plan.options, LoopOptions) else ""
+    given += ("--begin-with", known) if known else ()
     command = (*HERE, "ingest", *plan.common, "--policy", str(current.policy), *given, "--out", str(out))
     return Stage(number, "ingest", "bags to training data", command, out, (*bags, current.policy), shows="left out: .*")
 

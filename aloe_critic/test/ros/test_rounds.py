@@ -82,6 +82,24 @@ def test_a_real_one_is_not_and_one_that_gives_nothing_not_for_ever(monkeypatch, 
     assert len(rollouts.asked) == (3 if simulated else 1) and not (tmp_path / "collected.json").exists()
 
 
+def test_a_run_may_begin_with_what_was_ingested_before_and_leaves_that_as_it_was(setting, tmp_path):
+    new = {"rig": setting.rig, "policy": setting.policy, "store": str(tmp_path / "run" / "store")}
+    stage = rounds.IngestStage(begin_with=setting.store, out=tmp_path / "run" / "episodes.json", **new)
+    rounds.ingest(stage)
+    known = [EpisodeStore(Path(folder), made.RIG, made.SIZE).bags for folder in (setting.store, stage.store)]
+    assert known[0].keys() == known[1].keys() and len(json.loads(stage.out.read_text())) == len(known[1])
+    added = made.episode(9, "success")
+    EpisodeStore(Path(stage.store), made.RIG, made.SIZE).append(added, "another", "another")
+    rounds.ingest(stage)
+    kept = [EpisodeStore(Path(folder), made.RIG, made.SIZE).bags for folder in (setting.store, stage.store)]
+    assert kept[0].keys() == known[0].keys() and "another" in kept[1]
+
+
+def test_a_store_that_is_none_is_refused_before_anything_starts(monkeypatch, tmp_path, policy):
+    said = call(monkeypatch, "loop", "--run", tmp_path / "run", "--policy", policy[0], "--store", tmp_path / "nothing")
+    assert f"{tmp_path / 'nothing'}: no store of episodes" in said and not (tmp_path / "run").exists()
+
+
 def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):
     assert "no bags found" in call(monkeypatch, "improve", "--bags", tmp_path)
 
