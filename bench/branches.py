@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from encoder_errors import measure_errors
 from keypoint_world import Eyes, World, load_seeing
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -67,9 +68,13 @@ class Brancher:
         torch.set_num_threads(1)
         self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
         shipped, task = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
-        world = World(self._rig, task, n_action_steps=config.n_action_steps, noise=ActuatorNoise(config.noise))
+        checkpoint = str(find_checkpoint(config.policy, shipped, task))
+        self._errors = measure_errors(checkpoint, self._rig, task)
+        world = World(
+            self._rig, task, self._errors, n_action_steps=config.n_action_steps, noise=ActuatorNoise(config.noise)
+        )
         self._process = world.process
-        self._policy = load_seeing(str(find_checkpoint(config.policy, shipped, task)), self._rig, world.eyes, seed=0)
+        self._policy = load_seeing(checkpoint, self._rig, world.eyes, seed=0)
 
     def episode(self, seed: int) -> list[dict[str, Array]]:
         """The branched states of one episode."""
@@ -127,7 +132,7 @@ class Brancher:
 
     def _look(self, process: InProcessRig, rng: np.random.Generator) -> tuple[Observation, Array]:
         """What is observed of a process, and what the policy's eyes see of it from now on, float16 [C, K, 3]."""
-        eyes = Eyes(process.sim)
+        eyes = Eyes(process.sim, self._errors)
         eyes.rng = rng
         tokens = eyes()
         self._see(tokens)

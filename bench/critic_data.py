@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from encoder_errors import measure_errors
 from keypoint_store import collect, copy_store, keep
 from keypoint_world import KeypointPolicy, Recording, World, load_seeing
 from numpy.typing import NDArray
@@ -74,7 +75,7 @@ def make(config: DataConfig) -> None:
     rig = load_rig(rig_file)
     person = ScriptedConfig(skill=config.skill, stall_s=config.stall_s)
     rest = config.n_action_steps, config.timeout_s, person, ActuatorNoise(config.noise)
-    world = World(rig, config.task, "none", *rest)
+    world = World(rig, config.task, measure_errors(str(config.policy), rig, config.task), "none", *rest)
     learned, measured = config.out / "store", config.out / "blunders_store"
 
     copy_store(config.store, learned, config.demos)

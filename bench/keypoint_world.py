@@ -1,8 +1,8 @@
 """Episodes without pictures, for studies of many thousands: no rendering, no encoder, no bags.
 
-A policy sees what a good encoder would have said: the simulator's own keypoints in each view, with errors of the size
-that the encoder has. Physics, control loop, the scripted human and all learning code are those of the real thing; what
-was done goes straight into a store of episodes. About ten times as quick as a rollout with images.
+A policy sees what its encoder would have said: the simulator's own keypoints in each view, with errors such as the
+encoder makes (`encoder_errors.py`). Physics, control loop, the scripted human and all learning code are those of the
+real thing; what was done goes straight into a store of episodes. About ten times as quick as a rollout with images.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from encoder_errors import EncoderErrors, true_places
 from numpy.typing import NDArray
 
 from aloe_control.authority import Authority
@@ -24,16 +25,12 @@ from aloe_policy.tiny import TinyPolicy
 from aloe_sim.assisted import AssistedRig
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge
-from aloe_sim.keypoints import keypoint_labels
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 from aloe_teleop.device import Ask
 from aloe_teleop.devices.scripted import ScriptedConfig
 
-VIEW_PX = np.array([128.0, 96.0])  # of the views in which the encoder's errors were measured
-ERROR_PX = 0.5  # std of a keypoint's place, as the shipped encoders have it on held-out scenes
-MISSED = 0.04  # share of visible keypoints that it does not find
 CAMERA_TICKS = 2  # control ticks between two looks of the cameras
 JUDGE_TICKS = 3
 NO_NOISE = ActuatorNoise()
@@ -42,14 +39,11 @@ NO_NOISE = ActuatorNoise()
 class Eyes:
     """What an encoder would have said about the present views: float16 [C, K, 3], see `ImageEncoder`."""
 
-    def __init__(self, sim: SimRig) -> None:
-        self._sim, self.rng = sim, np.random.default_rng(0)
+    def __init__(self, sim: SimRig, errors: EncoderErrors) -> None:
+        self._sim, self._errors, self.rng = sim, errors, np.random.default_rng(0)
 
     def __call__(self) -> NDArray[np.float16]:
-        labels = keypoint_labels(self._sim)
-        seen = labels[..., 2] * (self.rng.random(labels.shape[:2]) >= MISSED)
-        place = 2.0 * (labels[..., :2] + ERROR_PX / VIEW_PX * self.rng.standard_normal(labels[..., :2].shape)) - 1.0
-        return np.concatenate([place * seen[..., None], seen[..., None]], axis=-1).astype(np.float16)
+        return self._errors.seen(true_places(self._sim), self.rng)
 
 
 class KeypointPolicy(TinyPolicy):
@@ -105,6 +99,7 @@ class World:
     Args:
         rig: simulated.
         task: its name.
+        errors: of the encoder through which everything is seen.
         variation: how much scenes differ.
         n_action_steps: ticks from one chunk to the next.
         timeout_s: limit of an episode.
@@ -119,6 +114,7 @@ class World:
         self,
         rig: Rig,
         task: str,
+        errors: EncoderErrors,
         variation: str = "none",
         n_action_steps: int = 25,
         timeout_s: float = 30.0,
@@ -127,7 +123,7 @@ class World:
     ) -> None:
         self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
         sim = SimRig(rig, make_task(task), noise, VARIATIONS[variation])
-        self.process, self.eyes = InProcessRig(sim), Eyes(sim)
+        self.process, self.eyes = InProcessRig(sim), Eyes(sim, errors)
         self._person = AssistedRig(self.process, person) if person else None
         self._judge = Judge(sim.task)
 

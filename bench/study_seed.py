@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from cloning import clone
+from encoder_errors import measure_errors
 from keypoint_store import collect, copy_store
 from keypoint_world import World, load_seeing
 
@@ -130,8 +131,9 @@ class SeedStudy:
             skill=config.skill, reaction_s=config.reaction_s, noise_m=config.tremor_m, stall_s=config.stall_s
         )
         rest = config.n_action_steps, config.timeout_s
-        self.world = World(self.rig, config.task, config.variation, *rest, person=person)
-        self.test_worlds = {name: World(self.rig, config.task, name, *rest) for name in config.tested.split(",")}
+        where = self.rig, config.task, measure_errors(str(config.policy), self.rig, config.task)
+        self.world = World(*where, config.variation, *rest, person=person)
+        self.test_worlds = {name: World(*where, name, *rest) for name in config.tested.split(",")}
 
     def run(self) -> None:
         """Whatever is not done yet."""
