@@ -97,8 +97,8 @@ def check_outcomes(replay: Replay, what: str) -> None:
     if good == len(ends):
         why = "no failures and no takeovers" if ends else "no episode with a verdict of success or failure"
         raise ConfigError(
-            f"{what}: {why}; everything would look good: add rollouts of the policy that fail (more episodes, or scenes "
-            "that vary more), or learn without a critic (method filtered_bc)"
+            f"{what}: {why}; everything would look good: add rollouts of the policy that fail (more episodes, or "
+            "scenes that vary more), or learn without a critic (method filtered_bc)"
         )
     if not good:
         raise ConfigError(f"{what}: no successes; everything would look bad: add demonstrations or corrections")
