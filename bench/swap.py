@@ -7,8 +7,8 @@ times in a row, and computes from the bags and from policy_node's memory:
   chunk_gap_ticks        ticks without an action between the first and the last one of the policy in an episode
   swap_p50_ms, swap_max_ms   from the request to the answer, after which the new policy makes the chunks
   swaps_followed         changes of the version that the arms followed from one tick to the next
-  rss_growth_mib         resident memory of policy_node in the last third of the swaps, over that in the first third after
-                         --settle swaps; medians, as the allocator keeps and gives back 10 MiB at a time
+  rss_growth_mib         resident memory of policy_node in the last third of the swaps, over that in the first third
+                         after --settle swaps; medians, as the allocator keeps and gives back 10 MiB at a time
   rss_mib                resident memory at the end
 """
 
