@@ -139,6 +139,9 @@ class CriticLearner:
         takeovers: for the takeover term.
         parallel: the processes that learn together.
         arms: where the values of each arm stand in an action; for foreign chunks of one arm.
+
+    Raises:
+        ValueError: chunks of one arm are asked for, and no arm is named.
     """
 
     def __init__(
@@ -156,6 +159,8 @@ class CriticLearner:
         self._loss = parallel.wrap(_Loss(critic, self._terms))
         self.target = copy.deepcopy(critic).requires_grad_(False).eval()
         device = next(critic.parameters()).device
+        if config.foreign == "one_arm" and not arms:
+            raise ValueError("foreign one_arm: it is not known which values of an action are which arm's")
         self._arms = torch.zeros(len(arms), critic.sizes.action_dim, dtype=torch.bool, device=device)
         for number, values in enumerate(arms):
             self._arms[number, values] = True
