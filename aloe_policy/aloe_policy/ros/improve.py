@@ -39,10 +39,12 @@ class ImproveConfig(StoreConfig, RunConfig):
 
 @dataclass(frozen=True)
 class ImproveLearnerConfig(LearnerConfig):
-    """How the actor is trained: shorter and with smaller steps than from nothing."""
+    """How the actor is trained: shorter and with smaller steps than from nothing, yet long enough to settle."""
 
-    steps: int = parameter(1000, low=1, doc="optimiser steps")
-    learning_rate: float = parameter(3e-4, low=0.0, doc="peak of the one-cycle schedule")
+    steps: int = parameter(3000, low=1, doc="optimiser steps")
+    batch_size: int = parameter(128, low=1, doc="observations per step")
+    noises_per_observation: int = parameter(2, low=1, doc="flow samples that share one prefix")
+    learning_rate: float = parameter(5e-4, low=0.0, doc="peak of the one-cycle schedule")
 
 
 def improve(config: ImproveConfig, learning: LearnerConfig, conditioning: ConditionConfig | None = None) -> str | None:
