@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 10_000
-COMPARED_WITH = ("bc", "filtered_bc", "hg_dagger", "awr")
+COMPARED_WITH = ("bc", "bc_more", "filtered_bc", "hg_dagger", "awr")
 Array = NDArray[np.float64]
 
 
@@ -70,14 +70,15 @@ def table(cells: Sequence[Cell], folder: Path) -> str:
     """Markdown: success with interval, paired differences, throughput, and takeovers while its data were collected."""
     rng = np.random.default_rng(0)
     heads = ["method", "round", "scenes", "seeds", "success % (95 %)", "successes/h"]
-    heads += [f"minus {name}" for name in COMPARED_WITH] + ["takeovers per episode"]
+    others = [name for name in COMPARED_WITH if any(cell.method == name for cell in cells)]
+    heads += [f"minus {name}" for name in others] + ["takeovers per episode"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for cell in cells:
         low, high = interval(cell.success, rng)
         row = [cell.method, str(cell.round), cell.variation, str(len(cell.success))]
         row += [f"{100 * cell.success.mean():.0f} ({100 * low:.0f} to {100 * high:.0f})"]
         row += [f"{cell.per_hour.mean():.0f}"]
-        row += [_difference(cell, cells, name, rng) for name in COMPARED_WITH]
+        row += [_difference(cell, cells, name, rng) for name in others]
         asked = takeovers(folder, cell.round, cell.method)
         lines.append("| " + " | ".join([*row, "" if np.isnan(asked) else f"{asked:.2f}"]) + " |")
     return "\n".join(lines)

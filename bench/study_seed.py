@@ -66,7 +66,7 @@ class StudyConfig:
     store: Path = parameter(doc="store of its demonstrations, seen through its encoder")
     task: str = parameter("phone_packing", doc="task")
     methods: str = parameter(
-        "bc,hg_dagger,filtered_bc,uniform,awr,aloe,aloe_top,consensus,guided,aloe_top_guided",
+        "bc,bc_more,hg_dagger,filtered_bc,uniform,awr,aloe,aloe_top,consensus,guided,aloe_top_guided",
         doc="separated by commas; of " + ", ".join(METHODS),
     )
     seeds: int = parameter(5, low=1, doc="independent studies")
@@ -85,9 +85,9 @@ class StudyConfig:
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
-    actor_steps: int = parameter(800, low=1, doc="of every improvement")
-    actor_rate: float = parameter(3e-4, low=0.0, doc="learning rate of every improvement")
-    actor_batch: int = parameter(64, low=1, doc="observations per step of policies")
+    actor_steps: int = parameter(3000, low=1, doc="of every improvement")
+    actor_rate: float = parameter(5e-4, low=0.0, doc="learning rate of every improvement")
+    actor_batch: int = parameter(128, low=1, doc="observations per step of policies")
     critic_steps: int = parameter(1500, low=1, doc="of the critic")
     value_steps: int = parameter(500, low=1, doc="of each of the two state values of awr")
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
