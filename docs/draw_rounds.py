@@ -12,7 +12,7 @@ from aloe_data.config import ConfigError
 
 
 def draw(folder: RunFolder, file: Path) -> None:
-    """Success of the policy alone and takeovers while collecting, round by round.
+    """Success of the policy alone and, of several rounds, takeovers while collecting.
 
     Raises:
         ConfigError: a file of the run folder is damaged, or nothing is measured yet.
@@ -21,8 +21,9 @@ def draw(folder: RunFolder, file: Path) -> None:
     measured = [one for one in rounds if one.alone is not None]
     if not measured:
         raise ConfigError(f"{folder.path}: no policy is measured yet; let the run go on")
+    collected = [one for one in rounds if one.new]
     figure = Figure(figsize=(9, 3.2), layout="constrained")
-    success, takeovers = figure.subplots(1, 2, width_ratios=(3, 2))
+    success, *rest = figure.subplots(1, 2 if len(collected) > 1 else 1, squeeze=False)[0]
     taken = {last.number for _, last in in_use(rounds)}
     for one in measured:
         assert one.alone is not None, "chosen above"
@@ -34,10 +35,10 @@ def draw(folder: RunFolder, file: Path) -> None:
     success.plot(*zip(*line, strict=True), color="tab:blue")
     labels = ["warm start", *(f"round {one.number}" for one in rounds[1:])]
     success.set(ylim=(0, 100), ylabel="success alone, %", xticks=range(len(rounds)), xticklabels=labels)
-    collected = [one for one in rounds if one.new]
-    means = [sum(e.takeovers for e in one.new) / len(one.new) for one in collected]
-    takeovers.bar([f"round {one.number}" for one in collected], means, color="tab:orange", width=0.5)
-    takeovers.set(ylabel="takeovers per episode")
+    for takeovers in rest:
+        means = [sum(e.takeovers for e in one.new) / len(one.new) for one in collected]
+        takeovers.bar([f"round {one.number}" for one in collected], means, color="tab:orange", width=0.5)
+        takeovers.set(ylabel="takeovers per episode")
     figure.savefig(file, dpi=120)
 
 
