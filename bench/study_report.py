@@ -79,7 +79,7 @@ def table(cells: Sequence[Cell], folder: Path) -> str:
         row += [f"{100 * cell.success.mean():.0f} ({100 * low:.0f} to {100 * high:.0f})"]
         row += [f"{cell.per_hour.mean():.0f}"]
         row += [_difference(cell, cells, name, rng) for name in others]
-        asked = takeovers(folder, cell.round, cell.method)
+        asked = takeovers(folder, cell.round, cell.method) if cell.method != "bc_more" else float("nan")
         lines.append("| " + " | ".join([*row, "" if np.isnan(asked) else f"{asked:.2f}"]) + " |")
     return "\n".join(lines)
 

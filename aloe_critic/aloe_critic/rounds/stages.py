@@ -29,7 +29,7 @@ from aloe_policy.training_state import state_file
 RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_critic", "rounds")
 KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "--failures", "dropped")
-"""The better half by advantage: the paper's exp_clip left much weight on failures, and did worse (docs/study.md)."""
+"""The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (docs/study.md)."""
 YIELDS = 19  # niceness of learning beside a robot that moves: it gets what control, cameras and policy leave
 
 
