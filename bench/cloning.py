@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from aloe_data.rig import Rig
-from aloe_policy.dataset import build, episodes_of
+from aloe_policy.dataset import build
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.model import TinyVLA
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
@@ -29,7 +29,7 @@ def clone(files: StoreConfig, rig: Rig, learning: LearnerConfig, out: Path) -> N
     store, features = open_store(files, rig, like)
     row, stop = demonstrations(store, STRIDE)
     data = build(store, features, like.space, row, stop, like.normaliser)
-    split = split_by_episode(episodes_of(store, features, row), learning.seed)
+    split = split_by_episode(data.episode, learning.seed)
     torch.manual_seed(learning.seed)
     learner = ActorLearner(TinyVLA(like.model.config), learning)
     measures = fit(learner, data, split.train, data.batch(split.held_out, torch.device("cpu")))

@@ -18,7 +18,7 @@ from aloe_policy.tiny import TinyPolicy
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.keypoints import is_visible, place, project
+from aloe_sim.keypoints import in_view
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.tasks import make_task
 
@@ -49,14 +49,9 @@ class EncoderErrors:
 
 def true_places(sim: SimRig) -> Array:
     """Where the keypoints are in the views [C, K, 3]: u, v from -1 to 1, and OUTSIDE, HIDDEN or VISIBLE."""
-    names = sim.task.keypoint_names
-    places = np.zeros((len(sim.rig.cameras), len(names), 3))
-    for c, camera in enumerate(sim.rig.cameras):
-        for name, keypoint in sim.task.keypoints().items():
-            uv = project(sim, camera.name, place(sim, keypoint), camera.width / camera.height)
-            if uv and min(uv) >= 0 and max(uv) < 1:
-                seen = VISIBLE if is_visible(sim, camera.name, keypoint) else HIDDEN
-                places[c, names.index(name)] = 2 * uv[0] - 1, 2 * uv[1] - 1, seen
+    places = np.zeros((len(sim.rig.cameras), len(sim.task.keypoint_names), 3))
+    for camera, keypoint, uv, visible in in_view(sim):
+        places[camera, keypoint] = 2 * uv[0] - 1, 2 * uv[1] - 1, VISIBLE if visible else HIDDEN
     return places
 
 

@@ -23,17 +23,15 @@ def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
     """
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(before, to)
-    lines = (to / "episodes.jsonl").read_text().splitlines(keepends=True)
     if count:
+        lines = (to / "episodes.jsonl").read_text().splitlines(keepends=True)
         chosen = np.random.default_rng(seed).choice(len(lines), min(count, len(lines)), replace=False)
-        lines = [lines[k] for k in np.sort(chosen)]  # what the list does not name does not exist
-    (to / "episodes.jsonl").write_text("".join(lines))
+        kept = [lines[k] for k in np.sort(chosen)]  # what the list does not name does not exist
+        (to / "episodes.jsonl").write_text("".join(kept))
 
 
-def collect(
-    world: World, policy: Path, files: StoreConfig, scenes: range, label: str, human: bool = True
-) -> list[Outcome]:
-    """Roll episodes of a policy into a store.
+def collect(world: World, policy: Path, files: StoreConfig, scenes: range, label: str) -> list[Outcome]:
+    """Roll episodes of a policy, with the world's person beside it, into a store.
 
     Args:
         world: to roll in.
@@ -41,13 +39,12 @@ def collect(
         files: the store, with a policy whose encoder is that of the store.
         scenes: seeds.
         label: what the episodes' names begin with.
-        human: the world's person looks on.
     """
     store, features = open_store(files, world.rig, matching_policy(files, world.rig))
     outcomes = []
     for scene in scenes:
         recording = Recording()
-        outcome = world.roll(scene, load_seeing(str(policy), world.rig, world.eyes, scene), recording, human)
+        outcome = world.roll(scene, load_seeing(str(policy), world.rig, world.eyes, scene), recording, human=True)
         keep(recording, outcome, f"{label}_{scene}", store, features)
         outcomes.append(outcome)
         print(f"collected {len(outcomes)}: {outcome}", flush=True)

@@ -1,5 +1,7 @@
 """Where the objects appear in the images: privileged labels for pretraining an image encoder in simulation."""
 
+from collections.abc import Iterator
+
 import mujoco
 import numpy as np
 
@@ -43,6 +45,16 @@ def is_visible(sim: SimRig, camera: str, keypoint: Keypoint) -> bool:
     return bool(hit and (1 - reached_m) * np.linalg.norm(target - eye) < NEAR_M)
 
 
+def in_view(sim: SimRig) -> Iterator[tuple[int, int, tuple[float, float], bool]]:
+    """Camera, keypoint (as in `keypoint_names`), image coordinates and visibility of all that lies in an image."""
+    names = sim.task.keypoint_names
+    for c, camera in enumerate(sim.rig.cameras):
+        for name, keypoint in sim.task.keypoints().items():
+            uv = project(sim, camera.name, place(sim, keypoint), camera.width / camera.height)
+            if uv and min(uv) >= 0 and max(uv) < 1:
+                yield c, names.index(name), uv, is_visible(sim, camera.name, keypoint)
+
+
 def keypoint_labels(sim: SimRig) -> np.ndarray:
     """float32 [cameras, keypoints, 3]: u, v, visible (0 or 1), in the order of the task's `keypoint_names`.
 
@@ -53,9 +65,7 @@ def keypoint_labels(sim: SimRig) -> np.ndarray:
     if not names:
         raise ValueError(f"no keypoints are defined for the task '{sim.task.name}'")
     labels = np.zeros((len(sim.rig.cameras), len(names), 3), dtype=np.float32)
-    for c, camera in enumerate(sim.rig.cameras):
-        for name, keypoint in sim.task.keypoints().items():
-            uv = project(sim, camera.name, place(sim, keypoint), camera.width / camera.height)
-            if uv and min(uv) >= 0 and max(uv) < 1 and is_visible(sim, camera.name, keypoint):
-                labels[c, names.index(name)] = (*uv, 1.0)
+    for camera, keypoint, uv, visible in in_view(sim):
+        if visible:
+            labels[camera, keypoint] = (*uv, 1.0)
     return labels
