@@ -4,7 +4,8 @@
 
 In states that the policy gets into, each candidate (the expert's chunk, samples of the policy, a blunder) is executed
 several times from a copy of the physics, and the policy goes on from there. What is kept: what the policy saw, what was
-executed, and how many ticks it took to succeed (-1: it did not). For measuring critics, never for training them.
+executed, what was seen after it, and how many ticks it took to succeed (-1: it did not). For measuring critics, never
+for training them.
 No pictures are rendered (`keypoint_world.py`): for critics that learned from episodes of that kind (`critic_data.py`).
 """
 
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.durable import replacing
 from aloe_data.observation import Observation
 from aloe_data.rig import RigError, load_rig
 from aloe_data.rollout import find_checkpoint, find_rig_file
@@ -104,31 +106,28 @@ class Brancher:
             "state": np.asarray(seen.state, np.float32),
             "prompt": np.array(seen.prompt),
             "requested": np.stack(candidates).astype(np.float32),
-            "executed": np.stack([executed for executed, _ in results]),
-            "ticks": np.stack([ticks for _, ticks in results]),
+            **{key: np.stack([result[key] for result in results]) for key in results[0]},
         }
 
-    def _roll(self, rows: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """What was executed of a chunk float32 [h, S], and the ticks to success of every repeat [R]."""
-        ticks, executed = [], np.zeros(0, np.float32)
+    def _roll(self, rows: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """What became of a chunk, see `aloe_critic.branched.Branches`; of the first repeat where it is one's alone."""
+        found = []
         for _ in range(self._config.repeats):
             process = copy.deepcopy(self._process)
             process.sim._rng = np.random.default_rng(rng.integers(2**31))  # other noise from here on
-            taken, told = self._to_the_end(process, rows, rng)
-            ticks.append(taken)
-            executed = told if not len(executed) else executed
-        return executed, np.array(ticks)
+            found.append(self._to_the_end(process, rows, rng))
+        return {**found[0], "ticks": np.stack([each["ticks"] for each in found])}
 
-    def _to_the_end(self, process: InProcessRig, rows: Array, rng: np.random.Generator) -> tuple[int, Array]:
-        h, told, done = self._config.n_action_steps, np.zeros(0, np.float32), 0
-        while done < self._config.limit_s * self._rig.rate_hz:
-            goes_on, executed = _follow(process, rows, h)
-            told = executed if not len(told) else told
-            done += len(executed)
-            if not goes_on:
-                return (done if process.sim.task.success(process.sim.data) else -1), _padded(told, h)
-            rows = self._policy.infer(self._look(process, rng)[0])
-        return -1, _padded(told, h)
+    def _to_the_end(self, process: InProcessRig, rows: Array, rng: np.random.Generator) -> dict[str, Array]:
+        h = self._config.n_action_steps
+        goes_on, executed = _follow(process, rows, h)
+        (seen, tokens), done = self._look(process, rng), len(executed)
+        after = {"next_state": np.asarray(seen.state, np.float32), "next_tokens": tokens}
+        while goes_on and done < self._config.limit_s * self._rig.rate_hz:
+            goes_on, more = _follow(process, self._policy.infer(seen), h)
+            seen, done = self._look(process, rng)[0], done + len(more)
+        won = not goes_on and process.sim.task.success(process.sim.data)
+        return {"executed": _padded(executed, h), **after, "ticks": np.array(done if won else -1)}
 
     def _look(self, process: InProcessRig, rng: np.random.Generator) -> tuple[Observation, Array]:
         """What is observed of a process, and what the policy's eyes see of it from now on, float16 [C, K, 3]."""
@@ -172,25 +171,32 @@ def _episode(seed: int) -> list[dict[str, Array]]:
 
 
 def branch(config: BranchesConfig) -> None:
-    """Branch as many states as wanted and write the file."""
+    """Branch as many states as wanted; the file holds those that are done at any time."""
+    config.out.parent.mkdir(parents=True, exist_ok=True)
     found: list[dict[str, Array]] = []
     pool = ProcessPoolExecutor(config.processes, get_context("spawn"), _begin, (config,))
     seeds = range(config.seed, config.seed + config.states)
     with pool, tqdm(total=config.states, unit="state") as progress:
         for job in as_completed([pool.submit(_episode, seed) for seed in seeds]):
-            found += job.result()
-            progress.update(len(job.result()))
+            if job.result():
+                found += job.result()
+                progress.update(len(job.result()))
+                rates = _write(config.out, found)
             if len(found) >= config.states:
                 pool.shutdown(cancel_futures=True)
                 break
     if not found:
         raise ConfigError("no state to branch from: every episode ended before its first")
-    config.out.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {key: np.stack([state[key] for state in found]) for key in found[0]}
-    np.savez_compressed(config.out, kinds=np.array(KINDS), **arrays)
-    success = (arrays["ticks"] >= 0).mean(axis=(0, 2))
-    rates = ", ".join(f"{kind} {rate:.0%}" for kind, rate in zip(KINDS, success, strict=True))
     print(f"{config.out}: {len(found)} states; success after each kind of chunk: {rates}")
+
+
+def _write(out: Path, found: list[dict[str, Array]]) -> str:
+    """What was found, in a file; returns how often each kind of chunk was followed by success, in words."""
+    arrays = {key: np.stack([state[key] for state in found]) for key in found[0]}
+    with replacing(out) as whole:
+        np.savez_compressed(whole, kinds=np.array(KINDS), **arrays)
+    success = (arrays["ticks"] >= 0).mean(axis=(0, 2))
+    return ", ".join(f"{kind} {rate:.0%}" for kind, rate in zip(KINDS, success, strict=True))
 
 
 def main() -> None:

@@ -6,7 +6,8 @@
 The data: a store of episodes with failures and takeovers and one of episodes with a blunder at a known tick
 (`bench/critic_data.py`), and branched states (`bench/branches.py`). Columns of the table: health on held-out episodes;
 share of pairs of chunks of one state that are ranked as their continuations were worth, among all, among the policy's
-own proposals and against foreign chunks; share of states in which the expert's chunk is ranked above a blunder; share
+own proposals and against foreign chunks; the same where V of what was seen *after* each chunk ranks (what a critic
+would know that foresaw perfectly); share of states in which the expert's chunk is ranked above a blunder; share
 of blunders at which Q falls most. Finished runs are kept in --out, so
 that a stopped study goes on; the table is printed after each.
 """
@@ -63,6 +64,10 @@ LEVERS = {
     "no_action_noise": Lever(learning={"action_noise": 0.0}),
     "no_film": Lever({"film": False}),
     "no_dropout": Lever({"dropout": 0.0}),
+    "foresight": Lever({"foresight": True}),
+    "one_chunk_ahead": Lever(data={"n_step": 1}),
+    "eight_chunks_ahead": Lever(data={"n_step": 8}),
+    "monte_carlo": Lever(data={"n_step": 1000}),
     "separate_trunks": Lever({"trunks": "separate"}),
     "one_arm": Lever(learning={"foreign": "one_arm"}),
     "takeover_preference": Lever(learning={"takeover_weight": 1.0}),
@@ -117,15 +122,18 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
 def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[str, float]:
     """Accuracy of the critic's order, with what it should be held against."""
     h, kinds, space = scorer.n_action_steps, branches.kinds, scorer.policy.space
-    scores = np.zeros(branches.executed.shape[:2])
+    scores, after = np.zeros((2, *branches.executed.shape[:2]))
     for k, state in enumerate(branches.state):
         many = len(kinds)
         tokens, joints = branches.tokens[k][None].repeat(many, 0), state[None].repeat(many, 0)
         rows = space.from_joints(branches.executed[k][:, :h])
-        scores[k] = scorer.score_seen(tokens, joints, str(branches.prompt[k]), rows).aggregated
+        prompt = str(branches.prompt[k])
+        scores[k] = scorer.score_seen(tokens, joints, prompt, rows).aggregated
+        after[k] = scorer.score_seen(branches.next_tokens[k], branches.next_state[k], prompt, rows).value
     returns = branches.returns(discount)
     found = {
         "branched": rank(scores, returns, kinds),
+        "after": rank(after, returns, kinds),
         "ceiling": ceiling(returns, kinds),
         "nearness": rank(nearness(branches.requested, kinds), returns, kinds),
     }
@@ -162,6 +170,8 @@ COLUMNS = (
     "branched_all",
     "branched_policy",
     "branched_foreign",
+    "after_all",
+    "after_policy",
     "over_blunder",
     "falls_at_blunder",
 )

@@ -28,6 +28,7 @@ class Branches:
         prompt: str [n].
         requested: float32 [n, m, H, A], the chunks as proposed, absolute set points.
         executed: float32 [n, m, h, S], what control made of their first h steps.
+        next_tokens, next_state: what is seen after the first continuation's h steps, [n, m, ...].
         ticks: int [n, m, R], from the state to success; -1 where it did not come.
     """
 
@@ -37,6 +38,8 @@ class Branches:
     prompt: Array
     requested: Array
     executed: Array
+    next_tokens: Array
+    next_state: Array
     ticks: Array
 
     def returns(self, discount: float) -> Array:

@@ -27,6 +27,7 @@ from aloe_critic.losses import (
     LOSSES,
     aggregate,
     critic_loss,
+    foresight_loss,
     ranking_loss,
     return_bounds,
     support,
@@ -56,6 +57,7 @@ class CriticConfig:
     kappa: float = parameter(1.0, low=0.0, doc="standard deviations that mean-std takes off")
     action_noise: float = parameter(0.1, low=0.0, doc="added to executed chunks, in standard deviations of the data")
     counterfactual_weight: float = parameter(5.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
+    foresight_weight: float = parameter(1.0, low=0.0, doc="weight of foreseeing what a chunk does; with foresight")
     foreign: str = parameter(
         "whole",
         choices=("whole", "one_arm"),
@@ -75,7 +77,8 @@ class CriticBatch:
     """B chunk transitions as tensors.
 
     Attributes:
-        state, next_state: at the chunk's beginning and after it.
+        state, next_state: at the chunk's beginning, and where the value of what follows counts.
+        after: at the chunk's end.
         actions: executed chunks, relative to the state and normalised [B, h, A].
         reward, discount, mask: [B], see `aloe_data.transitions.Returns`.
         success: bool [B], the chunk's segment ends in success.
@@ -84,6 +87,7 @@ class CriticBatch:
 
     state: State
     next_state: State
+    after: State
     actions: Tensor
     reward: Tensor
     discount: Tensor
@@ -246,9 +250,12 @@ class CriticLearner:
         """Terms of the loss, and the values [K, B] of the executed chunks."""
         with self._autocast:
             prefix = self.critic.prefix(batch.state)
-            out = self.critic.evaluate(prefix, actions).float()
+            out, change = self.critic.foresee(prefix, actions)
+            out = out.float()
             q = value(out, self.support)
             terms = {"td_loss": critic_loss(out, target, self.support, self.config.loss)}
+            if change is not None:
+                terms["foresight"] = foresight_loss(change.float(), batch.state.values, batch.after.values)
             if rivals is not None:
                 terms["counterfactual"] = self._counterfactual(prefix, q, rivals)
             if taken is not None:

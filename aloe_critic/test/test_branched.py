@@ -1,5 +1,7 @@
 """What branches of a state say about a critic's order of chunks."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_one_kind_outranks_another_in_the_states_in_which_it_scores_higher():
 
 def test_success_in_no_time_is_worth_nothing_lost_and_no_success_everything():
     ticks = np.array([[[0, 100, -1]]])
-    parts = {name: np.zeros(0) for name in ("kinds", "tokens", "state", "prompt", "requested", "executed")}
+    parts = {field.name: np.zeros(0) for field in fields(Branches) if field.name != "ticks"}
     assert Branches(**parts, ticks=ticks).returns(0.99)[0, 0] == pytest.approx([0.0, 0.99**100 - 1, -1.0])
 
 

@@ -37,6 +37,12 @@ def test_good_and_bad_chunks_in_the_same_state_come_apart(bins):
     assert metrics["td_error"] < 0.25
 
 
+def test_foresight_learns_what_a_chunk_does_to_what_is_seen():
+    trained = learner(toy.critic(dataclasses.replace(toy.SMALL, foresight=True)), action_noise=0.0)
+    missed = [trained.step(toy.batch(seed=seed))["foresight"] for seed in range(80)]
+    assert missed[0] > 0.5 > 0.2 > missed[-1]
+
+
 def test_targets_are_those_of_the_target_critic_on_the_policys_chunks_within_the_bounds():
     trained, batch = learner(), toy.batch()
     batch = dataclasses.replace(batch, mask=torch.ones(64))
