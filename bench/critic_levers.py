@@ -77,6 +77,10 @@ LEVERS = {
 }
 
 
+_drawn: dict[tuple[int, int, int, str], dict[str, Any]] = {}
+"""What the policy does after the chunks, by seed, h, chunks ahead and segments: no lever need draw it again."""
+
+
 @dataclass(frozen=True)
 class StudyConfig:
     """Data, and how much of it all."""
@@ -102,6 +106,9 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     files = replace(files, resume=state_file(out).exists())
     learning = CriticConfig(seed=seed, steps=config.steps, batch_size=config.batch_size, **lever.learning)
     training = CriticTraining(files, NetworkConfig(**lever.network), learning)
+    same = seed, files.n_action_steps, files.n_step, files.segments
+    if same in _drawn:
+        training.learner.bootstrap.load_state_dict(_drawn[same])
     marks = range(0, config.steps + 1, max(1, config.steps // 10))
 
     def progress(step: int, metrics: dict[str, float]) -> None:
@@ -112,6 +119,9 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     outcome = training.run(progress, lambda: False)
     assert outcome is not None, "nobody stops it"
     training.write(outcome, Gates())
+    for other in [key for key in _drawn if key[0] != seed]:
+        del _drawn[other]
+    _drawn[same] = training.learner.bootstrap.state_dict()
     scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
     health = {key: round(found, 4) for key, found in asdict(outcome.health).items()}
     reward = training.data.train.reward
