@@ -65,7 +65,6 @@ def make_batches(count: int) -> list[CriticBatch]:
         CriticBatch(
             state=state(),
             next_state=state(),
-            after=state(),
             actions=torch.randn(BATCH, SIZES.n_action_steps, SIZES.action_dim, generator=generator),
             reward=torch.full((BATCH,), -0.1),
             discount=torch.full((BATCH,), 0.9),

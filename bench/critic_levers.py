@@ -35,6 +35,7 @@ from aloe_critic.losses import value
 from aloe_critic.networks import NetworkConfig
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.durable import replacing
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_rig_file
@@ -54,31 +55,26 @@ class Lever:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-PLAIN = {"counterfactual_weight": 0.0, "action_noise": 0.0}
 LEVERS = {
     "defaults": Lever(),
-    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, {**PLAIN, "weight_decay": 0.0}),
+    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, {"action_noise": 0.0, "weight_decay": 0.0}),
     "mse": Lever({"bins": 1}),
     "two_hot": Lever(learning={"loss": "two_hot"}),
-    "no_counterfactual": Lever(learning={"counterfactual_weight": 0.0}),
+    "slow": Lever(learning={"learning_rate": 3e-4}),
+    "counterfactual": Lever(learning={"counterfactual_weight": 5.0}),
+    "counterfactual_one_arm": Lever(learning={"counterfactual_weight": 5.0, "foreign": "one_arm"}),
+    "takeover_preference": Lever(learning={"takeover_weight": 1.0}),
     "no_action_noise": Lever(learning={"action_noise": 0.0}),
     "no_film": Lever({"film": False}),
     "no_dropout": Lever({"dropout": 0.0}),
-    "foresight": Lever({"foresight": True}),
     "one_chunk_ahead": Lever(data={"n_step": 1}),
-    "eight_chunks_ahead": Lever(data={"n_step": 8}),
     "monte_carlo": Lever(data={"n_step": 1000}),
-    "separate_trunks": Lever({"trunks": "separate"}),
-    "one_arm": Lever(learning={"foreign": "one_arm"}),
-    "takeover_preference": Lever(learning={"takeover_weight": 1.0}),
+    "short_chunks": Lever(data={"n_action_steps": 10}),
     "mean_target": Lever(learning={"q_agg": "mean"}),
     "spliced": Lever(data={"segments": "spliced"}),
-    "short_chunks": Lever(data={"n_action_steps": 10}),
+    "separate_trunks": Lever({"trunks": "separate"}),
+    "larger": Lever({"width": 128, "layers": 3}),
 }
-
-
-_drawn: dict[tuple[int, int, int, str], dict[str, Any]] = {}
-"""What the policy does after the chunks, by seed, h, chunks ahead and segments: no lever need draw it again."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +102,10 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     files = replace(files, resume=state_file(out).exists())
     learning = CriticConfig(seed=seed, steps=config.steps, batch_size=config.batch_size, **lever.learning)
     training = CriticTraining(files, NetworkConfig(**lever.network), learning)
-    same = seed, files.n_action_steps, files.n_step, files.segments
-    if same in _drawn:
-        training.learner.bootstrap.load_state_dict(_drawn[same])
+    # What the policy does after the chunks: no lever need draw it again that asks the same
+    drawn = config.out / f"drawn_{seed}_{files.n_action_steps}_{files.n_step}_{files.segments}.pt"
+    if drawn.exists():
+        training.learner.bootstrap.load_state_dict(torch.load(drawn))
     marks = range(0, config.steps + 1, max(1, config.steps // 10))
 
     def progress(step: int, metrics: dict[str, float]) -> None:
@@ -119,9 +116,8 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     outcome = training.run(progress, lambda: False)
     assert outcome is not None, "nobody stops it"
     training.write(outcome, Gates())
-    for other in [key for key in _drawn if key[0] != seed]:
-        del _drawn[other]
-    _drawn[same] = training.learner.bootstrap.state_dict()
+    with replacing(drawn) as whole:
+        torch.save(training.learner.bootstrap.state_dict(), whole)
     scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
     health = {key: round(found, 4) for key, found in asdict(outcome.health).items()}
     reward = training.data.train.reward

@@ -89,7 +89,6 @@ class Batches:
         return CriticBatch(
             state=self._state(t.state, t.features, t.episode),
             next_state=self._state(t.next_state, t.next_features, t.episode),
-            after=self._state(t.after_state, t.after_features, t.episode),
             actions=actions,
             reward=reward,
             discount=discount,

@@ -27,7 +27,6 @@ from aloe_critic.losses import (
     LOSSES,
     aggregate,
     critic_loss,
-    foresight_loss,
     ranking_loss,
     return_bounds,
     support,
@@ -47,7 +46,7 @@ class CriticConfig:
 
     steps: int = parameter(2500, low=1, doc="optimiser steps")
     batch_size: int = parameter(256, low=2, doc="chunks per step (paper: 256)")
-    learning_rate: float = parameter(3e-4, low=0.0, doc="AdamW's, a third of it in the last 30 % (paper: 3e-5)")
+    learning_rate: float = parameter(1e-3, low=0.0, doc="AdamW's, a third of it in the last 30 % (paper: 3e-5)")
     warm_up: int = parameter(100, low=0, doc="steps in which the learning rate rises")
     weight_decay: float = parameter(1e-2, low=0.0, doc="AdamW's")
     gradient_norm: float = parameter(1.0, low=0.0, doc="gradients are clipped to it")
@@ -56,8 +55,7 @@ class CriticConfig:
     q_agg: str = parameter("min", choices=AGGREGATIONS, doc="how targets see the ensemble")
     kappa: float = parameter(1.0, low=0.0, doc="standard deviations that mean-std takes off")
     action_noise: float = parameter(0.1, low=0.0, doc="added to executed chunks, in standard deviations of the data")
-    counterfactual_weight: float = parameter(5.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
-    foresight_weight: float = parameter(1.0, low=0.0, doc="weight of foreseeing what a chunk does; with foresight")
+    counterfactual_weight: float = parameter(0.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
     foreign: str = parameter(
         "whole",
         choices=("whole", "one_arm"),
@@ -77,8 +75,7 @@ class CriticBatch:
     """B chunk transitions as tensors.
 
     Attributes:
-        state, next_state: at the chunk's beginning, and where the value of what follows counts.
-        after: at the chunk's end.
+        state, next_state: at the chunk's beginning and after it.
         actions: executed chunks, relative to the state and normalised [B, h, A].
         reward, discount, mask: [B], see `aloe_data.transitions.Returns`.
         success: bool [B], the chunk's segment ends in success.
@@ -87,7 +84,6 @@ class CriticBatch:
 
     state: State
     next_state: State
-    after: State
     actions: Tensor
     reward: Tensor
     discount: Tensor
@@ -250,12 +246,9 @@ class CriticLearner:
         """Terms of the loss, and the values [K, B] of the executed chunks."""
         with self._autocast:
             prefix = self.critic.prefix(batch.state)
-            out, change = self.critic.foresee(prefix, actions)
-            out = out.float()
+            out = self.critic.evaluate(prefix, actions).float()
             q = value(out, self.support)
             terms = {"td_loss": critic_loss(out, target, self.support, self.config.loss)}
-            if change is not None:
-                terms["foresight"] = foresight_loss(change.float(), batch.state.values, batch.after.values)
             if rivals is not None:
                 terms["counterfactual"] = self._counterfactual(prefix, q, rivals)
             if taken is not None:

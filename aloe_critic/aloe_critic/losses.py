@@ -100,12 +100,6 @@ def critic_loss(out: Tensor, target: Tensor, support: Tensor, kind: str = "hl_ga
     return (squared_error if out.shape[-1] == 1 else LOSSES[kind])(out, target, support).mean()
 
 
-def foresight_loss(change: Tensor, before: Tensor, after: Tensor) -> Tensor:
-    """Share of the variance of after - before [B, D] that `change` [K, B, D] misses, mean over critics and values."""
-    truth = after - before
-    return ((change - truth).square().mean(1) / (truth.var(0, correction=0) + 1e-3)).mean()
-
-
 def ranking_loss(better: Tensor, worse: Tensor, margin: float) -> Tensor:
     """Mean over critics and pairs of how far Q of the better chunk [K, P] is from exceeding the worse by a margin."""
     return (margin - (better - worse)).clamp(min=0).mean()

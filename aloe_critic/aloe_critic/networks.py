@@ -11,11 +11,8 @@ serves all critics. State tokens look at each other only, so that they are compu
 number of chunks in one state (`prefix`). Action tokens and one readout token per critic look at the state and at the
 actions, readouts not at each other, and the whole chunk shifts and scales them in every layer (FiLM): a critic that
 meets the action only at its input learns to ignore it. A readout costs one token, so cost grows far slower than K.
-With `foresight` the readouts also say what will be seen after the chunk: outcomes are one number an episode, what a
-chunk does to the world is a hundred numbers a chunk.
 
 Source: ALOE, arXiv:2602.12691 (shared light transformer, readout tokens, heads); the prefix and FiLM are ours.
-Foresight: after the state-action embeddings of Fujimoto et al., arXiv:2306.02451.
 """
 
 from collections.abc import Iterable
@@ -45,7 +42,6 @@ class NetworkConfig:
     patch: int = parameter(5, unit="ticks", low=1, doc="executed steps per action token")
     film: bool = parameter(True, doc="the action shifts and scales every layer, and is not only an input")
     dropout: float = parameter(0.1, low=0.0, high=0.9, doc="of what each layer adds")
-    foresight: bool = parameter(False, doc="the readouts also say what will be seen after the chunk")
     trunks: str = parameter("shared", choices=("shared", "separate"), doc="one transformer, or one per critic")
 
 
@@ -70,11 +66,6 @@ class State:
 
     def __len__(self) -> int:
         return len(self.state)
-
-    @property
-    def values(self) -> Tensor:
-        """All that is measured and seen, in one row [B, S + C P 3]."""
-        return torch.cat([self.state, self.tokens.flatten(1)], dim=1)
 
     def __getitem__(self, index: Tensor | slice) -> "State":
         return State(*(getattr(self, field.name)[index] for field in fields(self)))
@@ -228,11 +219,6 @@ class Trunk(nn.Module):
         self.readouts = nn.Parameter(torch.randn(config.num_critics, config.width) * 0.5)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.heads = Heads(config.num_critics, config.width, config.bins)
-        seen = sizes.state_dim + sizes.num_cameras * len(sizes.keypoints) * TOKEN_WIDTH
-        self.foresight = nn.Linear(config.width, seen) if config.foresight and h else None
-        if self.foresight is not None:
-            nn.init.zeros_(self.foresight.weight)  # at first nothing changes
-            nn.init.zeros_(self.foresight.bias)
 
     def prefix(self, state: State) -> Seen:
         """See CriticNetwork."""
@@ -244,8 +230,8 @@ class Trunk(nn.Module):
             x = block(x, keys) if block is not self.blocks[-1] else x
         return Seen(tuple(layers))
 
-    def read(self, prefix: Seen, actions: Tensor | None) -> Tensor:
-        """Readout tokens [B, K, W] after all layers."""
+    def evaluate(self, prefix: Seen, actions: Tensor | None) -> Tensor:
+        """See CriticNetwork."""
         x, done = self.readouts.expand(len(prefix.layers[0]), -1, -1), None
         count = 0
         if self.action_tokens is not None and actions is not None:
@@ -253,7 +239,7 @@ class Trunk(nn.Module):
             x, count = torch.cat([tokens, x], dim=1), tokens.shape[1]
         for block, seen in zip(cast(Iterable[Block], self.blocks), prefix.layers, strict=True):
             x = block(x, torch.cat([seen, block.keys(x[:, :count])], dim=1), done)
-        return x[:, count:]
+        return self.heads(x[:, count:])
 
 
 class CriticNetwork(nn.Module):
@@ -278,17 +264,8 @@ class CriticNetwork(nn.Module):
 
     def evaluate(self, prefix: Prefix, actions: Tensor | None) -> Tensor:
         """Outputs [K, B, N] of chunks [B, h, A] (None for a state value) in the states of a prefix."""
-        return self.foresee(prefix, actions)[0]
-
-    def foresee(self, prefix: Prefix, actions: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Outputs, and by how much the chunks change `State.values` [K, B, S + C P 3] (None without foresight)."""
-        out, changes = [], []
-        for trunk, seen in zip(cast(Iterable[Trunk], self.trunks), prefix.trunks, strict=True):
-            readouts = trunk.read(seen, actions)
-            out.append(trunk.heads(readouts))
-            if trunk.foresight is not None:
-                changes.append(trunk.foresight(trunk.heads.norm(readouts)).transpose(0, 1))
-        return torch.cat(out), torch.cat(changes) if changes else None
+        pairs = zip(self.trunks, prefix.trunks, strict=True)
+        return torch.cat([cast(Trunk, trunk).evaluate(seen, actions) for trunk, seen in pairs])
 
     def forward(self, state: State, actions: Tensor | None) -> Tensor:
         """Outputs [K, B, N]."""

@@ -11,7 +11,6 @@ from aloe_critic.losses import (
     LOSSES,
     aggregate,
     critic_loss,
-    foresight_loss,
     hl_gauss,
     ranking_loss,
     return_bounds,
@@ -148,11 +147,3 @@ def test_a_categorical_value_cannot_leave_its_support():
 def test_ranking_asks_for_a_margin_and_no_more():
     better, worse = torch.tensor([[0.0, -0.1, -1.0]]), torch.tensor([[-0.5, -0.15, -0.5]])
     assert ranking_loss(better, worse, 0.1).item() == pytest.approx((0 + 0.05 + 0.6) / 3)
-
-
-def test_foresight_counts_what_it_misses_of_what_changes():
-    before = torch.zeros(64, 5)
-    after = torch.randn(64, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.1, 1, 3, 9, 1]) + 2
-    knows, knows_the_mean = after[None], after.mean(0).expand(1, 64, -1)
-    assert foresight_loss(knows, before, after).item() == 0
-    assert foresight_loss(knows_the_mean, before, after).item() == pytest.approx(1, abs=0.03)

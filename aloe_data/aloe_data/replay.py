@@ -42,8 +42,7 @@ class Transitions:
 
     Attributes:
         state, next_state: float32 [B, S], joint positions at the chunk's beginning and `reach` ticks later.
-        after_state: float32 [B, S], where the chunk ends.
-        features, next_features, after_features: float16 [B, C, *F].
+        features, next_features: float16 [B, C, *F].
         executed: float32 [B, h, S], joint set points; past the segment's end the last one again.
         valid: float32 [B, h], 0 past the segment's end.
         reward, discount, mask: float32 [B], see `transitions.Returns`.
@@ -55,10 +54,8 @@ class Transitions:
 
     state: Array
     next_state: Array
-    after_state: Array
     features: Array
     next_features: Array
-    after_features: Array
     executed: Array
     valid: Array
     reward: Array
@@ -164,16 +161,13 @@ class Replay:
         stop = self._stop[segment]
         ends = stop, self._terminal[segment], self._failure[segment]
         returns = chunk_returns(row, *ends, self.config.reach, self.reward)
-        # at an end without successor: the last observed state
-        following, after = (np.minimum(row + n, stop - 1) for n in (returns.steps, h))
+        after = np.minimum(row + returns.steps, stop - 1)  # at an end without successor: the last observed state
         steps = row[:, None] + np.arange(h)
         return Transitions(
             state=self._columns["state"][row],
-            next_state=self._columns["state"][following],
-            after_state=self._columns["state"][after],
+            next_state=self._columns["state"][after],
             features=self._features[self._columns["frame"][row]],
-            next_features=self._features[self._columns["frame"][following]],
-            after_features=self._features[self._columns["frame"][after]],
+            next_features=self._features[self._columns["frame"][after]],
             executed=self._columns["executed"][np.minimum(steps, stop[:, None] - 1)],
             valid=(steps < stop[:, None]).astype(np.float32),
             reward=returns.reward,
