@@ -211,6 +211,8 @@ def study(config: StudyConfig) -> None:
         jobs = {pool.submit(run, config, name, seed, rig_file): f"{name}_{seed}" for name, seed in missing}
         for job in as_completed(jobs):
             bar.update()
+            if job.exception():
+                pool.shutdown(cancel_futures=True)  # what runs is finished, and goes on where it was next time
             results[jobs[job]] = job.result()
             file.write_text(json.dumps(results, indent=1))
             print(f"\n{table(results)}", flush=True)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_data.durable import append_line
+from aloe_data.durable import append_line, replacing
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
 
@@ -143,7 +143,7 @@ class EpisodeStore:
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise StoreError(f"{self.folder}: not empty and no store of episodes; give another folder")
             (self.folder / "ticks").mkdir(parents=True)
-            path.write_text(json.dumps(header, indent=1) + "\n")
+            _write_json(path, header)
             return
         try:
             found = json.loads(path.read_text())
@@ -195,12 +195,16 @@ class FeatureStore:
         self.encoder, self._store, self._column = encoder, store, _Column("<f2", tuple(shape))
         self._folder = store.folder / "features" / encoder
         self._folder.mkdir(parents=True, exist_ok=True)
-        header = self._folder / "shape.json"
-        if header.exists() and json.loads(header.read_text()) != list(shape):
-            raise StoreError(f"{header}: {header.read_text().strip()} is not {list(shape)}; remove {self._folder}")
-        header.write_text(json.dumps(list(shape)) + "\n")
+        self._check_header(self._folder / "shape.json")
         done = self._folder / "episodes.jsonl"
         self._done = {int(row) for row in done.read_text().split()} if done.exists() else set[int]()
+
+    def _check_header(self, header: Path) -> None:
+        said, shape = header.read_text().strip() if header.exists() else "", list(self._column.shape)
+        if not header.exists():
+            _write_json(header, shape)
+        elif said != json.dumps(shape):
+            raise StoreError(f"{header}: '{said}' is not {shape}; remove {self._folder}")
 
     def has(self, episode: StoredEpisode) -> bool:
         """Whether an episode's features are there."""
@@ -218,6 +222,12 @@ class FeatureStore:
         """All of them; rows of episodes that are not there are zero."""
         ends = [e.first_frame + e.frames for e in self._store.episodes if self.has(e)]
         return _mapped(self._folder / "frames.f2", self._column, max(ends, default=0))
+
+
+def _write_json(path: Path, value: Any) -> None:
+    """Others may open the store at any time: they find all of it or nothing."""
+    with replacing(path) as whole:
+        whole.write((json.dumps(value) + "\n").encode())
 
 
 def _mapped(path: Path, column: _Column, rows: int) -> NDArray[Any]:

@@ -172,6 +172,22 @@ def test_another_rig_or_a_foreign_folder_is_refused_by_name(tmp_path, bags):
         EpisodeStore(bags, RIG, SIZE)
 
 
+def test_a_store_that_is_opened_is_not_written_so_that_many_may_open_it_at_once(tmp_path, bags):
+    filled(tmp_path / "store", bags, [episode(12, 1)])
+    files = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (tmp_path / "store").rglob("*.json*")}
+    FeatureStore(EpisodeStore(tmp_path / "store", RIG, SIZE), "hash", SHAPE)
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files} == files
+
+
+def test_features_of_another_shape_or_with_a_torn_header_are_refused(tmp_path, bags):
+    store, _ = filled(tmp_path / "store", bags, [episode(12, 1)])
+    with pytest.raises(StoreError, match=r"shape\.json: .* is not \[9, 9\]; remove"):
+        FeatureStore(store, "hash", (9, 9))
+    (tmp_path / "store" / "features" / "hash" / "shape.json").write_text("")
+    with pytest.raises(StoreError, match=r"shape\.json: '' is not"):
+        FeatureStore(store, "hash", SHAPE)
+
+
 def test_episodes_without_features_are_left_out_and_none_at_all_is_an_error(tmp_path, bags):
     store, _ = filled(tmp_path / "store", bags, [episode(12, 1)])
     with pytest.raises(ConfigError, match="no chunk to learn from"):
