@@ -55,14 +55,16 @@ class Lever:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+NEITHER = {"counterfactual_weight": 0.0, "action_noise": 0.0}
 LEVERS = {
     "defaults": Lever(),
-    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, {"action_noise": 0.0, "weight_decay": 0.0}),
+    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, {**NEITHER, "weight_decay": 0.0}),
     "mse": Lever({"bins": 1}),
     "two_hot": Lever(learning={"loss": "two_hot"}),
     "slow": Lever(learning={"learning_rate": 3e-4}),
-    "counterfactual": Lever(learning={"counterfactual_weight": 5.0}),
-    "counterfactual_one_arm": Lever(learning={"counterfactual_weight": 5.0, "foreign": "one_arm"}),
+    "no_counterfactual": Lever(learning={"counterfactual_weight": 0.0}),
+    "counterfactual_5": Lever(learning={"counterfactual_weight": 5.0}),
+    "counterfactual_one_arm": Lever(learning={"foreign": "one_arm"}),
     "takeover_preference": Lever(learning={"takeover_weight": 1.0}),
     "no_action_noise": Lever(learning={"action_noise": 0.0}),
     "no_film": Lever({"film": False}),

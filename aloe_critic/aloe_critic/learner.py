@@ -55,7 +55,7 @@ class CriticConfig:
     q_agg: str = parameter("min", choices=AGGREGATIONS, doc="how targets see the ensemble")
     kappa: float = parameter(1.0, low=0.0, doc="standard deviations that mean-std takes off")
     action_noise: float = parameter(0.1, low=0.0, doc="added to executed chunks, in standard deviations of the data")
-    counterfactual_weight: float = parameter(0.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
+    counterfactual_weight: float = parameter(1.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
     foreign: str = parameter(
         "whole",
         choices=("whole", "one_arm"),
