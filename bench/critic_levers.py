@@ -118,8 +118,9 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     outcome = training.run(progress, lambda: False)
     assert outcome is not None, "nobody stops it"
     training.write(outcome, Gates())
-    with replacing(drawn) as whole:
-        torch.save(training.learner.bootstrap.state_dict(), whole)
+    if not drawn.exists():
+        with replacing(drawn) as whole:
+            torch.save(training.learner.bootstrap.state_dict(), whole)
     scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
     health = {key: round(found, 4) for key, found in asdict(outcome.health).items()}
     reward = training.data.train.reward
