@@ -7,9 +7,9 @@ The data: a store of episodes with failures and takeovers and one of episodes wi
 (`bench/critic_data.py`), and branched states (`bench/branches.py`). Columns of the table: health on held-out episodes;
 share of pairs of chunks of one state that are ranked as their continuations were worth, among all, among the policy's
 own proposals and against foreign chunks; the same where V of what was seen *after* each chunk ranks (what a critic
-would know that foresaw perfectly); share of states in which the expert's chunk is ranked above a blunder; share
-of blunders at which Q falls most. Finished runs are kept in --out, so
-that a stopped study goes on; the table is printed after each.
+would know that foresaw perfectly); share of states in which the expert's chunk is ranked above a blunder; share of
+blunders at which Q falls most. Finished runs are kept in --out, so that a stopped study goes on; the table is printed
+after each.
 """
 
 import argparse
@@ -55,10 +55,10 @@ class Lever:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-NEITHER = {"counterfactual_weight": 0.0, "action_noise": 0.0}
+NO_EXTRAS = {"counterfactual_weight": 0.0, "action_noise": 0.0, "weight_decay": 0.0}
 LEVERS = {
     "defaults": Lever(),
-    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, {**NEITHER, "weight_decay": 0.0}),
+    "plain": Lever({"bins": 1, "film": False, "dropout": 0.0}, NO_EXTRAS),
     "mse": Lever({"bins": 1}),
     "two_hot": Lever(learning={"loss": "two_hot"}),
     "slow": Lever(learning={"learning_rate": 3e-4}),
@@ -104,28 +104,38 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     files = replace(files, resume=state_file(out).exists())
     learning = CriticConfig(seed=seed, steps=config.steps, batch_size=config.batch_size, **lever.learning)
     training = CriticTraining(files, NetworkConfig(**lever.network), learning)
-    # What the policy does after the chunks: no lever need draw it again that asks the same
     drawn = config.out / f"drawn_{seed}_{files.n_action_steps}_{files.n_step}_{files.segments}.pt"
+    health = train(training, drawn, f"{name} {seed}")
+    scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
+    reward = training.data.train.reward
+    ranked = ranking(scorer, load_branches(config.branches), reward.discount)
+    return {**health, **ranked, "falls_at_blunder": blunders_found(config.blunders, scorer, files, reward)}
+
+
+def train(training: CriticTraining, drawn: Path, name: str) -> dict[str, float]:
+    """Train a critic to its end and write it; returns its health.
+
+    Args:
+        training: to run.
+        drawn: file of what the policy would do after the chunks, for every critic that asks for the same.
+        name: in what is printed.
+    """
+    steps, bootstrap = training.learner.config.steps, training.learner.bootstrap
     if drawn.exists():
-        training.learner.bootstrap.load_state_dict(torch.load(drawn))
-    marks = range(0, config.steps + 1, max(1, config.steps // 10))
+        bootstrap.load_state_dict(torch.load(drawn))
 
     def progress(step: int, metrics: dict[str, float]) -> None:
-        if step in marks:
+        if step % max(1, steps // 10) == 0:
             said = ", ".join(f"{key} {metrics[key]:.3f}" for key in ("td_loss", "q_mean", "q_std") if key in metrics)
-            tqdm.write(f"{name} {seed}: step {step} of {config.steps} {said}")
+            tqdm.write(f"{name}: step {step} of {steps} {said}")
 
     outcome = training.run(progress, lambda: False)
     assert outcome is not None, "nobody stops it"
     training.write(outcome, Gates())
     if not drawn.exists():
         with replacing(drawn) as whole:
-            torch.save(training.learner.bootstrap.state_dict(), whole)
-    scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
-    health = {key: round(found, 4) for key, found in asdict(outcome.health).items()}
-    reward = training.data.train.reward
-    ranked = ranking(scorer, load_branches(config.branches), reward.discount)
-    return {**health, **ranked, "falls_at_blunder": blunders_found(config.blunders, scorer, files, reward)}
+            torch.save(bootstrap.state_dict(), whole)
+    return {key: round(found, 4) for key, found in asdict(outcome.health).items()}
 
 
 def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[str, float]:
