@@ -99,10 +99,15 @@ class Run:
         self.feedback: list[RunEpisodes.Feedback] = []
         self.client = ActionClient(peer.node, RunEpisodes, "/episode/run")
         assert self.client.wait_for_server(15.0)
+        assert any(self._is_heard() for _ in range(5))
         sent = self.client.send_goal_async(RunEpisodes.Goal(**goal), lambda m: self.feedback.append(m.feedback))
         assert until(sent.done)
         self.handle = sent.result()
         self._result = self.handle.get_result_async() if self.handle.accepted else None
+
+    def _is_heard(self) -> bool:
+        """Whether a goal of no episodes is refused; an answer is lost where the server has not found us yet."""
+        return self.until(self.client.send_goal_async(RunEpisodes.Goal()).done, 3.0)
 
     def result(self) -> RunEpisodes.Result:
         assert self.until(self._result.done, 30.0)

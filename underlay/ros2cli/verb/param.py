@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import rclpy
@@ -14,6 +15,7 @@ from rclpy.parameter_client import AsyncParameterClient
 from ros2cli.node import CommandError, add_discovery_argument, direct_node, full_name, settled, wait_for
 
 SERVICE_TIMEOUT_S = 5.0
+ATTEMPTS = 3  # a response is lost if the node has not heard of this client yet; to ask twice does no harm
 LABELS = {
     ParameterType.PARAMETER_BOOL: "Boolean value is:",
     ParameterType.PARAMETER_INTEGER: "Integer value is:",
@@ -50,7 +52,7 @@ def main(args: argparse.Namespace) -> None:
 def get_parameter(node: Node, args: argparse.Namespace) -> None:
     """Print a parameter's value."""
     client = client_of(node, args.node_name, args.spin_time)
-    value = finished(node, client.get_parameters([args.parameter_name])).values
+    value = finished(node, lambda: client.get_parameters([args.parameter_name])).values
     if not value or value[0].type == ParameterType.PARAMETER_NOT_SET:
         raise CommandError(f"Parameter not set: node '{args.node_name}' has no parameter '{args.parameter_name}'")
     shown = parameter_value_to_python(value[0])
@@ -61,7 +63,7 @@ def set_parameter(node: Node, args: argparse.Namespace) -> None:
     """Set a parameter; its type follows from the value by YAML's rules."""
     client = client_of(node, args.node_name, args.spin_time)
     parameter = Parameter(name=args.parameter_name, value=get_parameter_value(args.value))
-    result = finished(node, client.set_parameters([parameter])).results[0]
+    result = finished(node, lambda: client.set_parameters([parameter])).results[0]
     if not result.successful:
         raise CommandError(f"Setting parameter failed: {result.reason}")
     print("Set parameter successful" + (f": {result.reason}" if result.reason else ""))
@@ -83,7 +85,7 @@ def list_parameters(node: Node, args: argparse.Namespace) -> None:
 def parameter_names(node: Node, name: str, timeout_s: float) -> list[str]:
     """Return the parameters of a node, sorted."""
     client = client_of(node, name, timeout_s)
-    return sorted(finished(node, client.list_parameters()).result.names)
+    return sorted(finished(node, client.list_parameters).result.names)
 
 
 def node_names(node: Node) -> list[str]:
@@ -107,9 +109,15 @@ def client_of(node: Node, name: str, timeout_s: float) -> AsyncParameterClient:
     return client
 
 
-def finished(node: Node, future: Any) -> Any:
-    """Wait for a response."""
-    rclpy.spin_until_future_complete(node, future, timeout_sec=SERVICE_TIMEOUT_S)
-    if future.result() is None:
-        raise CommandError("the node does not answer")
-    return future.result()
+def finished(node: Node, ask: Callable[[], Any]) -> Any:
+    """Ask, and wait for the response.
+
+    Raises:
+        CommandError: none came.
+    """
+    for _ in range(ATTEMPTS):
+        future = ask()
+        rclpy.spin_until_future_complete(node, future, timeout_sec=SERVICE_TIMEOUT_S)
+        if future.result() is not None:
+            return future.result()
+    raise CommandError("the node does not answer")
