@@ -23,6 +23,7 @@ from aloe_policy.layers import ExpertBlock, Grounding, SelfBlock, sinusoidal
 from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
 
 OCTAVES = (0.5, 1.0, 2.0, 4.0)  # of the sines that make small displacements in the image easy to tell apart
+LEAST_PRESENCE = 0.02  # of less no place can be told
 MIN_TAU = 0.1  # keeps the division in `velocity` tame; ten Euler steps never ask below it
 
 
@@ -102,7 +103,12 @@ class TinyVLA(nn.Module):
 
 
 def place_features(tokens: Tensor) -> Tensor:
-    """u, v, presence and sines of u and v, [..., 3 + 16]; all zero for what is not there."""
-    place, presence = tokens[..., :2], tokens[..., 2:]
+    """Place times presence, presence, and sines of the place times presence, [..., 3 + 16]; zero for what is not there.
+
+    Tokens hold the place already multiplied by presence. Its sines are of the place itself: what is half seen is where
+    it is, and not half as far out.
+    """
+    presence = tokens[..., 2:]
+    place = tokens[..., :2] / presence.clamp(min=LEAST_PRESENCE)
     angle = torch.cat([torch.pi * octave * place for octave in OCTAVES], dim=-1)
     return torch.cat([tokens, angle.sin() * presence, angle.cos() * presence], dim=-1)
