@@ -62,28 +62,31 @@ class ImageEncoder(nn.Module):
         return torch.cat([(weight[..., None] * place).sum(1) * presence, presence], dim=-1)
 
 
-def keypoint_loss(logits: Tensor, offsets: Tensor, keypoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def keypoint_loss(
+    logits: Tensor, offsets: Tensor, keypoints: Tensor, grid: tuple[int, int], presence_weight: float = 2.0
+) -> tuple[Tensor, Tensor]:
     """Cross-entropy of presence per cell, and squared error of the offset where a keypoint is.
 
     Args:
         logits: [B, N, K].
         offsets: [B, N, K, 2].
-        keypoints: [B, K, 3]: u, v in 0..1 and visible (0 or 1).
+        keypoints: [B, K, 3]: u, v in 0..1 and whether it is there (0 or 1).
         grid: rows and columns, N = rows * columns.
+        presence_weight: of the cells that hold a keypoint; the more, the more is claimed that is not there.
 
     Returns:
         presence loss and offset loss (in squared cells), scalars.
     """
     rows, columns = grid
-    visible = keypoints[..., 2] > 0.5
+    there = keypoints[..., 2] > 0.5
     column, row = keypoints[..., 0] * columns, keypoints[..., 1] * rows
     cell = row.long().clamp(0, rows - 1) * columns + column.long().clamp(0, columns - 1)  # [B, K]
     present = torch.zeros_like(logits)
-    present.scatter_(1, cell[:, None, :], visible.to(logits.dtype)[:, None, :])
-    weight = torch.where(present > 0, 8.0, 1.0)
+    present.scatter_(1, cell[:, None, :], there.to(logits.dtype)[:, None, :])
+    weight = torch.where(present > 0, presence_weight, 1.0)
     presence = nn.functional.binary_cross_entropy_with_logits(logits, present, weight)
     index = cell[:, None, :, None].expand(-1, -1, -1, 2)
     predicted = offsets.gather(1, index)[:, 0]
     wanted = torch.stack([column - column.floor(), row - row.floor()], dim=-1)
     error = (predicted - wanted).square().sum(-1)
-    return presence, (error * visible).sum() / visible.sum().clamp(min=1)
+    return presence, (error * there).sum() / there.sum().clamp(min=1)

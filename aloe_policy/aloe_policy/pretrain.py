@@ -23,6 +23,7 @@ class PretrainConfig:
     batch_size: int = parameter(64, low=1, doc="views per step")
     learning_rate: float = parameter(1e-3, low=0.0, doc="peak of the cosine schedule")
     weight_decay: float = parameter(1e-4, low=0.0, doc="AdamW's")
+    presence_weight: float = parameter(2.0, low=0.0, doc="weight of the cells that hold a keypoint against empty ones")
     offset_weight: float = parameter(2.0, low=0.0, doc="weight of the offset loss against presence")
     seed: int = parameter(0, low=0, doc="of weights, batches and augmentation")
 
@@ -48,7 +49,7 @@ def pretrain(
 
     Args:
         images: views uint8 [n, h, w, 3].
-        keypoints: [n, K, 3]: u, v in 0..1, visible.
+        keypoints: [n, K, 3]: u, v in 0..1, and whether it is there.
         names: of the K keypoints, in words.
         config: steps and rates.
         report: called with the step and its losses.
@@ -63,7 +64,8 @@ def pretrain(
         index = torch.randint(len(images), (config.batch_size,), generator=generator).numpy()
         views = augment(torch.from_numpy(images[index]), generator)
         logits, offsets = encoder.grid(views)
-        presence, offset = keypoint_loss(logits, offsets, torch.from_numpy(keypoints[index]), grid)
+        there = torch.from_numpy(keypoints[index])
+        presence, offset = keypoint_loss(logits, offsets, there, grid, config.presence_weight)
         loss = presence + config.offset_weight * offset
         optimiser.zero_grad()
         loss.backward()
@@ -78,20 +80,20 @@ def pretrain(
 def pixel_error(encoder: ImageEncoder, images: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> dict[str, float]:
     """Held-out quality: recall and precision of presence, and the median error of the position in pixels."""
     rows, columns = images.shape[1] // STRIDE, images.shape[2] // STRIDE
-    hits = visible = claims = 0
+    hits = present = claims = 0
     errors: list[NDArray[np.float32]] = []
     for start in range(0, len(images), 256):
         logits, offsets = encoder.grid(torch.from_numpy(images[start : start + 256]))
         truth = keypoints[start : start + 256]
         score, cell = logits.max(dim=1)
-        found, seen = (score > 0).numpy(), truth[..., 2] > 0.5
-        hits, visible, claims = hits + (found & seen).sum(), visible + seen.sum(), claims + found.sum()
+        found, there = (score > 0).numpy(), truth[..., 2] > 0.5
+        hits, present, claims = hits + (found & there).sum(), present + there.sum(), claims + found.sum()
         offset = offsets.gather(1, cell[:, None, :, None].expand(-1, -1, -1, 2))[:, 0].numpy()
         place = np.stack([cell.numpy() % columns, cell.numpy() // columns], axis=-1) + offset
         error = (place - truth[..., :2] * [columns, rows]) * STRIDE
-        errors.append(np.linalg.norm(error, axis=-1)[found & seen])
+        errors.append(np.linalg.norm(error, axis=-1)[found & there])
     return {
-        "recall": float(hits / max(visible, 1)),
+        "recall": float(hits / max(present, 1)),
         "precision": float(hits / max(claims, 1)),
         "median_error_px": float(np.median(np.concatenate(errors))) if hits else float("nan"),
     }

@@ -55,17 +55,21 @@ def in_view(sim: SimRig) -> Iterator[tuple[int, int, tuple[float, float], bool]]
                 yield c, names.index(name), uv, is_visible(sim, camera.name, keypoint)
 
 
-def keypoint_labels(sim: SimRig) -> np.ndarray:
-    """float32 [cameras, keypoints, 3]: u, v, visible (0 or 1), in the order of the task's `keypoint_names`.
+def keypoint_labels(sim: SimRig, hidden: bool = True) -> np.ndarray:
+    """float32 [cameras, keypoints, 3]: u, v, there (0 or 1), in the order of the task's `keypoint_names`.
+
+    Args:
+        sim: the scene.
+        hidden: whether a keypoint that something hides is there. What shows of its object mostly tells where it is.
 
     Raises:
-        ValueError: the task has no keypoints.
+        ValueError: the task names no keypoints.
     """
     names = sim.task.keypoint_names
     if not names:
         raise ValueError(f"no keypoints are defined for the task '{sim.task.name}'")
     labels = np.zeros((len(sim.rig.cameras), len(names), 3), dtype=np.float32)
     for camera, keypoint, uv, visible in in_view(sim):
-        if visible:
+        if visible or hidden:
             labels[camera, keypoint] = (*uv, 1.0)
     return labels

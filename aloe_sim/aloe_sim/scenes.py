@@ -37,9 +37,10 @@ class ScenesConfig:
     out: Path = parameter(doc="file to write (.npz)")
     frames: int = parameter(6000, low=1, doc="moments to render; each gives one view per camera")
     seed: int = parameter(500_000, low=0, doc="seed of the first episode; rises by one")
-    stride: int = parameter(10, unit="ticks", low=1, doc="control ticks between rendered moments")
+    stride: int = parameter(20, unit="ticks", low=1, doc="control ticks between rendered moments")
     width: int = parameter(128, unit="px", low=16, doc="width of the views")
     height: int = parameter(96, unit="px", low=16, doc="height of the views")
+    hidden: bool = parameter(True, doc="keypoints that something hides are labelled, too")
 
 
 class SceneRecorder:
@@ -82,7 +83,7 @@ class SceneRecorder:
         size, sim = (self._config.width, self._config.height), self._process.sim
         views = [self._renderer.render(sim.data, camera.name) for camera in self._rig.cameras]
         self.views.append(np.stack([cv2.resize(v, size, interpolation=cv2.INTER_AREA) for v in views]))
-        self.labels.append(keypoint_labels(sim))
+        self.labels.append(keypoint_labels(sim, self._config.hidden))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from aloe_data.rig import load_rig
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.keypoints import keypoint_labels, place, project
+from aloe_sim.keypoints import in_view, keypoint_labels, place, project
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks import PhonePacking, make_task
 from aloe_sim.tasks.sorting import COLOURS
@@ -21,7 +21,7 @@ def test_a_labelled_cube_has_its_colour_at_its_label() -> None:
     seen = 0
     for seed in range(4):
         sim.reset(seed)
-        labels = keypoint_labels(sim)
+        labels = keypoint_labels(sim, hidden=False)
         for c, camera in enumerate(RIG.cameras):
             image = renderer.render(sim.data, camera.name)
             for k, name in enumerate(sim.task.keypoint_names):
@@ -40,7 +40,7 @@ def test_a_labelled_cube_has_its_colour_at_its_label() -> None:
 def test_the_ends_of_phone_and_case_are_labelled_where_they_project_and_where_nothing_hides_them() -> None:
     sim, aspect = SimRig(RIG, PhonePacking()), 4 / 3
     sim.reset(0)
-    labels = keypoint_labels(sim)
+    labels = keypoint_labels(sim, hidden=False)
     head = [camera.name for camera in RIG.cameras].index("head")
     visible = labels[head, :, 2] == 1
     assert visible.sum() >= 4, "an arm may hide one"
@@ -48,6 +48,17 @@ def test_the_ends_of_phone_and_case_are_labelled_where_they_project_and_where_no
         k = sim.task.keypoint_names.index(name)
         assert not visible[k] or np.allclose(labels[head, k, :2], project(sim, "head", place(sim, keypoint), aspect))
     assert np.linalg.norm(labels[head, 2, :2] - labels[head, 3, :2]) > 0.05, "front and back are apart"
+
+
+def test_a_keypoint_that_something_hides_is_labelled_where_it_is_unless_only_visible_ones_are_asked_for() -> None:
+    sim = SimRig(RIG, PhonePacking())
+    sim.reset(0)
+    seen, all_of_them = keypoint_labels(sim, hidden=False), keypoint_labels(sim)
+    assert (all_of_them[seen[..., 2] == 1] == seen[seen[..., 2] == 1]).all()
+    hidden = [(c, k) for c, k, _, visible in in_view(sim) if not visible]
+    assert hidden, "the arms hide something in this scene"
+    for c, k, uv, visible in in_view(sim):
+        assert visible or (seen[c, k, 2] == 0 and np.allclose(all_of_them[c, k], (*uv, 1)))
 
 
 def test_a_task_without_keypoints_says_so() -> None:
