@@ -46,6 +46,14 @@ class EncoderErrors:
                 features[camera, keypoint] = *(presence * (places[camera, keypoint, :2] + offset)), presence
         return features.astype(np.float16)
 
+    def reduced(self, offsets: float, presence_known: bool) -> "EncoderErrors":
+        """Those of a better encoder: a share of the offsets, and presence 1 of what is visible and 0 of all else."""
+        less = {}
+        for (camera, keypoint, visible), samples in self.samples.items():
+            presence = np.full(len(samples), float(visible == VISIBLE)) if presence_known else samples[:, 0]
+            less[camera, keypoint, visible] = np.column_stack([presence, offsets * samples[:, 1:]])
+        return EncoderErrors(less)
+
 
 def true_places(sim: SimRig) -> Array:
     """Where the keypoints are in the views [C, K, 3]: u, v from -1 to 1, and OUTSIDE, HIDDEN or VISIBLE."""
