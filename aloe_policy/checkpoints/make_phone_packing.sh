@@ -8,10 +8,10 @@ rig=$here/../../config/rig_sim.yaml
 encoder=$work/encoder.safetensors
 demos=(ros2 run aloe_sim record_demos --rig "$rig" --task phone_packing --fast)
 
-"${demos[@]}" --episodes 300 --seed 100000 --noise 0.01 --out "$work/demos/noisy"
-"${demos[@]}" --episodes 220 --seed 110000 --noise 0.015 --variation disturbed --out "$work/demos/disturbed"
-ros2 run aloe_sim render_scenes --rig "$rig" --task phone_packing --frames 3500 --seed 500000 --out "$work/scenes.npz"
-ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 1500 --threads 1 --out "$encoder"
+"${demos[@]}" --episodes 60 --seed 100000 --noise 0.01 --out "$work/demos/noisy"
+"${demos[@]}" --episodes 40 --seed 110000 --noise 0.015 --variation disturbed --out "$work/demos/disturbed"
+ros2 run aloe_sim render_scenes --rig "$rig" --task phone_packing --frames 6000 --seed 500000 --out "$work/scenes.npz"
+ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 3500 --threads 1 --out "$encoder"
 ros2 run aloe_policy train --rig "$rig" --bags "$work/demos" --encoder "$encoder" --width 64 --batch-size 128 \
-  --noises-per-observation 2 --steps 4500 --threads 1 --out "$work/phone_packing"
+  --noises-per-observation 2 --steps 5000 --threads 1 --out "$work/phone_packing"
 echo "now measure it: ros2 run aloe_bringup evaluate --task phone_packing --policy $work/phone_packing --seeds 0:50 --processes 2"
