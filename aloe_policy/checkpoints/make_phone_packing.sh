@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the warm start for phone packing from nothing: ./env aloe_policy/checkpoints/make_phone_packing.sh WORK_FOLDER
-# About an hour on two cores: demonstrations 25, scenes 2, encoder 6, reading bags 12, training 15.
+# About 40 minutes on two cores: demonstrations 5, scenes 6, encoder 12, reading bags 3, training 13.
 set -euo pipefail
 work=${1:?usage: make_phone_packing.sh WORK_FOLDER}
 here=$(cd "$(dirname "$0")" && pwd)
