@@ -24,6 +24,7 @@ class GivesUp:
 
 def test_an_episode_that_the_expert_gives_up_ends_there_and_what_was_seen_is_kept(monkeypatch, tmp_path):
     monkeypatch.setattr("aloe_sim.scenes.make_expert", GivesUp)
-    recorder = SceneRecorder(load_rig(RIG), ScenesConfig(rig=RIG, out=tmp_path / "scenes.npz", width=32, height=24))
+    config = ScenesConfig(rig=RIG, out=tmp_path / "scenes.npz", stride=10, width=32, height=24)
+    recorder = SceneRecorder(load_rig(RIG), config)
     assert recorder.episode(1) == 3  # in ticks 0, 10 and 20 of the only chunk
     assert len(recorder.views) == len(recorder.labels) == 3
