@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
+import contextlib
 from datetime import datetime
 from functools import partial
 
@@ -46,8 +46,7 @@ def main(args: argparse.Namespace) -> None:
     )
     writer = SequentialWriter()
     writer.open(options, ConverterOptions("cdr", "cdr"))
-    signal.signal(signal.SIGTERM, lambda *_: rclpy.try_shutdown())
-    rclpy.init()
+    rclpy.init()  # whose handlers of signals end the spinning below
     node = rclpy.create_node(
         "rosbag2_recorder", parameter_overrides=[Parameter("use_sim_time", value=args.use_sim_time)]
     )
@@ -61,7 +60,8 @@ def main(args: argparse.Namespace) -> None:
         pass
     finally:
         writer.close()
-        rclpy.try_shutdown()
+        with contextlib.suppress(RuntimeError):  # the handler of a signal is at it in this moment
+            rclpy.try_shutdown()
     print(f"Recording stopped: {recorder.count} messages in {output}")
 
 
