@@ -26,7 +26,7 @@ def clone(files: StoreConfig, rig: Rig, learning: LearnerConfig, out: Path) -> N
         out: checkpoint to write.
     """
     like = matching_policy(files, rig)
-    store, features = open_store(files, rig, like)
+    store, features = open_store(files, like)
     row, stop = demonstrations(store, STRIDE)
     data = build(store, features, like.space, row, stop, like.normaliser)
     split = split_by_episode(data.episode, learning.seed)

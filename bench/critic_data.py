@@ -86,7 +86,7 @@ def make(config: DataConfig) -> None:
 
     copy_store(config.store, measured, 1)  # a store needs its first episode
     files = StoreConfig(rig=rig_file, policy=config.policy, store=str(measured))
-    store, features = open_store(files, rig, matching_policy(files, rig))
+    store, features = open_store(files, matching_policy(files, rig))
     (config.out / "blunders").mkdir(exist_ok=True)
     with (config.out / "blunders" / "blunders.jsonl").open("w") as log:
         for scene in range(FIRST_BLUNDER, FIRST_BLUNDER + config.blunders):

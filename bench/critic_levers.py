@@ -166,7 +166,7 @@ def blunders_found(folder: Path, scorer: ChunkScorer, files: TrainCriticConfig, 
     lines = [json.loads(line) for line in (folder / "blunders.jsonl").read_text().splitlines()]
     at = {line["episode"]: line["blunder_tick"] for line in lines}
     h, critic = scorer.n_action_steps, scorer.critic
-    stored = open_store(replace(files, store=f"{folder}_store"), load_rig(files.rig), scorer.policy)
+    stored = open_store(replace(files, store=f"{folder}_store"), scorer.policy)
     replay = Replay(*stored, ReplayConfig(n_action_steps=h, stride=5), reward)
     batches, hits = Batches(replay, scorer.policy, torch.device("cpu")), []
     for episode in replay.episodes:

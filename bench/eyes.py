@@ -16,34 +16,25 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import torch
 from cloning import clone
 from encoder_errors import EncoderErrors, measure_errors
-from keypoint_store import keep, new_store
-from keypoint_world import CAMERA_TICKS, JUDGE_TICKS, Eyes, Outcome, Recording, World, load_seeing
+from keypoint_demos import Series, fill
+from keypoint_world import World, load_seeing
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
-from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, Stored, matching_policy
-from aloe_sim.experts import CannotHelpError, make_expert
-from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import Judge
-from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
-from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, new_store
 
 ROOT = Path(__file__).parents[1]
 KINDS = {"measured": (1.0, False), "sharp": (0.3, False), "presence_known": (1.0, True), "perfect": (0.0, True)}
 """What is left of the errors of place, and whether presence is known."""
-DEMOS = ((400_000, "none", 0.01), (410_000, "disturbed", 0.015))  # first seed, variation, noise of the arms in rad
-LONGEST = 2000  # ticks of a demonstration
-HORIZON = 50
+FIRST_DEMO, FIRST_DISTURBED = 400_000, 410_000
 
 
 @dataclass(frozen=True)
@@ -62,51 +53,18 @@ class EyesConfig:
     processes: int = parameter(1, low=1, high=256, doc="kinds at a time, of one thread each")
 
 
-def demonstrate(process: InProcessRig, eyes: Eyes, seed: int, noise: float) -> tuple[Recording, Outcome]:
-    """An episode of the expert; how far its chunks are followed varies, as it does for policies."""
-    sim, rng, eyes.rng = process.sim, np.random.default_rng(seed), np.random.default_rng([seed, 7])
-    sim.noise = ActuatorNoise(float(rng.choice([0.0, 0.5, 1.0])) * noise)
-    prompt, recording, verdict, reason = process.reset(seed), Recording(), "timeout", "no success in time"
-    judge, expert, next_chunk = Judge(sim.task), make_expert(sim), 0
-    judge.begin()
-    try:
-        for tick in range(LONGEST):
-            if tick == next_chunk:
-                next_chunk += (steps := int(rng.integers(5, 26)))
-                process.offer(expert.chunk(HORIZON, executed=steps), "expert")
-            if tick % CAMERA_TICKS == 0:
-                recording.looks.append(eyes())
-            recording.states.append(process.joints())
-            recording.ticks.append(process.tick())
-            if tick % JUDGE_TICKS == 0 and (found := judge.judge(process.stamp_ns, sim.data)):
-                verdict, reason = ("success" if found.success else "failure"), found.reason
-                break
-    except (CannotHelpError, UnstablePhysicsError) as error:
-        verdict, reason = "failure", str(error)
-    length_s = len(recording.ticks) / process.rig.rate_hz
-    return recording, Outcome(seed, prompt, verdict, reason, length_s, takeovers=0, by_human=0.0)
-
-
-def fill(config: EyesConfig, rig: Rig, errors: EncoderErrors, stored: Stored) -> None:
-    """Demonstrations that the store does not have yet."""
-    known = {episode.seed for episode in stored[0].episodes}
-    for (first, variation, noise), count in zip(DEMOS, (config.demos, config.disturbed), strict=True):
-        process = InProcessRig(SimRig(rig, make_task(config.task), variation=VARIATIONS[variation]))
-        eyes = Eyes(process.sim, errors)
-        for seed in range(first, first + count):
-            if seed not in known:
-                keep(*demonstrate(process, eyes, seed, noise), f"demo_{seed}", *stored)
-
-
-def run(config: EyesConfig, kind: str) -> list[bool]:
+def run(config: EyesConfig, kind: str, known: EncoderErrors) -> list[bool]:
     """Success of the policy that one kind of eyes makes, scene by scene."""
     torch.set_num_threads(1)
     rig_file = find_rig_file("sim", ROOT / "config")
     rig, folder = load_rig(rig_file), config.out / kind
     files = StoreConfig(rig=rig_file, policy=config.policy, store=str(folder / "store"))
     offsets, presence_known = KINDS[kind]
-    errors = measure_errors(str(config.policy), rig, config.task).reduced(offsets, presence_known)
-    fill(config, rig, errors, new_store(matching_policy(files, rig), folder / "store"))
+    errors = known.reduced(offsets, presence_known)
+    stored = new_store(folder / "store", matching_policy(files, rig))
+    noisy = Series(range(FIRST_DEMO, FIRST_DEMO + config.demos), "none", 0.01)
+    disturbed = Series(range(FIRST_DISTURBED, FIRST_DISTURBED + config.disturbed), "disturbed", 0.015)
+    fill(stored, rig, config.task, errors, (noisy, disturbed))
     if not (folder / "policy").exists():
         learning = LearnerConfig(steps=config.steps, batch_size=128, noises_per_observation=2)
         clone(files, rig, learning, folder / "policy")
@@ -125,10 +83,11 @@ def main() -> None:
         kinds = config.kinds.split(",")
         if unknown := [kind for kind in kinds if kind not in KINDS]:
             raise ConfigError(f"--kinds {unknown[0]}: unknown; {nearest(unknown[0], KINDS)}")
+        known = measure_errors(str(config.policy), load_rig(find_rig_file("sim", ROOT / "config")), config.task)
         os.environ["OMP_NUM_THREADS"] = "1"
         pool = ProcessPoolExecutor(config.processes, get_context("spawn"))
         with pool, tqdm(total=len(kinds), unit="kind") as bar:
-            jobs = {pool.submit(run, config, kind): kind for kind in kinds}
+            jobs = {pool.submit(run, config, kind, known): kind for kind in kinds}
             for job in as_completed(jobs):
                 won = job.result()
                 bar.update()

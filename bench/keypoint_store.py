@@ -1,7 +1,6 @@
 """Episodes without pictures (`keypoint_world.py`) in stores, as ingested bags would be."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,7 @@ from numpy.typing import NDArray
 
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
-from aloe_policy.encoder import TOKEN_WIDTH
-from aloe_policy.encoder_file import save_encoder
-from aloe_policy.ros.ingest import encoder_hash
-from aloe_policy.ros.policy_store import StoreConfig, Stored, matching_policy, open_store
-from aloe_policy.tiny import TinyPolicy
-
-
-def new_store(policy: TinyPolicy, folder: Path) -> Stored:
-    """A store for what a policy's encoder sees; one that is there is opened."""
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "encoder.safetensors"
-        save_encoder(policy.encoder, file)
-        encoder = encoder_hash(file)
-    width, height = policy.image_size
-    store = EpisodeStore(folder, policy.rig, (height, width))
-    return store, FeatureStore(store, encoder, (len(policy.encoder.keypoints), TOKEN_WIDTH))
+from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
 
 
 def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
@@ -56,7 +40,7 @@ def collect(world: World, policy: Path, files: StoreConfig, scenes: range, label
         scenes: seeds.
         label: what the episodes' names begin with.
     """
-    store, features = open_store(files, world.rig, matching_policy(files, world.rig))
+    store, features = open_store(files, matching_policy(files, world.rig))
     outcomes = []
     for scene in scenes:
         recording = Recording()

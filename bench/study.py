@@ -1,13 +1,14 @@
 """Which way of improving a policy is best? Tasks x methods x seeds, from the same warm start and with the same data.
 
-    ./env python bench/study.py --out DIR --policy FOLDER --store DEMOS [--task phone_packing] [--seeds 5] [--rounds 1]
-        [--episodes 100] [--methods bc,hg_dagger,filtered_bc,...] [--processes 2] [--skill 0.8]
+    ./env python bench/study.py --out DIR --policy FOLDER [--store DEMOS] [--task phone_packing] [--seeds 5]
+        [--rounds 1] [--episodes 100] [--methods bc,hg_dagger,filtered_bc,...] [--processes 2] [--skill 0.8]
 
-Every seed is a study of its own: episodes of the warm start with a scripted human beside it (the same ones for every
-method in the first round), then one improvement per method, and its evaluation alone in held-out scenes, the
-same ones for every method and seed. From the second round on each method collects with its own policy. Rollouts have no
-pictures (`keypoint_world.py`). Everything that is done is kept under --out: a stopped study goes on, and more seeds,
-methods or rounds only add to it. `study_report.py` makes table and figures; they are printed at the end.
+Every seed is a study of its own: demonstrations (those in DEMOS, or made anew), episodes of the warm start
+with a scripted human beside it (the same ones for every method in the first round), then one improvement per method,
+and its evaluation alone in held-out scenes, the same ones for every method and seed. From the second round on each
+method collects with its own policy. Rollouts have no pictures (`keypoint_world.py`). Everything that is done is kept
+under --out: a stopped study goes on, and more seeds, methods or rounds only add to it. `study_report.py` makes table
+and figures; they are printed at the end.
 """
 
 import argparse

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from cloning import clone
 from encoder_errors import measure_errors
+from keypoint_demos import Series, fill
 from keypoint_store import collect, copy_store
 from keypoint_world import World, load_seeing
 
@@ -31,13 +32,15 @@ from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.improve import ImproveConfig, improve
-from aloe_policy.ros.policy_store import StoreConfig
+from aloe_policy.ros.policy_store import StoreConfig, matching_policy, new_store
 from aloe_policy.training import CollapseError
 from aloe_sim.tasks import TASKS
 from aloe_sim.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 ROOT = Path(__file__).parents[1]
+FIRST_DEMO, FIRST_DISTURBED = 100_000, 110_000  # scenes that the shipped warm start was shown
+DISTURBED = 0.4  # share of the demonstrations with bumps, pushes and slipping grasps
 KEEP_GOOD = {"rule": "binary", "human": "forced_positive", "failures": "dropped"}
 WEIGHTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bc_more": ("hg_dagger", {}),  # of demonstrations alone
@@ -63,7 +66,7 @@ class StudyConfig:
 
     out: Path = parameter(doc="folder of the study")
     policy: Path = parameter(doc="checkpoint that every method begins with")
-    store: Path = parameter(doc="store of its demonstrations, seen through its encoder")
+    store: str = parameter("", doc="store of its demonstrations, seen through its encoder; default: made anew")
     task: str = parameter("phone_packing", doc="task")
     methods: str = parameter(
         "bc,bc_more,hg_dagger,filtered_bc,uniform,awr,aloe,aloe_top,consensus,guided,aloe_top_guided",
@@ -113,7 +116,7 @@ class StudyConfig:
             base = name.removesuffix("_guided")
             if base != name and base not in self.named:
                 raise ConfigError(f"--methods {name}: guides what {base} makes; name that as well")
-        if not (self.store / "store.json").exists():
+        if self.store and not (Path(self.store) / "store.json").exists():
             raise ConfigError(
                 f"--store {self.store}: no store of episodes; make one with `ros2 run aloe_policy ingest`"
             )
@@ -131,7 +134,8 @@ class SeedStudy:
             skill=config.skill, reaction_s=config.reaction_s, noise_m=config.tremor_m, stall_s=config.stall_s
         )
         rest = config.n_action_steps, config.timeout_s
-        where = self.rig, config.task, measure_errors(str(config.policy), self.rig, config.task)
+        self.errors = measure_errors(str(config.policy), self.rig, config.task)
+        where = self.rig, config.task, self.errors
         self.world = World(*where, config.variation, *rest, person=person)
         self.test_worlds = {name: World(*where, name, *rest) for name in config.tested.split(",")}
 
@@ -151,10 +155,24 @@ class SeedStudy:
     # Stages: each leaves a file, and is passed over where it lies
 
     def demonstrations(self) -> Path:
-        """A store of those that this seed has."""
-        store = self.folder / "store_0"
-        if not store.exists():
-            copy_store(self.config.store, store, self.config.demos, self.seed)
+        """A store of those that this seed has; other ones than every other seed, if the warm start is its own."""
+        config, store = self.config, self.folder / "store_0"
+        if config.store:
+            if not store.exists():
+                copy_store(Path(config.store), store, config.demos, self.seed)
+            return store
+        stored = new_store(store, matching_policy(StoreConfig(**self._data(config.policy, store)), self.rig))
+        shift = 1000 * self.seed if config.warm_steps else 0
+        disturbed = round(DISTURBED * config.demos)
+        noisy = Series(range(FIRST_DEMO + shift, FIRST_DEMO + shift + config.demos - disturbed), "none", 0.01)
+        first = FIRST_DISTURBED + shift
+        fill(
+            stored,
+            self.rig,
+            config.task,
+            self.errors,
+            (noisy, Series(range(first, first + disturbed), "disturbed", 0.015)),
+        )
         return store
 
     def warm_start(self) -> Path:

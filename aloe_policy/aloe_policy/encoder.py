@@ -63,7 +63,7 @@ class ImageEncoder(nn.Module):
 
 
 def keypoint_loss(
-    logits: Tensor, offsets: Tensor, keypoints: Tensor, grid: tuple[int, int], presence_weight: float = 2.0
+    logits: Tensor, offsets: Tensor, keypoints: Tensor, grid: tuple[int, int], presence_weight: float
 ) -> tuple[Tensor, Tensor]:
     """Cross-entropy of presence per cell, and squared error of the offset where a keypoint is.
 

@@ -45,13 +45,13 @@ def test_the_loss_is_small_only_for_the_right_cell_and_offset() -> None:
     logits = torch.full((1, 4, 1), -9.0)
     logits[0, 1, 0] = 9.0
     offsets = torch.full((1, 4, 1, 2), 0.5)
-    right = [float(x) for x in keypoint_loss(logits, offsets, keypoints, (2, 2))]
-    wrong = [float(x) for x in keypoint_loss(logits.flip(1), offsets + 0.3, keypoints, (2, 2))]
+    right = [float(x) for x in keypoint_loss(logits, offsets, keypoints, (2, 2), 2.0)]
+    wrong = [float(x) for x in keypoint_loss(logits.flip(1), offsets + 0.3, keypoints, (2, 2), 2.0)]
     assert right[0] < 1e-2 < wrong[0]
     assert right[1] < 1e-6 < wrong[1]
 
 
 def test_what_is_not_visible_costs_no_offset() -> None:
     keypoints = torch.tensor([[[0.5, 0.5, 0.0]]])
-    _, offset = keypoint_loss(torch.zeros(1, 4, 1), torch.randn(1, 4, 1, 2), keypoints, (2, 2))
+    _, offset = keypoint_loss(torch.zeros(1, 4, 1), torch.randn(1, 4, 1, 2), keypoints, (2, 2), 2.0)
     assert float(offset) == 0.0

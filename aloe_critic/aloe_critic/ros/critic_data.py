@@ -93,7 +93,7 @@ def load_data(config: DataConfig, rig: Rig, policy: TinyPolicy, seed: int, known
     Raises:
         ConfigError, RecordingError, StoreError, VerdictError: bad input.
     """
-    store, features = open_store(config, rig, policy, closed=config.watch_s > 0)
+    store, features = open_store(config, policy, closed=config.watch_s > 0)
     verdicts = verdicts_of(store, features)
     chosen = known or split(verdicts, config.held_out, seed)
     if not chosen.measured:

@@ -45,7 +45,7 @@ class Watch:
         """
         if self._clock() < self._next_s or not self._changed():
             return None
-        store, features = open_store(self._config, self._rig, self._policy, closed=True)
+        store, features = open_store(self._config, self._policy, closed=True)
         before, train = self._data.split, self._data.train
         there = (bag for bag, episode in store.bags.items() if features.has(episode))
         after = joined(before, there, self._config.held_out, self._seed)

@@ -104,7 +104,7 @@ def improve_in_rounds(options: LoopOptions) -> None:
     if options.store:
         rig = load_rig(plan.rig_file)
         known = StoreConfig(rig=plan.rig_file, policy=plan.policy, store=options.store)
-        open_store(known, rig, matching_policy(known, rig))
+        open_store(known, matching_policy(known, rig))
     stays = ("variation", "method", "begin", "seed", "bags", "store", "evaluate_episodes")
     begun_with = {"policy": (plan.policy / "sha256").read_text().strip()[:12]}
     kind = {"kind": "continuous loop" if options.continuous else "loop"}
@@ -142,8 +142,8 @@ def ingest(stage: IngestStage) -> None:
         shutil.copytree(stage.begin_with, copying)
         copying.rename(stage.store_folder)
     for folder in stage.folders:
-        open_store(replace(stage, bags=folder), rig, policy)
-    store, _ = open_store(stage, rig, policy)
+        open_store(replace(stage, bags=folder), policy)
+    store, _ = open_store(stage, policy)
     write_episodes(stage.out, episode_facts(store, rig))
 
 

@@ -79,7 +79,7 @@ def weigh(config: WeighConfig, choices: Choices) -> Weights:
     rig = load_rig(config.rig)
     policy, scorer = matching_policy(config, rig), _scorer(config, choices.ask, rig)
     config = replace(config, n_action_steps=_steps(config, scorer, policy))
-    store, features = open_store(config, rig, policy)
+    store, features = open_store(config, policy)
     replay = _replay(config, store, features)
     try:
         batches = Batches(replay, policy, torch.device(config.device))

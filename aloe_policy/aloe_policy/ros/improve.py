@@ -62,7 +62,7 @@ def improve(config: ImproveConfig, learning: LearnerConfig, conditioning: Condit
     state = stopped(config.out, config.resume)
     weights, rig, device = load_weights(config.weights), load_rig(config.rig), torch.device(config.device)
     policy = matching_policy(config, rig)
-    store, features = open_store(config, rig, policy)
+    store, features = open_store(config, policy)
     check_origin(config.weights, weights, store, features.encoder, policy, config.other_policy)
     lesson = make_lesson(weights, store, features, policy, learning.seed, device)
     statistics = weights.meta["statistics"]

@@ -75,29 +75,38 @@ def matching_policy(config: StoreConfig, rig: Rig) -> TinyPolicy:
     return policy
 
 
-def open_store(config: StoreConfig, rig: Rig, policy: TinyPolicy, closed: bool = False) -> Stored:
+def open_store(config: StoreConfig, policy: TinyPolicy, closed: bool = False) -> Stored:
     """The store with the policy's features, brought up to date with the bags if there are any.
 
     Args:
         config: which bags and store.
-        rig: of the bags.
         policy: whose features.
         closed: leave out bags that are still being recorded.
 
     Raises:
         ConfigError, RecordingError, StoreError: bad input.
     """
-    with _encoder_file(config, policy) as encoder:
+    with _encoder_file(config.encoder, policy) as encoder:
         if config.bags:
             return _ingested(config, encoder, policy, closed)
-        return _as_it_is(config, rig, encoder, policy)
+        return _as_it_is(config, encoder, policy)
+
+
+def new_store(folder: Path, policy: TinyPolicy) -> Stored:
+    """A store for what a policy's encoder sees, without bags; one that is there is opened.
+
+    Raises:
+        StoreError: it is for another rig or image size, or damaged.
+    """
+    with _encoder_file("", policy) as encoder:
+        return _stored(folder, encoder_hash(encoder), policy)
 
 
 @contextmanager
-def _encoder_file(config: StoreConfig, policy: TinyPolicy) -> Iterator[Path]:
+def _encoder_file(given: str, policy: TinyPolicy) -> Iterator[Path]:
     """The encoder as a file, as reading processes want it; its hash is the same wherever it lies."""
-    if config.encoder:
-        yield Path(config.encoder)
+    if given:
+        yield Path(given)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "encoder.safetensors"
@@ -121,15 +130,20 @@ def _ingested(config: StoreConfig, encoder: Path, policy: TinyPolicy, closed: bo
     )
 
 
-def _as_it_is(config: StoreConfig, rig: Rig, encoder: Path, policy: TinyPolicy) -> Stored:
-    (width, height), folder, wanted = policy.image_size, config.store_folder, encoder_hash(encoder)
+def _as_it_is(config: StoreConfig, encoder: Path, policy: TinyPolicy) -> Stored:
+    folder, wanted = config.store_folder, encoder_hash(encoder)
     if not (folder / "store.json").exists():
         raise ConfigError(f"{folder}: no store of episodes; give --bags to make one")
-    store = EpisodeStore(folder, rig, (height, width))
     if not (folder / "features" / wanted).exists():
         known = sorted(path.name[:12] for path in (folder / "features").glob("*"))
         raise ConfigError(
             f"{folder}: holds features of the encoders {', '.join(known) or 'none'}, not of that of {config.policy} "
             f"({wanted[:12]}); give --bags to make them"
         )
-    return store, FeatureStore(store, wanted, (len(policy.encoder.keypoints), TOKEN_WIDTH))
+    return _stored(folder, wanted, policy)
+
+
+def _stored(folder: Path, encoder: str, policy: TinyPolicy) -> Stored:
+    width, height = policy.image_size
+    store = EpisodeStore(folder, policy.rig, (height, width))
+    return store, FeatureStore(store, encoder, (len(policy.encoder.keypoints), TOKEN_WIDTH))

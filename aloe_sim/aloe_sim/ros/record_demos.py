@@ -13,26 +13,23 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from aloe_msgs.msg import EpisodeEvent
 from ament_index_python.packages import get_package_share_directory
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.episode import Verdict
 from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
 from aloe_data.rig import RigError, load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
-from aloe_sim.experts import CannotHelpError, make_expert
+from aloe_sim.demonstration import Demonstration
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import Judge
 from aloe_sim.ros.demo_bag import DemoBag
-from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 
-HORIZON = 50
 MIN_FREE_GIB = 1.0
 
 
@@ -68,49 +65,31 @@ class FastDemos:
         self._renderer = CameraRenderer(self._process.sim.model, rig)
         self._rig_text, self._urdfs = read_rig_files(rig_file, rig)
 
-    def episode(self, seed: int) -> int:
-        """Record one episode; returns its verdict as in EpisodeEvent."""
-        sim, rng = self._process.sim, np.random.default_rng(seed)
-        sim.noise = ActuatorNoise(float(rng.choice([0.0, 0.5, 1.0])) * self._config.noise)
-        prompt = self._process.reset(seed)
-        name = next_episode_id(path.name for path in self._config.out.iterdir())
+    def episode(self, seed: int) -> Verdict:
+        """Record one episode; returns how it ended."""
+        process, config = self._process, self._config
+        demonstration = Demonstration(process, seed, config.noise)
+        name, prompt = next_episode_id(path.name for path in config.out.iterdir()), demonstration.prompt
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions={"policy": "expert"})
-        bag = DemoBag(self._config.out / name, record, self._process, self._renderer)
-        try:
-            verdict, reason = self._run(bag, rng)
-        except CannotHelpError as error:
-            verdict, reason = EpisodeEvent.FAILURE, str(error)
-        except UnstablePhysicsError as error:
-            verdict, reason = EpisodeEvent.ABORT, str(error)
-        bag.close(verdict, reason)
-        return int(verdict)
+        bag = DemoBag(config.out / name, record, process, self._renderer)
 
-    def _run(self, bag: DemoBag, rng: np.random.Generator) -> tuple[int, str]:
-        sim, judge = self._process.sim, Judge(self._process.sim.task)
-        expert, next_chunk = make_expert(sim), 0
-        judge.begin()
-        for tick in range(int(self._config.timeout_s * self._process.rig.rate_hz)):
-            if tick == next_chunk:
-                steps = int(rng.integers(5, 26))  # how far a chunk is followed varies, as it does for policies
-                bag.chunk(self._process.offer(expert.chunk(HORIZON, executed=steps), "expert"))
-                next_chunk += steps
-            bag.tick(self._process.tick(bag.slice))
+        def tick(number: int) -> None:
+            bag.tick(process.tick(bag.slice))
             bag.joint_states()
-            judgement = judge.judge(self._process.stamp_ns, sim.data)
-            if judgement is not None:
-                verdict = EpisodeEvent.SUCCESS if judgement.success else EpisodeEvent.FAILURE
-                return verdict, judgement.reason
-        return EpisodeEvent.TIMEOUT, f"no success within {self._config.timeout_s:g} s"
+
+        verdict, reason = demonstration.run(int(config.timeout_s * process.rig.rate_hz), tick, bag.chunk)
+        bag.close(verdict, reason)
+        return verdict
 
 
 def record_fast(config: DemoConfig, rig_file: Path) -> None:
     """Record all episodes, with a progress bar, and say how they ended."""
-    demos, verdicts = FastDemos(config, rig_file), Counter[int]()
+    demos, verdicts = FastDemos(config, rig_file), Counter[Verdict]()
     with tqdm(range(config.episodes), unit="episode") as progress:
         for index in progress:
             verdicts[demos.episode(config.seed + index)] += 1
-            progress.set_postfix(success=f"{verdicts[EpisodeEvent.SUCCESS]}/{index + 1}")
-    print(f"{config.out}: {config.episodes} episodes, {verdicts[EpisodeEvent.SUCCESS]} successful")
+            progress.set_postfix(success=f"{verdicts[Verdict.SUCCESS]}/{index + 1}")
+    print(f"{config.out}: {config.episodes} episodes, {verdicts[Verdict.SUCCESS]} successful")
 
 
 def main() -> None:

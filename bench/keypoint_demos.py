@@ -1,0 +1,56 @@
+"""Demonstrations without pictures (`keypoint_world.py`): a second of one core each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from encoder_errors import EncoderErrors
+from keypoint_store import keep
+from keypoint_world import CAMERA_TICKS, Eyes, Outcome, Recording
+
+from aloe_data.rig import Rig
+from aloe_policy.ros.policy_store import Stored
+from aloe_sim.demonstration import Demonstration
+from aloe_sim.in_process import InProcessRig
+from aloe_sim.sim_rig import SimRig
+from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
+
+LONGEST = 2000  # ticks of a demonstration
+
+
+@dataclass(frozen=True)
+class Series:
+    """Demonstrations of one kind: seeds of scenes, their variation, and the largest noise of the arms in rad."""
+
+    seeds: range
+    variation: str
+    noise: float
+
+
+def demonstrate(process: InProcessRig, eyes: Eyes, seed: int, noise: float) -> tuple[Recording, Outcome]:
+    """An episode of the expert, seen with these eyes."""
+    demonstration, recording = Demonstration(process, seed, noise), Recording()
+    eyes.rng = np.random.default_rng([seed, 7])
+
+    def tick(number: int) -> None:
+        if number % CAMERA_TICKS == 0:
+            recording.looks.append(eyes())
+        recording.states.append(process.joints())
+        recording.ticks.append(process.tick())
+
+    verdict, reason = demonstration.run(LONGEST, tick)
+    length_s = len(recording.ticks) / process.rig.rate_hz
+    ended = demonstration.prompt, verdict.name.lower(), reason, length_s
+    return recording, Outcome(seed, *ended, takeovers=0, by_human=0.0)
+
+
+def fill(stored: Stored, rig: Rig, task: str, errors: EncoderErrors, wanted: Iterable[Series]) -> None:
+    """Add the demonstrations that a store does not have yet."""
+    known = {episode.seed for episode in stored[0].episodes}
+    for series in wanted:
+        process = InProcessRig(SimRig(rig, make_task(task), variation=VARIATIONS[series.variation]))
+        eyes = Eyes(process.sim, errors)
+        for seed in series.seeds:
+            if seed not in known:
+                keep(*demonstrate(process, eyes, seed, series.noise), f"demo_{seed}", *stored)
