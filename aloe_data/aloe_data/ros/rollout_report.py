@@ -36,6 +36,7 @@ class ReportConfig:
     seed: int = parameter(0, low=0, doc="scene seed of the first episode")
     prompt: str = parameter("", doc="the task in words; empty: the task's own")
     timeout_s: float = parameter(0.0, unit="s", low=0.0, doc="limit per episode; 0: episode_node's default")
+    answer_timeout_s: float = parameter(10.0, unit="s", low=0.1, doc="limit for episode_node's answers")
 
 
 class RolloutReport(Node):
@@ -50,6 +51,7 @@ class RolloutReport(Node):
         self._takeovers = Takeovers()
         self._result: RunEpisodes.Result | None = None  # of the goal under way
         self._asked = 0
+        self._owed_since_s: float | None = None  # an answer of episode_node
         self._began_s = self._ended_s = 0.0
         self._client = ActionClient(self, RunEpisodes, "/episode/run")
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
@@ -61,6 +63,12 @@ class RolloutReport(Node):
         self._began_s = self._ended_s = time.monotonic()
         self._ask()
         return True
+
+    def check_answers(self) -> None:
+        """Give up where episode_node has owed an answer for too long: one can be lost, and none would come."""
+        limit = self.config.answer_timeout_s
+        if self.exit_code is None and self._owed_since_s and time.monotonic() - self._owed_since_s > limit:
+            self.fail(f"episode_node has not answered /episode/run for {limit:g} s; see its messages above; start again")
 
     def fail(self, message: str) -> None:
         """End without a result."""
@@ -77,11 +85,12 @@ class RolloutReport(Node):
         """One goal per episode, so that it can be the last one."""
         c = self.config
         goal = RunEpisodes.Goal(episodes=1, seed=c.seed + self._asked, prompt=c.prompt, timeout_s=c.timeout_s)
-        self._asked, self._result = self._asked + 1, None
+        self._asked, self._result, self._owed_since_s = self._asked + 1, None, time.monotonic()
         self._client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_answer)
 
     def _on_answer(self, future: Future) -> None:
         handle: ClientGoalHandle = future.result()
+        self._owed_since_s = None
         if not handle.accepted:
             self.fail("episode_node refused to run episodes; is one under way already? (service /episode/stop)")
             return
@@ -100,12 +109,14 @@ class RolloutReport(Node):
         )
         self._takeovers = Takeovers()
         self._ended_s = time.monotonic()
+        self._owed_since_s = self._ended_s if self._result is None else None  # the result
         self.outcomes.append(outcome)
         print(episode_line(len(self.outcomes), self.config.episodes, outcome), flush=True)
         self._go_on()
 
     def _on_result(self, future: Future) -> None:
         self._result = future.result().result
+        self._owed_since_s = time.monotonic() if len(self.outcomes) < self._asked else None  # the feedback
         if self._result.message:
             self.fail(
                 self._result.message.replace("episode 0 of 1", f"episode {self._asked} of {self.config.episodes}")
@@ -150,6 +161,7 @@ def main() -> None:
         if not started and time.monotonic() > give_up_s:
             node.fail("no episode_node (/episode/run) or no policy (/policy/action_chunk); see their messages above")
         executor.spin_once(timeout_sec=0.2)
+        node.check_answers()
     if started:
         node.print_summary()
     executor.remove_node(node)
