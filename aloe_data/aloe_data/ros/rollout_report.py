@@ -68,7 +68,7 @@ class RolloutReport(Node):
         """Give up where episode_node has owed an answer for too long: one can be lost, and none would come."""
         limit = self.config.answer_timeout_s
         if self.exit_code is None and self._owed_since_s and time.monotonic() - self._owed_since_s > limit:
-            self.fail(f"episode_node has not answered /episode/run for {limit:g} s; see its messages above; start again")
+            self.fail(f"episode_node has not answered /episode/run for {limit:g} s: see what it says above")
 
     def fail(self, message: str) -> None:
         """End without a result."""
