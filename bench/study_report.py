@@ -1,11 +1,14 @@
-"""Table and figures of a study: `./env python bench/study_report.py DIR/TASK`."""
+"""Table and figures of a study: `./env python bench/study_report.py DIR/TASK [--also results.json]`.
+
+`results.json` holds every episode's outcome: seeds that were run elsewhere are added with --also.
+"""
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,32 +20,98 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A method after a round, in scenes of one variation: successes and lengths [seeds, scenes]."""
+    """A method after a round, in scenes of one variation.
+
+    Attributes:
+        seeds: of the study that have it.
+        success, length_s: of the same scenes [seeds, scenes].
+        takeovers: per episode while its data were collected [seeds]; NaN: nothing was collected for it.
+    """
 
     method: str
     round: int
     variation: str
+    seeds: tuple[int, ...]
     success: Array
     length_s: Array
+    takeovers: Array
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What it is a cell of."""
+        return self.method, self.round, self.variation
 
     @property
     def per_hour(self) -> Array:
         """Successes per hour of robot time [seeds]."""
         return 3600.0 * self.success.sum(1) / self.length_s.sum(1)
 
+    def of(self, seeds: Sequence[int]) -> Array:
+        """Success in these of its seeds [seeds, scenes]."""
+        return self.success[[self.seeds.index(seed) for seed in seeds]]
+
 
 def read(folder: Path) -> list[Cell]:
-    """The cells of a study's task, each with the seeds that have it."""
-    found: dict[tuple[str, int, str], list[list[dict[str, Any]]]] = {}
+    """The cells of a study's task, each of one seed."""
+    cells = []
     for file in sorted(folder.glob("seed_*/evaluated_*.json")):
         name, variation = file.stem.removeprefix("evaluated_").rsplit("_", 1)
         method, number = name.rsplit("_", 1)
-        found.setdefault((method, int(number), variation), []).append(json.loads(file.read_text()))
-    cells = []
-    for key, seeds in found.items():
-        success = np.array([[o["verdict"] == "success" for o in seed] for seed in seeds], float)
-        cells.append(Cell(*key, success, np.array([[o["length_s"] for o in seed] for seed in seeds])))
-    return sorted(cells, key=lambda c: (c.variation, c.round, c.success.mean()))
+        outcomes, seed = json.loads(file.read_text()), int(file.parent.name.removeprefix("seed_"))
+        success = np.array([[o["verdict"] == "success" for o in outcomes]], float)
+        length_s = np.array([[o["length_s"] for o in outcomes]])
+        asked = np.array([_takeovers(file.parent, int(number), method)])
+        cells.append(Cell(method, int(number), variation, (seed,), success, length_s, asked))
+    return cells
+
+
+def _takeovers(folder: Path, number: int, method: str) -> float:
+    log = folder / (f"collected_{number}.json" if number == 1 else f"{method}_{number}/collected_{number}.json")
+    if method == "bc_more" or not log.exists():
+        return float("nan")
+    return float(np.mean([outcome["takeovers"] for outcome in json.loads(log.read_text())]))
+
+
+def read_results(file: Path) -> list[Cell]:
+    """The cells of a `results.json`."""
+    arrays = ("success", "length_s", "takeovers")
+    return [
+        Cell(**{k: np.array(v, float) if k in arrays else tuple(v) if k == "seeds" else v for k, v in cell.items()})
+        for cell in json.loads(file.read_text())
+    ]
+
+
+def write_results(cells: Sequence[Cell], file: Path) -> None:
+    """What `read_results` reads."""
+    rows = []
+    for c in cells:
+        row = {"method": c.method, "round": c.round, "variation": c.variation, "seeds": c.seeds}
+        row |= {"success": c.success.astype(int).tolist(), "length_s": c.length_s.round(2).tolist()}
+        rows.append(json.dumps(row | {"takeovers": c.takeovers.round(3).tolist()}))
+    file.write_text("[\n" + ",\n".join(rows) + "\n]\n")
+
+
+def merged(cells: Sequence[Cell]) -> list[Cell]:
+    """One cell of each kind, of all its seeds; of a seed that comes twice the first.
+
+    Raises:
+        ValueError: seeds with different numbers of scenes.
+    """
+    found: dict[tuple[str, int, str], dict[int, tuple[Cell, int]]] = {}
+    for cell in cells:
+        for place, seed in enumerate(cell.seeds):
+            found.setdefault(cell.key, {}).setdefault(seed, (cell, place))
+    whole = []
+    for key, by_seed in found.items():
+        scenes = {seed: cell.success.shape[1] for seed, (cell, _) in by_seed.items()}
+        if len(set(scenes.values())) > 1:
+            raise ValueError(f"{key[0]}, round {key[1]}: numbers of scenes differ between seeds: {scenes}")
+        parts = [(seed, *by_seed[seed]) for seed in sorted(by_seed)]
+        rows = (
+            [getattr(cell, name)[place] for _, cell, place in parts] for name in ("success", "length_s", "takeovers")
+        )
+        whole.append(Cell(*key, tuple(seed for seed, *_ in parts), *map(np.array, rows)))
+    return sorted(whole, key=lambda c: (c.variation, c.round, c.success.mean()))
 
 
 def interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
@@ -59,14 +128,7 @@ def interval(values: Array, rng: np.random.Generator) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def takeovers(folder: Path, number: int, method: str = "") -> float:
-    """Per collected episode of a round; NaN when nothing was collected."""
-    pattern = f"seed_*/collected_{number}.json" if number == 1 else f"seed_*/{method}_{number}/collected_{number}.json"
-    files = [json.loads(file.read_text()) for file in folder.glob(pattern)]
-    return float(np.mean([o["takeovers"] for outcomes in files for o in outcomes])) if files else float("nan")
-
-
-def table(cells: Sequence[Cell], folder: Path) -> str:
+def table(cells: Sequence[Cell]) -> str:
     """Markdown: success with interval, paired differences, throughput, and takeovers while its data were collected."""
     rng = np.random.default_rng(0)
     heads = ["method", "round", "scenes", "seeds", "success % (95 %)", "successes/h"]
@@ -79,18 +141,20 @@ def table(cells: Sequence[Cell], folder: Path) -> str:
         row += [f"{100 * cell.success.mean():.0f} ({100 * low:.0f} to {100 * high:.0f})"]
         row += [f"{cell.per_hour.mean():.0f}"]
         row += [_difference(cell, cells, name, rng) for name in others]
-        asked = takeovers(folder, cell.round, cell.method) if cell.method != "bc_more" else float("nan")
-        lines.append("| " + " | ".join([*row, "" if np.isnan(asked) else f"{asked:.2f}"]) + " |")
+        known = cell.takeovers[~np.isnan(cell.takeovers)]
+        lines.append("| " + " | ".join([*row, f"{known.mean():.2f}" if len(known) else ""]) + " |")
     return "\n".join(lines)
 
 
 def _difference(cell: Cell, cells: Sequence[Cell], name: str, rng: np.random.Generator) -> str:
-    """In points of success over the same seeds and scenes, with its interval."""
-    same = [c for c in cells if c.method == name and c.variation == cell.variation]
-    same = [c for c in same if c.round in (0, cell.round) and c.success.shape == cell.success.shape]
+    """In points of success over the seeds that both have, and the same scenes, with its interval."""
+    same = [c for c in cells if c.method == name and c.variation == cell.variation and c.round in (0, cell.round)]
     if not same or name == cell.method:
         return ""
-    difference = cell.success - same[-1].success
+    both = sorted(set(cell.seeds) & set(same[-1].seeds))
+    if not both or cell.success.shape[1] != same[-1].success.shape[1]:
+        return ""
+    difference = cell.of(both) - same[-1].of(both)
     low, high = interval(difference, rng)
     return f"{100 * difference.mean():+.0f} ({100 * low:+.0f} to {100 * high:+.0f})"
 
@@ -127,29 +191,35 @@ def draw(cells: Sequence[Cell], file: Path) -> None:
     pyplot.close(figure)
 
 
-def report(folder: Path) -> None:
-    """Print the table; write it, the numbers and the figure into the folder."""
-    cells = read(folder)
+def report(folder: Path, also: Sequence[Path] = ()) -> None:
+    """Print the table; write it, the outcomes and the figure into the folder.
+
+    Args:
+        folder: of a study's task.
+        also: `results.json` files with further seeds.
+    """
+    cells = merged([*read(folder), *(cell for file in also for cell in read_results(file))])
     if not cells:
         print(f"{folder}: nothing is evaluated yet")
         return
-    text = table(cells, folder)
+    text = table(cells)
     print(text)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(text + "\n")
-    numbers = [
-        {"method": c.method, "round": c.round, "variation": c.variation, "success": c.success.mean(1).tolist()}
-        | {"per_hour": c.per_hour.tolist()}
-        for c in cells
-    ]
-    (folder / "results.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    write_results(cells, folder / "results.json")
     draw(cells, folder / "success.png")
 
 
 def main() -> None:
     """Parse, report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="of a study's task")
-    report(parser.parse_args().folder)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="of a study's task; table, results.json and figure are written there")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="results.json of further seeds")
+    given = parser.parse_args()
+    try:
+        report(given.folder, given.also)
+    except (OSError, ValueError, TypeError) as error:
+        sys.exit(f"study_report: {error}")
 
 
 if __name__ == "__main__":
