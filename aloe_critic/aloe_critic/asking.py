@@ -134,7 +134,7 @@ class ChunkScorer:
         space = self.policy.space
         words = torch.from_numpy(word_ids(prompt)).expand(len(joints), -1).to(self._device)
         seen = torch.from_numpy(self._normaliser.state(space.state_features(joints))).to(self._device)
-        tokens = torch.from_numpy(features.astype(np.float32)).to(self._device)
+        tokens = torch.from_numpy(space.tokens(features, joints)).to(self._device)
         actions = torch.from_numpy(self._normaliser.chunk(space.relative(rows, joints))).to(self._device)
         return self.estimate(State(tokens, words, seen), actions)
 

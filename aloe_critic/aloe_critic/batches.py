@@ -99,6 +99,6 @@ class Batches:
 
     def _state(self, joints: NDArray[np.float32], features: NDArray[np.float16], episode: Index) -> State:
         seen = self._normaliser.state(self._space.state_features(joints))
-        tokens = torch.from_numpy(np.asarray(features)).to(self.device).float()
+        tokens = torch.from_numpy(self._space.tokens(features, joints)).to(self.device)
         words = torch.from_numpy(self._words[episode]).to(self.device)
         return State(tokens, words, torch.from_numpy(seen).to(self.device))

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from aloe_data.config import parameter
 from aloe_policy.encoder import TOKEN_WIDTH
 from aloe_policy.layers import Attention, Grounding, feed_forward
-from aloe_policy.model import OCTAVES, place_features
+from aloe_policy.model import DISPLACEMENT_FEATURES, OCTAVES, displacement_features, place_features
 from aloe_policy.words import NUM_BUCKETS, PADDING, word_ids
 
 
@@ -54,6 +54,7 @@ class Sizes:
     state_dim: int
     action_dim: int
     n_action_steps: int  # h; 0: a state-value network
+    tool_views: int = 0  # of displacements, beside those of cameras
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +149,11 @@ class StateTokens(nn.Module):
             self.register_buffer("names", names, persistent=False)
             features = TOKEN_WIDTH + 4 * len(OCTAVES)
             self.image = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
-            self.view = nn.Parameter(torch.randn(sizes.num_cameras, 1, width) * 0.02)
+            self.cameras, views = sizes.num_cameras, sizes.num_cameras + sizes.tool_views
+            if sizes.tool_views:
+                into = nn.Linear(DISPLACEMENT_FEATURES, width)
+                self.displacement = nn.Sequential(into, nn.SiLU(), nn.Linear(width, width))
+            self.view = nn.Parameter(torch.randn(views, 1, width) * 0.02)
             self.grounding = Grounding(width)
 
     def forward(self, s: State) -> Tensor:
@@ -165,7 +170,10 @@ class StateTokens(nn.Module):
     def _seen(self, tokens: Tensor, text: Tensor, absent: Tensor, which: Tensor) -> Tensor:
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [P, W], in the prompt's words
         said = self.grounding(named, text, absent)[which, None]
-        return (self.image(place_features(tokens)) + self.view + named + said).flatten(1, 2)
+        seen = self.image(place_features(tokens[:, : self.cameras]))
+        if tokens.shape[1] > self.cameras:
+            seen = torch.cat([seen, self.displacement(displacement_features(tokens[:, self.cameras :]))], dim=1)
+        return (seen + self.view + named + said).flatten(1, 2)
 
 
 class ActionTokens(nn.Module):

@@ -23,6 +23,16 @@ class ArmKinematics:
         self._steps = [(joint, np.array(joint.xyz), rotation_from_rpy(joint.rpy)) for joint in self.chain]
         self._count = len(arm.joints)
 
+    @property
+    def tool_in_last_link(self) -> tuple[Array, Array]:
+        """Place [3] and rotation [3, 3] of the tool link in the last link that moves."""
+        xyz, rotation = np.zeros(3), np.eye(3)
+        for joint, offset, origin in reversed(self._steps):
+            if joint.kind != "fixed":
+                break
+            xyz, rotation = offset + origin @ xyz, origin @ rotation
+        return xyz, rotation
+
     def forward(self, q: ArrayLike) -> tuple[Array, Array]:
         """Where the tool is.
 

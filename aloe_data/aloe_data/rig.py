@@ -126,6 +126,12 @@ class Rig:
     arms: tuple[Arm, ...]
     takeover: Takeover = field(default_factory=Takeover)
     simulation: Simulation = field(default_factory=Simulation)
+    calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def mounts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Where cameras are mounted, see `Simulation`; of a real rig what its calibration says."""
+        return self.calibration or self.simulation.cameras
 
     @property
     def state_dim(self) -> int:

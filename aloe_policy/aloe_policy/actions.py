@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from aloe_data.kinematics import ArmKinematics, rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Arm, Rig
+from aloe_policy.triangulation import Triangulation
 
 Array = NDArray[np.float32]
 
@@ -16,10 +17,17 @@ class ActionSpace:
     """Set points of a rig in its action space, absolute and relative to the arms' present pose.
 
     Joint set points are executed and recorded; `ee_pose` policies see them as tool poses.
+
+    Args:
+        rig: of both.
+        triangulated: the network is also told where keypoints are in space, see `Triangulation`.
+
+    Raises:
+        ValueError: that is asked for, and where a camera is mounted is not known.
     """
 
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
+    def __init__(self, rig: Rig, triangulated: bool = False) -> None:
+        self.rig, self._triangulation = rig, Triangulation(rig) if triangulated else None
         self._kinematics = {arm.name: ArmKinematics(arm) for arm in rig.arms}
 
     @property
@@ -50,6 +58,16 @@ class ActionSpace:
         """Proprioception that the network sees: joints [..., S] and the tools' positions [..., 3] each."""
         tools = [self._kinematics[arm.name].forward(q[..., :-1])[0] for arm, q in self._per_arm(joints)]
         return np.concatenate([joints, *tools], axis=-1).astype(np.float32)
+
+    @property
+    def tool_views(self) -> int:
+        """Views of displacements that `tokens` adds to those of the cameras."""
+        return len(self.rig.arms) if self._triangulation else 0
+
+    def tokens(self, features: NDArray[np.float16] | Array, joints: Array) -> Array:
+        """What the network sees of views [..., C, K, 3], at joints [..., S]: [..., C + tool_views, K, 3]."""
+        tokens = np.asarray(features, dtype=np.float32)
+        return self._triangulation.views(tokens, joints) if self._triangulation else tokens
 
     def relative(self, rows: Array, joints: Array) -> Array:
         """Rows [..., H, A] as displacements from the arms' measured joints [..., S].

@@ -61,7 +61,7 @@ class TrainingSet:
             chunks = self.chunks[index].astype(np.float32)
             valid = np.ones(chunks.shape[:2], np.float32)
         arrays = {
-            "tokens": self.tokens[index].astype(np.float32),
+            "tokens": self.space.tokens(self.tokens[index], joints),
             "words": self.words[self.episode[index]],
             "states": self.normaliser.state(self.space.state_features(joints)),
             "chunks": chunks,

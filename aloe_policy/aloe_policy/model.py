@@ -1,7 +1,8 @@
 """The tiny flow-matching VLA: words, views and proprioception in, a chunk of actions out.
 
-Data format (B batch, C cameras, K tokens a view, H horizon, A action dimension):
-    tokens   [B, C, K, 3]         from the image encoder: u, v, presence of K named keypoints in every view
+Data format (B batch, C cameras, D tool views, K tokens a view, H horizon, A action dimension):
+    tokens   [B, C + D, K, 3]     from the image encoder: u, v, presence of K named keypoints in every view; then,
+                                  for each tool, how far they are from it (`Triangulation`), where that is known
     words    int64 [B, L]         hashed words of the prompt, 0 = padding
     told     int64 [B]            one more word, said beside the state (see `condition`); 0, or left out: nothing
     state    [B, S]               normalised proprioception
@@ -24,6 +25,8 @@ from aloe_policy.words import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
 
 OCTAVES = (0.5, 1.0, 2.0, 4.0)  # of the sines that make small displacements in the image easy to tell apart
 LEAST_PRESENCE = 0.02  # of less no place can be told
+DISPLACEMENT_FEATURES = 6
+NEAR = 5.0  # how much finer small displacements are told than large ones
 MIN_TAU = 0.1  # keeps the division in `velocity` tame; ten Euler steps never ask below it
 
 
@@ -41,6 +44,7 @@ class ModelConfig:
     prefix_layers: int = 3
     expert_layers: int = 3
     patch: int = 10  # control steps per expert token
+    tool_views: int = 0
 
 
 class TinyVLA(nn.Module):
@@ -59,8 +63,10 @@ class TinyVLA(nn.Module):
         names = torch.from_numpy(np.stack([word_ids(name) for name in config.keypoints]))
         self.register_buffer("names", names, persistent=False)
         self.image = nn.Sequential(nn.Linear(TOKEN_WIDTH + 4 * len(OCTAVES), w), nn.SiLU(), nn.Linear(w, w))
+        if config.tool_views:
+            self.displacement = nn.Sequential(nn.Linear(DISPLACEMENT_FEATURES, w), nn.SiLU(), nn.Linear(w, w))
         self.grounding = Grounding(w)
-        self.view = nn.Parameter(torch.randn(config.num_cameras, 1, w) * 0.02)
+        self.view = nn.Parameter(torch.randn(config.num_cameras + config.tool_views, 1, w) * 0.02)
         self.state = nn.Sequential(nn.Linear(config.state_dim, w), nn.SiLU(), nn.Linear(w, w))
         self.mix = nn.ModuleList([SelfBlock(w, heads) for _ in range(config.prefix_layers)])
         tokens = config.action_horizon // config.patch
@@ -74,13 +80,17 @@ class TinyVLA(nn.Module):
         nn.init.zeros_(self.action_out.bias)
 
     def prefix(self, tokens: Tensor, words: Tensor, state: Tensor, told: Tensor | None = None) -> Tensor:
-        """What the action expert looks at, [B, 1 + C * K, width]; computed once per chunk."""
+        """What the action expert looks at, [B, 1 + (C + D) * K, width]; computed once per chunk."""
         longest = int((words != PADDING).sum(1).max())
         words = words[:, :longest]
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [K, width], in the prompt's words
         text = self.word(words)
         said = self.grounding(named, text, words == PADDING)[:, None]  # [B, 1, K, width]
-        seen = (self.image(place_features(tokens)) + self.view + named + said).flatten(1, 2)
+        cameras = self.config.num_cameras
+        seen = self.image(place_features(tokens[:, :cameras]))
+        if self.config.tool_views:
+            seen = torch.cat([seen, self.displacement(displacement_features(tokens[:, cameras:]))], dim=1)
+        seen = (seen + self.view + named + said).flatten(1, 2)
         own = self.state(state)
         if told is not None:
             own = own + self.word(told) * (told != PADDING)[:, None]
@@ -112,3 +122,8 @@ def place_features(tokens: Tensor) -> Tensor:
     place = tokens[..., :2] / presence.clamp(min=LEAST_PRESENCE)
     angle = torch.cat([torch.pi * octave * place for octave in OCTAVES], dim=-1)
     return torch.cat([tokens, angle.sin() * presence, angle.cos() * presence], dim=-1)
+
+
+def displacement_features(tokens: Tensor) -> Tensor:
+    """Displacements [..., 3], and the same magnified and cut off, to tell small ones apart: [..., 6]."""
+    return torch.cat([tokens, (NEAR * tokens).clamp(-2.0, 2.0)], dim=-1)

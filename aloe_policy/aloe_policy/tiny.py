@@ -43,7 +43,6 @@ class TinyPolicy:
     def __init__(self, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> None:
         self.version, self.rig = checkpoint.version, rig
         self.rig_contract = rig.contract
-        self.space = ActionSpace(rig)
         self._device = torch.device(device)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         config = checkpoint.config
@@ -53,6 +52,7 @@ class TinyPolicy:
             self.condition = Condition(**config["condition"]) if "condition" in config else None
             sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
             self.encoder, self.model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
+            self.space = ActionSpace(rig, triangulated=sizes.tool_views > 0)
             self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
             self.model.load_state_dict(_part(checkpoint.weights, "model."))
             self.normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
@@ -83,13 +83,15 @@ class TinyPolicy:
         return self.space.absolute(self.normaliser.unchunk(chunk[0, 0].cpu().numpy()), joints)
 
     def observe(self, observation: Observation) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What the networks see of one observation: tokens [1, C, K, 3], words [1, L] and normalised state [1, S'].
+        """What the networks see of one observation: tokens [1, V, K, 3], words [1, L] and normalised state [1, S'].
+
+        V: views of the cameras, and those of `ActionSpace.tokens`.
 
         Raises:
             ValueError: a prompt without words.
         """
-        features = self.look(observation).astype(np.float32)
         joints = np.asarray(observation.state, dtype=np.float32)
+        features = self.space.tokens(self.look(observation), joints)
         state = self.normaliser.state(self.space.state_features(joints))
         parts = torch.from_numpy(features), self._words_of(observation.prompt), torch.from_numpy(state)
         tokens, words, seen = (part.to(self._device) for part in parts)
@@ -108,7 +110,7 @@ class TinyPolicy:
         """Several normalised chunks per state, which is looked at once.
 
         Args:
-            tokens: features of the views [B, C, K, 3].
+            tokens: of the views [B, V, K, 3], see `observe`.
             words: of the prompts, int64 [B, L].
             state: normalised state features [B, S'].
             noise: ~ N(0, I), [n, B, H, A].

@@ -77,7 +77,14 @@ class Data:
 def sizes_of(config: DataConfig, rig: Rig, policy: TinyPolicy) -> Sizes:
     """Sizes of the critic that these data ask for."""
     state_dim = len(policy.normaliser.state_mean)
-    return Sizes(len(rig.cameras), policy.encoder.keypoints, state_dim, rig.action_dim, config.n_action_steps)
+    return Sizes(
+        num_cameras=len(rig.cameras),
+        keypoints=policy.encoder.keypoints,
+        state_dim=state_dim,
+        action_dim=rig.action_dim,
+        n_action_steps=config.n_action_steps,
+        tool_views=policy.space.tool_views,
+    )
 
 
 def load_data(config: DataConfig, rig: Rig, policy: TinyPolicy, seed: int, known: Split | None = None) -> Data:

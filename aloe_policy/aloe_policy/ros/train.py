@@ -50,6 +50,9 @@ class TrainConfig(RunConfig):
     image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
     image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
     width: int = parameter(ModelConfig.width, low=16, doc="of the network's tokens; a multiple of 4")
+    triangulate: bool = parameter(
+        True, doc="tell where keypoints are in space, where the rig file says how the cameras are mounted"
+    )
     threads: int = parameter(2, low=1, doc="CPU threads and reading processes")
     device: str = parameter("cpu", doc="where to train, cpu or cuda")
 
@@ -112,11 +115,13 @@ def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
     if rig.simulated:
         refuse_held_out((episode.seed for episode in store.bags.values()), str(config.bags))
     row, end = demonstrations(store, config.stride)
-    data = build(store, features, ActionSpace(rig), row, end, ModelConfig.action_horizon)
+    space = ActionSpace(rig, triangulated=config.triangulate and all(c.name in rig.mounts for c in rig.cameras))
+    data = build(store, features, space, row, end, ModelConfig.action_horizon)
     split = split_by_episode(data.episode, learning.seed)
     episodes = len(np.unique(data.episode))
     dims = len(data.normaliser.state_mean), rig.action_dim
-    sizes = ModelConfig(len(rig.cameras), encoder.keypoints, *dims, width=config.width)
+    views = {"num_cameras": len(rig.cameras), "tool_views": space.tool_views}
+    sizes = ModelConfig(**views, keypoints=encoder.keypoints, state_dim=dims[0], action_dim=dims[1], width=config.width)
     torch.manual_seed(learning.seed)
     actor = ActorLearner(TinyVLA(sizes).to(device), learning)
     parameters = sum(p.numel() for p in (*actor.model.parameters(), *encoder.parameters()))
