@@ -89,8 +89,7 @@ class Arm:
 class Simulation:
     """What only a simulated rig has: its task, the service that resets the scene, and where the cameras are mounted.
 
-    `cameras` maps a camera's name to its mount: parent ("world" or an arm), xyz [m], xy_axes (image right and up in the
-    parent's frame), fovy_deg. All is empty on a real rig.
+    `cameras` maps a camera's name to its mount, see `Rig.mounts`. All is empty on a real rig.
     """
 
     task: str = ""
@@ -130,7 +129,11 @@ class Rig:
 
     @property
     def mounts(self) -> Mapping[str, Mapping[str, Any]]:
-        """Where cameras are mounted, see `Simulation`; of a real rig what its calibration says."""
+        """Where cameras are mounted, by name; of a real rig what its calibration says, which may be nothing.
+
+        parent: "world" or an arm, then in its last link's frame; xyz [m]; xy_axes: image right and up in the parent's
+        frame; fovy_deg: vertical field of view.
+        """
         return self.calibration or self.simulation.cameras
 
     @property

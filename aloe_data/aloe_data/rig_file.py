@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import pi
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -47,6 +48,8 @@ def _rig(top: Section, path: Path) -> Rig:
     simulated = top.boolean("simulated")
     if not simulated and top.has("simulation"):
         top.fail("simulation", "only allowed with 'simulated: true'; remove it")
+    if simulated and top.has("calibration"):
+        top.fail("calibration", "a simulated rig's cameras are where simulation.cameras puts them; remove it")
     rig = Rig(
         name=top.text("name"),
         simulated=simulated,
@@ -57,6 +60,7 @@ def _rig(top: Section, path: Path) -> Rig:
         arms=tuple(_arm(section, path) for section in top.sections("arms", Arm)),
         takeover=_takeover(top.section("takeover", Takeover)) if top.has("takeover") else Takeover(),
         simulation=_simulation(top.section("simulation", Simulation)) if simulated else Simulation(),
+        calibration=_mounts(top.section("calibration", None)) if top.has("calibration") else {},
     )
     if not rig.arms:
         top.fail("arms", "a rig needs at least one arm")
@@ -77,12 +81,15 @@ def _takeover(section: Section) -> Takeover:
 
 
 def _simulation(section: Section) -> Simulation:
-    mounts = section.section("cameras", None)
     return Simulation(
         task=section.text("task"),
         reset_service=_topic(section, "reset_service"),
-        cameras={name: dataclasses.asdict(_mount(mounts.section(name, _Mount))) for name in mounts.names()},
+        cameras=_mounts(section.section("cameras", None)),
     )
+
+
+def _mounts(section: Section) -> dict[str, dict[str, Any]]:
+    return {name: dataclasses.asdict(_mount(section.section(name, _Mount))) for name in section.names()}
 
 
 @dataclass(frozen=True)
@@ -107,12 +114,13 @@ def _check_mounts(top: Section, rig: Rig) -> None:
     for camera in names:
         if rig.simulated and camera not in rig.simulation.cameras:
             top.fail("simulation.cameras", f"no mount for camera '{camera}'; add '{camera}: {{parent: world, ...}}'")
-    for camera, mount in rig.simulation.cameras.items():
+    key = "simulation.cameras" if rig.simulated else "calibration"
+    for camera, mount in rig.mounts.items():
         if camera not in names:
-            top.fail("simulation.cameras", f"unknown camera '{camera}'; {nearest(camera, names)}")
+            top.fail(key, f"unknown camera '{camera}'; {nearest(camera, names)}")
         parents = ["world", *(arm.name for arm in rig.arms)]
         if mount["parent"] not in parents:
-            top.fail(f"simulation.cameras.{camera}.parent", f"unknown '{mount['parent']}'; one of {', '.join(parents)}")
+            top.fail(f"{key}.{camera}.parent", f"unknown '{mount['parent']}'; one of {', '.join(parents)}")
 
 
 def _camera(section: Section) -> Camera:

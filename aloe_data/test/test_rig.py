@@ -116,6 +116,7 @@ BAD = {
     "cameras as text": (change("cameras", to="head"), ["cameras", "list"]),
     "simulation on a real rig": (change("simulated", to=False), ["simulation", "remove"]),
     "camera without mount": (change("simulation", "cameras", "head", to=...), ["simulation.cameras", "head"]),
+    "calibration of a simulated rig": (change("calibration", to={}), ["calibration", "simulation.cameras", "remove"]),
     "mount on nothing": (change("simulation", "cameras", "head", "parent", to="hip"), ["cameras.head.parent", "hip"]),
 }
 

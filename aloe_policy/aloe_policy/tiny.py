@@ -52,13 +52,19 @@ class TinyPolicy:
             self.condition = Condition(**config["condition"]) if "condition" in config else None
             sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
             self.encoder, self.model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
-            self.space = ActionSpace(rig, triangulated=sizes.tool_views > 0)
             self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
             self.model.load_state_dict(_part(checkpoint.weights, "model."))
             self.normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
         except (KeyError, TypeError, RuntimeError, ValueError) as error:
             message = f"{checkpoint.path}: weights and config.json do not fit together: {error}; train anew"
             raise CheckpointError(message) from error
+        try:
+            self.space = ActionSpace(rig, triangulated=sizes.tool_views > 0)
+        except ValueError as error:
+            raise CheckpointError(
+                f"{checkpoint.path}: it is told where things are in space, but {error}; add 'calibration:' to the rig "
+                "file (docs/your_data.md), or train with --no-triangulate"
+            ) from error
         if self.model.config.action_dim != rig.action_dim:
             raise CheckpointError(
                 f"{checkpoint.path}: predicts {self.model.config.action_dim} values per step, the rig '{rig.name}' "

@@ -12,8 +12,9 @@ from aloe_data.rig import Rig
 
 Array = NDArray[np.float64]
 LEAST_PRESENCE = 0.1  # a view that is less sure says nothing
-TABLE_Z_M, TABLE_WEIGHT = 0.02, 1e-3  # where things are along a ray that no other one crosses
+TABLE_Z_M, TABLE_WEIGHT = 0.02, 1e-4  # where things are along a ray that no other one crosses; share of all weight
 SCALE_M = 0.1  # displacements are told in this unit
+NOTHING = 1e-12  # keeps what no view sees solvable
 PASSES = 3  # the first weighs all views alike, further ones by how precise they are there
 
 
@@ -76,8 +77,9 @@ class Triangulation:
         weight = trust
         for _ in range(PASSES):
             told = weight[..., None, None] * across
-            total = told.sum(-3) + TABLE_WEIGHT * table + 1e-9 * np.eye(3)
-            wanted = (told @ origins[..., None])[..., 0].sum(-2) + TABLE_WEIGHT * TABLE_Z_M * table[2]
+            prior = TABLE_WEIGHT * weight.sum(-1)[..., None] + NOTHING
+            total = told.sum(-3) + prior[..., None] * table + NOTHING * np.eye(3)
+            wanted = (told @ origins[..., None])[..., 0].sum(-2) + prior * TABLE_Z_M * table[2]
             place = np.linalg.solve(total, wanted[..., None])[..., 0]
             offset = place[..., None, :] - origins
             depth = np.linalg.norm(offset, axis=-1)
