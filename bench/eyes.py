@@ -1,6 +1,6 @@
 """What would a policy gain from better eyes? The same demonstrations and training, seen with other errors.
 
-    ./env python bench/eyes.py --policy FOLDER --out DIR [--kinds measured,perfect] [--steps 7000] [--processes 2]
+    ./env python bench/eyes.py --policy FOLDER --out DIR [--kinds measured,perfect] [--steps 3000] [--processes 2]
 
 The expert demonstrates without pictures (`keypoint_world.py`); of each kind of eyes a policy is cloned from what they
 saw, and drives alone in held-out scenes, with the same eyes. `measured`: as the encoder of --policy errs;
@@ -47,7 +47,7 @@ class EyesConfig:
     kinds: str = parameter("measured,perfect", doc="of eyes, separated by commas; of " + ", ".join(KINDS))
     demos: int = parameter(200, low=2, doc="demonstrations without disturbances")
     disturbed: int = parameter(140, low=0, doc="demonstrations with bumps, pushes and slipping grasps")
-    steps: int = parameter(7000, low=1, doc="of training")
+    steps: int = parameter(3000, low=1, doc="of training")
     evaluations: int = parameter(100, low=1, doc="held-out scenes per policy")
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
     processes: int = parameter(1, low=1, high=256, doc="kinds at a time, of one thread each")

@@ -88,7 +88,7 @@ class StudyConfig:
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
-    actor_steps: int = parameter(3000, low=1, doc="of every improvement")
+    actor_steps: int = parameter(1500, low=1, doc="of every improvement")
     actor_rate: float = parameter(5e-4, low=0.0, doc="learning rate of every improvement")
     actor_batch: int = parameter(128, low=1, doc="observations per step of policies")
     critic_steps: int = parameter(1500, low=1, doc="of the critic")

@@ -32,7 +32,7 @@ TRAINING, EVALUATION = 0, 1  # streams of random numbers
 class LearnerConfig:
     """How the actor is trained."""
 
-    steps: int = parameter(8000, low=1, doc="optimiser steps")
+    steps: int = parameter(3000, low=1, doc="optimiser steps")
     batch_size: int = parameter(64, low=1, doc="observations per step")
     noises_per_observation: int = parameter(4, low=1, doc="flow samples that share one prefix")
     learning_rate: float = parameter(1e-3, low=0.0, doc="peak of the one-cycle schedule")
@@ -56,7 +56,9 @@ class ActorLearner:
     def __init__(self, model: TinyVLA, config: LearnerConfig, condition: ConditionConfig | None = None) -> None:
         self.model, self.config, self.condition = model, config, condition or ConditionConfig()
         self.average = copy.deepcopy(model).requires_grad_(False)
-        self.optimiser = Optimiser(model, _matrices(model), config.learning_rate, config.weight_decay, config.steps)
+        self.optimiser = Optimiser(
+            model, block_matrices(model), config.learning_rate, config.weight_decay, config.steps
+        )
         self._rename = Renaming(model.config.keypoints)
         self.steps_done = 0
 
@@ -134,8 +136,8 @@ class ActorLearner:
             mean.lerp_(value, 1 - decay)
 
 
-def _matrices(model: TinyVLA) -> list[nn.Parameter]:
-    """Of attention and feed-forward layers."""
+def block_matrices(model: TinyVLA) -> list[nn.Parameter]:
+    """The matrices of attention and feed-forward layers: Muon's."""
     blocks = [(n, p) for n, p in model.named_parameters() if n.startswith(("mix.", "expert.")) and p.ndim == 2]
     return [p for name, p in blocks if "modulation" not in name]
 

@@ -63,7 +63,7 @@ class TinyPolicy:
         except ValueError as error:
             raise CheckpointError(
                 f"{checkpoint.path}: it is told where things are in space, but {error}; add 'calibration:' to the rig "
-                "file (docs/your_data.md), or train with --no-triangulate"
+                "file (docs/policy.md), or train with --no-triangulate"
             ) from error
         if self.model.config.action_dim != rig.action_dim:
             raise CheckpointError(

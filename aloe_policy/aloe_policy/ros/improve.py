@@ -41,7 +41,7 @@ class ImproveConfig(StoreConfig, RunConfig):
 class ImproveLearnerConfig(LearnerConfig):
     """How the actor is trained: shorter and with smaller steps than from nothing, yet long enough to settle."""
 
-    steps: int = parameter(3000, low=1, doc="optimiser steps")
+    steps: int = parameter(1500, low=1, doc="optimiser steps")
     batch_size: int = parameter(128, low=1, doc="observations per step")
     noises_per_observation: int = parameter(2, low=1, doc="flow samples that share one prefix")
     learning_rate: float = parameter(5e-4, low=0.0, doc="peak of the one-cycle schedule")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.rig import load_rig
+from aloe_data.rig import Rig, load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_data.verdicts import verdict_now
 from aloe_policy.actions import ActionSpace
@@ -102,6 +102,13 @@ def demonstrations(store: EpisodeStore, stride: int) -> tuple[Index, Index]:
     return np.concatenate(rows), np.concatenate(ends)
 
 
+def _mounts_known(rig: Rig) -> bool:
+    unknown = [camera.name for camera in rig.cameras if camera.name not in rig.mounts]
+    if unknown:
+        print(f"where camera '{unknown[0]}' is mounted is not known: keypoints are not triangulated (docs/policy.md)")
+    return not unknown
+
+
 def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
     """Bags to checkpoint; returns its version, None if it was interrupted.
 
@@ -115,7 +122,7 @@ def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
     if rig.simulated:
         refuse_held_out((episode.seed for episode in store.bags.values()), str(config.bags))
     row, end = demonstrations(store, config.stride)
-    space = ActionSpace(rig, triangulated=config.triangulate and all(c.name in rig.mounts for c in rig.cameras))
+    space = ActionSpace(rig, triangulated=config.triangulate and _mounts_known(rig))
     data = build(store, features, space, row, end, ModelConfig.action_horizon)
     split = split_by_episode(data.episode, learning.seed)
     episodes = len(np.unique(data.episode))
