@@ -50,9 +50,7 @@ class Triangulation:
             tokens: u, v and presence, see `ImageEncoder`.
             joints: measured positions of all arms [..., S].
         """
-        poses = [
-            self._arms[a.name].forward(joints[..., self._rig.state_slice(a.name)][..., :-1]) for a in self._rig.arms
-        ]
+        poses = self._poses(joints)
         places, seen = self._places(np.asarray(tokens, np.float64), poses)
         away = [(places - xyz[..., None, :]) / SCALE_M * seen[..., None] for xyz, _ in poses]
         return np.concatenate([tokens, np.stack(away, axis=-3)], axis=-3).astype(np.float32)
@@ -63,10 +61,13 @@ class Triangulation:
         The point that is nearest to the rays of all views, each weighed by its presence and, from the second pass on,
         by how far away the point is, and how little the view agrees with the others.
         """
-        poses = [
-            self._arms[a.name].forward(joints[..., self._rig.state_slice(a.name)][..., :-1]) for a in self._rig.arms
-        ]
+        poses = self._poses(joints)
         return self._places(np.asarray(tokens, np.float64), poses)
+
+    def _poses(self, joints: NDArray[np.float32]) -> list[tuple[Array, Array]]:
+        """Place and rotation of every arm's tool."""
+        slices = [(arm.name, self._rig.state_slice(arm.name)) for arm in self._rig.arms]
+        return [self._arms[name].forward(joints[..., values][..., :-1]) for name, values in slices]
 
     def _places(self, tokens: Array, poses: list[tuple[Array, Array]]) -> tuple[Array, NDArray[np.bool_]]:
         presence = np.moveaxis(tokens[..., 2], -2, -1)  # [..., K, C]
