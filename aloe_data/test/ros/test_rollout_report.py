@@ -17,7 +17,7 @@ class Episodes:
     """Runs each episode until it is released, says how it ended, and gives the result once that is released."""
 
     def __init__(self, peer: Any) -> None:
-        self.episode, self.result = threading.Event(), threading.Event()
+        self.episode, self.result, self.over = threading.Event(), threading.Event(), threading.Event()
         self._policy = peer.node.create_publisher(ActionChunk, "/policy/action_chunk", 1)
         self._server = ActionServer(peer.node, RunEpisodes, "/episode/run", self._run)
 
@@ -26,6 +26,7 @@ class Episodes:
         goal.publish_feedback(RunEpisodes.Feedback(episode_id="ep_0000", verdict=EpisodeEvent.SUCCESS, length_s=2.0))
         self.result.wait(20.0)
         goal.succeed()
+        self.over.set()
         return RunEpisodes.Result()
 
 
@@ -35,6 +36,7 @@ def episodes(peer: Any) -> Any:
     yield fake
     fake.episode.set()
     fake.result.set()
+    fake.over.wait(10.0)  # its node goes next
 
 
 def test_an_episode_may_last_longer_than_any_answer(peer: Any, episodes: Episodes) -> None:
