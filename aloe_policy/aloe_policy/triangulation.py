@@ -34,8 +34,8 @@ class Triangulation:
         self._rig, self._arms = rig, {arm.name: ArmKinematics(arm) for arm in rig.arms}
         mounts = [rig.mounts[camera.name] for camera in rig.cameras]
         self._parents = [str(mount["parent"]) for mount in mounts]
-        self._offsets = [np.array(mount["xyz"], float) for mount in mounts]
-        self._turns = [_axes(np.array(mount["xy_axes"], float)) for mount in mounts]
+        poses = [(np.array(m["xyz"], float), _axes(np.array(m["xy_axes"], float))) for m in mounts]
+        self._poses_in_parent = [self._from_tool(p, *pose) for p, pose in zip(self._parents, poses, strict=True)]
         tall = np.array([np.tan(np.radians(mount["fovy_deg"]) / 2) for mount in mounts])
         aspect = np.array([camera.width / camera.height for camera in rig.cameras])
         self._half = np.stack([tall * aspect, tall], axis=-1)  # [C, 2], half of the image at a distance of 1
@@ -63,6 +63,13 @@ class Triangulation:
         """
         poses = self._poses(joints)
         return self._places(np.asarray(tokens, np.float64), poses)
+
+    def _from_tool(self, parent: str, xyz: Array, turn: Array) -> tuple[Array, Array]:
+        """Where a camera is as seen from the tool, of a mount on an arm's last link; in the world as it is."""
+        if parent == "world":
+            return xyz, turn
+        tool_xyz, tool_turn = self._arms[parent].tool_in_last_link
+        return tool_turn.T @ (xyz - tool_xyz), tool_turn.T @ turn
 
     def _poses(self, joints: NDArray[np.float32]) -> list[tuple[Array, Array]]:
         """Place and rotation of every arm's tool."""
@@ -95,13 +102,10 @@ class Triangulation:
         for c, parent in enumerate(self._parents):
             uv = tokens[..., c, :, :2] / np.maximum(tokens[..., c, :, 2:], LEAST_PRESENCE) * self._half[c]
             ray = np.stack([uv[..., 0], -uv[..., 1], -np.ones(uv.shape[:-1])], axis=-1)  # x right, y up, along -z
-            turn, offset = self._turns[c], self._offsets[c]
+            offset, turn = self._poses_in_parent[c]
             if parent != "world":
                 tool_xyz, tool_turn = poses[names.index(parent)]
-                xyz, rotation = self._arms[parent].tool_in_last_link
-                link_turn = tool_turn @ rotation.T
-                offset = tool_xyz + (link_turn @ (offset - xyz)[:, None])[..., 0]
-                turn = link_turn @ turn
+                offset, turn = tool_xyz + (tool_turn @ offset[:, None])[..., 0], tool_turn @ turn
             ray = ray @ np.swapaxes(turn, -1, -2)
             rays.append(ray / np.linalg.norm(ray, axis=-1, keepdims=True))
             origins.append(np.broadcast_to(offset[..., None, :], ray.shape))
