@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from aloe_data.config import parameter
 from aloe_policy.encoder import TOKEN_WIDTH
 from aloe_policy.layers import Attention, Grounding, feed_forward
-from aloe_policy.model import DISPLACEMENT_FEATURES, OCTAVES, displacement_features, place_features
+from aloe_policy.model import DISPLACEMENT_FEATURES, OCTAVES, embed_views
 from aloe_policy.words import NUM_BUCKETS, PADDING, word_ids
 
 
@@ -150,6 +150,7 @@ class StateTokens(nn.Module):
             features = TOKEN_WIDTH + 4 * len(OCTAVES)
             self.image = nn.Sequential(nn.Linear(features, width), nn.SiLU(), nn.Linear(width, width))
             self.cameras, views = sizes.num_cameras, sizes.num_cameras + sizes.tool_views
+            self.displacement = None
             if sizes.tool_views:
                 into = nn.Linear(DISPLACEMENT_FEATURES, width)
                 self.displacement = nn.Sequential(into, nn.SiLU(), nn.Linear(width, width))
@@ -170,9 +171,7 @@ class StateTokens(nn.Module):
     def _seen(self, tokens: Tensor, text: Tensor, absent: Tensor, which: Tensor) -> Tensor:
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [P, W], in the prompt's words
         said = self.grounding(named, text, absent)[which, None]
-        seen = self.image(place_features(tokens[:, : self.cameras]))
-        if tokens.shape[1] > self.cameras:
-            seen = torch.cat([seen, self.displacement(displacement_features(tokens[:, self.cameras :]))], dim=1)
+        seen = embed_views(tokens, self.cameras, self.image, self.displacement)
         return (seen + self.view + named + said).flatten(1, 2)
 
 

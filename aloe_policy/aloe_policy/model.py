@@ -86,10 +86,8 @@ class TinyVLA(nn.Module):
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [K, width], in the prompt's words
         text = self.word(words)
         said = self.grounding(named, text, words == PADDING)[:, None]  # [B, 1, K, width]
-        cameras = self.config.num_cameras
-        seen = self.image(place_features(tokens[:, :cameras]))
-        if self.config.tool_views:
-            seen = torch.cat([seen, self.displacement(displacement_features(tokens[:, cameras:]))], dim=1)
+        displacement = self.displacement if self.config.tool_views else None
+        seen = embed_views(tokens, self.config.num_cameras, self.image, displacement)
         seen = (seen + self.view + named + said).flatten(1, 2)
         own = self.state(state)
         if told is not None:
@@ -110,6 +108,14 @@ class TinyVLA(nn.Module):
             h = block(h, prefix, time)
         clean = self.action_out(self.norm(h)).reshape(x_tau.shape)
         return (x_tau - clean) / tau.clamp(min=MIN_TAU)[:, None, None]  # x_tau = tau e + (1 - tau) a and u = e - a
+
+
+def embed_views(tokens: Tensor, cameras: int, image: nn.Module, displacement: nn.Module | None) -> Tensor:
+    """Embeddings [B, V, K, width] of tokens [B, V, K, 3]: `image` reads views of cameras, `displacement` all others."""
+    seen: Tensor = image(place_features(tokens[:, :cameras]))
+    if displacement is None:
+        return seen
+    return torch.cat([seen, displacement(displacement_features(tokens[:, cameras:]))], dim=1)
 
 
 def place_features(tokens: Tensor) -> Tensor:
