@@ -78,7 +78,7 @@ class CriticTraining:
         if state:
             check_choices(config.out, self._choices, state)
             resume(self.learner, self._batches[0], state)
-        self._watch = Watch(config, self._rig, self._policy, learning.seed, self.data) if config.watch_s else None
+        self._watch = Watch(config, self._policy, learning.seed, self.data) if config.watch_s else None
 
     def run(self, report: Report, stop: Callable[[], bool]) -> Outcome | None:
         """Train to the last step; None if it was stopped before, with its state saved.

@@ -7,7 +7,6 @@ from pathlib import Path
 from aloe_critic.ros.critic_data import Data, DataConfig, amounts, replays
 from aloe_critic.training import joined
 from aloe_data.bag_folders import find_bags
-from aloe_data.rig import Rig
 from aloe_policy.ros.policy_store import open_store
 from aloe_policy.tiny import TinyPolicy
 
@@ -17,7 +16,6 @@ class Watch:
 
     Args:
         config: of the training, with bags and the time between two looks.
-        rig: of the bags.
         policy: whose features.
         seed: of the choice of what measures.
         data: what the training began with.
@@ -27,13 +25,12 @@ class Watch:
     def __init__(
         self,
         config: DataConfig,
-        rig: Rig,
         policy: TinyPolicy,
         seed: int,
         data: Data,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config, self._rig, self._policy, self._seed = config, rig, policy, seed
+        self._config, self._policy, self._seed = config, policy, seed
         self._data, self._clock, self._next_s = data, clock, clock()
         self._seen = dict[Path, int]()
 
