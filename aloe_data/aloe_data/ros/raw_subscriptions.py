@@ -12,7 +12,7 @@ from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.recording import RecordedTopic
 
-_REST_S, _AWAKE_S = 0.03, 0.005  # in turns; awake long enough to take what came in a rest
+_REST_S, _AWAKE_S = 0.03, 0.005  # in turns; awake long enough for the rest of a look, timers and services
 _DEPTH = 200  # messages per topic that may wait while a bag is opened or closed: 2 s and more of every stream
 
 
@@ -54,14 +54,21 @@ class RawSubscriptions:
         """Hand over what has arrived and whose turn in the executor has not come yet."""
         for topic, subscription in self._subscriptions.items():
             with subscription.handle:
-                while (taken := subscription.handle.take_message(subscription.msg_type, True)) is not None:
+                for _ in range(_DEPTH):  # what comes meanwhile may wait for its turn
+                    if (taken := subscription.handle.take_message(subscription.msg_type, True)) is None:
+                        break
                     self._on_message(topic, taken[0], taken[1]["received_timestamp"])
 
     def _take(self, topic: RecordedTopic, data: bytes, info: Mapping[str, int]) -> None:
-        """Hand over a message, and rest: whatever it finds, one look at all that may be waiting costs rclpy 1 ms."""
+        """Hand over a message, rest, and hand over all that came meanwhile.
+
+        Whatever it finds, one look of rclpy at all that may be waiting costs 1 ms and takes one message per topic. On a
+        busy machine that falls behind, until the middleware's queues overflow.
+        """
         self._on_message(topic, data, info["received_timestamp"])
         if time.monotonic() - self._rested_s > _AWAKE_S:
             time.sleep(_REST_S)
+            self.take_waiting()
             self._rested_s = time.monotonic()
 
     def _subscribe(self, topic: RecordedTopic, latched: bool, reliable: bool) -> Subscription:
