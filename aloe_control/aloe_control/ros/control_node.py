@@ -30,7 +30,6 @@ from aloe_control.ros.messages import (
     intervention_message,
     request_from_message,
 )
-from aloe_control.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_data.codecs import CodecError, select_joints
@@ -39,6 +38,7 @@ from aloe_data.rig import Arm, load_rig
 from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
 from aloe_data.serialized import header_stamp_ns
 
 NS = 1_000_000_000

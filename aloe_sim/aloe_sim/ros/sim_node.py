@@ -13,13 +13,13 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
-from aloe_control.ros.realtime import lock_memory, raise_priority
 from aloe_data.config import parameter
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.realtime import lock_memory, raise_priority
 from aloe_sim.fault_injector import FaultInjector
 from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing

@@ -20,6 +20,7 @@ from aloe_data.rig import load_rig
 from aloe_data.ros.convert import diagnostics, ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.realtime import raise_priority
 from aloe_teleop.device import Ask, Command, Waitable
 from aloe_teleop.ros.sight import Sight
 from aloe_teleop.station import Asked, Station
@@ -200,4 +201,5 @@ class TeleopNode(Node):
 
 def main() -> None:
     """Run teleop_node until SIGINT or SIGTERM."""
+    raise_priority(fifo=15)  # a hand that comes late is a hand off the device; control_node goes first
     run_node(TeleopNode)
