@@ -205,11 +205,12 @@ def load_scorer(critic: Path, policy: Path, rig: Rig, config: AskConfig, device:
         raise CheckpointError(f"{critic}: failed its gates: {said}; train a better one, or insist with force")
     sizes = trained.network.sizes
     same = sizes.keypoints == proposer.encoder.keypoints and sizes.n_action_steps <= proposer.action_horizon
+    same = same and sizes.tool_views == proposer.space.tool_views
     units = asdict(proposer.normaliser)
     if not same or any(not np.array_equal(a, units[name]) for name, a in asdict(trained.normaliser).items()):
         raise CheckpointError(
-            f"{critic}: does not see the world as {policy} does (keypoints, statistics or chunk length differ); "
-            "train a critic for this policy"
+            f"{critic}: does not see the world as {policy} does (keypoints, displacements from the tools, statistics or "
+            "chunk length differ); train a critic for this policy"
         )
     there = replace(trained, network=trained.network.to(device), support=trained.support.to(device))
     return ChunkScorer(there, proposer, rig, config.samples)

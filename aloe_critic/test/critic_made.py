@@ -18,10 +18,10 @@ STEPS = 10  # of an executed chunk
 NETWORK = NetworkConfig(num_critics=3, width=16, heads=2, layers=1, bins=11, dropout=0.1)
 
 
-def write_critic(folder: Path, of: Path, rig: Rig = RIG, **changes: object) -> Path:
+def write_critic(folder: Path, of: Path, rig: Rig = RIG, tool_views: int = 0, **changes: object) -> Path:
     """A critic of the policy in `of`; `changes` go into its facts."""
     found = load_policy(of, RIG)
-    sizes = Sizes(len(rig.cameras), made.NAMES, len(found.normaliser.state_mean), rig.action_dim, STEPS)
+    sizes = Sizes(len(rig.cameras), made.NAMES, len(found.normaliser.state_mean), rig.action_dim, STEPS, tool_views)
     torch.manual_seed(3)
     network = CriticNetwork(NETWORK, sizes)
     with torch.no_grad():  # untrained heads hardly tell anything apart

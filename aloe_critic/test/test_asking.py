@@ -138,3 +138,6 @@ def test_what_does_not_belong_together_is_refused_whatever_is_said(folder):
     save_tiny(folder / "moved", made.RIG, found.encoder, found.model, moved, **options)
     with pytest.raises(CheckpointError, match="does not see the world as"):
         load_scorer(folder / "critic", folder / "moved", made.RIG, ask)
+    made.write_critic(folder / "displaced", folder / "policy", tool_views=len(made.RIG.arms))
+    with pytest.raises(CheckpointError, match="does not see the world as .* displacements from the tools"):
+        load_scorer(folder / "displaced", folder / "policy", made.RIG, ask)
