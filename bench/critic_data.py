@@ -78,10 +78,10 @@ def make(config: DataConfig) -> None:
     world = World(rig, config.task, measure_errors(str(config.policy), rig, config.task), "none", *rest)
     learned, measured = config.out / "store", config.out / "blunders_store"
 
-    copy_store(config.store, learned, config.demos)
+    copy_store(config.store, config.out / "demos_store", config.demos)
     files = StoreConfig(rig=rig_file, policy=config.policy, store=str(learned))
-    scenes = range(FIRST_SCENE, FIRST_SCENE + config.episodes)
-    outcomes = collect(world, config.policy, files, scenes, "own")
+    scenes, log = range(FIRST_SCENE, FIRST_SCENE + config.episodes), config.out / "collected.jsonl"
+    outcomes = collect(world, config.policy, files, scenes, "own", log, config.out / "demos_store")
     print({verdict: sum(o.verdict == verdict for o in outcomes) for verdict in {o.verdict for o in outcomes}})
 
     copy_store(config.store, measured, 1)  # a store needs its first episode

@@ -1,12 +1,16 @@
 """Episodes without pictures (`keypoint_world.py`) in stores, as ingested bags would be."""
 
+import contextlib
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
 from numpy.typing import NDArray
 
+from aloe_data.durable import append_line
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
@@ -30,8 +34,10 @@ def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
         (to / "episodes.jsonl").write_text("".join(kept))
 
 
-def collect(world: World, policy: Path, files: StoreConfig, scenes: range, label: str) -> list[Outcome]:
-    """Roll episodes of a policy, with the world's person beside it, into a store.
+def collect(
+    world: World, policy: Path, files: StoreConfig, scenes: range, label: str, log: Path, before: Path
+) -> list[Outcome]:
+    """Roll episodes of a policy, with the world's person beside it, into a store; go on where it was stopped.
 
     Args:
         world: to roll in.
@@ -39,15 +45,31 @@ def collect(world: World, policy: Path, files: StoreConfig, scenes: range, label
         files: the store, with a policy whose encoder is that of the store.
         scenes: seeds.
         label: what the episodes' names begin with.
+        log: file with a line per episode, see `read_log`.
+        before: store that this one begins as.
     """
+    if not log.exists():
+        copy_store(before, Path(files.store))
+        log.touch()
     store, features = open_store(files, matching_policy(files, world.rig))
-    outcomes = []
+    outcomes = {outcome.seed: outcome for outcome in read_log(log)}
     for scene in scenes:
-        recording = Recording()
-        outcome = world.roll(scene, load_seeing(str(policy), world.rig, world.eyes, scene), recording, human=True)
-        keep(recording, outcome, f"{label}_{scene}", store, features)
-        outcomes.append(outcome)
-        print(f"collected {len(outcomes)}: {outcome}", flush=True)
+        if scene not in outcomes:
+            recording = Recording()
+            driver = load_seeing(str(policy), world.rig, world.eyes, scene)
+            outcomes[scene] = world.roll(scene, driver, recording, human=True)
+            keep(recording, outcomes[scene], f"{label}_{scene}", store, features)
+            append_line(log, json.dumps(asdict(outcomes[scene])))
+            print(f"collected {len(outcomes)}: {outcomes[scene]}", flush=True)
+    return [outcomes[scene] for scene in scenes]
+
+
+def read_log(log: Path) -> list[Outcome]:
+    """The outcomes that `collect` has written; a line that a crash has torn is none."""
+    outcomes = []
+    for line in log.read_text().splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            outcomes.append(Outcome(**json.loads(line)))
     return outcomes
 
 

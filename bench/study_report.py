@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from keypoint_store import read_log
 from numpy.typing import NDArray
 
 DRAWS = 10_000
@@ -66,10 +67,10 @@ def read(folder: Path) -> list[Cell]:
 
 
 def _takeovers(folder: Path, number: int, method: str) -> float:
-    log = folder / (f"collected_{number}.json" if number == 1 else f"{method}_{number}/collected_{number}.json")
+    log = folder / (f"collected_{number}.jsonl" if number == 1 else f"{method}_{number}/collected_{number}.jsonl")
     if method == "bc_more" or not log.exists():
         return float("nan")
-    return float(np.mean([outcome["takeovers"] for outcome in json.loads(log.read_text())]))
+    return float(np.mean([outcome.takeovers for outcome in read_log(log)]))
 
 
 def read_results(file: Path) -> list[Cell]:

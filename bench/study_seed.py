@@ -186,16 +186,13 @@ class SeedStudy:
     def collect(self, method: str, number: int, policy: Path, before: Path) -> Path:
         """Episodes with the person beside the policy; the first round's are the same for all methods."""
         folder = self.folder if number == 1 else self.folder / f"{method}_{number}"
-        store_folder, log = folder / f"store_{number}", folder / f"collected_{number}.json"
-        if log.exists():
-            return store_folder
-        copy_store(before, store_folder)
+        store = folder / f"store_{number}"
         first = 200_000 + 10_000 * self.seed + 1000 * number
         scenes = range(first, first + self.config.episodes)
-        files = StoreConfig(**self._data(policy, store_folder))
-        outcomes = collect(self.world, policy, files, scenes, f"round{number}")
-        _write(log, [asdict(outcome) for outcome in outcomes])
-        return store_folder
+        folder.mkdir(exist_ok=True)
+        files, log = StoreConfig(**self._data(policy, store)), folder / f"collected_{number}.jsonl"
+        collect(self.world, policy, files, scenes, f"round{number}", log, before)
+        return store
 
     def critic(self, policy: Path, store: Path, folder: Path) -> Path:
         """What chunks of the policy are worth."""
