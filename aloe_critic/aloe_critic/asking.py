@@ -209,8 +209,8 @@ def load_scorer(critic: Path, policy: Path, rig: Rig, config: AskConfig, device:
     units = asdict(proposer.normaliser)
     if not same or any(not np.array_equal(a, units[name]) for name, a in asdict(trained.normaliser).items()):
         raise CheckpointError(
-            f"{critic}: does not see the world as {policy} does (keypoints, displacements from the tools, statistics or "
-            "chunk length differ); train a critic for this policy"
+            f"{critic}: does not see the world as {policy} does (keypoints, displacements from the tools, statistics "
+            "or chunk length differ); train a critic for this policy"
         )
     there = replace(trained, network=trained.network.to(device), support=trained.support.to(device))
     return ChunkScorer(there, proposer, rig, config.samples)

@@ -139,5 +139,5 @@ def test_what_does_not_belong_together_is_refused_whatever_is_said(folder):
     with pytest.raises(CheckpointError, match="does not see the world as"):
         load_scorer(folder / "critic", folder / "moved", made.RIG, ask)
     made.write_critic(folder / "displaced", folder / "policy", tool_views=len(made.RIG.arms))
-    with pytest.raises(CheckpointError, match="does not see the world as .* displacements from the tools"):
+    with pytest.raises(CheckpointError, match=r"does not see the world as .* displacements from the tools"):
         load_scorer(folder / "displaced", folder / "policy", made.RIG, ask)

@@ -13,6 +13,8 @@ from aloe_sim.scenery import Scenery
 from aloe_sim.tasks import Task, make_task
 from aloe_sim.variation import Variation
 
+mujoco.set_mju_user_warning(lambda _: None)  # `advance` raises it; by itself MuJoCo leaves a file wherever it runs
+
 
 class UnstablePhysicsError(RuntimeError):
     """The simulation diverged; the episode counts neither as success nor as failure."""

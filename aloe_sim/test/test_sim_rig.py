@@ -93,11 +93,15 @@ def test_a_cube_in_the_wrong_bin_is_a_failure_by_name(sim: SimRig) -> None:
     assert not sim.task.success(sim.data)
 
 
-def test_diverged_physics_is_an_error_and_not_a_result(sim: SimRig) -> None:
+def test_diverged_physics_is_an_error_and_neither_a_result_nor_a_file(
+    sim: SimRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     sim.reset(0)
     sim.data.qvel[:] = np.nan
     with pytest.raises(UnstablePhysicsError):
         sim.advance(0.02)
+    assert not list(tmp_path.iterdir())
     sim.reset(0)
     sim.advance(0.02)
 
