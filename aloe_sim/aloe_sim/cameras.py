@@ -1,5 +1,7 @@
 """Off-screen rendering of the rig's cameras."""
 
+import os
+
 import cv2
 import mujoco
 import numpy as np
@@ -11,6 +13,8 @@ from aloe_sim.mjcf import PHYSICS_STEP_S
 NOISE_STD = 1.5  # grey levels: that of a small camera indoors
 NOISE_PATTERNS = 65_521  # a prime: 131 s of physics steps pass before a pattern returns
 SCATTER = 40_503  # so that the patterns of consecutive steps have nothing in common
+CORES_FOR_OTHERS = 2  # that Mesa's software renderer leaves alone; sharing a view between threads costs more in all
+os.environ.setdefault("LP_NUM_THREADS", str(max(0, (os.cpu_count() or 1) - CORES_FOR_OTHERS)))  # 0: none of its own
 
 
 class CameraRenderer:
