@@ -23,6 +23,9 @@ class ExpertHand:
         rig: its action space is `ee_pose`.
         arms: names of the arms.
         noise_m: std of the tremor, m.
+
+    Attributes:
+        fumbles: this takeover cannot close its fingers.
     """
 
     def __init__(self, rig: Rig, arms: Sequence[str], noise_m: float) -> None:
@@ -35,7 +38,7 @@ class ExpertHand:
 
     def begin(self, rng: np.random.Generator, *, fumbles: bool) -> None:
         """A new takeover; one that fumbles cannot close its fingers."""
-        self._rng, self._fumbles = rng, fumbles
+        self._rng, self.fumbles = rng, fumbles
         self._tremor = {name: np.zeros(3) for name in self._arms}
         self._origin = dict(self._tremor)  # tremor that the newest chunk has seen, as it begins where the arms are
         self._chunk_id, self._now_ns = -1, 0
@@ -83,7 +86,7 @@ class ExpertHand:
     def _disturbed(self, name: str, row: Array) -> Array:
         row = row.copy()
         row[:3] += self._tremor[name] - self._origin[name]
-        if self._fumbles:
+        if self.fumbles:
             row[-1] = self._open[name]
         return row
 

@@ -146,6 +146,15 @@ def test_it_takes_over_no_more_often_than_it_may() -> None:
     assert [r.ask for r in watch.asked(DROPPED, 5.0)] == [Ask.TAKE, Ask.RELEASE]
 
 
+@pytest.mark.parametrize(("skill", "patience_s"), [(1.0, 15.0), (0.0, 3.0)])
+def test_it_sees_soon_that_its_grip_has_failed_and_hands_back(skill: float, patience_s: float) -> None:
+    watch = Watch(skill=skill)
+    watch.asked(DROPPED, 1.0)
+    assert watch.asked(DROPPED, patience_s - 1.0) == []
+    (request,) = watch.asked(DROPPED, 0.5)
+    assert (request.ask, request.reason) == (Ask.RELEASE, f"no progress in human hands for {patience_s:g} s")
+
+
 def test_it_says_once_that_a_task_cannot_be_mended() -> None:
     watch = Watch()
     verdicts = [s for s in watch.poll(replace(DROPPED, arms=()), 2.0) if s.verdict]

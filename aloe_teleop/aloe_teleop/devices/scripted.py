@@ -28,6 +28,7 @@ class ScriptedConfig:
     still_s: float = parameter(4.0, unit="s", low=0.5, high=600.0, doc="steps in when the arms stand still for so long")
     give_up_s: float = parameter(15.0, unit="s", low=0.5, high=600.0, doc="ends an attempt that brings no progress")
     skill: float = parameter(1.0, low=0.0, high=1.0, doc="share of takeovers that go well; in others the grip fails")
+    fumble_s: float = parameter(3.0, unit="s", low=0.5, high=600.0, doc="ends an attempt whose grip fails")
     noise_m: float = parameter(0.002, unit="m", low=0.0, high=0.05, doc="tremor of the hands (std)")
     hand_back: bool = parameter(True, doc="give the arms back when the trouble is over; false: finish the task")
     max_takeovers: int = parameter(5, low=0, high=1000, doc="per episode")
@@ -166,13 +167,14 @@ class ScriptedHuman:
             self._progress, self._progress_ns = task.progress, now_ns
             if self._config.hand_back and not task.trouble:
                 return self._release(now_ns, "the trouble is over"), ""
-        if now_ns - self._progress_ns > self._config.give_up_s * _NS:
-            return self._give_up(now_ns)
+        patience_s = min(self._config.give_up_s, self._config.fumble_s if self._hand.fumbles else np.inf)
+        if now_ns - self._progress_ns > patience_s * _NS:
+            return self._give_up(now_ns, patience_s)
         more = tuple(arm for arm in self._needed(task) if arm not in self._taken)
         return (self._ask(now_ns, more, "needed as well") if more else ()), ""
 
-    def _give_up(self, now_ns: int) -> tuple[tuple[Request, ...], str]:
-        reason = f"no progress in human hands for {self._config.give_up_s:g} s"
+    def _give_up(self, now_ns: int, patience_s: float) -> tuple[tuple[Request, ...], str]:
+        reason = f"no progress in human hands for {patience_s:g} s"
         if self._config.hand_back:
             return self._release(now_ns, reason), ""
         self._judged = True
