@@ -7,15 +7,14 @@ at most twice and only where it failed while the host took more than a twentieth
 
 import contextlib
 import importlib
-from pathlib import Path
 
 import pytest
-
-STOLEN = 0.05
 
 for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
     with contextlib.suppress(ImportError):
         importlib.import_module(package)
+
+from aloe_data.doctor_machine import STOLEN_SHARE, ProcessorTimes  # noqa: E402 (after the packages)
 
 with contextlib.suppress(ImportError):
     from hypothesis import settings
@@ -24,31 +23,19 @@ with contextlib.suppress(ImportError):
     settings.load_profile("suite")
 
 
-class Theft:
-    """What the host took of this machine's time since the last begin(). Source: proc_stat(5), "steal"."""
-
-    def __init__(self) -> None:
-        self._begin = self._times()
+class Host:
+    """What the host took of this machine's time since the last begin()."""
 
     def begin(self) -> None:
         """Count from here on."""
-        self._begin = self._times()
+        self._began = ProcessorTimes.now()
 
-    def is_much(self) -> bool:
+    def took_much(self) -> bool:
         """Whether it was too much for what has to be on time."""
-        stolen, total = (now - then for now, then in zip(self._times(), self._begin, strict=True))
-        return stolen > STOLEN * max(total, 1)
-
-    def _times(self) -> tuple[int, int]:
-        """Stolen and all time of all processors [ticks of the kernel]."""
-        try:
-            fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-        except (OSError, ValueError):
-            return 0, 0
-        return fields[7], sum(fields)
+        return self._began.stolen_share(ProcessorTimes.now()) > STOLEN_SHARE
 
 
-theft = Theft()
+host = Host()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,9 +43,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.pluginmanager.hasplugin("rerunfailures"):
         for item in items:
             if "ros" in item.path.parts:
-                item.add_marker(pytest.mark.flaky(reruns=2, condition=theft.is_much))
+                item.add_marker(pytest.mark.flaky(reruns=2, condition=host.took_much))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Every try counts for itself."""
-    theft.begin()
+    host.begin()

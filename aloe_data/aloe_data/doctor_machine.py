@@ -21,6 +21,7 @@ _LEADER_AGE_S = 0.1
 _MIB = 1 << 20
 _BLOCK, _MOST, _LONGEST_S = 4 * _MIB, 128 * _MIB, 1.0
 _HOUR_S = 3600.0
+STOLEN_SHARE = 0.05  # of a machine's time that its host may give to others before what has to be on time is late
 
 
 def image_bytes(camera: Camera, measured: Measured) -> float:
@@ -53,6 +54,38 @@ def check_buffers(buffers: Mapping[str, int], burst_bytes: float) -> Finding:
     wanted = max(4 * _MIB, 1 << needed.bit_length())
     remedy = f"sudo sysctl -w {' '.join(f'{name}={wanted}' for name in small)} (and in /etc/sysctl.d to keep it)"
     return Finding(Level.WARN, "network", what, remedy) if small else Finding(Level.OK, "network", what)
+
+
+@dataclass(frozen=True)
+class ProcessorTimes:
+    """What a machine's processors did since it started, in ticks of the kernel: in all, and taken by the host."""
+
+    total: int = 0
+    stolen: int = 0
+
+    @classmethod
+    def now(cls, file: Path = Path("/proc/stat")) -> "ProcessorTimes":
+        """As the kernel counts them; zero where it does not. Source: proc_stat(5)."""
+        try:
+            times = [int(word) for word in file.read_text().split("\n", 1)[0].split()[1:9]]
+        except (OSError, ValueError):
+            times = []
+        return cls(sum(times), times[7]) if len(times) == 8 else cls()
+
+    def stolen_share(self, until: "ProcessorTimes") -> float:
+        """Share of the time from here until then that the host took."""
+        return (until.stolen - self.stolen) / max(until.total - self.total, 1)
+
+
+def check_processors(before: ProcessorTimes, after: ProcessorTimes) -> Finding:
+    """A virtual machine whose host is busy with others misses ticks and frames, however little runs on it."""
+    share = before.stolen_share(after)
+    what = (
+        f"the host of this virtual machine takes {share:.0%} of its time" if share else "all theirs is this machine's"
+    )
+    if share > STOLEN_SHARE:
+        return Finding(Level.WARN, "processors", what, "ticks will be missed: run on hardware, or on a host of its own")
+    return Finding(Level.OK, "processors", what)
 
 
 def measure_disk(folder: Path) -> float:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,9 +6,11 @@ import pytest
 from aloe_data.doctor import Finding, Level, Measured
 from aloe_data.doctor_machine import (
     InputDevice,
+    ProcessorTimes,
     check_buffers,
     check_devices,
     check_disk,
+    check_processors,
     image_bytes,
     input_devices,
     leader_streams,
@@ -60,6 +63,18 @@ def test_buffers_are_read_where_the_kernel_shows_them(tmp_path: Path) -> None:
     (tmp_path / "net" / "core").mkdir(parents=True)
     (tmp_path / "net" / "core" / "rmem_max").write_text("212992\n")
     assert read_buffers(tmp_path) == {"net.core.rmem_max": 212_992}
+
+
+def test_a_host_that_takes_the_processors_away_is_named_and_one_that_does_not_is_not(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.write_text("cpu  100 0 50 800 10 0 0 40 0 0\ncpu0 1 2\n")
+    after.write_text("cpu  150 0 60 820 10 0 0 60 0 0\ncpu0 1 2\n")
+    times = ProcessorTimes.now(before), ProcessorTimes.now(after)
+    assert times[0].stolen_share(times[1]) == 0.2
+    found = check_processors(*times)
+    assert found.level is Level.WARN and "takes 20% of its time" in found.what
+    assert check_processors(times[0], replace(times[1], stolen=40)).level is Level.OK
+    assert check_processors(ProcessorTimes.now(tmp_path / "none"), ProcessorTimes()).level is Level.OK
 
 
 def disk(folder: Path, speed: float = 1e9, needed: float = 1e6, free: float = 100 * GIB) -> Finding:

@@ -28,9 +28,11 @@ from aloe_data.doctor import (
     streams_of,
 )
 from aloe_data.doctor_machine import (
+    ProcessorTimes,
     check_buffers,
     check_devices,
     check_disk,
+    check_processors,
     image_bytes,
     input_devices,
     leader_streams,
@@ -76,6 +78,7 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
     devices = teleop_devices(teleop) if teleop else {}
     streams, topics = (*streams_of(rig), *leader_streams(devices)), recorded_topics(rig, use_sim_time=False)
     probe = Probe(rclpy.create_node("doctor"), rig, streams, topics)
+    began = ProcessorTimes.now()
     try:
         probe.run(config.seconds)
     finally:
@@ -85,6 +88,7 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
     yield from check_qos(topics, measured)
     for check in (check_rates, check_clocks, check_images, check_contents):
         yield from check(streams, measured)
+    yield check_processors(began, ProcessorTimes.now())
     yield check_buffers(read_buffers(), sum(image_bytes(camera, measured[camera.topic]) for camera in rig.cameras))
     folder = config.record.expanduser().resolve()
     yield from check_disk(folder, needed_bytes_per_s(rig, measured), lambda there: shutil.disk_usage(there).free)
