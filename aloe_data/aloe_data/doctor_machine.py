@@ -21,7 +21,7 @@ _LEADER_AGE_S = 0.1
 _MIB = 1 << 20
 _BLOCK, _MOST, _LONGEST_S = 4 * _MIB, 128 * _MIB, 1.0
 _HOUR_S = 3600.0
-STOLEN_SHARE = 0.05  # of a machine's time that its host may give to others before what has to be on time is late
+_STOLEN_SHARE = 0.05  # of a machine's time that its host may give to others before what has to be on time is late
 
 
 def image_bytes(camera: Camera, measured: Measured) -> float:
@@ -83,7 +83,7 @@ def check_processors(before: ProcessorTimes, after: ProcessorTimes) -> Finding:
     what = (
         f"the host of this virtual machine takes {share:.0%} of its time" if share else "all theirs is this machine's"
     )
-    if share > STOLEN_SHARE:
+    if share > _STOLEN_SHARE:
         return Finding(Level.WARN, "processors", what, "ticks will be missed: run on hardware, or on a host of its own")
     return Finding(Level.OK, "processors", what)
 
