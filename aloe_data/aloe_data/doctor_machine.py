@@ -80,9 +80,7 @@ class ProcessorTimes:
 def check_processors(before: ProcessorTimes, after: ProcessorTimes) -> Finding:
     """A virtual machine whose host is busy with others misses ticks and frames, however little runs on it."""
     share = before.stolen_share(after)
-    what = (
-        f"the host of this virtual machine takes {share:.0%} of its time" if share else "all theirs is this machine's"
-    )
+    what = f"the host of this virtual machine takes {share:.0%} of its time" if share else "no host takes any time"
     if share > _STOLEN_SHARE:
         return Finding(Level.WARN, "processors", what, "ticks will be missed: run on hardware, or on a host of its own")
     return Finding(Level.OK, "processors", what)

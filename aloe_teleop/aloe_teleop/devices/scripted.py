@@ -167,7 +167,8 @@ class ScriptedHuman:
             self._progress, self._progress_ns = task.progress, now_ns
             if self._config.hand_back and not task.trouble:
                 return self._release(now_ns, "the trouble is over"), ""
-        patience_s = min(self._config.give_up_s, self._config.fumble_s if self._hand.fumbles else np.inf)
+        give_up_s, fumble_s = self._config.give_up_s, self._config.fumble_s
+        patience_s = min(give_up_s, fumble_s) if self._hand.fumbles else give_up_s
         if now_ns - self._progress_ns > patience_s * _NS:
             return self._give_up(now_ns, patience_s)
         more = tuple(arm for arm in self._needed(task) if arm not in self._taken)
