@@ -15,6 +15,7 @@ from aloe_data.config import parameter
 from aloe_data.episode import Verdict
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
+from aloe_data.seeds import HELD_OUT
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import JUDGE_HZ, Judge
@@ -110,13 +111,13 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         return Observation(self.process.stamp_ns, self.process.joints(), images, sim.prompt)
 
     def reset(self, *, seed: int | None = None, options: Values | None = None) -> tuple[Values, Values]:
-        """Begin the episode of `seed` (None: a random one); `options` may hold a "prompt".
+        """Begin the episode of `seed` (None: a random one that is not held out); `options` may hold a "prompt".
 
         Raises:
             ValueError: the prompt names nothing in the scene.
         """
         super().reset(seed=seed)
-        scene = seed if seed is not None else int(self.np_random.integers(2**31))
+        scene = seed if seed is not None else int(self.np_random.integers(HELD_OUT.start))
         self.process.sim.data.time = 0.0  # so that nothing of an episode depends on the ones before
         self.process.reset(scene, (options or {}).get("prompt", ""))
         self._judge.begin()

@@ -43,6 +43,15 @@ def test_an_episode_depends_on_its_seed_alone() -> None:
     assert (run_episode(env, expert_policy, 1), tuple(env.observation.state)) == first != other
 
 
+def test_a_scene_drawn_at_random_is_never_a_held_out_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloe_sim.rollout_env.HELD_OUT", range(2, 10))
+    env, drawn = blind(), []
+    monkeypatch.setattr(env.process, "reset", lambda seed, prompt: drawn.append(seed))
+    for seed in (3, *[None] * 20):  # the first one seeds the generator of the others
+        env.reset(seed=seed)
+    assert drawn[0] == 3 and set(drawn[1:]) == {0, 1}
+
+
 def test_processes_give_the_results_that_one_process_gives() -> None:
     make_env = partial(RolloutEnv, RIG, EnvConfig(images=False, timeout_s=1.0))
     alone = list(evaluate(make_env, expert_policy, range(3)))
