@@ -32,7 +32,7 @@ class PhoneAssemblyExpert(RigidExpert):
             for end, turn in zip(ENDS, (-np.pi / 2, np.pi / 2), strict=True)
         }
         super().__init__(sim, style, seed, grips, {"cover": COVER_HALF_Z_M, "phone_body": BODY_HALF_Z_M})
-        top, home = 2 * BODY_HALF_Z_M, BODY_HALF_Z_M + self.task.home_z_m
+        top, home = BODY_HALF_Z_M, self.task.home_z_m
         self._fit = Fit(
             entry_z_m=top + PEG_HEIGHT_M + COVER_HALF_Z_M + 0.003,
             inside_z_m=home + 0.004,
@@ -75,7 +75,8 @@ class PhoneAssemblyExpert(RigidExpert):
             name = self._seating_arm(scene)
             arm, grip = scene.arms[name], self.grips[name]
             firm = grip.holds_firmly(arm, cover)
-            goals[name] = bring(arm, cover, body, self._fit) if firm else pick(arm, grip, cover)
+            level = self._is_level("cover", "phone_body")
+            goals[name] = bring(arm, cover, body, self._fit, level=level) if firm else pick(arm, grip, cover)
         return goals
 
     def _press_next(self, scene: Scene, goals: dict[str, Goal]) -> None:
@@ -100,5 +101,5 @@ class PhoneAssemblyExpert(RigidExpert):
 
     def _is_seated(self, cover: np.ndarray, body: np.ndarray) -> bool:
         near = np.linalg.norm(cover[:2] - body[:2]) < 2 * self.task.clearance_m + 0.0007
-        level = self._is_level("cover") or self.task.pressed(self.sim.data)
-        return bool(near and cover[2] < self._fit.inside_z_m and level)
+        level = self._is_level("cover", "phone_body") or self.task.pressed(self.sim.data)
+        return bool(near and cover[2] - body[2] < self._fit.inside_z_m and level)

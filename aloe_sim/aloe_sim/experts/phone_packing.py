@@ -32,7 +32,7 @@ class PhonePackingExpert(RigidExpert):
         self.task = sim.task
         self._holder, self._packer = sim.rig.arms[0].name, sim.rig.arms[-1].name
         tab = Grip("case", (0.0, self.task.tab_y_m), -np.pi / 2, TAB_HALF_WIDTH_M, 0.012)
-        phone = Grip("phone", (0.0, 0.0), 0.0, self.task.phone_half_m[1], 0.0055)
+        phone = Grip("phone", (0.0, 0.0), 0.0, self.task.phone_half_m[1], 0.0055, along_m=0.012)
         super().__init__(
             sim, style, seed, {self._holder: tab, self._packer: phone}, {"phone": PHONE_HALF_M[2], "case": 0.0}
         )
@@ -69,15 +69,11 @@ class PhonePackingExpert(RigidExpert):
         }
 
     def _pack(self, arm: ArmState, phone: np.ndarray, case: np.ndarray, *, ready: bool) -> Goal:
-        grip = self.grips[self._packer]
+        grip, level = self.grips[self._packer], self._is_level("phone", "case")
         if grip.holds_firmly(arm, phone):
             if not ready and phone[2] < 0.04:
                 return Goal(np.array([*arm.tool[:2], 0.06]), 0.0, 0.2, arm.yaw_target)
-            return bring(arm, phone, case, self._fit) if ready else keep(arm)
-        if self._is_inserted(phone, case):
+            return bring(arm, phone, case, self._fit, level=level) if ready else keep(arm)
+        if self._fit.holds(phone, case, level=level):
             return let_go(arm, grip, phone) or press(arm, np.array([*case[:2], phone[2] + PHONE_HALF_M[2]]))
         return pick(arm, grip, phone)
-
-    def _is_inserted(self, phone: np.ndarray, case: np.ndarray) -> bool:
-        near = np.linalg.norm(phone[:2] - case[:2]) < 2 * self.task.clearance_m + 0.0005
-        return bool(near and phone[2] < self._fit.inside_z_m and self._is_level("phone"))

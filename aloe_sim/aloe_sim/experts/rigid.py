@@ -16,6 +16,7 @@ PRESS_M = 0.004  # how far below a surface the tool aims while it presses; force
 STILL = 0.05  # rad/s and m/s; what moves more is falling or carried
 REACH_M = 0.58  # of the tool from an arm's base, pointing down
 MAX_TILT = 0.9  # cosine; parts that stand steeper cannot be gripped from above
+LET_GO_M = 0.003  # set points of fingers that hold firmly are further open than this only while they let go
 JAMMED_TILT = 0.9995  # cosine; parts that stand steeper in their place are stuck there
 
 
@@ -29,6 +30,7 @@ class Grip:
         turn: of the fingers against the body, rad.
         half_width_m: of what is between the fingers.
         z_m: height of the tool above the body's origin.
+        along_m: how far the body may slide along the fingers and is still between them.
     """
 
     body: str
@@ -36,6 +38,7 @@ class Grip:
     turn: float
     half_width_m: float
     z_m: float
+    along_m: float = 0.008
 
     def pose(self, body: np.ndarray) -> tuple[np.ndarray, float]:
         """Where the tool grips a body [4]: its position [3] in m and its yaw."""
@@ -44,7 +47,7 @@ class Grip:
     def is_around(self, arm: ArmState, body: np.ndarray) -> bool:
         """Whether the part is between the fingers."""
         xyz, _ = self.pose(body)
-        return bool(np.linalg.norm(arm.tool[:2] - xyz[:2]) < 0.015 and abs(arm.tool[2] - xyz[2]) < 0.008)
+        return bool(np.linalg.norm(arm.tool[:2] - xyz[:2]) < 0.015 and abs(arm.tool[2] - xyz[2]) < self.along_m)
 
     def holds(self, arm: ArmState, body: np.ndarray) -> bool:
         """Whether the fingers close on the part."""
@@ -80,8 +83,9 @@ class RigidExpert(ReactiveExpert):
         data = self.sim.data.body(body)
         return np.array([*data.xpos, yaw_angle(data.xmat.reshape(3, 3))])
 
-    def _is_level(self, body: str) -> bool:
-        return bool(self.sim.data.body(body).xmat[8] > JAMMED_TILT)
+    def _is_level(self, body: str, place: str) -> bool:
+        up, place_up = (self.sim.data.body(name).xmat[2::3] for name in (body, place))
+        return bool(up @ place_up > JAMMED_TILT)
 
     def _held(self, scene: Scene) -> dict[str, str]:
         grips = self.grips.items()
@@ -139,7 +143,7 @@ def keep(arm: ArmState) -> Goal:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a part comes into its place: heights of its origin in m, precision of its position in m.
+    """How a part comes into its place: heights of its origin above the place's in m, precision of its position in m.
 
     Attributes:
         entry_z_m: just above what it fits into.
@@ -153,23 +157,32 @@ class Fit:
     release_z_m: float
     precision_m: float
 
+    def holds(self, part: np.ndarray, place: np.ndarray, *, level: bool) -> bool:
+        """Whether a part [4] is in its place [4]: one that is tilted and off its middle is jammed on the rim."""
+        offset = float(np.linalg.norm(place[:2] - part[:2]))
+        return bool(part[2] - place[2] < self.inside_z_m and offset < (3.5 if level else 2) * self.precision_m)
 
-def bring(arm: ArmState, part: np.ndarray, place: np.ndarray, fit: Fit) -> Goal:
-    """Move a held part [4] over a place [4], align it, lower it, and let it go."""
+
+def bring(arm: ArmState, part: np.ndarray, place: np.ndarray, fit: Fit, *, level: bool) -> Goal:
+    """Move a held part [4], level or not, over a place [4], align it, lower it, and let it go."""
     error, turn = place[:2] - part[:2], wrapped(place[3] - part[3])
     tool = place[:2] + turned(arm.tool[:2] - part[:2], turn)
     offset = float(np.linalg.norm(error))
     yaw = arm.yaw_target + 0.2 * turn  # integrates what the wrist does not follow
-    rise = arm.tool[2] - part[2]
-    if part[2] < fit.release_z_m and offset < 5 * fit.precision_m:
-        return Goal(np.array([*tool, part[2] + rise]), OPEN_M, 0.1, yaw)
+    z, rise = part[2] - place[2], arm.tool[2] - part[2] + place[2]  # of the part above the place; of the tool above z
+    inside = fit.holds(part, place, level=level)
+    letting_go = arm.gripper_target > LET_GO_M  # what has begun to open goes on, even if the part moves up a little
+    if inside and (z < fit.release_z_m or letting_go):
+        return Goal(np.array([*tool, z + rise]), OPEN_M, 0.1, yaw)
     aligned = offset < fit.precision_m and abs(turn) < 0.012
-    if aligned or (part[2] < fit.inside_z_m and offset < 5 * fit.precision_m):
+    if aligned or inside:
         return Goal(np.array([*tool, fit.release_z_m - 0.003 + rise]), CLOSED_M, 0.06, yaw)
+    above = z > fit.entry_z_m - 0.002  # below that the rim is in the way: first up, then across
     if offset < 0.004 and abs(turn) < 0.1:
-        return Goal(np.array([*tool, fit.entry_z_m + rise]), CLOSED_M, 0.1, yaw)
+        xy = tool if above else arm.tool[:2]
+        return Goal(np.array([*xy, fit.entry_z_m + rise]), CLOSED_M, 0.1, yaw)
     height = fit.entry_z_m + (0.015 if offset < 0.03 else 0.04)
-    if part[2] < height - 0.02:  # first up, then across
+    if z < height - 0.02 or not above:
         return Goal(np.array([*arm.tool[:2], height + rise]), CLOSED_M, 0.3, arm.yaw_target)
     return Goal(np.array([*tool, height + rise]), CLOSED_M, 0.35, yaw)
 
