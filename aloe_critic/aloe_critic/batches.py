@@ -11,7 +11,7 @@ from aloe_critic.bootstrap import ChunkSampler, policy_chunks
 from aloe_critic.learner import CriticBatch, Takeovers
 from aloe_critic.networks import Sizes, State
 from aloe_data.replay import Replay, Transitions
-from aloe_data.segments import HUMAN
+from aloe_data.segments import AGAIN, HUMAN
 from aloe_data.transitions import chunk_returns
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.words import word_ids
@@ -73,8 +73,9 @@ class Batches:
         return np.where(terminal == 1, found, np.nan), success == 1, (row - first).astype(float)
 
     def takeovers(self, policy: ChunkSampler, sizes: Sizes, within: int = 10) -> Takeovers | None:
-        """Where people took over, their chunk and the policy's, in the first ticks after; None if nowhere."""
-        starts = np.array([s.start for s in self.replay.segments if s.kind == HUMAN], dtype=np.int64)
+        """Where a takeover helped, its chunk and the policy's, in the first ticks after it; None if nowhere."""
+        helped = (s for s in self.replay.segments if s.kind == HUMAN and s.end != AGAIN)
+        starts = np.array([s.start for s in helped], dtype=np.int64)
         chosen = np.flatnonzero(np.isin(self.replay.rows, (starts[:, None] + np.arange(within)).ravel()))
         if not len(chosen):
             return None

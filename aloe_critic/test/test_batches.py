@@ -1,5 +1,6 @@
 """Batches hold what the policy would see, and know how each chunk's segment ended."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import critic_store as made
@@ -13,6 +14,7 @@ from aloe_critic.training import check_outcomes, held_out, matched_discount, rea
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.segments import AGAIN, HUMAN
 from aloe_data.transitions import RewardConfig
 from aloe_policy.backend import load_policy
 
@@ -64,6 +66,9 @@ def test_takeovers_are_the_first_chunks_of_a_person(batches, policy):
     assert taken is not None and taken.human.shape == taken.policy.shape == (2, H, made.RIG.action_dim)
     starts = np.flatnonzero(np.isin(batches.replay.rows, [30, 35]))
     torch.testing.assert_close(taken.human, batches.at(starts).actions)
+    segments = batches.replay.segments
+    segments[:] = [replace(s, end=AGAIN) if s.kind == HUMAN else s for s in segments]
+    assert batches.takeovers(policy, sizes) is None, "what did not help is no example"
 
 
 def test_every_verdict_is_held_out_and_learned_from():

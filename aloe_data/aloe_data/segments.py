@@ -6,6 +6,7 @@ of equal ticks are segments:
     autonomous, ends with the episode in success or failure    terminal
     autonomous, ends in a human takeover                       terminal, a failure (`takeover: split`)
     human, ends with the episode in success or failure         terminal
+    human, handed back and taken over again within `again_ticks`   terminal, a failure: it did not help (ours)
     anything else (hand-back, pause, timeout, abort)           not terminal: bootstrap
 
 Source: ALOE, arXiv:2602.12691: the failed part before a takeover is a failed segment, the correction one of its own.
@@ -22,6 +23,7 @@ from aloe_data.config import parameter
 from aloe_data.frames import Episode
 
 HOLD, AUTONOMOUS, HUMAN = "hold", "autonomous", "human"
+HAND_BACK, AGAIN = "hand-back", "again"
 _KINDS = (HOLD, AUTONOMOUS, HUMAN)  # by the values of ArmAction.source
 _VERDICTS_THAT_END = ("success", "failure")
 
@@ -36,6 +38,9 @@ class SegmentConfig:
     blip_ticks: int = parameter(
         5, unit="ticks", low=0, doc="a pause up to this long is none, and a human's touch up to this long no takeover"
     )
+    again_ticks: int = parameter(
+        200, unit="ticks", low=0, doc="a takeover within so long of a hand-back says that the correction had failed"
+    )
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ class Segment:
     Attributes:
         kind: "autonomous", "human" or "hold" (nobody commands; not for learning).
         end: what ended it: the verdict of the episode ("success", "failure", "timeout", "abort", "none"), "takeover",
-            "touch" (a human for a moment only), "hand-back", or "pause" (held, then went on under the same control).
+            "touch" (a human for a moment only), "hand-back", "again" (handed back, and taken over again soon), or
+            "pause" (held, then went on under the same control).
         terminal: the bootstrap stops at its end; then `success` says with which outcome.
         arms: names of the arms that a human commanded in it, in the rig's order.
     """
@@ -84,7 +90,8 @@ def cut(
     """
     runs = _without_blips(_runs(source.max(axis=1)), config.blip_ticks)
     ends = _ends(runs, verdict, config.blip_ticks)
-    terminal = (*_VERDICTS_THAT_END, "takeover") if config.takeover == "split" else _VERDICTS_THAT_END
+    ends = [AGAIN if end == HAND_BACK and _again(runs[k:], config) else end for k, end in enumerate(ends)]
+    terminal = (*_VERDICTS_THAT_END, "takeover", AGAIN) if config.takeover == "split" else _VERDICTS_THAT_END
     return tuple(
         Segment(start, stop, kind, end, kind != HOLD and end in terminal, _held(source[start:stop], arms))
         for (start, stop, kind), end in zip(runs, ends, strict=True)
@@ -128,8 +135,15 @@ def _change(run: _Run, after: _Run, blip_ticks: int) -> str:
     if run[2] == HOLD or run[2] == after[2]:
         return "pause"
     if run[2] == HUMAN:
-        return "hand-back"
+        return HAND_BACK
     return "takeover" if after[1] - after[0] > blip_ticks else "touch"
+
+
+def _again(runs: list[_Run], config: SegmentConfig) -> bool:
+    """Whether the first run, a human's, is followed soon by another one that is more than a touch."""
+    first, *after = runs
+    taken = (start for start, stop, kind in after if kind == HUMAN and stop - start > config.blip_ticks)
+    return first[1] - first[0] > config.blip_ticks and next(taken, np.inf) - first[1] <= config.again_ticks
 
 
 def _held(source: NDArray[np.uint8], arms: Sequence[str]) -> tuple[str, ...]:

@@ -12,7 +12,12 @@ from aloe_data.segments import Segment, SegmentConfig, cut
 
 ARMS = ("left_arm", "right_arm")
 STINTS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 12)), min_size=1, max_size=12)
-CONFIGS = st.builds(SegmentConfig, takeover=st.sampled_from(["split", "spliced"]), blip_ticks=st.integers(0, 6))
+CONFIGS = st.builds(
+    SegmentConfig,
+    takeover=st.sampled_from(["split", "spliced"]),
+    blip_ticks=st.integers(0, 6),
+    again_ticks=st.integers(0, 20),
+)
 
 
 def ticks(stints: list[tuple[int, int, int]]) -> np.ndarray:
@@ -55,7 +60,7 @@ def test_terminals_are_those_of_a_plain_loop_over_ticks(
     for tick, after in pairwise(acting):
         if (control[tick], control[after]) == (1, 2) and takeover == "split":
             expected.add(tick)
-    segments = cut(ticks(stints), ARMS, verdict, SegmentConfig(takeover=takeover, blip_ticks=0))
+    segments = cut(ticks(stints), ARMS, verdict, SegmentConfig(takeover=takeover, blip_ticks=0, again_ticks=0))
     assert {s.stop - 1 for s in segments if s.terminal} == expected
     assert {s.stop - 1 for s in segments if s.success} == {t for t in acting[-1:] if verdict == "success"}
 
@@ -74,6 +79,27 @@ def test_after_a_hand_back_the_policy_waits_and_goes_on_in_a_segment_of_its_own(
         ("human", 30, "hand-back", False, ("left_arm",)),
         ("hold", 12, "pause", False, ()),
         ("autonomous", 40, "failure", True, ()),
+    ]
+
+
+def test_a_correction_after_which_somebody_takes_over_again_at_once_has_failed() -> None:
+    stints = [(1, 1, 20), (2, 1, 30), (1, 1, 15), (2, 1, 40)]
+    assert told(stints, again_ticks=15)[1:] == [
+        ("human", 30, "again", True, ("left_arm",)),
+        ("autonomous", 15, "takeover", True, ()),
+        ("human", 40, "success", True, ("left_arm",)),
+    ]
+    assert told(stints, again_ticks=14)[1] == ("human", 30, "hand-back", False, ("left_arm",)), "later: other trouble"
+    assert told(stints, again_ticks=15, takeover="spliced")[1] == ("human", 30, "again", False, ("left_arm",))
+
+
+def test_a_touch_is_no_correction_and_a_pause_no_hand_back() -> None:
+    touch = [(2, 1, 30), (1, 1, 15), (2, 1, 3), (1, 1, 15), (2, 2, 30)]
+    assert [row[2] for row in told(touch, again_ticks=20)] == ["hand-back", "touch", "hand-back", "takeover", "success"]
+    assert [row[2] for row in told([(2, 1, 30), (0, 0, 15), (2, 1, 30)], again_ticks=20)] == [
+        "pause",
+        "pause",
+        "success",
     ]
 
 
