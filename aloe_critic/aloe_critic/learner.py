@@ -33,11 +33,14 @@ from aloe_critic.losses import (
     td_target,
     value,
 )
-from aloe_critic.networks import CriticNetwork, Prefix, State
+from aloe_critic.networks import CriticNetwork, Prefix, State, block_matrices
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_data.config import parameter
 from aloe_data.transitions import RewardConfig
+from aloe_policy.optimiser import Optimiser
 from aloe_policy.training_state import seed_torch
+
+PARTS = ("critic", "target", "optimiser", "bootstrap")  # of the learner's state
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,8 @@ class CriticConfig:
 
     steps: int = parameter(2500, low=1, doc="optimiser steps")
     batch_size: int = parameter(256, low=2, doc="chunks per step (paper: 256)")
-    learning_rate: float = parameter(1e-3, low=0.0, doc="AdamW's, a third of it in the last 30 % (paper: 3e-5)")
-    warm_up: int = parameter(100, low=0, doc="steps in which the learning rate rises")
-    weight_decay: float = parameter(1e-2, low=0.0, doc="AdamW's")
+    learning_rate: float = parameter(1e-3, low=0.0, doc="peak of the one-cycle schedule (paper: 3e-5, AdamW)")
+    weight_decay: float = parameter(1e-2, low=0.0, doc="AdamW's; ten times as much of the blocks' matrices")
     gradient_norm: float = parameter(1.0, low=0.0, doc="gradients are clipped to it")
     tau: float = parameter(0.02, low=0.0, high=1.0, doc="Polyak rate of the target critics (paper: 0.005)")
     loss: str = parameter("hl_gauss", choices=tuple(LOSSES), doc="of a categorical head")
@@ -169,10 +171,9 @@ class CriticLearner:
         self.bootstrap = BootstrapActions(
             policy, critic.sizes, rows, config.bootstrap_samples, config.bootstrap_refresh, config.seed
         )
-        self.optimiser = torch.optim.AdamW(
-            critic.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+        self.optimiser = Optimiser(
+            critic, block_matrices(critic), config.learning_rate, config.weight_decay, config.steps
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
         self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
         self._guard = Guard(self.bounds, config.patience)
         self.steps_done = 0
@@ -193,21 +194,20 @@ class CriticLearner:
         seed_torch(self.config.seed, self.steps_done, 1 + self.parallel.rank)  # dropout is each process's own
         terms, q = self._loss(batch, actions, target, rivals, taken)
         loss = sum(getattr(self.config, f"{name}_weight", 1.0) * term for name, term in terms.items())
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.critic.parameters(), self.config.gradient_norm)
         q, target = self.parallel.gather(q.detach().T).T, self.parallel.gather(target)
         means = self.parallel.mean(torch.stack([loss.detach(), *(term.detach() for term in terms.values())])).tolist()
         self._guard.check(means[0], norm.item(), q, target)
         self.optimiser.step()
-        self.schedule.step()
         polyak(self.target, self.critic, self.config.tau)
         self.steps_done += 1
         return {
             **dict(zip(("loss", *terms), means, strict=True)),
             **_measures(q, target),
             "gradient_norm": norm.item(),
-            "learning_rate": float(self.schedule.get_last_lr()[0]),
+            "learning_rate": self.optimiser.learning_rate,
         }
 
     @torch.no_grad()
@@ -222,23 +222,18 @@ class CriticLearner:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed run needs to go on as if it had never stopped."""
-        parts = ("critic", "target", "optimiser", "schedule", "bootstrap")
         return {
-            **{name: getattr(self, name).state_dict() for name in parts},
+            **{name: getattr(self, name).state_dict() for name in PARTS},
             "guard": dict(vars(self._guard)),
             "steps_done": self.steps_done,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`."""
-        for name in ("critic", "target", "optimiser", "schedule", "bootstrap"):
+        for name in PARTS:
             getattr(self, name).load_state_dict(state[name])
         vars(self._guard).update(state["guard"])
         self.steps_done = state["steps_done"]
-
-    def _rate(self, step: int) -> float:
-        late = step > 0.7 * self.config.steps
-        return min(1.0, (step + 1) / (self.config.warm_up + 1)) * (0.3 if late else 1.0)
 
     def _terms(
         self, batch: CriticBatch, actions: Tensor, target: Tensor, rivals: _Rivals | None, taken: Takeovers | None

@@ -10,7 +10,7 @@ from aloe_critic.guards import DivergenceError
 from aloe_critic.learner import CriticConfig, CriticLearner, Takeovers, polyak
 from aloe_critic.losses import value
 
-CONFIG = CriticConfig(steps=200, learning_rate=3e-3, warm_up=5, batch_size=64)
+CONFIG = CriticConfig(steps=200, learning_rate=3e-3, batch_size=64)
 
 
 def learner(network=None, policy=None, **changes):
