@@ -10,7 +10,7 @@ import numpy as np
 from cloning import clone
 from encoder_errors import measure_errors
 from keypoint_demos import Series, fill
-from keypoint_store import collect, copy_store
+from keypoint_store import collect, copy_store, read_log
 from keypoint_world import World, load_seeing
 
 from aloe_critic.asking import AskConfig
@@ -25,7 +25,7 @@ from aloe_critic.ros.weigh import Choices, WeighConfig, weigh
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
 from aloe_data.config import ConfigError, parameter
-from aloe_data.durable import replacing
+from aloe_data.durable import append_line, replacing
 from aloe_data.rig import Rig, load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.section import nearest
@@ -244,16 +244,19 @@ class SeedStudy:
             if file.exists():
                 continue
             score = critic_score(load_critic(critic, self.rig)) if critic else consensus
-            outcomes = []
-            for scene in range(HELD_OUT.start, HELD_OUT.start + self.config.evaluations):
+            log, scenes = file.with_suffix(".jsonl"), range(HELD_OUT.start, HELD_OUT.start + self.config.evaluations)
+            done = {outcome.seed: outcome for outcome in read_log(log)} if log.exists() else {}
+            for scene in [scene for scene in scenes if scene not in done]:
                 noise = 1_000_000 * self.seed + scene
                 driver: Any = load_seeing(str(policy), self.rig, world.eyes, noise)
                 if method in AT_RUN_TIME:
                     driver = GuidedPolicy(driver, score, driver.version, seed=noise)
-                outcomes.append(asdict(world.roll(scene, driver)))
-            _write(file, outcomes)
-            rate = np.mean([o["verdict"] == "success" for o in outcomes])
-            print(f"{method} round {number} {name}: {rate:.0%} of {len(outcomes)}", flush=True)
+                done[scene] = world.roll(scene, driver)
+                append_line(log, json.dumps(asdict(done[scene])))
+            _write(file, [asdict(done[scene]) for scene in scenes])
+            log.unlink()
+            rate = np.mean([done[scene].verdict == "success" for scene in scenes])
+            print(f"{method} round {number} {name}: {rate:.0%} of {len(scenes)}", flush=True)
 
     def _learning(self) -> LearnerConfig:
         config = self.config
