@@ -45,6 +45,7 @@ KEEP_GOOD = {"rule": "binary", "human": "forced_positive", "failures": "dropped"
 WEIGHTS: dict[str, tuple[str, dict[str, Any]]] = {
     "bc_more": ("hg_dagger", {}),  # of demonstrations alone
     "hg_dagger": ("hg_dagger", {}),
+    "hg_helped": ("hg_dagger", {"failures": "dropped"}),  # without corrections that did not help
     "filtered_bc": ("filtered_bc", {}),
     "uniform": ("uniform", {}),
     "awr": ("awr", {}),
