@@ -50,6 +50,13 @@ def ros2(*arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
+def printed(*arguments: str) -> str:
+    """What a command prints that does what it should."""
+    result = ros2(*arguments)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def lines_with(wanted: str, *arguments: str) -> list[str]:
     """What a command prints, asked again until a line of it is there: on a busy machine discovery takes its time."""
     for _ in range(10):
@@ -71,7 +78,7 @@ def test_echo_prints_yaml_and_once_ends_it():
         "header:\n  stamp:\n    sec: 0\n    nanosec: 0\n  frame_id: ''\n"
         "name:\n- a\n- b\nposition:\n- 0.25\n- 1.0\nvelocity: []\neffort: []\n---\n"
     )
-    assert ros2("topic", "echo", "--once", "--field", "position.1", "/ns/joints").stdout == "1.0\n---\n"
+    assert printed("topic", "echo", "--once", "--field", "position.1", "/ns/joints") == "1.0\n---\n"
 
 
 def test_echo_of_a_topic_that_nobody_publishes_says_so():
@@ -126,10 +133,10 @@ def test_services_are_listed_and_called():
 
 
 def test_parameters_are_listed_read_and_set():
-    assert "  rate" in ros2("param", "list", "/ns/subject").stdout.splitlines()
-    assert ros2("param", "get", "/ns/subject", "rate").stdout == "Double value is: 1.5\n"
-    assert ros2("param", "set", "/ns/subject", "count", "8").stdout == "Set parameter successful\n"
-    assert ros2("param", "get", "/ns/subject", "count").stdout == "Integer value is: 8\n"
+    assert "  rate" in printed("param", "list", "/ns/subject").splitlines()
+    assert printed("param", "get", "/ns/subject", "rate") == "Double value is: 1.5\n"
+    assert printed("param", "set", "/ns/subject", "count", "8") == "Set parameter successful\n"
+    assert printed("param", "get", "/ns/subject", "count") == "Integer value is: 8\n"
 
 
 def test_a_parameter_or_node_that_is_not_there_is_named():
