@@ -33,11 +33,11 @@ from aloe_critic.losses import (
     td_target,
     value,
 )
-from aloe_critic.networks import CriticNetwork, Prefix, State, block_matrices
+from aloe_critic.networks import Block, CriticNetwork, Prefix, State
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_data.config import parameter
 from aloe_data.transitions import RewardConfig
-from aloe_policy.optimiser import Optimiser
+from aloe_policy.optimiser import Optimiser, block_matrices
 from aloe_policy.training_state import seed_torch
 
 PARTS = ("critic", "target", "optimiser", "bootstrap")  # of the learner's state
@@ -171,8 +171,9 @@ class CriticLearner:
         self.bootstrap = BootstrapActions(
             policy, critic.sizes, rows, config.bootstrap_samples, config.bootstrap_refresh, config.seed
         )
+        blocks = (module for module in critic.modules() if isinstance(module, Block))
         self.optimiser = Optimiser(
-            critic, block_matrices(critic), config.learning_rate, config.weight_decay, config.steps
+            critic, block_matrices(blocks), config.learning_rate, config.weight_decay, config.steps
         )
         self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
         self._guard = Guard(self.bounds, config.patience)

@@ -133,12 +133,6 @@ class Block(nn.Module):
         return self.modulation(done)[:, None].chunk(4, dim=-1)
 
 
-def block_matrices(network: nn.Module) -> list[nn.Parameter]:
-    """The matrices of attention and feed-forward layers of a network's blocks: Muon's."""
-    named = [(n, p) for m in network.modules() if isinstance(m, Block) for n, p in m.named_parameters()]
-    return [p for name, p in named if p.ndim == 2 and "modulation" not in name]
-
-
 class StateTokens(nn.Module):
     """Tokens [B, T, W] of a state: proprioception, prompt, and every keypoint in every view."""
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aloe_data.config import parameter
 from aloe_policy.condition import Condition, ConditionConfig, labels, velocity_of
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.model import TinyVLA
-from aloe_policy.optimiser import Optimiser
+from aloe_policy.optimiser import Optimiser, block_matrices
 from aloe_policy.renaming import Renaming
 from aloe_policy.training_state import seed_torch
 
@@ -57,7 +57,7 @@ class ActorLearner:
         self.model, self.config, self.condition = model, config, condition or ConditionConfig()
         self.average = copy.deepcopy(model).requires_grad_(False)
         self.optimiser = Optimiser(
-            model, block_matrices(model), config.learning_rate, config.weight_decay, config.steps
+            model, block_matrices((model.mix, model.expert)), config.learning_rate, config.weight_decay, config.steps
         )
         self._rename = Renaming(model.config.keypoints)
         self.steps_done = 0
@@ -134,12 +134,6 @@ class ActorLearner:
         decay = min(self.config.ema, (1 + self.steps_done) / (10 + self.steps_done))
         for mean, value in zip(self.average.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
-
-
-def block_matrices(model: TinyVLA) -> list[nn.Parameter]:
-    """The matrices of attention and feed-forward layers: Muon's."""
-    blocks = [(n, p) for n, p in model.named_parameters() if n.startswith(("mix.", "expert.")) and p.ndim == 2]
-    return [p for name, p in blocks if "modulation" not in name]
 
 
 def weighted_loss(per_step: Tensor, valid: Tensor, weight: Tensor, clip: float = 0.0) -> Tensor:

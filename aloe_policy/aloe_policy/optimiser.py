@@ -4,7 +4,7 @@ Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes every
 large. What AdamW learned of phone packing in 5,000 steps, this learns in 1,000.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -65,3 +65,9 @@ class Optimiser:
         """Go on from a `state_dict`."""
         for name in PARTS:
             getattr(self, f"_{name}").load_state_dict(state[name])
+
+
+def block_matrices(blocks: Iterable[nn.Module]) -> list[nn.Parameter]:
+    """The matrices of attention and feed-forward layers in transformer blocks, without those that modulate."""
+    named = (parameter for block in blocks for parameter in block.named_parameters())
+    return [p for name, p in named if p.ndim == 2 and "modulation" not in name]

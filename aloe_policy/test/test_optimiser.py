@@ -5,9 +5,8 @@ import copy
 import torch
 from torch import nn
 
-from aloe_policy.learner import block_matrices
 from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.optimiser import Optimiser
+from aloe_policy.optimiser import Optimiser, block_matrices
 
 STEPS = 20
 
@@ -65,6 +64,6 @@ def test_a_training_that_was_interrupted_goes_on_as_if_it_had_not_been() -> None
 def test_muon_has_attention_and_feed_forward_layers_and_nothing_else() -> None:
     sizes = ModelConfig(num_cameras=1, keypoints=("cup",), state_dim=2, action_dim=2, width=16, tool_views=1)
     model = TinyVLA(sizes)
-    chosen = {id(p) for p in block_matrices(model)}
+    chosen = {id(p) for p in block_matrices((model.mix, model.expert))}
     names = {name for name, p in model.named_parameters() if id(p) in chosen}
     assert names == {n for n, p in model.named_parameters() if p.ndim == 2 and ("attention" in n or "mlp" in n)}
