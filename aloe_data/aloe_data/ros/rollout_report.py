@@ -53,12 +53,26 @@ class RolloutReport(Node):
         self._asked = 0
         self._owed_since_s: float | None = None  # an answer of episode_node
         self._began_s = self._ended_s = 0.0
+        self._hears_control = False
         self._client = ActionClient(self, RunEpisodes, "/episode/run")
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
 
+    def missing(self) -> str:
+        """Who is not there yet that an episode needs; empty when all are.
+
+        A policy is there once its weights are loaded. control_node has to be heard: what it says before DDS has matched
+        it would not be counted, a takeover for example.
+        """
+        there = {
+            "no episode_node (/episode/run)": self._client.server_is_ready(),
+            "no policy (/policy/action_chunk)": self.count_publishers("/policy/action_chunk"),
+            "no control_node (/executed_action)": self._hears_control,
+        }
+        return ", ".join(name for name, is_there in there.items() if not is_there)
+
     def start(self) -> bool:
-        """Ask for the first episode if the server is there, and a policy: it is so once its weights are loaded."""
-        if not (self._client.server_is_ready() and self.count_publishers("/policy/action_chunk")):
+        """Ask for the first episode, if everybody is there."""
+        if self.missing():
             return False
         self._began_s = self._ended_s = time.monotonic()
         self._ask()
@@ -138,6 +152,7 @@ class RolloutReport(Node):
         return len(self.outcomes) >= self.config.episodes or 0 < self.config.successes <= successes
 
     def _on_executed_action(self, message: ExecutedAction) -> None:
+        self._hears_control = True
         if message.armed:
             self._takeovers.add_tick({arm.arm: arm.source == ArmAction.HUMAN for arm in message.arms})
             self._ticks.append((message.tick, stamp_to_ns(message.header.stamp) / 1e9, message.lateness_s))
@@ -159,7 +174,7 @@ def main() -> None:
     while node.exit_code is None and not (asked_s and (not started or time.monotonic() > asked_s[0] + LAST_WORDS_S)):
         started = started or (not asked_s and node.start())
         if not started and time.monotonic() > give_up_s:
-            node.fail("no episode_node (/episode/run) or no policy (/policy/action_chunk); see their messages above")
+            node.fail(node.missing() + "; see what was said above")
         executor.spin_once(timeout_sec=0.2)
         node.check_answers()
     if started:

@@ -1,11 +1,11 @@
-"""rollout_report as a process, with a fake episode_node and policy over real DDS."""
+"""rollout_report as a process, with a fake episode_node, policy and control_node over real DDS."""
 
 import threading
 from typing import Any
 
 import pytest
 from aloe_msgs.action import RunEpisodes
-from aloe_msgs.msg import ActionChunk, EpisodeEvent
+from aloe_msgs.msg import ActionChunk, ArmAction, EpisodeEvent, ExecutedAction
 from rclpy.action import ActionServer
 
 DOMAIN = 68
@@ -18,10 +18,20 @@ class Episodes:
 
     def __init__(self, peer: Any) -> None:
         self.episode, self.result, self.over = threading.Event(), threading.Event(), threading.Event()
+        self.asked, self.source, self.silent = threading.Event(), ArmAction.POLICY, False
         self._policy = peer.node.create_publisher(ActionChunk, "/policy/action_chunk", 1)
+        self.control = peer.node.create_publisher(ExecutedAction, "/executed_action", 100)
+        self._tick = peer.node.create_timer(0.02, self.tick)
         self._server = ActionServer(peer.node, RunEpisodes, "/episode/run", self._run)
 
+    def tick(self) -> None:
+        if not self.silent:
+            self.control.publish(ExecutedAction(armed=True, arms=[ArmAction(arm="left_arm", source=self.source)]))
+
     def _run(self, goal: Any) -> RunEpisodes.Result:
+        self.asked.set()
+        self.source = ArmAction.HUMAN
+        self.tick()
         self.episode.wait(4 * LIMIT_S)
         goal.publish_feedback(RunEpisodes.Feedback(episode_id="ep_0000", verdict=EpisodeEvent.SUCCESS, length_s=2.0))
         self.result.wait(20.0)
@@ -54,3 +64,16 @@ def test_a_result_that_does_not_come_ends_the_rollout_with_a_message(peer: Any, 
     assert "episode_node has not answered /episode/run for 0.5 s" in said
     assert "episode 1/2  success" in said, "what ran is still reported"
     assert report.returncode == 1
+
+
+def test_no_episode_begins_before_control_node_is_heard_so_that_a_takeover_at_once_counts(
+    peer: Any, episodes: Episodes, until: Any
+) -> None:
+    episodes.silent = True
+    report = peer.start(MODULE, episodes=1, answer_timeout_s=LIMIT_S)
+    assert until(episodes.control.get_subscription_count, 30.0)
+    assert not episodes.asked.wait(1.0)
+    episodes.silent = False
+    episodes.result.set()
+    said, _ = report.communicate(timeout=30)
+    assert "1 takeover (left_arm 1; " in said
