@@ -132,6 +132,8 @@ def test_a_second_publisher_of_what_one_node_owns_is_named_and_its_numbers_are_n
     named = "/executed_action is published by rosbag2_player as well"
     assert until(lambda: any(named in d.status[0].message for d in diagnostics), 30.0)
     assert streams.executed.wait_for_all_acked() and played.wait_for_all_acked()
+    streams.executed.publish(ExecutedAction(tick=21))  # the owner goes on, in whatever order the rest has come
+    assert streams.executed.wait_for_all_acked()
     stopped = peer.call(StopEpisode, "/recorder/stop", verdict=EpisodeEvent.SUCCESS)
     record = read_record(Path(stopped.bag))
     assert (stopped.messages_lost, record.lost) == (0, {})
