@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -17,6 +17,7 @@ from rosbag2_py._storage import QoS
 from rosidl_runtime_py.utilities import get_message
 
 from ros2cli.cli import CommandError
+from ros2cli.node import until_interrupted
 
 _POLL_S = 0.1
 
@@ -55,9 +56,8 @@ def main(args: argparse.Namespace) -> None:
     recorder = Recorder(node, writer, topics, set(args.exclude_topics))
     node.get_logger().info(f"Recording to {output}; press Ctrl-C to stop")
     try:
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        with until_interrupted(), contextlib.suppress(KeyboardInterrupt):
+            executor.spin()
     finally:
         writer.close()
         with contextlib.suppress(RuntimeError):  # the handler of a signal is at it in this moment

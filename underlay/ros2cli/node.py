@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosidl_runtime_py.utilities import get_message
@@ -29,14 +31,25 @@ def add_discovery_argument(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
+def until_interrupted() -> Iterator[None]:
+    """End quietly what a signal ends: its handler closes the context at any moment, also between two looks at it."""
+    try:
+        yield
+    except ExternalShutdownException:
+        pass
+    except RuntimeError:
+        if rclpy.ok():
+            raise
+
+
+@contextmanager
 def direct_node() -> Iterator[Node]:
     """A hidden node for one command."""
     rclpy.init()
     node = rclpy.create_node(f"_ros2cli_{os.getpid()}", start_parameter_services=False, enable_rosout=False)
     try:
-        yield node
-    except (rclpy.executors.ExternalShutdownException, BrokenPipeError):
-        pass
+        with until_interrupted(), contextlib.suppress(BrokenPipeError):
+            yield node
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

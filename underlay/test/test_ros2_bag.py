@@ -17,6 +17,7 @@ pytest.importorskip("ros2cli.cli")
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
+from ros2cli.node import until_interrupted  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
@@ -170,3 +171,15 @@ def test_reindex_makes_lost_metadata_anew(bag: Path) -> None:
     (bag / "metadata.yaml").unlink()
     assert ros2_bag("reindex", bag).returncode == 0
     assert "Messages:          12\n" in ros2_bag("info", bag).stdout
+
+
+def test_a_signal_ends_a_command_quietly_at_whatever_moment_it_comes_and_errors_stay_errors() -> None:
+    rclpy.init()
+    executor = SingleThreadedExecutor()
+    with until_interrupted():
+        rclpy.shutdown()  # as the handler of a signal does in another thread
+        executor.spin()
+    rclpy.init()
+    with pytest.raises(RuntimeError, match="no room"), until_interrupted():
+        raise RuntimeError("no room")
+    rclpy.shutdown()
