@@ -104,7 +104,8 @@ class RolloutReport(Node):
 
     def _on_answer(self, future: Future) -> None:
         handle: ClientGoalHandle = future.result()
-        self._owed_since_s = None
+        if len(self.outcomes) < self._asked:  # else the feedback was faster, and the result is owed
+            self._owed_since_s = None
         if not handle.accepted:
             self.fail("episode_node refused to run episodes; is one under way already? (service /episode/stop)")
             return
