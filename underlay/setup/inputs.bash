@@ -12,6 +12,7 @@ leave_other_environment() {
     for part in "${parts[@]}"; do [[ $part == "$ALOE_ENV"/* ]] || kept+=${kept:+:}$part; done
     if [[ -n $kept ]]; then export "$name=$kept"; else unset "$name"; fi
   done
+  [[ ${FASTRTPS_DEFAULT_PROFILES_FILE-} == "$ALOE_ENV"/* ]] && unset FASTRTPS_DEFAULT_PROFILES_FILE
   [[ ${ALOE_ROS-} == wheels ]] && unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
   unset ALOE_ENV ALOE_ROS VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
 }
