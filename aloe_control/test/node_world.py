@@ -135,7 +135,7 @@ class World:
 
     def arm(self, enable: bool = True) -> SetBool.Response:
         """Ask until there is an answer: a server that has not met the client's reader within 0.1 s drops it."""
-        self.until(self._arm.service_is_ready, what="/control/arm exists")
+        self.until(self._arm.service_is_ready, 60.0, "/control/arm exists")  # a busy machine starts processes slowly
         futures, asked_s = [], float("-inf")
 
         def answered() -> bool:

@@ -76,7 +76,7 @@ def test_a_policy_answers_what_was_recorded_and_no_command_is_played(
 ) -> None:
     write_bag(tmp_path / "ep_0000")
     save_policy(tmp_path / "policy")
-    process = rollout("replay.launch.py", bag=tmp_path / "ep_0000", policy=tmp_path / "policy")
+    process = rollout("replay.launch.py", bag=tmp_path / "ep_0000", policy=tmp_path / "policy", delay_s=10.0)
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=process.domain)
     node, executor = rclpy.create_node("ears", context=context), SingleThreadedExecutor(context=context)
