@@ -174,8 +174,8 @@ def main() -> None:
     give_up_s, started = time.monotonic() + SERVER_TIMEOUT_S, False
     while node.exit_code is None and not (asked_s and (not started or time.monotonic() > asked_s[0] + LAST_WORDS_S)):
         started = started or (not asked_s and node.start())
-        if not started and time.monotonic() > give_up_s:
-            node.fail(node.missing() + "; see what was said above")
+        if not started and time.monotonic() > give_up_s and (missing := node.missing()):
+            node.fail(f"{missing}; see what was said above")
         executor.spin_once(timeout_sec=0.2)
         node.check_answers()
     if started:
