@@ -136,17 +136,12 @@ class World:
     def arm(self, enable: bool = True) -> SetBool.Response:
         """Ask until there is an answer: a server that has not met the client's reader within 0.1 s drops it."""
         self.until(self._arm.service_is_ready, 60.0, "/control/arm exists")  # a busy machine starts processes slowly
-        futures, asked_s = [], float("-inf")
-
-        def answered() -> bool:
-            nonlocal asked_s
-            if time.monotonic() > asked_s + 2.0:
-                futures.append(self._arm.call_async(SetBool.Request(data=enable)))
-                asked_s = time.monotonic()
-            return any(future.done() for future in futures)
-
-        self.until(answered, what="/control/arm answers")
-        return next(future.result() for future in futures if future.done())
+        for _ in range(7):
+            future = self._arm.call_async(SetBool.Request(data=enable))
+            self.executor.spin_until_future_complete(future, timeout_sec=2.0)
+            if future.done():
+                return future.result()
+        raise AssertionError(f"/control/arm does not answer; diagnostics: {self.diagnostics}")
 
     def arm_when_healthy(self) -> None:
         self.until(lambda: self.arm().success, what="arming succeeds")
