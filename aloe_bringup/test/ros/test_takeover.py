@@ -39,15 +39,15 @@ def test_an_episode_is_taken_over_and_finished_by_a_person_and_collecting_ends_w
     assert episode.facts.seed == 7, "the scene after those of the bags in the folder"
     policy, human = [s for s in episode_segments(episode) if s.kind in (AUTONOMOUS, HUMAN)]
     assert (policy.end, policy.success, human.end, human.arms) == ("takeover", False, "success", ("right_arm",))
-    began_s = (episode.stamps_ns[human.start] - episode.stamps_ns[policy.start]) / 1e9
-    assert 1.5 < began_s < 2.5
+    began_s = (episode.stamps_ns[human.start] - episode.stamps_ns[0]) / 1e9
+    assert 1.5 < began_s < 4.0, "its patience (1.5 s) and its reaction (0.2 s) after the episode began"
     assert {episode.operator.at(tick, 1) for tick in range(human.start, human.stop)} == {"nobody_else"}
     assert episode.reason.at(human.start, 1) == "no progress for 1.5 s"
     steps = np.abs(np.diff(episode.executed[human.start - 2 : human.start + 3], axis=0))
     assert steps.max() < 0.1, "nothing jumps where the arm changes hands"
     again = reexecute_bag(bags / "ep_0007", load_rig(RIG_FILE))
     alone = [tick for tick in again if tick.recorded.stamp_ns < episode.stamps_ns[human.start]]
-    assert len(alone) > 75 and max(tick.difference_rad for tick in alone) == 0.0, "to the last bit"
+    assert len(alone) > 50 and max(tick.difference_rad for tick in alone) == 0.0, "to the last bit"
 
 
 def test_a_keyboard_is_told_where_to_start_and_nothing_moves_before(rollout: Callable[..., Any]) -> None:
