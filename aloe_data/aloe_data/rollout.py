@@ -26,6 +26,9 @@ class RolloutConfig:
     policy: str = parameter(
         "", doc=f"checkpoint folder, or '{EXPERT}' (simulated rigs); empty: the one that comes for the task"
     )
+    n_action_steps: int = parameter(
+        25, unit="ticks", low=1, high=1000, doc="from one chunk of the policy to the next; fewer see errors earlier"
+    )
     critic: str = parameter("", doc="folder of a critic that says what each chunk is worth; empty: none")
     guided: bool = parameter(False, doc="of 8 chunks of the policy, the one that the critic values most is executed")
     critic_force: bool = parameter(False, doc="use a critic that failed its gates as well")
@@ -200,7 +203,7 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
             plans.append(NodePlan("aloe_critic", "critic_node", asked))
             policy |= {name: asked[name] for name in ("critic", "force", "other_policy") if config.guided}
         proposer = ("aloe_critic", "guided_policy_node") if config.guided else ("aloe_policy", "policy_node")
-        plans.append(NodePlan(*proposer, policy))
+        plans.append(NodePlan(*proposer, policy | {"n_action_steps": config.n_action_steps}))
     if teleop and not by_hand:
         plans.append(NodePlan("aloe_teleop", "teleop_node", common | {"config": str(teleop)}))
     return plans

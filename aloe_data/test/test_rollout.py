@@ -118,6 +118,13 @@ def test_a_guided_policy_takes_the_place_of_the_policy_and_the_critic_still_says
         plan(guided=True)
 
 
+def test_how_much_of_a_chunk_is_followed_is_told_to_whoever_proposes(tmp_path: Path) -> None:
+    assert plan()["policy_node"]["n_action_steps"] == 25
+    assert plan(n_action_steps=10)["policy_node"]["n_action_steps"] == 10
+    nodes = plan(n_action_steps=10, critic=str(tmp_path), guided=True)
+    assert nodes["guided_policy_node"]["n_action_steps"] == 10
+
+
 def test_a_critic_that_cannot_judge_or_ask_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder; choose the one that train_critic wrote"):
         plan(critic=str(tmp_path / "nowhere"))
