@@ -37,7 +37,6 @@ class PhoneAssemblyExpert(RigidExpert):
             entry_z_m=top + PEG_HEIGHT_M + COVER_HALF_Z_M + 0.003,
             inside_z_m=home + 0.004,
             release_z_m=home + LIFT_M + 0.0006,
-            clearance_m=self.task.clearance_m,
             precision_m=0.4 * self.task.clearance_m,
         )
 

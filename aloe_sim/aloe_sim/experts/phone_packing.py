@@ -42,9 +42,7 @@ class PhonePackingExpert(RigidExpert):
             entry_z_m=wall_z + PHONE_HALF_M[2] + 0.003,
             inside_z_m=wall_z + PHONE_HALF_M[2] - 0.0015,
             release_z_m=float(self.task.home_m[2]) + LIFT_M + 0.0008,
-            clearance_m=self.task.clearance_m,
-            precision_m=0.6 * self.task.clearance_m,
-            turn_rad=0.3 * self.task.clearance_m / PHONE_HALF_M[0],  # with both its corners still fit
+            precision_m=0.4 * self.task.clearance_m,
         )
 
     def refusal(self) -> str:

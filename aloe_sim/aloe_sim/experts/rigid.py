@@ -149,22 +149,18 @@ class Fit:
         entry_z_m: just above what it fits into.
         inside_z_m: below this it cannot slip out sideways any more.
         release_z_m: below this it is let go.
-        clearance_m: gap around it, on every side.
         precision_m: how well it must be aligned before it goes in.
-        turn_rad: the same of its yaw.
     """
 
     entry_z_m: float
     inside_z_m: float
     release_z_m: float
-    clearance_m: float
     precision_m: float
-    turn_rad: float = 0.012
 
     def holds(self, part: np.ndarray, place: np.ndarray, *, level: bool) -> bool:
         """Whether a part [4] is in its place [4]: one that is tilted and off its middle is jammed on the rim."""
         offset = float(np.linalg.norm(place[:2] - part[:2]))
-        return bool(part[2] - place[2] < self.inside_z_m and offset < (1.4 if level else 0.8) * self.clearance_m)
+        return bool(part[2] - place[2] < self.inside_z_m and offset < (3.5 if level else 2) * self.precision_m)
 
 
 def bring(arm: ArmState, part: np.ndarray, place: np.ndarray, fit: Fit, *, level: bool) -> Goal:
@@ -178,7 +174,7 @@ def bring(arm: ArmState, part: np.ndarray, place: np.ndarray, fit: Fit, *, level
     letting_go = arm.gripper_target > LET_GO_M  # what has begun to open goes on, even if the part moves up a little
     if inside and (z < fit.release_z_m or letting_go):
         return Goal(np.array([*tool, z + rise]), OPEN_M, 0.1, yaw)
-    aligned = offset < fit.precision_m and abs(turn) < fit.turn_rad
+    aligned = offset < fit.precision_m and abs(turn) < 0.012
     if aligned or inside:
         return Goal(np.array([*tool, fit.release_z_m - 0.003 + rise]), CLOSED_M, 0.06, yaw)
     above = z > fit.entry_z_m - 0.002  # below that the rim is in the way: first up, then across
