@@ -5,7 +5,6 @@ import numpy as np
 from aloe_sim.experts.reactive import ArmState, Goal, Scene, Style
 from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, keep, let_go, pick, press, retire
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks.parts import turned
 from aloe_sim.tasks.phone_packing import (
     CASE_FLOOR_M,
     CASE_WALL_M,
@@ -68,16 +67,6 @@ class PhonePackingExpert(RigidExpert):
             self._holder: keep(holder) if held else pick(holder, grips[self._holder], case),
             self._packer: self._pack(packer, phone, case, ready=held),
         }
-
-    def _carry(self, scene: Scene, body: str, before: ArmState, after: ArmState) -> None:
-        """A case takes its phone along: one that is foreseen to stay behind is out of its place, and is picked up."""
-        phone, case = scene.objects["phone"], scene.objects["case"]
-        takes_along = body == "case" and self._fit.holds(phone, case, level=True)
-        super()._carry(scene, body, before, after)
-        if takes_along and not self.grips[self._packer].holds(scene.arms[self._packer], phone):
-            moved, turn = scene.objects["case"], scene.objects["case"][3] - case[3]
-            xy = moved[:2] + turned(phone[:2] - case[:2], turn)
-            scene.objects["phone"] = np.array([*xy, phone[2] + moved[2] - case[2], phone[3] + turn])
 
     def _pack(self, arm: ArmState, phone: np.ndarray, case: np.ndarray, *, ready: bool) -> Goal:
         grip, level = self.grips[self._packer], self._is_level("phone", "case")
