@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -17,13 +18,15 @@ def sim() -> SimRig:
     return SimRig(RIG, PhonePacking())
 
 
-def insert(sim: SimRig, *, sideways_m: float = 0.0) -> None:
-    """Lay the phone over the case's opening, off by some mm."""
+def insert(sim: SimRig, *, sideways_m: float = 0.0, turned_rad: float = 0.0) -> None:
+    """Lay the phone over the case's opening, off by some mm, turned by some rad."""
     data, task = sim.data, sim.task
     assert isinstance(task, PhonePacking)
     case = data.joint("case").qpos.copy()
     data.joint("phone").qpos[:] = [*(case[:3] + task.home_m + [0.0, 0.0, LIFT_M]), *case[3:]]
     data.joint("phone").qpos[1] += sideways_m
+    quat = data.joint("phone").qpos[3:]
+    mujoco.mju_mulQuat(quat, quat.copy(), np.array([np.cos(turned_rad / 2), 0.0, 0.0, np.sin(turned_rad / 2)]))
     data.joint("phone").qvel[:] = 0.0
     sim.advance(0.3)
 
@@ -47,6 +50,21 @@ def test_an_inserted_phone_is_packed_only_once_it_is_pressed_home(sim: SimRig) -
     press(sim, 12.0)
     assert sim.task.success(sim.data)
     assert sim.task.progress(sim.data) == 1.0
+
+
+@pytest.mark.parametrize("turned_rad", [-0.06, 0.03, 0.06])
+def test_a_phone_is_packed_however_far_the_walls_let_it_turn(sim: SimRig, turned_rad: float) -> None:
+    sim.reset(4)
+    insert(sim, turned_rad=turned_rad)
+    press(sim, 12.0)
+    assert sim.task.success(sim.data)
+
+
+def test_a_phone_turned_further_lies_on_the_rim(sim: SimRig) -> None:
+    sim.reset(4)
+    insert(sim, turned_rad=0.15)
+    press(sim, 12.0)
+    assert not sim.task.success(sim.data)
 
 
 def test_a_phone_on_the_rim_is_not_inserted(sim: SimRig) -> None:

@@ -15,7 +15,7 @@ TAB_HALF_WIDTH_M = 0.012
 LIFT_M = 0.002  # how far a spring holds the phone up until it is pressed home
 SNAP_FORCE_N = 6.0
 SNAP_M = 0.0004  # the latch closes this far above home
-SEATED_YAW_RAD = 0.04
+PLAY_M = 0.0005  # by which contacts give way
 PROMPTS = (
     "put the phone into the case",
     "insert the phone into the case and press it home",
@@ -106,9 +106,11 @@ class PhonePacking(Task):
 
     def _is_seated(self, data: mujoco.MjData, above_home_m: float) -> bool:
         xyz, rotation = relative_pose(data, self._phone, self._case)
-        sideways = np.abs(xyz[:2]).max() < self.clearance_m + 0.0005
+        room_m = self.clearance_m + PLAY_M
+        sideways = np.abs(xyz[:2]).max() < room_m
+        straight = abs(yaw_angle(rotation)) < room_m / self.phone_half_m[0]  # as far as the walls let the corners turn
         level = xyz[2] - self.home_m[2] < above_home_m and rotation[2, 2] > 0.999
-        return bool(sideways and level and abs(yaw_angle(rotation)) < SEATED_YAW_RAD)
+        return bool(sideways and straight and level)
 
     def is_packed(self, data: mujoco.MjData) -> bool:
         """Whether the latch is closed."""
