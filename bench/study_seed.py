@@ -201,7 +201,7 @@ class SeedStudy:
         if out.exists():
             return out
         shutil.rmtree(folder / "critic_training", ignore_errors=True)
-        data = self._data(policy, store) | {"stride": self.config.stride, "held_out": 0.15}
+        data = self._data(policy, store) | self._chunks() | {"held_out": 0.15}
         files = TrainCriticConfig(out=out, evaluate_every=500, **data)
         learning = CriticConfig(steps=self.config.critic_steps, seed=self.seed)
         train_critic(files, NetworkConfig(), learning, Gates())
@@ -220,8 +220,7 @@ class SeedStudy:
         if method in WITH_CRITIC:
             critic = str(self.critic(policy, store, self.folder if number == 1 else folder))
         if not file.exists():
-            steps = {"n_action_steps": self.config.n_action_steps, "stride": self.config.stride}
-            asked = WeighConfig(out=file, method=name, critic=critic, **self._data(policy, store), **steps)
+            asked = WeighConfig(out=file, method=name, critic=critic, **self._data(policy, store), **self._chunks())
             value = ValueConfig(folds=2, value_steps=self.config.value_steps, value_batch_size=128)
             weigh(asked, Choices(AskConfig(force=True, samples=4), WeightConfig(**options), value))
         try:
@@ -269,6 +268,9 @@ class SeedStudy:
             max_rise=3.0,
             seed=self.seed,
         )
+
+    def _chunks(self) -> dict[str, int]:
+        return {"n_action_steps": self.config.n_action_steps, "stride": self.config.stride}
 
     def _data(self, policy: Path, store: Path) -> dict[str, Any]:
         return {"rig": self.rig_file, "policy": policy, "store": str(store)}

@@ -20,6 +20,9 @@ class RoundOptions(PromotionConfig):
     task: str = parameter("", doc="task of a simulated rig; empty: the one that the rig file names")
     variation: str = parameter("none", doc="how much simulated scenes differ: none, training, unseen, disturbed, all")
     timeout_s: float = parameter(40.0, unit="s", low=0.5, high=3600.0, doc="limit of an episode")
+    n_action_steps: int = parameter(
+        0, unit="ticks", low=0, doc="h, from one chunk to the next, wherever chunks are driven or judged; 0: 25"
+    )
     method: str = parameter("aloe", choices=METHODS, doc="how chunks are weighted")
     force: bool = parameter(False, doc="go on with a critic that failed its gates")
     critic_steps: int = parameter(0, low=0, doc="optimiser steps of the critic; 0: as train_critic has it")

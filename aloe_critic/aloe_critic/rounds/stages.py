@@ -68,6 +68,12 @@ class Plan:
         threads = ("--threads", str(self.options.threads))
         return ("--rig", str(self.rig_file), "--store", str(self.store), *threads)
 
+    @property
+    def chunks(self) -> tuple[str, ...]:
+        """Words for what drives or judges chunks, where it should not be as by default."""
+        steps = self.options.n_action_steps
+        return (f"--n-action-steps={steps}",) if steps else ()
+
 
 @dataclass(frozen=True)
 class Current:
@@ -165,6 +171,7 @@ def collection(plan: Plan, options: LoopOptions, number: int, current: Current) 
     if plan.simulated:
         asked |= {name: getattr(options, name) for name in ("variation", "real_time_factor")}
         asked |= {"task": options.task} if options.task else {}
+    asked |= {"n_action_steps": options.n_action_steps} if options.n_action_steps else {}
     words = ["--record", str(record), "--episodes", str(options.episodes), "--out", str(done)]
     words += ["--again"] * plan.simulated  # a real robot that stopped goes on when a person says so
     command = (*HERE, "collect", *words, *(f"{name}:={value}" for name, value in asked.items()))
@@ -185,7 +192,7 @@ def ingest(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> S
 def train_critic(plan: Plan, number: int, current: Current) -> Stage:
     """What the policy's chunks are worth."""
     out, here = plan.folder.round(number) / "critic", plan.folder.round(number)
-    words = (*plan.common, "--policy", str(current.policy), "--out", str(out))
+    words = (*plan.common, *plan.chunks, "--policy", str(current.policy), "--out", str(out))
     command = (*RUN, "aloe_critic", "train_critic", *words, *_more(plan.options.critic_steps, "critic", plan.options))
     return Stage(
         number,
@@ -239,7 +246,7 @@ def weights(plan: Plan, number: int, current: Current) -> Stage:
     """What each chunk counts."""
     here, out = plan.folder.round(number), plan.folder.round(number) / "weights.npz"
     method, inputs = plan.options.method, [here / "episodes.json", current.policy]
-    words = [*plan.common, "--policy", str(current.policy), "--method", method, "--out", str(out)]
+    words = [*plan.common, *plan.chunks, "--policy", str(current.policy), "--method", method, "--out", str(out)]
     if method in WITH_CRITIC:
         inputs.append(here / "critic")
         words += ["--critic", str(here / "critic"), *["--force"] * plan.options.force]
@@ -270,7 +277,7 @@ def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
     asked = {"policy": whose.policy, "rig": plan.rig_file, "seeds": f"{first}:{first + options.evaluate_episodes}"}
     asked |= {"variation": options.variation, "timeout-s": options.timeout_s, "processes": options.threads}
     asked |= {"json": out} | ({"task": options.task} if options.task else {})
-    command = (*RUN, "aloe_bringup", "evaluate", *(f"--{name}={value}" for name, value in asked.items()))
+    command = (*RUN, "aloe_bringup", "evaluate", *plan.chunks, *(f"--{name}={value}" for name, value in asked.items()))
     purpose = f"{options.evaluate_episodes} episodes of {_named(whose)} alone, in held-out scenes"
     name = f"evaluation_{block}" if whose.round == number else f"evaluation_{block}_before"
     return Stage(number, name, purpose, command, out, (whose.policy,), shows=r"success \d+ of .*")

@@ -132,6 +132,16 @@ def test_what_is_more_to_say_is_passed_on(tmp_path):
     assert "--force" in planned["round_1/gate.json"].command
 
 
+@pytest.mark.parametrize("method", ["aloe", "filtered_bc"])
+def test_chunks_are_driven_judged_and_evaluated_in_the_same_steps(tmp_path, method):
+    _, planned = stages(tmp_path, replace(LOOP, rounds=1, method=method, n_action_steps=10))
+    assert "n_action_steps:=10" in planned["round_1/collected.json"].command
+    judged = {"round_1/critic"} if method == "aloe" else set()
+    told = {name for name, stage in planned.items() if "--n-action-steps=10" in stage.command}
+    evaluations = {name for name in planned if "evaluation" in name}
+    assert told == {"round_1/weights.npz", *judged, *evaluations} and evaluations
+
+
 def test_one_improvement_collects_nothing(tmp_path):
     options = ImproveOptions(bags=str(tmp_path / "bags"))
     plan = made.begin(made.make_plan(tmp_path, options))
