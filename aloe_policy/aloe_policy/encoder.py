@@ -8,11 +8,12 @@ words, a policy can match what it sees with what it is asked for. It looks at sm
 import torch
 from torch import Tensor, nn
 
-from aloe_policy.refiner import FINER, Refiner
+from aloe_policy.refiner import Refiner
 
 STRIDE = 16
 TOKEN_WIDTH = 3  # u, v, presence
 FEATURES = 96
+FINER = 2  # size of the views that a refined encoder is given, in those that it looks at first
 
 
 class ImageEncoder(nn.Module):
@@ -41,10 +42,6 @@ class ImageEncoder(nn.Module):
     def scale(self) -> int:
         """How many pixels of a view, each way, become one of what is looked at first."""
         return FINER if self.refiner else 1
-
-    def first_look(self) -> dict[str, Tensor]:
-        """All weights but the refiner's, by name."""
-        return {name: value for name, value in self.state_dict().items() if not name.startswith("refiner.")}
 
     def grid(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What each cell of the image holds.
@@ -76,7 +73,7 @@ class ImageEncoder(nn.Module):
         presence = logits.amax(dim=1).sigmoid()[..., None]
         where = (weight[..., None] * place).sum(1)
         if self.refiner is not None:
-            where = self.refiner.refine(images, small, where)
+            where = self.refiner.refine(images, where)
         return torch.cat([where * presence, presence], dim=-1)
 
 

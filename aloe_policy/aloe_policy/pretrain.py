@@ -13,7 +13,7 @@ from torch import Tensor
 
 from aloe_data.config import parameter
 from aloe_policy.encoder import STRIDE, ImageEncoder, keypoint_loss, shrunk
-from aloe_policy.refiner import FINER, Refiner, cut_both, pixel, size_of
+from aloe_policy.refiner import Refiner, cut, pixel
 
 Report = Callable[[int, dict[str, float]], None]
 NEAR_PX, FAR_PX, FAR = 1.0, 4.0, 0.3  # how far off first looks are (std), mostly and in a share of the cases
@@ -37,9 +37,9 @@ class PretrainConfig:
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Random brightness, contrast, tint and noise of views [B, h, w, 3], or of pairs of them [B, h, w, 3 + 3]."""
+    """Random brightness, contrast, tint and noise of views uint8 [B, h, w, 3]."""
     b = len(images)
-    gain = 1 + 0.15 * (torch.rand(b, 1, 1, 3, generator=generator).repeat(1, 1, 1, images.shape[-1] // 3) - 0.5)
+    gain = 1 + 0.15 * (torch.rand(b, 1, 1, 3, generator=generator) - 0.5)
     gain = gain * (1 + 0.4 * (torch.rand(b, 1, 1, 1, generator=generator) - 0.5))
     shift = 30 * (torch.rand(b, 1, 1, 1, generator=generator) - 0.5)
     noise = 4 * torch.randn(images.shape, generator=generator)
@@ -52,7 +52,6 @@ def pretrain(
     names: tuple[str, ...],
     config: PretrainConfig,
     report: Report = lambda step, metrics: None,
-    begin: ImageEncoder | None = None,
 ) -> ImageEncoder:
     """Train an encoder.
 
@@ -62,20 +61,15 @@ def pretrain(
         names: of the K keypoints, in words.
         config: steps and rates.
         report: called with the step and its losses.
-        begin: whose first look is taken as it is; only the second one is trained.
     """
     torch.manual_seed(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     encoder = ImageEncoder(names, refined=config.refine_steps > 0)
     if encoder.refiner is not None:
         _train_refiner(encoder.refiner, images, keypoints, config, generator, report)
-    if begin is not None:
-        encoder.load_state_dict({**encoder.state_dict(), **begin.first_look()})
-        return encoder
     images = _shrunk(images, encoder.scale)
     grid = images.shape[1] // STRIDE, images.shape[2] // STRIDE
-    first = encoder.first_look()
-    looks = [value for name, value in encoder.named_parameters() if name in first]
+    looks = [value for name, value in encoder.named_parameters() if not name.startswith("refiner.")]
 
     def loss() -> dict[str, Tensor]:
         index = torch.randint(len(images), (config.batch_size,), generator=generator).numpy()
@@ -99,8 +93,8 @@ def _train_refiner(
 ) -> None:
     """Teach the second look, from patches about as far off as the first look is."""
     view, keypoint = (torch.from_numpy(index) for index in np.nonzero(keypoints[..., 2] > 0.5))
-    views, small, there = (torch.from_numpy(a) for a in (images, _shrunk(images, FINER), keypoints))
-    size = size_of(views)
+    size = torch.tensor([images.shape[2], images.shape[1]])
+    pictures, there = torch.from_numpy(images), torch.from_numpy(keypoints)
 
     def loss() -> dict[str, Tensor]:
         index = torch.randint(len(view), (config.refine_batch_size,), generator=generator)
@@ -108,7 +102,7 @@ def _train_refiner(
         far = torch.rand(len(index), 1, generator=generator) < FAR
         off = torch.randn(place.shape, generator=generator) * torch.where(far, FAR_PX, NEAR_PX)
         middle = pixel(place + 2 * off / size, size)
-        patches = augment(cut_both(views, small, view[index], middle), generator)
+        patches = augment(cut(pictures, view[index], middle), generator)
         wanted = (place + 1) / 2 * size - middle
         return {"refined": torch.nn.functional.smooth_l1_loss(refiner(patches, keypoint[index]), wanted)}
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_policy.encoder import STRIDE, ImageEncoder
-from aloe_policy.encoder_file import load_encoder, save_encoder, view_size
+from aloe_policy.encoder_file import save_encoder, view_size
 from aloe_policy.pretrain import PretrainConfig, pixel_error, pretrain
 
 HELD_OUT = 0.05  # share of the frames, the last ones, that measures
@@ -26,7 +26,6 @@ class Files:
 
     scenes: Path = parameter(doc="file that `render_scenes` wrote (.npz)")
     out: Path = parameter(doc="weights to write (.safetensors); measures go beside it (.json)")
-    begin: str = parameter("", doc="encoder that is given a second look, --refine-steps; its first one stays as it is")
     threads: int = parameter(2, low=1, doc="CPU threads")
 
 
@@ -49,22 +48,6 @@ def load_scenes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32], tup
     return images, keypoints, names
 
 
-def load_first(path: str, config: PretrainConfig, names: tuple[str, ...]) -> ImageEncoder | None:
-    """The encoder to begin with; None for "".
-
-    Raises:
-        ConfigError: missing or damaged, of other keypoints, or there is nothing to add to it.
-    """
-    if not path:
-        return None
-    if not config.refine_steps:
-        raise ConfigError(f"--begin {path}: nothing would be trained; say --refine-steps 2500")
-    encoder = load_encoder(Path(path))
-    if encoder.keypoints != names:
-        raise ConfigError(f"--begin {path}: knows {', '.join(encoder.keypoints)}; the scenes are of {', '.join(names)}")
-    return encoder
-
-
 def _flat(per_camera: NDArray[Any]) -> NDArray[Any]:
     return per_camera.reshape(-1, *per_camera.shape[2:])
 
@@ -78,20 +61,19 @@ def main() -> None:
         arguments = parser.parse_args()
         files, config = from_arguments(Files, arguments), from_arguments(PretrainConfig, arguments)
         images, keypoints, names = load_scenes(files.scenes)
-        begin = load_first(files.begin, config, names)
         view_size(ImageEncoder(names, refined=config.refine_steps > 0), images.shape[3], images.shape[2])
     except ConfigError as error:
         sys.exit(f"pretrain_encoder: {error}")
     torch.set_num_threads(files.threads)
     split = len(images) - max(1, int(len(images) * HELD_OUT))
-    with tqdm(total=config.refine_steps + (0 if begin else config.steps), unit="step") as progress:
+    with tqdm(total=config.steps + config.refine_steps, unit="step") as progress:
 
         def report(step: int, metrics: dict[str, float]) -> None:
             progress.update()
             if step % 20 == 0:
                 progress.set_postfix({name: f"{value:.4f}" for name, value in metrics.items()})
 
-        encoder = pretrain(_flat(images[:split]), _flat(keypoints[:split]), names, config, report, begin)
+        encoder = pretrain(_flat(images[:split]), _flat(keypoints[:split]), names, config, report)
     measures = pixel_error(encoder, _flat(images[split:]), _flat(keypoints[split:]))
     files.out.parent.mkdir(parents=True, exist_ok=True)
     save_encoder(encoder, files.out)

@@ -1,19 +1,14 @@
-"""A second, closer look at each keypoint: how far off the first estimate is, from the pixels around it.
-
-It sees a patch of the view at its full resolution, and around it a wider one, of the smaller picture that was looked
-at first.
-"""
+"""A second, closer look at each keypoint: how far off the first estimate is, from the pixels around it."""
 
 import torch
 from torch import Tensor, nn
 
-PATCH = 32  # px, side of both patches
-FINER = 2  # size of views in that of the smaller pictures
+PATCH = 32  # px, side of what is looked at
 FEATURES = 96
 
 
 class Refiner(nn.Module):
-    """Corrections of estimated places.
+    """Corrections of estimated places, from patches of the views at their full resolution.
 
     Args:
         keypoints: how many there are; all share the convolutions, each reads them in its own way.
@@ -22,7 +17,7 @@ class Refiner(nn.Module):
     def __init__(self, keypoints: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        previous = 6
+        previous = 3
         for channels in (24, 48, FEATURES):
             layers += [nn.Conv2d(previous, channels, 3, 2, 1), nn.GroupNorm(8, channels), nn.SiLU()]
             previous = channels
@@ -32,10 +27,10 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, patches: Tensor, keypoint: Tensor) -> Tensor:
-        """How far right and down of the middle of its patches a keypoint is, [n, 2] in px of the view.
+        """How far right and down of the middle of its patch a keypoint is, [n, 2] in px, within the patch.
 
         Args:
-            patches: [n, PATCH, PATCH, 6] with values of 0 to 255, see `cut_both`.
+            patches: uint8 or float [n, PATCH, PATCH, 3], see `cut`.
             keypoint: int64 [n], which one.
         """
         x = patches.permute(0, 3, 1, 2).to(self.head.weight.dtype) / 127.5 - 1.0
@@ -43,42 +38,20 @@ class Refiner(nn.Module):
         chosen: Tensor = answers[torch.arange(len(x), device=x.device), keypoint]
         return PATCH / 2 * chosen.clamp(-1.0, 1.0)
 
-    def refine(self, images: Tensor, small: Tensor, places: Tensor) -> Tensor:
-        """Better places [B, K, 2] of the keypoints; both from -1 to 1, right and down.
-
-        Args:
-            images: views [B, h, w, 3].
-            small: the same, FINER times smaller.
-            places: first estimates.
-        """
-        size = size_of(images)
+    def refine(self, images: Tensor, places: Tensor) -> Tensor:
+        """Better places [B, K, 2] of the keypoints of views uint8 [B, h, w, 3]; both from -1 to 1, right and down."""
+        size = torch.tensor([images.shape[2], images.shape[1]], device=images.device)
         count = places.shape[1]
         middle = pixel(places, size)
         view = torch.arange(len(images), device=images.device).repeat_interleave(count)
         keypoint = torch.arange(count, device=images.device).repeat(len(images))
-        offset = self(cut_both(images, small, view, middle.flatten(0, 1)), keypoint).view_as(places)
+        offset = self(cut(images, view, middle.flatten(0, 1)), keypoint).view_as(places)
         return (middle + offset) / size * 2 - 1
 
 
-def size_of(images: Tensor) -> Tensor:
-    """Width and height [2] of views [B, h, w, 3], px."""
-    return torch.tensor([images.shape[2], images.shape[1]], device=images.device)
-
-
 def pixel(places: Tensor, size: Tensor) -> Tensor:
-    """The corners, int64, of pixels of the smaller picture that are nearest to places from -1 to 1; in px of the view.
-
-    Args:
-        places: [..., 2].
-        size: of the view, (width, height) in px.
-    """
-    return FINER * ((places.clamp(-1.0, 1.0) + 1) / 2 * size / FINER).round().long()
-
-
-def cut_both(images: Tensor, small: Tensor, view: Tensor, middle: Tensor) -> Tensor:
-    """Patches of views and of their smaller pictures around the same places, [n, PATCH, PATCH, 3 + 3]; see `cut`."""
-    near, wide = cut(images, view, middle), cut(small, view, middle // FINER)
-    return torch.cat([near.to(wide.dtype), wide], dim=-1)
+    """The corners of pixels, int64, that are nearest to places from -1 to 1 in views of (width, height) px."""
+    return ((places.clamp(-1.0, 1.0) + 1) / 2 * size).round().long()
 
 
 def cut(images: Tensor, view: Tensor, middle: Tensor) -> Tensor:
