@@ -1,19 +1,15 @@
 """The image encoder: one view becomes a few named tokens; each says whether its keypoint is in view, and where.
 
 A small convolutional network looks for keypoints that have names in plain words ("red cube"). Because the names are
-words, a policy can match what it sees with what it is asked for. It looks at small pictures; an encoder with a
-`Refiner` is given larger ones, and looks once more, closely, at where it thinks that each keypoint is.
+words, a policy can match what it sees with what it is asked for.
 """
 
 import torch
 from torch import Tensor, nn
 
-from aloe_policy.refiner import Refiner
-
 STRIDE = 16
 TOKEN_WIDTH = 3  # u, v, presence
 FEATURES = 96
-FINER = 2  # size of the views that a refined encoder is given, in those that it looks at first
 
 
 class ImageEncoder(nn.Module):
@@ -21,10 +17,9 @@ class ImageEncoder(nn.Module):
 
     Args:
         keypoints: names of the K keypoints.
-        refined: with a second look; views are then FINER times as large.
     """
 
-    def __init__(self, keypoints: tuple[str, ...], refined: bool = False) -> None:
+    def __init__(self, keypoints: tuple[str, ...]) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         previous = 3
@@ -35,13 +30,7 @@ class ImageEncoder(nn.Module):
         layers += [nn.Conv2d(FEATURES, FEATURES, 3, 1, 1), nn.GroupNorm(8, FEATURES), nn.SiLU()]
         self.layers = nn.Sequential(*layers)
         self.head = nn.Linear(FEATURES, len(keypoints) * 3)
-        self.refiner = Refiner(len(keypoints)) if refined else None
         self.keypoints = keypoints
-
-    @property
-    def scale(self) -> int:
-        """How many pixels of a view, each way, become one of what is looked at first."""
-        return FINER if self.refiner else 1
 
     def grid(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What each cell of the image holds.
@@ -62,27 +51,15 @@ class ImageEncoder(nn.Module):
 
         All of a keypoint that is not there is zero.
         """
-        small = shrunk(images, self.scale)
-        logits, offsets = self.grid(small)
-        columns = small.shape[2] // STRIDE
+        logits, offsets = self.grid(images)
+        columns = images.shape[2] // STRIDE
         cell = torch.arange(logits.shape[1], device=images.device)
         corner = torch.stack([cell % columns, cell // columns], dim=-1)[:, None]  # [N, 1, 2]
-        size = torch.tensor([small.shape[2], small.shape[1]], device=images.device) / STRIDE
+        size = torch.tensor([images.shape[2], images.shape[1]], device=images.device) / STRIDE
         place = (corner + offsets) / size * 2 - 1
         weight = (2 * logits).softmax(dim=1)  # [B, N, K]
         presence = logits.amax(dim=1).sigmoid()[..., None]
-        where = (weight[..., None] * place).sum(1)
-        if self.refiner is not None:
-            where = self.refiner.refine(images, where)
-        return torch.cat([where * presence, presence], dim=-1)
-
-
-def shrunk(images: Tensor, scale: int) -> Tensor:
-    """Views [B, h, w, 3], each `scale` x `scale` pixels averaged to one; as they are for 1."""
-    if scale == 1:
-        return images
-    x = nn.functional.avg_pool2d(images.permute(0, 3, 1, 2).float(), scale)
-    return x.permute(0, 2, 3, 1)
+        return torch.cat([(weight[..., None] * place).sum(1) * presence, presence], dim=-1)
 
 
 def keypoint_loss(

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_policy.encoder import STRIDE, ImageEncoder
-from aloe_policy.encoder_file import save_encoder, view_size
+from aloe_policy.encoder import STRIDE
+from aloe_policy.encoder_file import save_encoder
 from aloe_policy.pretrain import PretrainConfig, pixel_error, pretrain
 
 HELD_OUT = 0.05  # share of the frames, the last ones, that measures
@@ -61,12 +61,11 @@ def main() -> None:
         arguments = parser.parse_args()
         files, config = from_arguments(Files, arguments), from_arguments(PretrainConfig, arguments)
         images, keypoints, names = load_scenes(files.scenes)
-        view_size(ImageEncoder(names, refined=config.refine_steps > 0), images.shape[3], images.shape[2])
     except ConfigError as error:
         sys.exit(f"pretrain_encoder: {error}")
     torch.set_num_threads(files.threads)
     split = len(images) - max(1, int(len(images) * HELD_OUT))
-    with tqdm(total=config.steps + config.refine_steps, unit="step") as progress:
+    with tqdm(total=config.steps, unit="step") as progress:
 
         def report(step: int, metrics: dict[str, float]) -> None:
             progress.update()

@@ -17,7 +17,6 @@ from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from aloe_policy.condition import Condition, velocity_of
 from aloe_policy.dataset import encode_frames
 from aloe_policy.encoder import ImageEncoder
-from aloe_policy.encoder_file import encoder_of
 from aloe_policy.flow import integrate
 from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.smoke import made_up_observation
@@ -52,8 +51,8 @@ class TinyPolicy:
             self.num_steps = int(config["flow_steps"])
             self.condition = Condition(**config["condition"]) if "condition" in config else None
             sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
-            self.encoder = encoder_of(sizes.keypoints, _part(checkpoint.weights, "encoder."))
-            self.model = TinyVLA(sizes)
+            self.encoder, self.model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
+            self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
             self.model.load_state_dict(_part(checkpoint.weights, "model."))
             self.normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
         except (KeyError, TypeError, RuntimeError, ValueError) as error:

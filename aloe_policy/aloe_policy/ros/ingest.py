@@ -27,8 +27,8 @@ from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_policy.dataset import encode_frames
-from aloe_policy.encoder import TOKEN_WIDTH, ImageEncoder
-from aloe_policy.encoder_file import load_encoder, view_size
+from aloe_policy.encoder import STRIDE, TOKEN_WIDTH, ImageEncoder
+from aloe_policy.encoder_file import load_encoder
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class IngestConfig:
     encoder: Path = parameter(doc="image encoder that `pretrain_encoder` wrote (.safetensors)")
     store: Path = parameter(doc="folder of the training data; it grows from call to call")
     processes: int = parameter(2, low=1, doc="that read bags at the same time")
-    image_width: int = parameter(0, unit="px", low=0, doc="width of views; 0: as encoders are made for by default")
-    image_height: int = parameter(0, unit="px", low=0, doc="height of views; likewise")
+    image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
+    image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
     closed: bool = parameter(False, doc="leave out bags that are still being recorded (without metadata.yaml)")
 
 
@@ -75,9 +75,7 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
         ConfigError, RigError, RecordingError, StoreError: bad input, before anything is read.
     """
     rig, encoder = load_rig(config.rig), load_encoder(config.encoder)
-    width, height = view_size(encoder, config.image_width, config.image_height)
-    config = replace(config, image_width=width, image_height=height)
-    store = EpisodeStore(config.store, rig, (height, width))
+    store = EpisodeStore(config.store, rig, (config.image_height, config.image_width))
     features = FeatureStore(store, encoder_hash(config.encoder), (len(encoder.keypoints), TOKEN_WIDTH))
     bags = [bag for bag in find_bags(config.bags) if not config.closed or (bag / "metadata.yaml").exists()]
     prints = {bag: fingerprint(bag) for bag in bags}

@@ -24,7 +24,8 @@ from aloe_data.verdicts import verdict_now
 from aloe_policy.actions import ActionSpace
 from aloe_policy.card import model_card
 from aloe_policy.dataset import build
-from aloe_policy.encoder_file import load_encoder, view_size
+from aloe_policy.encoder import STRIDE
+from aloe_policy.encoder_file import load_encoder
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.ros.actor_training import RunConfig, run
@@ -46,8 +47,8 @@ class TrainConfig(RunConfig):
     encoder: Path = parameter(doc="image encoder that `pretrain_encoder` wrote (.safetensors)")
     store: str = parameter("", doc="folder of the ingested bags, see `ingest`; default: BAGS with _store at its end")
     stride: int = parameter(5, unit="ticks", low=1, doc="control ticks between training observations")
-    image_width: int = parameter(0, unit="px", low=0, doc="width of views; 0: as encoders are made for by default")
-    image_height: int = parameter(0, unit="px", low=0, doc="height of views; likewise")
+    image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
+    image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
     width: int = parameter(ModelConfig.width, low=16, doc="of the network's tokens; a multiple of 4")
     triangulate: bool = parameter(
         True, doc="tell where keypoints are in space, where the rig file says how the cameras are mounted"
@@ -147,7 +148,7 @@ def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
         "stride": config.stride,
         **measures,
     }
-    size, card = view_size(encoder, config.image_width, config.image_height), model_card(rig, facts)
+    size, card = (config.image_width, config.image_height), model_card(rig, facts)
     return save_tiny(
         config.out, rig, encoder, actor.average, data.normaliser, image_size=size, training=facts, card=card
     )
