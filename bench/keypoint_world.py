@@ -105,6 +105,7 @@ class World:
         timeout_s: limit of an episode.
         person: who looks on in episodes with a person.
         noise: of the arms.
+        latency_ticks: from an observation until its chunk is followed; fewer than `n_action_steps`.
 
     Raises:
         ValueError: no such task, or one without keypoints.
@@ -120,8 +121,10 @@ class World:
         timeout_s: float = 30.0,
         person: ScriptedConfig | None = None,
         noise: ActuatorNoise = NO_NOISE,
+        latency_ticks: int = 0,
     ) -> None:
         self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
+        self._latency_ticks = latency_ticks
         sim = SimRig(rig, make_task(task), noise, VARIATIONS[variation])
         self.process, self.eyes = InProcessRig(sim), Eyes(sim, errors)
         self._person = AssistedRig(self.process, person) if person else None
@@ -145,7 +148,12 @@ class World:
         try:
             for tick in range(self._timeout):
                 if tick % self.h == 0:
-                    self._offer(policy)
+                    stamp_ns, rows = process.stamp_ns, self._infer(policy)
+                if tick % self.h == self._latency_ticks:
+                    with contextlib.suppress(
+                        RuntimeError
+                    ):  # refused: the chunk before goes on, or control says why not
+                        process.offer(rows, policy.version, stamp_ns)
                 said, why = person.poll() if person else (Verdict.NONE, "")
                 if recording is not None:
                     self._note(recording, tick)
@@ -176,11 +184,12 @@ class World:
             return Verdict.FAILURE, why or self.process.control.fault
         return None
 
-    def _offer(self, policy: Any) -> None:
+    def _infer(self, policy: Any) -> NDArray[np.float32]:
         process = self.process
-        rows = policy.infer(Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt))
-        with contextlib.suppress(RuntimeError):  # refused: the chunk before goes on, and control says why if it ends
-            process.offer(rows, policy.version)
+        rows: NDArray[np.float32] = policy.infer(
+            Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt)
+        )
+        return rows
 
     def _note(self, recording: Recording, tick: int) -> None:
         if tick % CAMERA_TICKS == 0:

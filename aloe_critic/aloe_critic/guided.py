@@ -113,6 +113,7 @@ class GuidedPolicy:
 
     def warm_up(self) -> None:
         """One inference whose noise does not count; it measures how long judging takes."""
+        self._policy.warm_up()
         random, deadline_s = self._generator.get_state(), self._deadline_s
         self._deadline_s = math.inf
         for _ in range(2):  # the first one pays for allocations

@@ -60,29 +60,27 @@ def labels(good: Tensor, dropout: float = 0.0) -> Tensor:
     return told.masked_fill(torch.rand(told.shape, device=told.device) < dropout, PADDING) if dropout else told
 
 
-def velocity_of(
+def prefixes_of(
     model: TinyVLA, tokens: Tensor, words: Tensor, state: Tensor, condition: Condition | None, copies: int = 1
-) -> Velocity:
-    """The flow velocity of several chunks per state, which is looked at once, or twice with guidance.
+) -> Tensor:
+    """What several chunks per state look at, [P, n * B, N, W]; P is 2 with guidance, and nothing is said in the second.
 
     Args:
         model: the network.
         tokens, words, state: what it sees of B states.
         condition: what it is asked for; None: it was never told.
-        copies: n, chunks per state: the velocity is that of [n * B, H, A].
+        copies: n, chunks per state.
     """
-    told = partial(_velocity, model, tokens, words, state, copies)
-    if condition is None:
-        return told(None)
-    asked = told(torch.full_like(words[:, 0], bucket(condition.word)))
-    if condition.guidance == 1.0:
+    told: list[Tensor | None] = [None]
+    if condition is not None:
+        told = [torch.full_like(words[:, 0], bucket(condition.word)), *told][: 1 if condition.guidance == 1.0 else 2]
+    return torch.stack([model.prefix(tokens, words, state, said).repeat(copies, 1, 1) for said in told])
+
+
+def velocity_of(model: TinyVLA, prefixes: Tensor, guidance: float = 1.0) -> Velocity:
+    """The flow velocity under what `prefixes_of` found."""
+    asked = partial(model.velocity, prefixes[0])
+    if len(prefixes) == 1:
         return asked
-    unasked = told(None)
-    return lambda x, tau: torch.lerp(unasked(x, tau), asked(x, tau), condition.guidance)
-
-
-def _velocity(
-    model: TinyVLA, tokens: Tensor, words: Tensor, state: Tensor, copies: int, told: Tensor | None
-) -> Velocity:
-    prefix = model.prefix(tokens, words, state, told).repeat(copies, 1, 1)
-    return lambda x, tau: model.velocity(prefix, x, tau)
+    unasked = partial(model.velocity, prefixes[1])
+    return lambda x, tau: torch.lerp(unasked(x, tau), asked(x, tau), guidance)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from aloe_data.config import parameter
-from aloe_policy.condition import Condition, ConditionConfig, labels, velocity_of
+from aloe_policy.condition import Condition, ConditionConfig, labels, prefixes_of, velocity_of
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.model import TinyVLA
 from aloe_policy.optimiser import Optimiser, block_matrices
@@ -110,7 +110,8 @@ class ActorLearner:
         seed_torch(self.config.seed, 0, EVALUATION)
         self.average.eval()
         condition = Condition(guidance=self.condition.guidance) if "good" in batch else None
-        velocity = velocity_of(self.average, batch["tokens"], batch["words"], batch["states"], condition)
+        prefixes = prefixes_of(self.average, batch["tokens"], batch["words"], batch["states"], condition)
+        velocity = velocity_of(self.average, prefixes, self.condition.guidance)
         sampled = integrate(velocity, torch.randn_like(batch["chunks"]), num_steps)
         error = (sampled - batch["chunks"]).square().mean(-1) * batch["valid"]
         rmse = (error.sum() / batch["valid"].sum()).sqrt().item()

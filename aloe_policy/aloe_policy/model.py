@@ -101,12 +101,12 @@ class TinyVLA(nn.Module):
 
     def velocity(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
         """Flow velocity [B, H, A] of a noisy chunk x_tau [B, H, A] at flow times tau [B]."""
-        patches = x_tau.reshape(len(x_tau), -1, self.config.patch * self.config.action_dim)
+        patches = x_tau.unflatten(1, (-1, self.config.patch)).flatten(2)
         h = self.action_in(patches) + self.action_position
         time = self.time(sinusoidal(tau, self.config.width))
         for block in self.expert:
             h = block(h, prefix, time)
-        clean = self.action_out(self.norm(h)).reshape(x_tau.shape)
+        clean = self.action_out(self.norm(h)).unflatten(2, (self.config.patch, -1)).flatten(1, 2)
         return (x_tau - clean) / tau.clamp(min=MIN_TAU)[:, None, None]  # x_tau = tau e + (1 - tau) a and u = e - a
 
 

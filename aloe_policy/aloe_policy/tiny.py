@@ -14,15 +14,17 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from aloe_policy.condition import Condition, velocity_of
+from aloe_policy.condition import Condition, prefixes_of, velocity_of
 from aloe_policy.dataset import encode_frames
 from aloe_policy.encoder import ImageEncoder
 from aloe_policy.flow import integrate
 from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.smoke import made_up_observation
+from aloe_policy.traced import TracedFlow
 from aloe_policy.words import word_ids
 
 KIND = "tiny"
+WARM_UPS = 3  # until a traced function runs at its speed
 
 
 class TinyPolicy:
@@ -72,7 +74,12 @@ class TinyPolicy:
             )
         self.encoder.to(self._device).eval()
         self.model.to(self._device).eval()
+        self._flow: TracedFlow | None = None
         self._prompt, self._words = "", torch.zeros(0)
+
+    @property
+    def _guidance(self) -> float:
+        return 1.0 if self.condition is None else self.condition.guidance
 
     @property
     def action_horizon(self) -> int:
@@ -124,13 +131,17 @@ class TinyPolicy:
         Returns:
             float32 [n, B, H, A].
         """
-        velocity = velocity_of(self.model, tokens, words, state, self.condition, len(noise))
-        return integrate(velocity, noise.flatten(0, 1), self.num_steps).view(noise.shape)
+        prefixes, flat = prefixes_of(self.model, tokens, words, state, self.condition, len(noise)), noise.flatten(0, 1)
+        if self._flow is not None:
+            return self._flow(prefixes, flat).view(noise.shape)
+        return integrate(velocity_of(self.model, prefixes, self._guidance), flat, self.num_steps).view(noise.shape)
 
     def warm_up(self) -> None:
-        """One inference on a made-up observation: allocations and kernels are then in place."""
+        """Trace the flow, and infer on a made-up observation: allocations and kernels are then in place."""
+        self._flow = TracedFlow(self.model, self.num_steps, self._guidance)
         state = self._generator.get_state()
-        self.infer(made_up_observation(self.rig))
+        for _ in range(WARM_UPS):
+            self.infer(made_up_observation(self.rig))
         self._generator.set_state(state)
 
     def _words_of(self, prompt: str) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
-from aloe_policy.condition import BAD, GOOD, Condition, labels, velocity_of
+from aloe_policy.condition import BAD, GOOD, Condition, labels, prefixes_of, velocity_of
 from aloe_policy.flow import integrate
 from aloe_policy.tiny import save_tiny
 from aloe_policy.words import PADDING, bucket, word_ids
@@ -86,8 +86,23 @@ def test_more_guidance_goes_on_from_nothing_said_through_what_is_good(policy, gu
     with torch.no_grad():
         prefixes = (policy.model.prefix(tokens, said, state, told) for told in (None, labels(ALL)))
         free, asked = (policy.model.velocity(prefix, x, tau) for prefix in prefixes)
-        found = velocity_of(policy.model, tokens, said, state, Condition(guidance=guidance))(x, tau)
+        both = prefixes_of(policy.model, tokens, said, state, Condition(guidance=guidance))
+        found = velocity_of(policy.model, both, guidance)(x, tau)
     torch.testing.assert_close(found, free + guidance * (asked - free), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("condition", [None, Condition(), Condition(guidance=2.0)])
+def test_warmed_up_a_policy_samples_the_same_to_the_bit_without_python(policy, tmp_path, condition):
+    plain, traced = (saved(policy, tmp_path / name, condition) for name in ("plain", "traced"))
+    traced.warm_up()
+    entered = []
+    traced.model.expert[0].register_forward_hook(lambda *_: entered.append(1))
+    tokens, said, state, noise = seen(policy)
+    for several in (noise[:1, :1], noise[:, :1], noise):
+        states = several.shape[1]
+        found = [p.sample(tokens[:states], said[:states], state[:states], several) for p in (plain, traced)]
+        assert torch.equal(*found) and found[0].std() > 0.1
+    assert not entered
 
 
 def test_it_travels_with_the_checkpoint(policy, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_policy.condition import BAD, GOOD, Condition, ConditionConfig, velocity_of
+from aloe_policy.condition import BAD, GOOD, Condition, ConditionConfig, prefixes_of, velocity_of
 from aloe_policy.flow import integrate
 from aloe_policy.learner import ActorLearner, LearnerConfig, weighted_loss
 from aloe_policy.model import ModelConfig, TinyVLA
@@ -42,7 +42,8 @@ def sampled(trained: ActorLearner, seen: dict[str, torch.Tensor], condition: Con
     noise = torch.randn(100, 4, 1, generator=torch.Generator().manual_seed(0))
     state = (seen[name][:1] for name in ("tokens", "words", "states"))
     with torch.no_grad():
-        velocity = velocity_of(trained.average.eval(), *state, condition, copies=100)
+        prefixes = prefixes_of(trained.average.eval(), *state, condition, copies=100)
+        velocity = velocity_of(trained.average, prefixes, condition.guidance if condition else 1.0)
     return integrate(velocity, noise, 10).mean((1, 2))
 
 
