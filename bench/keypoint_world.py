@@ -68,6 +68,7 @@ def load_seeing(path: str, rig: Rig, eyes: Callable[[], NDArray[np.float16]], se
     policy = load_policy(path, rig, seed=seed, backends={"tiny": make})
     assert isinstance(policy, KeypointPolicy), "made above"
     policy.eyes = eyes
+    policy.warm_up()  # what it looks at for this does not count: an episode begins with eyes of its own draws
     return policy
 
 

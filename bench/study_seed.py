@@ -88,6 +88,9 @@ class StudyConfig:
     tremor_m: float = parameter(0.002, unit="m", low=0.0, high=0.05, doc="the person's (std)")
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
+    latency_ticks: int = parameter(
+        0, unit="ticks", low=0, high=49, doc="from an observation until its chunk is followed; fewer than h"
+    )
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
     actor_steps: int = parameter(1500, low=1, doc="of every improvement")
     actor_rate: float = parameter(5e-4, low=0.0, doc="learning rate of every improvement")
@@ -113,6 +116,11 @@ class StudyConfig:
         for option, (given, known) in kinds.items():
             if unknown := [name for name in given if name not in known]:
                 raise ConfigError(f"{option} {unknown[0]}: unknown; {nearest(unknown[0], known)}")
+        if self.latency_ticks >= self.n_action_steps:
+            raise ConfigError(
+                f"--latency-ticks {self.latency_ticks}: no chunk would ever be followed with --n-action-steps "
+                f"{self.n_action_steps}; less latency, or longer chunks"
+            )
         for name in self.named:
             base = name.removesuffix("_guided")
             if base != name and base not in self.named:
@@ -137,8 +145,9 @@ class SeedStudy:
         rest = config.n_action_steps, config.timeout_s
         self.errors = measure_errors(str(config.policy), self.rig, config.task)
         where = self.rig, config.task, self.errors
-        self.world = World(*where, config.variation, *rest, person=person)
-        self.test_worlds = {name: World(*where, name, *rest) for name in config.tested.split(",")}
+        late = config.latency_ticks
+        self.world = World(*where, config.variation, *rest, person=person, latency_ticks=late)
+        self.test_worlds = {name: World(*where, name, *rest, latency_ticks=late) for name in config.tested.split(",")}
 
     def run(self) -> None:
         """Whatever is not done yet."""
