@@ -47,7 +47,7 @@ class Policy:
         self, tokens: torch.Tensor, words: torch.Tensor, state: torch.Tensor, noise: torch.Tensor
     ) -> torch.Tensor:
         """Chunks as `TinyPolicy.sample` makes them."""
-        prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1)
+        prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1, 1)
         flat = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise.flatten(0, 1), 10)
         return flat.view(noise.shape)
 

@@ -63,7 +63,7 @@ def labels(good: Tensor, dropout: float = 0.0) -> Tensor:
 def prefixes_of(
     model: TinyVLA, tokens: Tensor, words: Tensor, state: Tensor, condition: Condition | None, copies: int = 1
 ) -> Tensor:
-    """What several chunks per state look at, [P, n * B, N, W]; P is 2 with guidance, and nothing is said in the second.
+    """What several chunks per state look at, [P, n * B, ...]; P is 2 with guidance, and nothing is said in the second.
 
     Args:
         model: the network.
@@ -74,7 +74,7 @@ def prefixes_of(
     told: list[Tensor | None] = [None]
     if condition is not None:
         told = [torch.full_like(words[:, 0], bucket(condition.word)), *told][: 1 if condition.guidance == 1.0 else 2]
-    return torch.stack([model.prefix(tokens, words, state, said).repeat(copies, 1, 1) for said in told])
+    return torch.stack([model.prefix(tokens, words, state, said).repeat(copies, 1, 1, 1) for said in told])
 
 
 def velocity_of(model: TinyVLA, prefixes: Tensor, guidance: float = 1.0) -> Velocity:

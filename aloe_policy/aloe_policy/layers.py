@@ -59,11 +59,17 @@ class ExpertBlock(nn.Module):
         self.mlp = feed_forward(width)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
 
-    def forward(self, x: Tensor, prefix: Tensor, time: Tensor) -> Tensor:
+    def key_value(self, prefix: Tensor) -> Tensor:
+        """Keys and values [B, N, 2 W] of a prefix [B, N, W]."""
+        found: Tensor = self.cross_attention.key_value(prefix)
+        return found
+
+    def forward(self, x: Tensor, key_value: Tensor, time: Tensor) -> Tensor:
+        """Action tokens [B, Q, W], keys and values of the prefix [B, N, 2 W] and the flow time's features [B, W]."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulation(time)[:, None].chunk(6, dim=-1)
         h = self.norms[0](x) * (1 + scale1) + shift1
         x = x + (1 + gate1) * self.self_attention(h, h)
-        x = x + self.cross_attention(self.norms[1](x), prefix)
+        x = x + self.cross_attention.look_up(self.norms[1](x), key_value)
         h = self.norms[2](x) * (1 + scale2) + shift2
         return x + (1 + gate2) * self.mlp(h)
 

@@ -89,7 +89,7 @@ class ActorLearner:
         told = None
         if "good" in batch:
             told = labels(batch["good"], self.condition.condition_dropout * model.training)
-        prefix = model.prefix(tokens, words, batch["states"], told).repeat(n, 1, 1)
+        prefix = model.prefix(tokens, words, batch["states"], told).repeat(n, 1, 1, 1)
         actions, valid = batch["chunks"].repeat(n, 1, 1), batch["valid"].repeat(n, 1)
         noise, tau = torch.randn_like(actions), sample_tau(len(actions), device=actions.device)
         per_step = flow_loss(lambda x, t: model.velocity(prefix, x, t), actions, noise, tau)

@@ -14,6 +14,7 @@ noise does not ("x-prediction with v-loss", Li and He, arXiv:2511.13720).
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -80,7 +81,10 @@ class TinyVLA(nn.Module):
         nn.init.zeros_(self.action_out.bias)
 
     def prefix(self, tokens: Tensor, words: Tensor, state: Tensor, told: Tensor | None = None) -> Tensor:
-        """What the action expert looks at, [B, 1 + (C + D) * K, width]; computed once per chunk."""
+        """What the action expert looks at: keys and values for each block, [B, blocks, 1 + (C + D) * K, 2 width].
+
+        Computed once per chunk, whatever the number of flow steps.
+        """
         longest = int((words != PADDING).sum(1).max())
         words = words[:, :longest]
         named = (self.word(self.names) * (self.names != PADDING)[..., None]).sum(1)  # [K, width], in the prompt's words
@@ -97,15 +101,16 @@ class TinyVLA(nn.Module):
         padding[:, -longest:] = words == PADDING
         for block in self.mix:
             mixed = block(mixed, padding)
-        return mixed[:, : 1 + seen.shape[1]]
+        mixed = mixed[:, : 1 + seen.shape[1]]
+        return torch.stack([cast(ExpertBlock, block).key_value(mixed) for block in self.expert], dim=1)
 
     def velocity(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
         """Flow velocity [B, H, A] of a noisy chunk x_tau [B, H, A] at flow times tau [B]."""
         patches = x_tau.unflatten(1, (-1, self.config.patch)).flatten(2)
         h = self.action_in(patches) + self.action_position
         time = self.time(sinusoidal(tau, self.config.width))
-        for block in self.expert:
-            h = block(h, prefix, time)
+        for block, key_value in zip(self.expert, prefix.unbind(1), strict=True):
+            h = block(h, key_value, time)
         clean = self.action_out(self.norm(h)).unflatten(2, (self.config.patch, -1)).flatten(1, 2)
         return (x_tau - clean) / tau.clamp(min=MIN_TAU)[:, None, None]  # x_tau = tau e + (1 - tau) a and u = e - a
 

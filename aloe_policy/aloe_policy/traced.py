@@ -26,7 +26,8 @@ class TracedFlow:
     def __init__(self, model: TinyVLA, num_steps: int, guidance: float = 1.0) -> None:
         config, device = model.config, model.action_position.device
         views = config.num_cameras + config.tool_views
-        prefix = torch.zeros(1, 1 + views * len(config.keypoints), config.width, device=device)
+        tokens = 1 + views * len(config.keypoints)
+        prefix = torch.zeros(1, config.expert_layers, tokens, 2 * config.width, device=device)
         chunk = torch.zeros(1, config.action_horizon, config.action_dim, device=device)
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -54,7 +54,7 @@ def saved(policy, folder, condition):
 def plain(policy, tokens, said, state, noise, told=None):
     """What the network does when it is told something, or nothing."""
     with torch.no_grad():
-        prefix = policy.model.prefix(tokens, said, state, *told or ()).repeat(len(noise), 1, 1)
+        prefix = policy.model.prefix(tokens, said, state, *told or ()).repeat(len(noise), 1, 1, 1)
     flat = integrate(lambda x, tau: policy.model.velocity(prefix, x, tau), noise.flatten(0, 1), policy.num_steps)
     return flat.view(noise.shape)
 
