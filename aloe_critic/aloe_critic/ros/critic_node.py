@@ -50,6 +50,7 @@ class CriticNode(Node):
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         self._scorer = load_scorer(self.config.critic, self.config.checkpoint, self._rig, self.config)
+        self._scorer.policy.warm_up()
         self._questions, self._prompt, self._intervention = NewestQuestion(), "", Intervention()
         self._alert = self._problem = self._foreign = ""
         self._scored = self._alerts = 0
