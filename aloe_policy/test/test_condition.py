@@ -7,6 +7,7 @@ import critic_store as made
 import pytest
 import torch
 
+from aloe_policy import traced
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.condition import BAD, GOOD, Condition, labels, prefixes_of, velocity_of
@@ -93,16 +94,31 @@ def test_more_guidance_goes_on_from_nothing_said_through_what_is_good(policy, gu
 
 @pytest.mark.parametrize("condition", [None, Condition(), Condition(guidance=2.0)])
 def test_warmed_up_a_policy_samples_the_same_to_the_bit_without_python(policy, tmp_path, condition):
-    plain, traced = (saved(policy, tmp_path / name, condition) for name in ("plain", "traced"))
-    traced.warm_up()
+    plain, warm = (saved(policy, tmp_path / name, condition) for name in ("plain", "traced"))
+    warm.warm_up()
     entered = []
-    traced.model.expert[0].register_forward_hook(lambda *_: entered.append(1))
+    warm.model.expert[0].register_forward_hook(lambda *_: entered.append(1))
     tokens, said, state, noise = seen(policy)
     for several in (noise[:1, :1], noise[:, :1], noise):
         states = several.shape[1]
-        found = [p.sample(tokens[:states], said[:states], state[:states], several) for p in (plain, traced)]
+        found = [p.sample(tokens[:states], said[:states], state[:states], several) for p in (plain, warm)]
         assert torch.equal(*found) and found[0].std() > 0.1
     assert not entered
+
+
+def test_one_trace_serves_all_networks_of_a_size_each_with_its_own_weights(policy, tmp_path, monkeypatch):
+    """What is traced stays in memory for good: a node that swaps policies all day must not trace each of them."""
+    traces, trace = [], traced._trace
+    monkeypatch.setattr(traced, "_traces", {})
+    monkeypatch.setattr(traced, "_trace", lambda model: traces.append(1) or trace(model))
+    tokens, said, state, noise = seen(policy)
+    for number in range(3):
+        one = saved(policy, tmp_path / str(number), None)
+        torch.nn.init.normal_(one.model.action_out.weight)
+        before = one.sample(tokens, said, state, noise)
+        one.warm_up()
+        assert torch.equal(one.sample(tokens, said, state, noise), before)
+    assert len(traces) == 1
 
 
 def test_it_travels_with_the_checkpoint(policy, tmp_path):
