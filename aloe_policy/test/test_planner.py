@@ -57,6 +57,19 @@ def test_chunks_follow_each_other_by_n_action_steps_of_observation_time(
     assert all(later - earlier >= steps * TICK_NS for earlier, later in itertools.pairwise(stamps))
 
 
+@given(st.integers(0, 3 * TICK_NS))
+def test_row_0_belongs_to_the_observations_time_though_the_policys_follows_the_joints_it_saw(older_ns: int) -> None:
+    rows = 1e-4 * np.arange(50, dtype=np.float32)[:, None].repeat(RIG.action_dim, axis=1)
+    planner, stamp_ns = ChunkPlanner(RIG, FakePolicy(say=lambda: rows), 25), 10**9
+    stamps = {arm.name: stamp_ns - older_ns for arm in RIG.arms}
+    chunk = planner.plan(replace(observe(stamp_ns), stamps=stamps))
+    assert chunk.stamp_ns == stamp_ns and chunk.data.shape == rows.shape
+    told_ns = stamp_ns - older_ns + 1e4 * chunk.data[0, 0] * TICK_NS  # the time that the first row was meant for
+    assert abs(told_ns - stamp_ns) <= TICK_NS / 2 + 1000  # rows are float32
+    steps = np.diff(np.rint(1e4 * chunk.data[:, 0]))
+    assert set(steps) <= {0.0, 1.0} and (steps == 0).sum() <= 3 and chunk.data[-1, 0] == rows[-1, 0]
+
+
 def test_nothing_is_due_before_start_without_observations_or_after_stop() -> None:
     planner = ChunkPlanner(RIG, FakePolicy(), 25)
     assert not planner.due(10)
