@@ -24,7 +24,6 @@ from aloe_policy.traced import TracedFlow
 from aloe_policy.words import word_ids
 
 KIND = "tiny"
-WARM_UPS = 3  # until a traced function runs at its speed
 
 
 class TinyPolicy:
@@ -140,8 +139,7 @@ class TinyPolicy:
         """Trace the flow, and infer on a made-up observation: allocations and kernels are then in place."""
         self._flow = TracedFlow(self.model, self.num_steps, self._guidance)
         state = self._generator.get_state()
-        for _ in range(WARM_UPS):
-            self.infer(made_up_observation(self.rig))
+        self.infer(made_up_observation(self.rig))
         self._generator.set_state(state)
 
     def _words_of(self, prompt: str) -> torch.Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from aloe_policy.model import ModelConfig, TinyVLA
 
+WARM_UPS = 3  # calls until a trace runs at its speed, and its copies with it
 _traces: dict[tuple[ModelConfig, torch.device], torch.jit.ScriptModule] = {}
 
 
@@ -79,4 +80,6 @@ def _trace(model: TinyVLA) -> torch.jit.ScriptModule:
         network = _Velocity(copy.deepcopy(model).requires_grad_(False)).eval()
         velocity = torch.jit.trace(network, (prefix, chunk, prefix.new_ones(1)), check_trace=False)
         found: torch.jit.ScriptModule = torch.jit.script(_Euler(velocity).eval())
+        for _ in range(WARM_UPS):
+            found(prefix[None], chunk, 1, 1.0)
     return found
