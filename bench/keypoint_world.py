@@ -151,9 +151,7 @@ class World:
                 if tick % self.h == 0:
                     stamp_ns, rows = process.stamp_ns, self._infer(policy)
                 if tick % self.h == self._latency_ticks:
-                    with contextlib.suppress(
-                        RuntimeError
-                    ):  # refused: the chunk before goes on, or control says why not
+                    with contextlib.suppress(RuntimeError):  # refused: control says why, if nothing goes on
                         process.offer(rows, policy.version, stamp_ns)
                 said, why = person.poll() if person else (Verdict.NONE, "")
                 if recording is not None:

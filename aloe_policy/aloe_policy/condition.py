@@ -73,7 +73,8 @@ def prefixes_of(
     """
     told: list[Tensor | None] = [None]
     if condition is not None:
-        told = [torch.full_like(words[:, 0], bucket(condition.word)), *told][: 1 if condition.guidance == 1.0 else 2]
+        asked = torch.full_like(words[:, 0], bucket(condition.word))
+        told = [asked] if condition.guidance == 1.0 else [asked, None]
     return torch.stack([model.prefix(tokens, words, state, said).repeat(copies, 1, 1, 1) for said in told])
 
 
