@@ -11,10 +11,15 @@ from aloe_data.chunk import Chunk
 from aloe_sim.sim_rig import SimRig
 
 SLICES_PER_TICK = 5
+ACTS_AFTER = range(1, 5)  # slices from joint states to the commands that answer them; drawn per episode
 
 
 class InProcessRig:
     """Chunks in, physics on: every command goes through the same `ControlLoop` as on a robot.
+
+    As on a robot, commands answer joint states of a moment ago: control ticks and joint states have clocks of their
+    own, and a command takes its time. How long varies from start to start, and here from episode to episode. Policies
+    notice arms that are later than those of their demonstrations (measured: docs/policy.md).
 
     Args:
         sim: the simulation; used by nobody else.
@@ -25,6 +30,7 @@ class InProcessRig:
         self.sim, self.rig, self._config = sim, sim.rig, config
         self.control = ControlLoop(sim.rig, config)
         self._chunk_id = 0
+        self._acts_after = ACTS_AFTER.start
 
     @property
     def stamp_ns(self) -> int:
@@ -40,6 +46,7 @@ class InProcessRig:
         """
         words = self.sim.reset(seed, prompt)
         self.control = ControlLoop(self.rig, self._config)
+        self._acts_after = int(np.random.default_rng([seed, 2]).choice(ACTS_AFTER))
         self._sense()
         armed, message = self.control.arm(self.stamp_ns)
         if not armed:
@@ -65,19 +72,23 @@ class InProcessRig:
         return chunk
 
     def tick(self, on_slice: Callable[[int], None] = lambda stamp_ns: None) -> TickResult:
-        """One control tick at the present state, then the physics up to the next one.
+        """Joint states, a control tick that answers them a moment later, and the physics up to the next ones.
 
         Args:
             on_slice: called with the stamp [ns] after every piece of physics, so that cameras need not wait for a tick.
         """
         self._sense()
+        self._advance(self._acts_after, on_slice)
         result = self.control.tick(self.stamp_ns)
         for arm, positions in result.commands.items():
             self.sim.set_command(arm, positions)
-        for _ in range(SLICES_PER_TICK):
+        self._advance(SLICES_PER_TICK - self._acts_after, on_slice)
+        return result
+
+    def _advance(self, slices: int, on_slice: Callable[[int], None]) -> None:
+        for _ in range(slices):
             self.sim.advance(1.0 / self.rig.rate_hz / SLICES_PER_TICK)
             on_slice(self.stamp_ns)
-        return result
 
     def _sense(self) -> None:
         for arm in self.rig.arms:
