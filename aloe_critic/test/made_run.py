@@ -44,6 +44,7 @@ class Pretender(Runner):
         rates: success rate of the first policy, and of each round's candidate.
         choices: decision of each round.
         step: called whenever something was said, and after every stage.
+        trusted: the critics pass their gates.
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class Pretender(Runner):
         rates: Sequence[float],
         choices: Sequence[str],
         step: Callable[[], None] = lambda: None,
+        trusted: bool = True,
     ) -> None:
         super().__init__(plan.folder, step, lambda _: step())
-        self.plan, self.rates, self.choices = plan, rates, choices
+        self.plan, self.rates, self.choices, self.trusted = plan, rates, choices, trusted
         self.planned: dict[str, Stage] = {}  # by output
 
     def run(self, stages: Iterable[Stage]) -> None:
@@ -81,8 +83,11 @@ class Pretender(Runner):
             out.mkdir()
             (out / "sha256").write_text(f"{kind} of round {stage.round}")
             if kind == "critic":
-                write_json(out / "config.json", {"passed": True, "health": HEALTH, "judgement": ["calibrated"]})
+                said = "calibrated" if self.trusted else "it ignores the action"
+                write_json(out / "config.json", {"passed": self.trusted, "health": HEALTH, "judgement": [said]})
                 (out / "health.png").write_bytes(b"picture")
+        elif kind == "gate":
+            write_json(out, {"used": self.trusted})
         elif kind == "weights":
             np.savez(out, meta=np.array(json.dumps({"statistics": STATISTICS})))
         elif kind == "evaluation":

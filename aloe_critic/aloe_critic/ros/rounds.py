@@ -66,7 +66,8 @@ class GateStage:
     """Whether a critic may be used."""
 
     critic: Path = parameter(doc="its folder")
-    force: bool = parameter(False, doc="go on although it failed")
+    force: bool = parameter(False, doc="use it although it failed")
+    without: bool = parameter(False, doc="go on without it if it failed")
     out: Path = parameter(doc="file for the answer")
 
 
@@ -165,8 +166,11 @@ def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:
 
 
 def gate(stage: GateStage) -> None:
-    """Stop the round if the critic cannot be trusted."""
-    write_json(stage.out, pass_critic(stage.critic, stage.force))
+    """Do without a critic that cannot be trusted, or stop the round."""
+    known = pass_critic(stage.critic, stage.force, stage.without)
+    write_json(stage.out, known)
+    if not known["used"]:
+        print(f"the critic failed its gates ({'; '.join(known['judgement'])}): this round goes on without it")
 
 
 def decide(stage: DecideStage) -> None:

@@ -15,24 +15,28 @@ class GateError(RuntimeError):
     """The round ends here; the message says why, and what can be done."""
 
 
-def pass_critic(critic: Path, force: bool) -> dict[str, Any]:
-    """What is known of a critic, if policies may be improved with it.
+def pass_critic(critic: Path, force: bool, without: bool = False) -> dict[str, Any]:
+    """What is known of a critic, and whether policies are improved with it.
 
     Args:
         critic: its folder.
-        force: go on even if it failed its gates.
+        force: use it even if it failed its gates.
+        without: go on without it if it failed.
 
     Raises:
-        GateError: it failed, and nobody insisted.
+        GateError: it failed, and neither was said.
         ConfigError: it cannot be read.
     """
     config = read_json(critic / "config.json")
-    if not (config["passed"] or force):
+    used = config["passed"] or force
+    if not (used or without):
         raise GateError(
             f"{critic} failed its gates: {'; '.join(config['judgement'])}. Collect more episodes, both good and bad "
-            "ones, or train it longer (critic_steps:=...); to go on with it all the same: force:=true"
+            "ones, or train it longer (critic_steps:=...); to go on without it: failed_critic:=without; with it all "
+            "the same: force:=true"
         )
-    return {"passed": config["passed"], "forced": not config["passed"], "judgement": config["judgement"]}
+    forced = used and not config["passed"]
+    return {"passed": config["passed"], "used": used, "forced": forced, "judgement": config["judgement"]}
 
 
 def judge_candidate(

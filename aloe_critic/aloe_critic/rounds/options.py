@@ -8,6 +8,7 @@ from aloe_policy.promotion import PromotionConfig
 
 METHODS = ("aloe", "filtered_bc", "hg_dagger", "uniform", "awr", "recap", "poco")
 WITH_CRITIC = ("aloe", "poco")
+WITHOUT, STOP = "without", "stop"
 PREVIOUS, WARM_START = "previous", "warm_start"
 
 
@@ -25,6 +26,9 @@ class RoundOptions(PromotionConfig):
     )
     method: str = parameter("aloe", choices=METHODS, doc="how chunks are weighted")
     force: bool = parameter(False, doc="go on with a critic that failed its gates")
+    failed_critic: str = parameter(
+        WITHOUT, choices=(WITHOUT, STOP), doc="a round whose critic failed goes on by people's corrections, or stops"
+    )
     critic_steps: int = parameter(0, low=0, doc="optimiser steps of the critic; 0: as train_critic has it")
     actor_steps: int = parameter(0, low=0, doc="optimiser steps of the policy; 0: as improve has it")
     critic_options: str = parameter("", doc="more words for train_critic, such as '--num-critics 2'")

@@ -262,7 +262,7 @@ def _critics(folder: RunFolder, rounds: Sequence[Round]) -> str:
     for name in judged[0].critic["health"]:
         cells = [_health(one.critic["health"], name) for one in judged]
         rows.append([name, f"{getattr(Gates(), name):g}" if hasattr(Gates(), name) else "", *cells])
-    verdicts = ['<span class="good">passed</span>' if one.critic["passed"] else _failed(one) for one in judged]
+    verdicts = ['<span class="good">passed</span>' if one.critic["passed"] else _failed(folder, one) for one in judged]
     rows.append(["", "", *verdicts])
     head = ["held-out episodes", "gate", *(one.label for one in judged)]
     pictures = [(one, folder.round(one.number) / "critic" / "health.png") for one in judged]
@@ -270,8 +270,12 @@ def _critics(folder: RunFolder, rounds: Sequence[Round]) -> str:
     return f"<h2>Health of the critics</h2>{_table(head, rows)}" + f'<div class="row">{"".join(shown)}</div>'
 
 
-def _failed(one: Round) -> str:
-    return f'<span class="bad" title="{escape("; ".join(one.critic["judgement"]))}">failed</span>'
+def _failed(folder: RunFolder, one: Round) -> str:
+    gate = folder.round(one.number) / "gate.json"
+    said = "failed"
+    if gate.exists():
+        said += ", used all the same" if read_json(gate).get("used", True) else ", not used"
+    return f'<span class="bad" title="{escape("; ".join(one.critic["judgement"]))}">{said}</span>'
 
 
 def _health(health: Mapping[str, float], name: str) -> str:

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, ImproveOptions, LoopOptions, RoundOptions
-from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, read_episodes
+from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, WITHOUT, ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, read_episodes, read_json
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
@@ -30,6 +30,8 @@ RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_critic", "rounds")
 KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "--failures", "dropped")
 """The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (docs/study.md)."""
+FALLBACK, HELPED = "hg_dagger", ("--failures", "dropped")
+"""Of a round whose critic failed: corrections that helped did as well as ALOE's choice (docs/study.md)."""
 YIELDS = 19  # niceness of learning beside a robot that moves: it gets what control, cameras and policy leave
 
 
@@ -130,13 +132,15 @@ def in_use(plan: Plan, number: int, before: Current) -> Current:
 
 def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Iterator[Stage]:
     """From bags to a candidate, and whether it is used."""
-    critic = plan.options.method in WITH_CRITIC
+    method = plan.options.method
     yield ingest(plan, number, bags, current)
-    if critic:
+    if method in WITH_CRITIC:
         yield train_critic(plan, number, current)
-        yield gate(plan, number)
+        checked = gate(plan, number)
+        yield checked
         yield from timelines(plan, number, current)
-    yield weights(plan, number, current)
+        method = method if read_json(checked.output).get("used", True) else FALLBACK
+    yield weights(plan, number, current, method)
     yield actor(plan, number, current)
     yield from judgement(plan, number, current)
 
@@ -211,8 +215,9 @@ def gate(plan: Plan, number: int) -> Stage:
     """Whether the critic may be used."""
     critic, out = plan.folder.round(number) / "critic", plan.folder.round(number) / "gate.json"
     insists = ("--force",) if plan.options.force else ()
+    insists += ("--without",) if plan.options.failed_critic == WITHOUT else ()
     command = (*HERE, "gate", "--critic", str(critic), "--out", str(out), *insists)
-    return Stage(number, "gate", "whether that critic can be trusted", command, out, (critic,))
+    return Stage(number, "gate", "whether that critic can be trusted", command, out, (critic,), shows="the critic .*")
 
 
 def timelines(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
@@ -242,10 +247,10 @@ def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
     return {outcome: Path(min(chosen, key=lambda e: e.length_s).bag) for outcome, chosen in found.items() if chosen}
 
 
-def weights(plan: Plan, number: int, current: Current) -> Stage:
+def weights(plan: Plan, number: int, current: Current, method: str) -> Stage:
     """What each chunk counts."""
     here, out = plan.folder.round(number), plan.folder.round(number) / "weights.npz"
-    method, inputs = plan.options.method, [here / "episodes.json", current.policy]
+    inputs, asked = [here / "episodes.json", current.policy], method == plan.options.method
     words = [*plan.common, *plan.chunks, "--policy", str(current.policy), "--method", method, "--out", str(out)]
     if method in WITH_CRITIC:
         inputs.append(here / "critic")
@@ -254,7 +259,8 @@ def weights(plan: Plan, number: int, current: Current) -> Stage:
         words += ["--stride", "25"]  # its file holds chunks of its own for each that is weighed
     if method == "aloe":
         words += KEEP_GOOD  # what is given comes after, and counts
-    command = (*RUN, "aloe_critic", "weigh", *words, *shlex.split(plan.options.weigh_options))
+    words += shlex.split(plan.options.weigh_options) if asked else HELPED
+    command = (*RUN, "aloe_critic", "weigh", *words)
     return Stage(number, "weights", f"how much each chunk counts ({method})", command, out, tuple(inputs))
 
 

@@ -1,4 +1,4 @@
-"""A critic that cannot be trusted ends the round, a candidate that is no better is not used."""
+"""A critic that cannot be trusted is not used, nor is a candidate that is no better."""
 
 import json
 
@@ -25,6 +25,12 @@ def critic(tmp_path):
 def test_a_critic_that_failed_its_gates_ends_the_round_with_the_reason(critic):
     with pytest.raises(GateError, match=r"ignores the action \(shuffle_gap 0.02, gate 0.3\).*force:=true"):
         pass_critic(critic(False), force=False)
+
+
+def test_a_round_may_do_without_a_critic_that_failed_and_only_without_such_a_one(critic):
+    assert not pass_critic(critic(False), force=False, without=True)["used"]
+    assert pass_critic(critic(False), force=True, without=True)["used"]
+    assert pass_critic(critic(True), force=False, without=True)["used"]
 
 
 def test_one_may_insist_and_that_is_kept(critic):

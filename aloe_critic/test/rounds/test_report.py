@@ -75,6 +75,13 @@ def test_the_figures_are_in_it(pages):
         assert figure in page, figure
 
 
+def test_a_critic_that_failed_is_red_with_its_reason_and_whether_it_was_used(tmp_path):
+    plan = made.begin(made.make_plan(tmp_path, OPTIONS))
+    made.Pretender(plan, (0.34, 0.6, 0.5, 0.8), ("promote",) * 3, trusted=False).run(loop(plan, OPTIONS))
+    write_report(plan.folder)
+    assert '<span class="bad" title="it ignores the action">failed, not used</span>' in plan.folder.report.read_text()
+
+
 def test_it_says_where_the_run_stands(pages):
     assert "nothing is done yet" in pages[0]
     assert "evaluation_0: under way since" in pages[1]

@@ -17,12 +17,12 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments
 LOOP = LoopOptions(rounds=2, episodes=3)
 
 
-def stages(tmp_path, options, choices=("promote",) * 3, simulated=True):
+def stages(tmp_path, options, choices=("promote",) * 3, simulated=True, trusted=True):
     """A run of which all stages were pretended, and the stages as they are really planned, by their outputs."""
     plan = made.make_plan(tmp_path, options, simulated)
     if not (plan.folder.path / "run.json").exists():
         made.begin(plan)
-    runner = made.Pretender(plan, (0.3, 0.6, 0.7, 0.8), choices)
+    runner = made.Pretender(plan, (0.3, 0.6, 0.7, 0.8), choices, trusted=trusted)
     runner.run(loop(plan, options))
     return plan, runner.planned
 
@@ -101,6 +101,23 @@ def test_methods_without_a_critic_do_without_its_stages(tmp_path, method):
     asked = {"critic", "gate", "timeline_success", "timeline_failure"}
     assert names & asked == (asked if method in WITH_CRITIC else set())
     assert ("--critic" in planned["round_1/weights.npz"].command) == (method in WITH_CRITIC)
+
+
+@pytest.mark.parametrize("method", WITH_CRITIC)
+def test_a_round_whose_critic_failed_learns_from_corrections_and_asks_no_critic(tmp_path, method):
+    options = replace(LOOP, rounds=1, method=method, weigh_options="--rule zscore")
+    _, planned = stages(tmp_path, options, trusted=False)
+    weigh = planned["round_1/weights.npz"]
+    assert (word(weigh, "--method"), word(weigh, "--failures")) == ("hg_dagger", "dropped")
+    assert "--critic" not in weigh.command and "--rule" not in weigh.command
+    assert "round_1/policy" in planned
+
+
+def test_whether_a_round_does_without_a_failed_critic_is_passed_on(tmp_path):
+    _, planned = stages(tmp_path / "a", replace(LOOP, rounds=1))
+    assert "--without" in planned["round_1/gate.json"].command
+    _, planned = stages(tmp_path / "b", replace(LOOP, rounds=1, failed_critic="stop"))
+    assert "--without" not in planned["round_1/gate.json"].command
 
 
 def test_a_real_rig_is_not_evaluated_without_people(tmp_path):
