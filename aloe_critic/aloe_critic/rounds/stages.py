@@ -214,9 +214,8 @@ def train_critic(plan: Plan, number: int, current: Current) -> Stage:
 def gate(plan: Plan, number: int) -> Stage:
     """Whether the critic may be used."""
     critic, out = plan.folder.round(number) / "critic", plan.folder.round(number) / "gate.json"
-    insists = ("--force",) if plan.options.force else ()
-    insists += ("--without",) if plan.options.failed_critic == WITHOUT else ()
-    command = (*HERE, "gate", "--critic", str(critic), "--out", str(out), *insists)
+    words = ("--critic", str(critic), "--out", str(out), *["--force"] * plan.options.force)
+    command = (*HERE, "gate", *words, *["--without"] * (plan.options.failed_critic == WITHOUT))
     return Stage(number, "gate", "whether that critic can be trusted", command, out, (critic,), shows="the critic .*")
 
 
