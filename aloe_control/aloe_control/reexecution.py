@@ -123,7 +123,8 @@ class _Reexecution:
     def _begin(self, run: list[TickResult]) -> None:
         first_ns = run[0].stamp_ns
         since_ns = first_ns - round(2e9 / self._rig.rate_hz)
-        armed_ns = max((at_ns for at_ns in self._recording.armed_ns if since_ns < at_ns <= first_ns), default=since_ns)
+        known = [at_ns for at_ns in self._recording.armed_ns if since_ns < at_ns <= first_ns]
+        armed_ns = min(known, default=since_ns)  # what came after arming changed who holds an arm
         self._loop = ControlLoop(self._rig, self._config)
         self._feed(armed_ns, self._start(run[0]))
         armed, problem = self._loop.arm(armed_ns)
