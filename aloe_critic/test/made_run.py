@@ -21,6 +21,11 @@ STATISTICS = {
 }  # fmt: skip
 
 
+def said_of(trusted: bool) -> str:
+    """A critic's health in words."""
+    return "calibrated" if trusted else "it ignores the action"
+
+
 def make_plan(root: Path, options: RoundOptions, simulated: bool = True) -> Plan:
     """A plan of a run below a folder, beginning with a made-up policy."""
     policy = root / "first"
@@ -83,11 +88,11 @@ class Pretender(Runner):
             out.mkdir()
             (out / "sha256").write_text(f"{kind} of round {stage.round}")
             if kind == "critic":
-                said = "calibrated" if self.trusted else "it ignores the action"
-                write_json(out / "config.json", {"passed": self.trusted, "health": HEALTH, "judgement": [said]})
+                facts = {"passed": self.trusted, "health": HEALTH, "judgement": [said_of(self.trusted)]}
+                write_json(out / "config.json", facts)
                 (out / "health.png").write_bytes(b"picture")
         elif kind == "gate":
-            write_json(out, {"used": self.trusted})
+            write_json(out, {"passed": self.trusted, "used": self.trusted, "judgement": [said_of(self.trusted)]})
         elif kind == "weights":
             np.savez(out, meta=np.array(json.dumps({"statistics": STATISTICS})))
         elif kind == "evaluation":

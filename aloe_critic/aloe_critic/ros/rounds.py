@@ -15,7 +15,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 
 from aloe_critic.rounds.gates import GateError, judge_candidate, pass_critic
-from aloe_critic.rounds.options import ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.options import STOP, WITHOUT, ImproveOptions, LoopOptions, RoundOptions
 from aloe_critic.rounds.report import write_report
 from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, write_episodes, write_json
 from aloe_critic.rounds.run_folder import RunFolder
@@ -67,7 +67,7 @@ class GateStage:
 
     critic: Path = parameter(doc="its folder")
     force: bool = parameter(False, doc="use it although it failed")
-    without: bool = parameter(False, doc="go on without it if it failed")
+    failed_critic: str = parameter(STOP, choices=(WITHOUT, STOP), doc="go on without it if it failed, or end here")
     out: Path = parameter(doc="file for the answer")
 
 
@@ -167,10 +167,10 @@ def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:
 
 def gate(stage: GateStage) -> None:
     """Do without a critic that cannot be trusted, or stop the round."""
-    known = pass_critic(stage.critic, stage.force, stage.without)
-    write_json(stage.out, known)
-    if not known["used"]:
-        print(f"the critic failed its gates ({'; '.join(known['judgement'])}): this round goes on without it")
+    known = pass_critic(stage.critic, stage.force, stage.failed_critic == WITHOUT)
+    write_json(stage.out, vars(known))
+    if not known.used:
+        print(f"the critic failed its gates ({'; '.join(known.judgement)}): this round goes on without it")
 
 
 def decide(stage: DecideStage) -> None:

@@ -4,9 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from aloe_critic.rounds.results import UNTESTED, Decided, read_json
+from aloe_critic.rounds.results import UNTESTED, Decided, Gated, read_json
 from aloe_policy.promote import Results, decide, read_results
 from aloe_policy.promotion import PromotionConfig
 
@@ -15,7 +14,7 @@ class GateError(RuntimeError):
     """The round ends here; the message says why, and what can be done."""
 
 
-def pass_critic(critic: Path, force: bool, without: bool = False) -> dict[str, Any]:
+def pass_critic(critic: Path, force: bool, without: bool = False) -> Gated:
     """What is known of a critic, and whether policies are improved with it.
 
     Args:
@@ -35,8 +34,7 @@ def pass_critic(critic: Path, force: bool, without: bool = False) -> dict[str, A
             "ones, or train it longer (critic_steps:=...); to go on without it: failed_critic:=without; with it all "
             "the same: force:=true"
         )
-    forced = used and not config["passed"]
-    return {"passed": config["passed"], "used": used, "forced": forced, "judgement": config["judgement"]}
+    return Gated(config["passed"], used, config["judgement"])
 
 
 def judge_candidate(

@@ -22,6 +22,7 @@ from aloe_critic.rounds.results import (
     numbered,
     read_decision,
     read_episodes,
+    read_gate,
     read_json,
 )
 from aloe_critic.rounds.run_folder import BEGUN, DONE, Record, RunFolder
@@ -274,7 +275,7 @@ def _failed(folder: RunFolder, one: Round) -> str:
     gate = folder.round(one.number) / "gate.json"
     said = "failed"
     if gate.exists():
-        said += ", used all the same" if read_json(gate).get("used", True) else ", not used"
+        said += ", used all the same" if read_gate(gate).used else ", not used"
     return f'<span class="bad" title="{escape("; ".join(one.critic["judgement"]))}">{said}</span>'
 
 

@@ -92,6 +92,21 @@ class Decided:
 UNTESTED = "untested"
 
 
+@dataclass(frozen=True)
+class Gated:
+    """What is known of a critic.
+
+    Attributes:
+        passed: it met the gates of its health.
+        used: policies are improved with it, whether it passed or not.
+        judgement: its health in words.
+    """
+
+    passed: bool
+    used: bool
+    judgement: list[str]
+
+
 def evaluated(files: Iterable[Path]) -> Rate:
     """What several evaluations of one policy say together; aborted episodes are no trials.
 
@@ -130,6 +145,16 @@ def read_decision(file: Path) -> Decided:
         ConfigError: the file is missing or damaged.
     """
     return Decided(**read_json(file))
+
+
+def read_gate(file: Path) -> Gated:
+    """What `rounds gate` wrote.
+
+    Raises:
+        ConfigError: the file is missing or damaged.
+    """
+    found = read_json(file)
+    return Gated(found["passed"], found["used"], found["judgement"])
 
 
 def numbered(folder: Path, name: str) -> list[Path]:

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, WITHOUT, ImproveOptions, LoopOptions, RoundOptions
-from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, read_episodes, read_json
+from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, read_episodes, read_gate
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
@@ -139,7 +139,7 @@ def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> It
         checked = gate(plan, number)
         yield checked
         yield from timelines(plan, number, current)
-        method = method if read_json(checked.output).get("used", True) else FALLBACK
+        method = method if read_gate(checked.output).used else FALLBACK
     yield weights(plan, number, current, method)
     yield actor(plan, number, current)
     yield from judgement(plan, number, current)
@@ -215,7 +215,7 @@ def gate(plan: Plan, number: int) -> Stage:
     """Whether the critic may be used."""
     critic, out = plan.folder.round(number) / "critic", plan.folder.round(number) / "gate.json"
     words = ("--critic", str(critic), "--out", str(out), *["--force"] * plan.options.force)
-    command = (*HERE, "gate", *words, *["--without"] * (plan.options.failed_critic == WITHOUT))
+    command = (*HERE, "gate", *words, "--failed-critic", plan.options.failed_critic)
     return Stage(number, "gate", "whether that critic can be trusted", command, out, (critic,), shows="the critic .*")
 
 

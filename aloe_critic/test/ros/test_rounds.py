@@ -125,12 +125,12 @@ def test_a_critic_that_failed_ends_the_command_with_the_reason(monkeypatch, tmp_
     assert not (tmp_path / "gate.json").exists()
     monkeypatch.setattr(sys, "argv", ["rounds", *map(str, words), "--force"])
     rounds.main()
-    assert json.loads(Path(tmp_path / "gate.json").read_text())["forced"]
+    assert json.loads(Path(tmp_path / "gate.json").read_text())["used"]
 
 
 def test_a_round_that_goes_on_without_its_critic_says_why(monkeypatch, tmp_path, capsys):
     (tmp_path / "config.json").write_text(json.dumps({"passed": False, "judgement": ["it ignores the action"]}))
-    words = ("gate", "--critic", tmp_path, "--out", tmp_path / "gate.json", "--without")
+    words = ("gate", "--critic", tmp_path, "--out", tmp_path / "gate.json", "--failed-critic", "without")
     monkeypatch.setattr(sys, "argv", ["rounds", *map(str, words)])
     rounds.main()
     assert "failed its gates (it ignores the action): this round goes on without it" in capsys.readouterr().out

@@ -28,14 +28,15 @@ def test_a_critic_that_failed_its_gates_ends_the_round_with_the_reason(critic):
 
 
 def test_a_round_may_do_without_a_critic_that_failed_and_only_without_such_a_one(critic):
-    assert not pass_critic(critic(False), force=False, without=True)["used"]
-    assert pass_critic(critic(False), force=True, without=True)["used"]
-    assert pass_critic(critic(True), force=False, without=True)["used"]
+    assert not pass_critic(critic(False), force=False, without=True).used
+    assert pass_critic(critic(False), force=True, without=True).used
+    assert pass_critic(critic(True), force=False, without=True).used
 
 
 def test_one_may_insist_and_that_is_kept(critic):
-    assert pass_critic(critic(False), force=True)["forced"]
-    assert not pass_critic(critic(True), force=True)["forced"]
+    forced = pass_critic(critic(False), force=True)
+    assert (forced.passed, forced.used) == (False, True)
+    assert pass_critic(critic(True), force=True).passed
 
 
 def test_a_critic_that_is_not_there_is_said(tmp_path):

@@ -115,9 +115,9 @@ def test_a_round_whose_critic_failed_learns_from_corrections_and_asks_no_critic(
 
 def test_whether_a_round_does_without_a_failed_critic_is_passed_on(tmp_path):
     _, planned = stages(tmp_path / "a", replace(LOOP, rounds=1))
-    assert "--without" in planned["round_1/gate.json"].command
+    assert word(planned["round_1/gate.json"], "--failed-critic") == "without"
     _, planned = stages(tmp_path / "b", replace(LOOP, rounds=1, failed_critic="stop"))
-    assert "--without" not in planned["round_1/gate.json"].command
+    assert word(planned["round_1/gate.json"], "--failed-critic") == "stop"
 
 
 def test_a_real_rig_is_not_evaluated_without_people(tmp_path):
