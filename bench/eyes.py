@@ -50,6 +50,9 @@ class EyesConfig:
     steps: int = parameter(3000, low=1, doc="of training")
     evaluations: int = parameter(100, low=1, doc="held-out scenes per policy")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h, from one chunk to the next")
+    latency_ticks: int = parameter(
+        4, unit="ticks", low=0, high=49, doc="from an observation until its chunk is followed; fewer than h"
+    )
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
     processes: int = parameter(1, low=1, high=256, doc="kinds at a time, of one thread each")
 
@@ -69,7 +72,8 @@ def run(config: EyesConfig, kind: str, known: EncoderErrors) -> list[bool]:
     if not (folder / "policy").exists():
         learning = LearnerConfig(steps=config.steps, batch_size=128, noises_per_observation=2)
         clone(files, rig, learning, folder / "policy")
-    world = World(rig, config.task, errors, n_action_steps=config.n_action_steps, timeout_s=config.timeout_s)
+    rest = config.n_action_steps, config.timeout_s
+    world = World(rig, config.task, errors, "none", *rest, latency_ticks=config.latency_ticks)
     scenes = range(HELD_OUT.start, HELD_OUT.start + config.evaluations)
     policies = (load_seeing(str(folder / "policy"), rig, world.eyes, scene) for scene in scenes)
     return [world.roll(scene, policy).verdict == "success" for scene, policy in zip(scenes, policies, strict=True)]

@@ -89,7 +89,11 @@ class StudyConfig:
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     latency_ticks: int = parameter(
-        0, unit="ticks", low=0, high=49, doc="from an observation until its chunk is followed; fewer than h"
+        4,
+        unit="ticks",
+        low=0,
+        high=49,
+        doc="from an observation until its chunk is followed; fewer than h (4: as in the graph)",
     )
     stride: int = parameter(5, unit="ticks", low=1, doc="between the ticks at which chunks begin")
     actor_steps: int = parameter(1500, low=1, doc="of every improvement")
