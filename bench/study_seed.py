@@ -42,23 +42,24 @@ ROOT = Path(__file__).parents[1]
 FIRST_DEMO, FIRST_DISTURBED = 100_000, 110_000  # scenes that the shipped warm start was shown
 DISTURBED = 0.4  # share of the demonstrations with bumps, pushes and slipping grasps
 KEEP_GOOD = {"rule": "binary", "human": "forced_positive", "failures": "dropped"}
-WEIGHTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "bc_more": ("hg_dagger", {}),  # of demonstrations alone
-    "hg_dagger": ("hg_dagger", {}),
-    "hg_helped": ("hg_dagger", {"failures": "dropped"}),  # without corrections that did not help
-    "filtered_bc": ("filtered_bc", {}),
-    "uniform": ("uniform", {}),
-    "awr": ("awr", {}),
-    "recap": ("recap", {}),
-    "aloe": ("aloe", {}),
-    "aloe_top": ("aloe", {**KEEP_GOOD, "top": 0.5}),
-    "poco": ("poco", {}),
+WEIGHTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "bc_more": ({"method": "hg_dagger"}, {}),  # of demonstrations alone
+    "hg_dagger": ({"method": "hg_dagger"}, {}),
+    "hg_helped": ({"method": "hg_dagger"}, {"failures": "dropped"}),  # without corrections that did not help
+    "filtered_bc": ({"method": "filtered_bc"}, {}),
+    "uniform": ({"method": "uniform"}, {}),
+    "awr": ({"method": "awr"}, {}),
+    "recap": ({"method": "recap"}, {}),
+    "aloe": ({"method": "aloe"}, {}),
+    "aloe_top": ({"method": "aloe"}, {**KEEP_GOOD, "top": 0.5}),
+    "aloe_seen": ({"method": "aloe", "advantage": "seen"}, {**KEEP_GOOD, "top": 0.5}),
+    "poco": ({"method": "poco"}, {}),
 }
-"""How chunks are weighted: method of `weigh`, and what differs from its defaults."""
+"""How chunks are weighted: what `weigh` is asked for, and how advantages become weights, where they differ."""
 AT_RUN_TIME = ("consensus", "guided", "aloe_guided", "aloe_top_guided")
 """Best of 8 samples: nearest to their mean (a control), or by the critic; of the warm start or an improved one."""
 METHODS = ("bc", *WEIGHTS, *AT_RUN_TIME)
-WITH_CRITIC = ("aloe", "aloe_top", "poco", "guided", "aloe_guided", "aloe_top_guided")
+WITH_CRITIC = ("aloe", "aloe_top", "aloe_seen", "poco", "guided", "aloe_guided", "aloe_top_guided")
 
 
 @dataclass(frozen=True)
@@ -228,12 +229,12 @@ class SeedStudy:
             return out
         folder.mkdir(exist_ok=True)
         shutil.rmtree(folder / "policy_training", ignore_errors=True)
-        name, options = WEIGHTS[method]
+        asked_for, options = WEIGHTS[method]
         critic = ""
         if method in WITH_CRITIC:
             critic = str(self.critic(policy, store, self.folder if number == 1 else folder))
         if not file.exists():
-            asked = WeighConfig(out=file, method=name, critic=critic, **self._data(policy, store), **self._chunks())
+            asked = WeighConfig(out=file, critic=critic, **asked_for, **self._data(policy, store), **self._chunks())
             value = ValueConfig(folds=2, value_steps=self.config.value_steps, value_batch_size=128)
             weigh(asked, Choices(AskConfig(force=True, samples=4), WeightConfig(**options), value))
         try:

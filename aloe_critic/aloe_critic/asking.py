@@ -147,19 +147,28 @@ class ChunkScorer:
             actions: relative to their states and normalised [n, h, A].
             drawn: chunks of the policy that are known already [m, n, h, A], alike; only the M - m others are drawn.
         """
-        prefix, size = self.critic.network.prefix(state), len(state)
-        q = self._ask(prefix, actions)
-        known = actions[None][:0] if drawn is None else drawn[: len(self._noise)]
-        parts = [self._valued(prefix, known)] if len(known) else []
-        if len(noise := self._noise[len(known) :]):
-            parts.append(self._own(state, prefix, noise.expand(-1, size, -1, -1))[1])
-        own = torch.cat(parts)
-        return Estimates(q.cpu().numpy(), self._aggregated(q).cpu().numpy(), own.mean(0).cpu().numpy())
+        prefix = self.critic.network.prefix(state)
+        q, own = self._ask(prefix, actions), self._mean_own(state, prefix, drawn)
+        return Estimates(q.cpu().numpy(), self._aggregated(q).cpu().numpy(), own.cpu().numpy())
+
+    @torch.no_grad()
+    def values(self, state: State, drawn: torch.Tensor | None = None) -> Array:
+        """V of n states [n]; `drawn` as in `estimate`."""
+        found: Array = self._mean_own(state, self.critic.network.prefix(state), drawn).cpu().numpy()
+        return found
 
     @torch.no_grad()
     def propose(self, state: State, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The policy's own chunks [N, n, H, A] of noise of that shape, normalised, and aggregated values [N, n]."""
         return self._own(state, self.critic.network.prefix(state), noise)
+
+    def _mean_own(self, state: State, prefix: Prefix, drawn: torch.Tensor | None) -> torch.Tensor:
+        """Mean aggregated value [n] of M of the policy's own chunks; of those, the ones drawn already come first."""
+        known = self._noise[:0] if drawn is None else drawn[: len(self._noise)]
+        parts = [self._valued(prefix, known)] if len(known) else []
+        if len(noise := self._noise[len(known) :]):
+            parts.append(self._own(state, prefix, noise.expand(-1, len(state), -1, -1))[1])
+        return torch.cat(parts).mean(0)
 
     def _own(self, state: State, prefix: Prefix, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         chunks = self.policy.sample(state.tokens, state.words, state.state, noise)

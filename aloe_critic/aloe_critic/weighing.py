@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from aloe_critic.asking import ChunkScorer
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import Drawn
+from aloe_critic.losses import td_target
 from aloe_critic.weights import Labels, WeightConfig, by_softmax
 from aloe_data.replay import Replay
 
@@ -54,7 +55,7 @@ def stops_of(replay: Replay) -> Index:
 def advantages(
     scorer: ChunkScorer, batches: Batches, drawn: Drawn | None = None, progress: Progress = lambda chunks: None
 ) -> Array:
-    """Adv = agg_k Q_k(s, a) - V(s) of every chunk [n].
+    """What each chunk promised, Adv = agg_k Q_k(s, a) - V(s) [n].
 
     Args:
         scorer: the critic, with the policy whose value it tells.
@@ -62,17 +63,35 @@ def advantages(
         drawn: what its training drew of that policy in states of the same store.
         progress: called with the number of chunks that were done.
     """
-    replay, found = batches.replay, np.empty(len(batches.replay))
-    start = np.array([segment.start for segment in replay.segments])[replay.segment_of]
-    known = np.zeros(len(found), bool) if drawn is None else drawn.at(replay.rows, start)[0]
-    for chosen in (known, ~known):
-        for part in _parts(np.flatnonzero(chosen)):
-            batch, own = batches.at(part), None
-            if drawn is not None and known[part[0]]:
-                own = drawn.at(replay.rows[part], start[part])[1].transpose(0, 1).float().to(batches.device)
-            found[part] = scorer.estimate(batch.state, batch.actions, own).advantage
-            progress(len(part))
+    found = np.empty(len(batches.replay))
+    for part, own in _with_own(batches, drawn):
+        batch = batches.at(part)
+        found[part] = scorer.estimate(batch.state, batch.actions, own).advantage
+        progress(len(part))
     return found
+
+
+def seen_advantages(
+    scorer: ChunkScorer, batches: Batches, drawn: Drawn | None = None, progress: Progress = lambda chunks: None
+) -> Array:
+    """What came of each chunk, Adv = R_N + gamma^N m V(s_{t+N}) - V(s_t) [n]; N and R are the replay's.
+
+    The critic need not foresee what a chunk does: it is asked about the state that was seen after it. Arguments as in
+    `advantages`. Source: n-step advantages as in A3C, arXiv:1602.01783, with the ensemble's V; the use is ours.
+    """
+    replay = batches.replay
+    value, reached = np.empty(len(replay)), np.empty(len(replay))
+    for part, own in _with_own(batches, drawn):
+        value[part] = scorer.values(batches.states(part), own)
+        progress(len(part))
+    follower = _followers(replay)
+    for part in _parts(np.arange(len(replay))):
+        batch, after = batches.at(part), value[follower[part]]
+        if len(other := np.flatnonzero((follower[part] < 0) & (batch.mask.cpu().numpy() > 0))):
+            after[other] = scorer.values(batch.next_state[torch.from_numpy(other).to(batches.device)])
+        worth = torch.from_numpy(after).float().to(batches.device)
+        reached[part] = td_target(worth, batch.reward, batch.discount, batch.mask).cpu().numpy()
+    return reached - value
 
 
 def proposals(
@@ -98,6 +117,27 @@ def proposals(
         progress(len(part))
     index = np.tile(np.arange(states), samples)
     return Entries(index, by_softmax(q, config).ravel(), (q - q.mean(0)).ravel(), chunks.reshape(-1, horizon, width))
+
+
+def _with_own(batches: Batches, drawn: Drawn | None) -> Iterator[tuple[Index, torch.Tensor | None]]:
+    """All chunks in parts, with what is drawn already of the policy in their states [M, part, h, A]."""
+    replay = batches.replay
+    start = np.array([segment.start for segment in replay.segments])[replay.segment_of]
+    known = np.zeros(len(replay), bool) if drawn is None else drawn.at(replay.rows, start)[0]
+    for chosen in (known, ~known):
+        for part in _parts(np.flatnonzero(chosen)):
+            own = None
+            if drawn is not None and known[part[0]]:
+                own = drawn.at(replay.rows[part], start[part])[1].transpose(0, 1).float().to(batches.device)
+            yield part, own
+
+
+def _followers(replay: Replay) -> Index:
+    """For each chunk the one of its segment that begins `reach` ticks later [n]; -1: none."""
+    order, after = np.argsort(replay.rows), replay.rows + replay.config.reach
+    there = order[np.searchsorted(replay.rows, after, sorter=order).clip(max=len(order) - 1)]
+    same = (replay.rows[there] == after) & (replay.segment_of[there] == replay.segment_of)
+    return np.where(same, there, -1)
 
 
 def _parts(entries: Index) -> Iterator[Index]:

@@ -1,5 +1,6 @@
 """A critic that was never trained, its policy, and a bag for both of them, for tests."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import critic_store as made
@@ -10,6 +11,7 @@ from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.checkpoint import save_critic
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
 from aloe_data.rig import Rig
+from aloe_data.transitions import RewardConfig
 from aloe_policy.backend import load_policy
 from aloe_policy.tiny import save_tiny
 
@@ -31,6 +33,7 @@ def write_critic(folder: Path, of: Path, rig: Rig = RIG, tool_views: int = 0, **
         "policy": found.version,
         "health": {"q_std": 0.1},
         "learning": {"q_agg": "min", "kappa": 1.0},
+        "reward": asdict(RewardConfig()),
         "judgement": ["calibrated"],
         "passed": True,
         **changes,

@@ -8,7 +8,7 @@ import torch
 
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import BootstrapActions, Drawn
-from aloe_critic.weighing import advantages, labels_of, proposals, stops_of
+from aloe_critic.weighing import advantages, labels_of, proposals, seen_advantages, stops_of
 from aloe_critic.weights import WeightConfig, by_softmax
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
@@ -23,11 +23,19 @@ def scorer(tmp_path_factory):
 
 
 @pytest.fixture
-def batches(scorer, tmp_path):
+def stores(tmp_path):
     stored.write_store(tmp_path / "store", tmp_path / "bags", "hash", ("success", "failure", "timeout"), human_from=30)
     store = EpisodeStore(tmp_path / "store", stored.RIG, stored.SIZE)
-    features = FeatureStore(store, "hash", (2, 3))
-    replay = Replay(store, features, ReplayConfig(n_action_steps=made.STEPS, stride=5), RewardConfig())
+    return store, FeatureStore(store, "hash", (2, 3))
+
+
+@pytest.fixture
+def batches(scorer, stores):
+    return of_chunks(scorer, stores, stride=5)
+
+
+def of_chunks(scorer, stores, **sampling):
+    replay = Replay(*stores, ReplayConfig(n_action_steps=made.STEPS, **sampling), RewardConfig())
     return Batches(replay, scorer.policy, torch.device("cpu"))
 
 
@@ -75,6 +83,31 @@ def test_what_a_critics_training_drew_serves_again_in_the_states_that_it_was_dra
         q.append(scorer.estimate(alone.state, chunk[None]).aggregated[0])
     expected = scorer.estimate(alone.state, alone.actions).aggregated[0] - np.mean(q)
     assert found[entry] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("n_step", [1, 2])
+def test_what_came_of_a_chunk_is_its_rewards_and_what_the_state_after_them_is_worth(
+    scorer, stores, n_step, monkeypatch
+):
+    monkeypatch.setattr("aloe_critic.weighing.PART", 7)
+    batches = of_chunks(
+        scorer, stores, n_step=n_step, stride=4
+    )  # 10 steps end between two chunks' beginnings, 20 at one
+    replay, gamma = batches.replay, RewardConfig().discount
+    found = seen_advantages(scorer, batches)
+    kinds = set()
+    for k in range(len(replay)):
+        alone, segment = batches.at(np.array([k])), replay.segments[replay.segment_of[k]]
+        steps = min(n_step * made.STEPS, segment.stop - replay.rows[k])
+        ended = segment.terminal and steps == segment.stop - replay.rows[k]
+        kinds.add((ended, segment.success))
+        expected = gamma**steps - 1.0
+        if ended and not segment.success:
+            expected -= gamma ** (steps - 1)
+        if not ended:
+            expected += gamma**steps * scorer.values(alone.next_state)[0]
+        assert found[k] == pytest.approx(expected - scorer.values(alone.state)[0], abs=1e-5)
+    assert kinds == {(True, True), (True, False), (False, True), (False, False)}
 
 
 def test_the_policys_own_chunks_are_weighted_within_their_states(scorer, batches, monkeypatch):

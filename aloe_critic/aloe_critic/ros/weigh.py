@@ -28,7 +28,7 @@ from aloe_critic.networks import Sizes
 from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdicts_of
 from aloe_critic.state_value import ValueConfig, crossfitted_values
 from aloe_critic.training import check_outcomes
-from aloe_critic.weighing import Entries, advantages, labels_of, proposals, stops_of
+from aloe_critic.weighing import Entries, advantages, labels_of, proposals, seen_advantages, stops_of
 from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks, statistics
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.episode_store import EpisodeStore, FeatureStore
@@ -52,7 +52,14 @@ class WeighConfig(ChunksConfig):
     """What to weigh, how, and where to write."""
 
     n_action_steps: int = parameter(0, unit="ticks", low=0, doc="h, executed steps; 0: the critic's, or half a chunk")
-    n_step: int = parameter(2, low=1, doc="chunks of h whose rewards recap adds up before the state after them counts")
+    advantage: str = parameter(
+        "promised",
+        choices=("promised", "seen"),
+        doc="aloe's: Q - V, or rewards and V of the state after n-step chunks - V",
+    )
+    n_step: int = parameter(
+        2, low=1, doc="chunks of h whose rewards add up before the state after them counts (recap, --advantage seen)"
+    )
     method: str = parameter("aloe", choices=METHODS, doc="what makes a chunk good")
     critic: str = parameter("", doc="checkpoint of the critic to ask")
     out: Path = parameter(doc="file to write (.npz)")
@@ -80,7 +87,7 @@ def weigh(config: WeighConfig, choices: Choices) -> Weights:
     policy, scorer = matching_policy(config, rig), _scorer(config, choices.ask, rig)
     config = replace(config, n_action_steps=_steps(config, scorer, policy))
     store, features = open_store(config, policy)
-    replay = _replay(config, store, features)
+    replay = _replay(config, store, features, scorer)
     try:
         batches = Batches(replay, policy, torch.device(config.device))
         sizes = replace(sizes_of(config, rig, policy), n_action_steps=0)
@@ -121,11 +128,18 @@ def _steps(config: WeighConfig, scorer: ChunkScorer | None, policy: TinyPolicy) 
     return config.n_action_steps or (scorer.n_action_steps if scorer else policy.action_horizon // 2)
 
 
-def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore) -> Replay:
+def _looks_ahead(config: WeighConfig) -> bool:
+    """Whether the state after the chunks counts."""
+    return config.method == "recap" or (config.method == "aloe" and config.advantage == "seen")
+
+
+def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore, scorer: ChunkScorer | None) -> Replay:
     verdicts, reward = verdicts_of(store, features), RewardConfig()
     if config.method in BY_VALUE:
         reward = reward_of(config, [store.bags[bag].ticks for bag in verdicts])
-    n_step = config.n_step if config.method == "recap" else 1
+    elif scorer:
+        reward = RewardConfig(**scorer.critic.config["reward"])
+    n_step = config.n_step if _looks_ahead(config) else 1
     sampling = ReplayConfig(n_action_steps=config.n_action_steps, n_step=n_step, stride=config.stride)
     replay = Replay(store, features, sampling, reward, SegmentConfig(takeover=config.segments))
     if config.method in BY_VALUE:
@@ -179,7 +193,8 @@ def _entries(
         with tqdm(total=len(everything), desc="weighing", unit="chunk") as bar:
             if config.method == "poco":
                 return proposals(scorer, batches, choices.ask.samples, choices.weights, bar.update)
-            advantage = advantages(scorer, batches, drawn, bar.update)
+            ask = seen_advantages if config.advantage == "seen" else advantages
+            advantage = ask(scorer, batches, drawn, bar.update)
     return Entries(everything, by_advantage(advantage, labels, choices.weights), advantage)
 
 
@@ -193,7 +208,9 @@ def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str,
     options["weights"] = weights
     if config.method in ASKING:
         options["ask"] = asdict(choices.ask)
-    if config.method == "recap":
+    if config.method == "aloe":
+        options["weights"]["advantage"] = config.advantage
+    if _looks_ahead(config):
         options["chunks"]["n_step"] = config.n_step
     if config.method in BY_VALUE:
         options |= {"value": asdict(choices.value), "reward": asdict(replay.reward)}

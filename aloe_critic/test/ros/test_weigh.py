@@ -64,6 +64,19 @@ def test_the_critics_weights_are_those_of_its_advantages(to_weigh):
     assert found.weight.tolist() == expected.tolist()
 
 
+def test_what_came_of_a_chunk_counts_where_that_is_asked_for(to_weigh):
+    run(to_weigh)
+    promised = load_weights(to_weigh.out)
+    run(to_weigh, advantage="seen", n_step=3, out=to_weigh.out.with_name("seen.npz"))
+    seen = load_weights(to_weigh.out.with_name("seen.npz"))
+    assert promised.meta["options"]["weights"]["advantage"] == "promised"
+    options = seen.meta["options"]
+    assert (options["weights"]["advantage"], options["chunks"]["n_step"]) == ("seen", 3)
+    last = seen.stop - seen.row <= 5
+    assert seen.advantage[last & seen.success].min() > seen.advantage[last & ~seen.success].max()
+    assert not np.allclose(seen.advantage, promised.advantage[np.isin(promised.row, seen.row)])
+
+
 def test_recap_learns_everything_and_says_what_was_good(to_weigh, capsys):
     run(to_weigh, dataclasses.replace(CHOICES, weights=WeightConfig(top=0.2)), method="recap", n_step=3)
     found = load_weights(to_weigh.out)
