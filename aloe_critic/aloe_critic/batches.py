@@ -11,7 +11,7 @@ from aloe_critic.bootstrap import ChunkSampler, policy_chunks
 from aloe_critic.learner import CriticBatch, Takeovers
 from aloe_critic.networks import Sizes, State
 from aloe_data.replay import Replay, Transitions
-from aloe_data.segments import AGAIN, HUMAN
+from aloe_data.segments import AGAIN, HAND_BACK, HUMAN
 from aloe_data.transitions import chunk_returns
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.words import word_ids
@@ -62,15 +62,19 @@ class Batches:
 
     def ends(self, index: Index) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
         """Monte-Carlo returns (NaN where the segment has no true end), successes, and ticks since the episode began."""
-        replay, row = self.replay, self.replay.rows[index]
-        segments = [replay.segments[k] for k in replay.segment_of[index]]
-        stop, terminal, success = (
-            np.array([getattr(s, name) for s in segments], np.int64) for name in ("stop", "terminal", "success")
-        )
-        failure = terminal * (1 - success)
-        found = chunk_returns(row, stop, terminal, failure, TO_THE_END, replay.reward).reward
+        replay, segment = self.replay, self.replay.segment_of[index]
+        success = np.array([replay.segments[k].success for k in segment], bool)
         first = np.array([replay.episodes[k].first_tick for k in replay.episode_of[index]])
-        return np.where(terminal == 1, found, np.nan), success == 1, (row - first).astype(float)
+        return self._returns(index, segment), success, (replay.rows[index] - first).astype(float)
+
+    def returns(self, index: Index) -> NDArray[np.float64]:
+        """Monte-Carlo returns under whoever acted: a correction that was handed back goes on in what followed."""
+        replay = self.replay
+        last, episode = np.arange(len(replay.segments)), replay.episode_of_segment
+        for k in reversed(range(len(last) - 1)):
+            if replay.segments[k].end == HAND_BACK and episode[k] == episode[k + 1]:
+                last[k] = last[k + 1]
+        return self._returns(index, last[replay.segment_of[index]])
 
     def takeovers(self, policy: ChunkSampler, sizes: Sizes, within: int = 10) -> Takeovers | None:
         """Where a takeover helped, its chunk and the policy's, in the first ticks after it; None if nowhere."""
@@ -81,6 +85,15 @@ class Batches:
             return None
         batch = self.at(chosen)
         return Takeovers(batch.state, batch.actions, policy_chunks(policy, batch.state, 1, sizes)[0])
+
+    def _returns(self, index: Index, segment: Index) -> NDArray[np.float64]:
+        """From the beginnings of chunks to the ends of these segments; NaN where that is no true end."""
+        ends = [self.replay.segments[k] for k in segment]
+        stop, terminal, success = (
+            np.array([getattr(end, name) for end in ends], np.int64) for name in ("stop", "terminal", "success")
+        )
+        rest = stop, terminal, terminal * (1 - success), TO_THE_END, self.replay.reward
+        return np.where(terminal == 1, chunk_returns(self.replay.rows[index], *rest).reward, np.nan)
 
     def _tensors(self, t: Transitions) -> CriticBatch:
         relative = self._space.relative(self._space.from_joints(t.executed), t.state)

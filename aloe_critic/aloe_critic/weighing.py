@@ -13,6 +13,7 @@ from aloe_critic.bootstrap import Drawn
 from aloe_critic.losses import td_target
 from aloe_critic.weights import Labels, WeightConfig, by_softmax
 from aloe_data.replay import Replay
+from aloe_data.segments import HAND_BACK
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -39,12 +40,12 @@ class Entries:
 
 
 def labels_of(replay: Replay) -> Labels:
-    """Who acted in each chunk of a replay, and how its segment ended."""
-    success, terminal = (
-        np.array([getattr(segment, name) for segment in replay.segments], bool)[replay.segment_of]
-        for name in ("success", "terminal")
-    )
-    return Labels(replay.source_of, success, terminal & ~success)
+    """Who acted in each chunk of a replay, and how its segment ended; see `Labels`."""
+    success, terminal = np.array([(segment.success, segment.terminal) for segment in replay.segments], bool).T
+    won = np.isin(replay.episode_of_segment, replay.episode_of_segment[success])
+    handed_back = np.array([segment.end == HAND_BACK for segment in replay.segments])
+    of = replay.segment_of
+    return Labels(replay.source_of, (success | handed_back & won)[of], (terminal & ~success)[of])
 
 
 def stops_of(replay: Replay) -> Index:

@@ -52,7 +52,8 @@ class Labels:
 
     Attributes:
         source: int [n], index into `replay.SOURCES`.
-        success, failure: the chunk's segment ends in success or failure; neither: it has no true end.
+        success: the chunk's segment ends in success, or is a correction that was handed back in an episode that does.
+        failure: the chunk's segment ends in failure. Neither: it has no true end.
     """
 
     source: NDArray[np.int64]
@@ -127,8 +128,8 @@ def good_chunks(advantage: Array, labels: Labels, config: WeightConfig) -> Flags
 def by_label(method: str, labels: Labels, config: WeightConfig) -> Array:
     """Weights [n], 0 or 1, of the methods that ask no critic.
 
-    filtered_bc: chunks of successful segments. hg_dagger: successful demonstrations and all that a person did in a
-    takeover. uniform: everything.
+    filtered_bc: chunks of successful segments, corrections in successful episodes among them. hg_dagger: successful
+    demonstrations and all that a person did in a takeover. uniform: everything.
     """
     chosen = {
         "filtered_bc": labels.success,

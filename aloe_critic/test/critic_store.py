@@ -28,14 +28,14 @@ LEARNING = CriticConfig(steps=6, batch_size=16, bootstrap_samples=2, takeover_we
 VERDICTS = ("success", "failure", "success", "failure", "success", "success")
 
 
-def episode(number: int, verdict: str, human_from: int | None = None) -> Episode:
+def episode(number: int, verdict: str, human_from: int | None = None, human_to: int | None = None) -> Episode:
     """Arms wander around home; in failures the set points go elsewhere."""
     rng = np.random.default_rng(number)
     home = np.concatenate([arm.home for arm in RIG.arms]).astype(np.float32)
     state = (home + 0.01 * rng.normal(size=(LENGTH, RIG.state_dim)).cumsum(0)).astype(np.float32)
     source = np.ones((LENGTH, len(RIG.arms)), np.uint8)
     if human_from is not None:
-        source[human_from:] = 2
+        source[human_from:human_to] = 2
     ticks = np.arange(LENGTH)
     return Episode(
         facts=EpisodeFacts(f"ep_{number:04d}", "put the red cube left", number, verdict, ""),
@@ -83,17 +83,18 @@ def write_policy(folder: Path) -> Path:
     return folder
 
 
-def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human_from=None) -> None:
+def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human_from=None, human_to=None) -> None:
     """A store of one episode per verdict, with features of an encoder's hash."""
     store = EpisodeStore(folder, RIG, SIZE)
     features = FeatureStore(store, encoder, (len(NAMES), 3))
     for number, verdict in enumerate(verdicts):
         (bags / f"ep_{number:04d}").mkdir(parents=True, exist_ok=True)
         bag = bags / f"ep_{number:04d}"
-        store_episode(store, features, bag, number, verdict, human_from if number == 0 else None)
+        human = {"human_from": human_from, "human_to": human_to} if number == 0 else {}
+        store_episode(store, features, bag, number, verdict, **human)
 
 
-def store_episode(store, features, bag: Path, number: int, verdict: str, human_from=None) -> None:
+def store_episode(store, features, bag: Path, number: int, verdict: str, **human) -> None:
     """Append an episode and its features."""
     seen = np.random.default_rng(number).uniform(-1, 1, (LENGTH * len(RIG.cameras), len(NAMES), 3))
-    features.write(store.append(episode(number, verdict, human_from), str(bag), "f"), seen.astype(np.float16))
+    features.write(store.append(episode(number, verdict, **human), str(bag), "f"), seen.astype(np.float16))

@@ -28,10 +28,27 @@ def policy(tmp_path_factory):
 
 @pytest.fixture
 def batches(policy, tmp_path):
-    made.write_store(tmp_path / "store", tmp_path / "bags", "hash", human_from=30)
+    return of_store(policy, tmp_path, human_from=30)
+
+
+def of_store(policy, tmp_path, **human):
+    made.write_store(tmp_path / "store", tmp_path / "bags", "hash", **human)
     store = EpisodeStore(tmp_path / "store", made.RIG, made.SIZE)
     replay = Replay(store, FeatureStore(store, "hash", (2, 3)), ReplayConfig(n_action_steps=H), REWARD)
     return Batches(replay, policy, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("verdict", ["success", "failure", "timeout"])
+def test_a_correction_that_was_handed_back_returns_what_followed_it(policy, tmp_path, verdict):
+    batches = of_store(policy, tmp_path, verdicts=(verdict, "success", "failure"), human_from=20, human_to=40)
+    index = np.flatnonzero(batches.replay.episode_of == 0)
+    rows, returns = batches.replay.rows[index], batches.returns(index)
+    assert np.isnan(batches.ends(index)[0][(rows >= 20) & (rows < 40)]).all()
+    for row, found in zip(rows, returns, strict=True):
+        stop = 20 if row < 20 else made.LENGTH  # the takeover ends what was before it, as a failure
+        failed = row < 20 or verdict == "failure"
+        expected = 0.98 ** (stop - row) - 1 - failed * 0.98 ** (stop - row - 1)
+        assert np.isnan(found) if row >= 20 and verdict == "timeout" else found == pytest.approx(expected, abs=1e-5)
 
 
 def test_states_and_chunks_are_those_that_the_policy_sees(batches, policy):

@@ -98,8 +98,8 @@ WORTH = (
 
 
 def test_the_value_over_n_steps_is_that_of_a_hand(tmp_path, monkeypatch):
-    def ticking(number, verdict, human_from=None):
-        made_up = episode(number, verdict, human_from)
+    def ticking(number, verdict, **human):
+        made_up = episode(number, verdict, **human)
         made_up.state[:, 0] = -np.arange(made.LENGTH) / 100
         return made_up
 

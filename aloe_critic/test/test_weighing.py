@@ -11,7 +11,7 @@ from aloe_critic.bootstrap import BootstrapActions, Drawn
 from aloe_critic.weighing import advantages, labels_of, proposals, seen_advantages, stops_of
 from aloe_critic.weights import WeightConfig, by_softmax
 from aloe_data.episode_store import EpisodeStore, FeatureStore
-from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.replay import BY_HUMAN, Replay, ReplayConfig
 from aloe_data.transitions import RewardConfig
 
 
@@ -48,6 +48,17 @@ def test_labels_are_those_of_each_chunks_segment(batches):
     assert {(bool(s), bool(f)) for s, f in zip(labels.success, labels.failure, strict=True)} == {
         (True, False), (False, True), (False, False)
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", ["success", "failure"])
+def test_a_correction_that_was_handed_back_succeeds_with_its_episode(scorer, tmp_path, verdict):
+    stored.write_store(tmp_path / "store", tmp_path / "bags", "hash", (verdict, "success"), human_from=20, human_to=40)
+    store = EpisodeStore(tmp_path / "store", stored.RIG, stored.SIZE)
+    replay = of_chunks(scorer, (store, FeatureStore(store, "hash", (2, 3)))).replay
+    labels, human = labels_of(replay), replay.source_of == BY_HUMAN
+    assert human.any() and (labels.success[human] == (verdict == "success")).all()
+    assert not labels.failure[human].any()
+    assert not labels.success[replay.rows < 20].any() and labels.failure[replay.rows < 20].all()
 
 
 def test_advantages_are_those_of_each_chunk_alone(scorer, batches, monkeypatch):

@@ -143,6 +143,11 @@ class Replay:
         return self._episode[self._segment]
 
     @property
+    def episode_of_segment(self) -> NDArray[np.int64]:
+        """Which of `episodes` each of `segments` belongs to."""
+        return self._episode
+
+    @property
     def source_of(self) -> NDArray[np.int64]:
         """Who acted in each chunk, index into SOURCES [len]."""
         return self._source[self._segment]

@@ -179,7 +179,7 @@ def _entries(
     """
     everything, labels = np.arange(len(batches.replay)), labels_of(batches.replay)
     if config.method in BY_VALUE:
-        returns, _, _ = batches.ends(everything)
+        returns = batches.returns(everything)
         with tqdm(total=choices.value.folds * choices.value.value_steps, desc="learning V", unit="step") as bar:
             value, ahead = crossfitted_values(batches, returns, sizes, choices.value, progress=bar.update)
         if config.method == "recap":
