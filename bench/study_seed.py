@@ -83,7 +83,9 @@ class StudyConfig:
     episodes: int = parameter(100, low=1, doc="to collect in every round")
     evaluations: int = parameter(100, low=1, doc="held-out scenes per policy")
     variation: str = parameter("none", doc="of the scenes to collect in")
-    tested: str = parameter("none", doc="variations to evaluate in, separated by commas")
+    tested: str = parameter(
+        "none", doc="variations to evaluate in, separated by commas; disturbed@10: with chunks of 10 ticks"
+    )
     skill: float = parameter(0.8, low=0.0, high=1.0, doc="share of the person's takeovers that go well")
     reaction_s: float = parameter(0.4, unit="s", low=0.0, high=5.0, doc="the person's")
     tremor_m: float = parameter(0.002, unit="m", low=0.0, high=0.05, doc="the person's (std)")
@@ -116,15 +118,17 @@ class StudyConfig:
         Raises:
             ConfigError: with the remedy.
         """
-        kinds = {"--methods": (self.named, METHODS), "--tested": (self.tested.split(","), VARIATIONS)}
+        tests = [read_test(test, self.n_action_steps) for test in self.tested.split(",")]
+        kinds = {"--methods": (self.named, METHODS), "--tested": ([name for name, _ in tests], VARIATIONS)}
         kinds |= {"--variation": ([self.variation], VARIATIONS), "--task": ([self.task], TASKS)}
         for option, (given, known) in kinds.items():
             if unknown := [name for name in given if name not in known]:
                 raise ConfigError(f"{option} {unknown[0]}: unknown; {nearest(unknown[0], known)}")
-        if self.latency_ticks >= self.n_action_steps:
+        shortest = min(self.n_action_steps, *(h for _, h in tests))
+        if self.latency_ticks >= shortest:
             raise ConfigError(
-                f"--latency-ticks {self.latency_ticks}: no chunk would ever be followed with --n-action-steps "
-                f"{self.n_action_steps}; less latency, or longer chunks"
+                f"--latency-ticks {self.latency_ticks}: no chunk of {shortest} ticks would ever be followed; less "
+                "latency, or longer chunks (--n-action-steps, --tested)"
             )
         for name in self.named:
             base = name.removesuffix("_guided")
@@ -134,6 +138,18 @@ class StudyConfig:
             raise ConfigError(
                 f"--store {self.store}: no store of episodes; make one with `ros2 run aloe_policy ingest`"
             )
+
+
+def read_test(said: str, usual: int) -> tuple[str, int]:
+    """What policies are evaluated in, VARIATION or VARIATION@TICKS: the variation, and ticks per chunk.
+
+    Raises:
+        ConfigError: ticks that are none.
+    """
+    name, _, ticks = said.partition("@")
+    if ticks and not 1 <= int(ticks if ticks.isdigit() else 0) <= 50:
+        raise ConfigError(f"--tested {said}: {ticks} is no number of ticks; say {name}@10, of 1 to 50")
+    return name, int(ticks or usual)
 
 
 class SeedStudy:
@@ -147,12 +163,12 @@ class SeedStudy:
         person = ScriptedConfig(
             skill=config.skill, reaction_s=config.reaction_s, noise_m=config.tremor_m, stall_s=config.stall_s
         )
-        rest = config.n_action_steps, config.timeout_s
         self.errors = measure_errors(str(config.policy), self.rig, config.task)
         where = self.rig, config.task, self.errors
-        late = config.latency_ticks
-        self.world = World(*where, config.variation, *rest, person=person, latency_ticks=late)
-        self.test_worlds = {name: World(*where, name, *rest, latency_ticks=late) for name in config.tested.split(",")}
+        rest: dict[str, Any] = {"timeout_s": config.timeout_s, "latency_ticks": config.latency_ticks}
+        self.world = World(*where, config.variation, config.n_action_steps, person=person, **rest)
+        tests = {test: read_test(test, config.n_action_steps) for test in config.tested.split(",")}
+        self.test_worlds = {test: World(*where, *named, **rest) for test, named in tests.items()}
 
     def run(self) -> None:
         """Whatever is not done yet."""
