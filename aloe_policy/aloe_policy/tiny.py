@@ -130,7 +130,8 @@ class TinyPolicy:
         Returns:
             float32 [n, B, H, A].
         """
-        prefixes, flat = prefixes_of(self.model, tokens, words, state, self.condition, len(noise)), noise.flatten(0, 1)
+        prefixes = prefixes_of(self.model, tokens, words, state, self.condition, len(noise))
+        flat = noise.flatten(0, 1).contiguous()  # how operands lie in memory changes the rounding
         if self._flow is not None:
             return self._flow(prefixes, flat).view(noise.shape)
         return integrate(velocity_of(self.model, prefixes, self._guidance), flat, self.num_steps).view(noise.shape)

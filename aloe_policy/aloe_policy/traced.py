@@ -2,9 +2,8 @@
 
 A small network on a CPU spends most of a flow on Python. That is half the time on an idle machine; in a node that also
 listens to cameras it is more, since at every operation Python's lock goes to the thread that takes the messages in.
-Traced, a whole flow is one call, and the same but for rounding: the kernels are the same, yet MKL on some processors
-(AMD's) rounds by where in memory its operands lie. `torch.jit` is deprecated in favour of `torch.compile`, which wants
-a C++ compiler on the robot and half a minute; this takes a second.
+Traced, a whole flow is one call, and to the bit the same. `torch.jit` is deprecated in favour of `torch.compile`, which
+wants a C++ compiler on the robot and half a minute; this takes a second.
 
 The code of a trace is never given back. So there is one for each size of network, and copies of it with other weights.
 """
