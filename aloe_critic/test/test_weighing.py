@@ -101,9 +101,7 @@ def test_what_came_of_a_chunk_is_its_rewards_and_what_the_state_after_them_is_wo
     scorer, stores, n_step, monkeypatch
 ):
     monkeypatch.setattr("aloe_critic.weighing.PART", 7)
-    batches = of_chunks(
-        scorer, stores, n_step=n_step, stride=4
-    )  # 10 steps end between two chunks' beginnings, 20 at one
+    batches = of_chunks(scorer, stores, n_step=n_step, stride=4)  # a chunk begins after 20 steps, not after 10
     replay, gamma = batches.replay, RewardConfig().discount
     found = seen_advantages(scorer, batches)
     kinds = set()

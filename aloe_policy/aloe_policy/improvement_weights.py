@@ -7,7 +7,7 @@ One entry per chunk, n in all; a chunk begins at a tick of a store of episodes.
     weight     float32 [n]         of its flow loss, at least 0
     advantage  float32 [n]         what the weight was made of; NaN where nobody asked
     source     int64 [n]           who acted, index into `replay.SOURCES`
-    success    bool [n]            its segment ends in the episode's success
+    success    bool [n]            its segment ends in the episode's success, or was handed back in one
     chunks     float16 [n, H, A]   only where others than the executed chunks are to be learned, normalised
     good       bool [n]            only where the policy is to be told of each chunk whether it is good
     meta       JSON                how it was made: see META

@@ -154,7 +154,7 @@ def read_gate(file: Path) -> Gated:
         ConfigError: the file is missing or damaged.
     """
     found = read_json(file)
-    return Gated(found["passed"], found["used"], found["judgement"])
+    return Gated(found["passed"], found.get("used", True), found["judgement"])  # earlier, a round went on only with it
 
 
 def numbered(folder: Path, name: str) -> list[Path]:

@@ -125,7 +125,8 @@ def test_a_critic_that_failed_ends_the_command_with_the_reason(monkeypatch, tmp_
     assert not (tmp_path / "gate.json").exists()
     monkeypatch.setattr(sys, "argv", ["rounds", *map(str, words), "--force"])
     rounds.main()
-    assert json.loads(Path(tmp_path / "gate.json").read_text())["used"]
+    found = json.loads(Path(tmp_path / "gate.json").read_text())
+    assert found["used"] and not found["passed"]
 
 
 def test_a_round_that_goes_on_without_its_critic_says_why(monkeypatch, tmp_path, capsys):
