@@ -24,6 +24,9 @@ class RoundOptions(PromotionConfig):
     n_action_steps: int = parameter(
         0, unit="ticks", low=0, doc="h, from one chunk to the next, wherever chunks are driven or judged; 0: 25"
     )
+    latency_ticks: int = parameter(
+        4, unit="ticks", low=0, high=50, doc="of evaluations, from a look until its chunk is followed, as in the graph"
+    )
     method: str = parameter("aloe", choices=METHODS, doc="how chunks are weighted")
     force: bool = parameter(False, doc="go on with a critic that failed its gates")
     failed_critic: str = parameter(

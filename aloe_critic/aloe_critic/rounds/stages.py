@@ -22,6 +22,7 @@ from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
 from aloe_data.config import ConfigError
+from aloe_data.replay import ReplayConfig
 from aloe_data.seeds import HELD_OUT, refuse_held_out
 from aloe_policy.promotion import Choice
 from aloe_policy.training_state import state_file
@@ -91,6 +92,12 @@ def check(options: RoundOptions) -> None:
     Raises:
         ConfigError: with the remedy.
     """
+    ticks = options.n_action_steps or ReplayConfig().n_action_steps
+    if options.latency_ticks >= ticks:
+        raise ConfigError(
+            f"latency_ticks:={options.latency_ticks}: a chunk that begins every {ticks} ticks (n_action_steps) would "
+            "never be followed; give fewer"
+        )
     if not isinstance(options, LoopOptions):
         return
     if options.begin == WARM_START and options.method == "poco":
@@ -281,7 +288,7 @@ def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
     first = HELD_OUT.start + block * options.evaluate_episodes
     asked = {"policy": whose.policy, "rig": plan.rig_file, "seeds": f"{first}:{first + options.evaluate_episodes}"}
     asked |= {"variation": options.variation, "timeout-s": options.timeout_s, "processes": options.threads}
-    asked |= {"json": out} | ({"task": options.task} if options.task else {})
+    asked |= {"latency-ticks": options.latency_ticks, "json": out} | ({"task": options.task} if options.task else {})
     command = (*RUN, "aloe_bringup", "evaluate", *plan.chunks, *(f"--{name}={value}" for name, value in asked.items()))
     purpose = f"{options.evaluate_episodes} episodes of {_named(whose)} alone, in held-out scenes"
     name = f"evaluation_{block}" if whose.round == number else f"evaluation_{block}_before"

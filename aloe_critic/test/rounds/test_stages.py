@@ -159,6 +159,12 @@ def test_chunks_are_driven_judged_and_evaluated_in_the_same_steps(tmp_path, meth
     assert told == {"round_1/weights.npz", *judged, *evaluations} and evaluations
 
 
+def test_evaluations_have_the_delay_that_chunks_have_on_the_robot(tmp_path):
+    _, planned = stages(tmp_path, replace(LOOP, rounds=1, latency_ticks=6))
+    evaluations = [stage for name, stage in planned.items() if "evaluation" in name]
+    assert evaluations and all("--latency-ticks=6" in stage.command for stage in evaluations)
+
+
 def test_one_improvement_collects_nothing(tmp_path):
     options = ImproveOptions(bags=str(tmp_path / "bags"))
     plan = made.begin(made.make_plan(tmp_path, options))
@@ -172,6 +178,8 @@ def test_one_improvement_collects_nothing(tmp_path):
         ({"begin": "warm_start", "method": "poco"}, "use begin:=previous"),
         ({"seed": 899_990}, "held out"),
         ({"seed": 900_000}, "held out"),
+        ({"latency_ticks": 25}, "every 25 ticks .* would never be followed"),
+        ({"latency_ticks": 10, "n_action_steps": 10}, "every 10 ticks"),
     ],
 )
 def test_what_cannot_go_together_is_refused(changes, says):
