@@ -109,7 +109,7 @@ class World:
         latency_ticks: from an observation until its chunk is followed; fewer than `n_action_steps`.
 
     Raises:
-        ValueError: no such task, or one without keypoints.
+        ValueError: no such task, or one without keypoints; chunks that would never be followed.
     """
 
     def __init__(
@@ -124,6 +124,10 @@ class World:
         noise: ActuatorNoise = NO_NOISE,
         latency_ticks: int = 0,
     ) -> None:
+        if latency_ticks >= n_action_steps:
+            raise ValueError(
+                f"latency of {latency_ticks} ticks: a chunk every {n_action_steps} ticks would never be followed"
+            )
         self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
         self._latency_ticks = latency_ticks
         sim = SimRig(rig, make_task(task), noise, VARIATIONS[variation])

@@ -24,8 +24,12 @@ def scorer(tmp_path_factory):
 
 @pytest.fixture
 def stores(tmp_path):
-    stored.write_store(tmp_path / "store", tmp_path / "bags", "hash", ("success", "failure", "timeout"), human_from=30)
-    store = EpisodeStore(tmp_path / "store", stored.RIG, stored.SIZE)
+    return stores_of(tmp_path, ("success", "failure", "timeout"), human_from=30)
+
+
+def stores_of(folder, verdicts, **human):
+    stored.write_store(folder / "store", folder / "bags", "hash", verdicts, **human)
+    store = EpisodeStore(folder / "store", stored.RIG, stored.SIZE)
     return store, FeatureStore(store, "hash", (2, 3))
 
 
@@ -52,9 +56,8 @@ def test_labels_are_those_of_each_chunks_segment(batches):
 
 @pytest.mark.parametrize("verdict", ["success", "failure"])
 def test_a_correction_that_was_handed_back_succeeds_with_its_episode(scorer, tmp_path, verdict):
-    stored.write_store(tmp_path / "store", tmp_path / "bags", "hash", (verdict, "success"), human_from=20, human_to=40)
-    store = EpisodeStore(tmp_path / "store", stored.RIG, stored.SIZE)
-    replay = of_chunks(scorer, (store, FeatureStore(store, "hash", (2, 3)))).replay
+    stores = stores_of(tmp_path, (verdict, "success"), human_from=20, human_to=40)
+    replay = of_chunks(scorer, stores).replay
     labels, human = labels_of(replay), replay.source_of == BY_HUMAN
     assert human.any() and (labels.success[human] == (verdict == "success")).all()
     assert not labels.failure[human].any()

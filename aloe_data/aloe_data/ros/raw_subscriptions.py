@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 
 from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
@@ -53,7 +55,7 @@ class RawSubscriptions:
     def take_waiting(self) -> None:
         """Hand over what has arrived and whose turn in the executor has not come yet."""
         for topic, subscription in self._subscriptions.items():
-            with subscription.handle:
+            with suppress(InvalidHandle), subscription.handle:  # the node may be ending in another thread
                 for _ in range(_DEPTH):  # what comes meanwhile may wait for its turn
                     if (taken := subscription.handle.take_message(subscription.msg_type, True)) is None:
                         break

@@ -44,3 +44,9 @@ def test_whoever_looks_rarely_still_takes_all_that_waits_in_order(node: Node) ->
     for _ in range(3 * len(TOPICS)):  # far fewer than messages
         executor.spin_once(timeout_sec=0.1)
     assert taken == {topic.name: list(range(WAITING)) for topic in TOPICS}
+
+
+def test_a_node_that_is_ending_takes_nothing_more(node: Node) -> None:
+    raw = RawSubscriptions(node, TOPICS, lambda *_: pytest.fail("a message of nobody"), lambda *_: None)
+    node.destroy_node()
+    raw.take_waiting()
