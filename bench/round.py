@@ -15,7 +15,7 @@ from pathlib import Path
 
 from output import make_parser, report
 
-from aloe_critic.rounds.report import by_kind
+from aloe_critic.rounds.history import by_kind
 from aloe_critic.rounds.run_folder import RunFolder
 
 TARGETS = {"total_s": 1200.0}

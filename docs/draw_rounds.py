@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from aloe_critic.rounds.report import in_use, read_rounds
+from aloe_critic.rounds.history import in_use, read_rounds
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_data.config import ConfigError
 

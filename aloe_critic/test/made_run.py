@@ -8,11 +8,11 @@ from typing import BinaryIO
 import numpy as np
 
 from aloe_critic.rounds.options import RoundOptions
+from aloe_critic.rounds.plan import Plan
 from aloe_critic.rounds.results import EpisodeFacts, write_episodes, write_json
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.runner import Runner
 from aloe_critic.rounds.stage import Stage
-from aloe_critic.rounds.stages import Plan
 
 HEALTH = {"shuffle_gap": 0.41, "rank_auc": 0.823, "advantage_auc": 0.5, "bias": -0.03, "q_std": 0.2}
 STATISTICS = {

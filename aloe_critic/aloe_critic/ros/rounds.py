@@ -16,11 +16,12 @@ from ament_index_python.packages import get_package_share_directory
 
 from aloe_critic.rounds.gates import GateError, judge_candidate, pass_critic
 from aloe_critic.rounds.options import STOP, WITHOUT, ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.order import improvement, loop
+from aloe_critic.rounds.plan import Plan, check
 from aloe_critic.rounds.report import write_report
 from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, write_episodes, write_json
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.runner import Interrupted, Runner, StageError
-from aloe_critic.rounds.stages import Plan, check, improvement, loop
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import InUseError

@@ -1,31 +1,18 @@
 """The page about a run: what came out of each round, why, and how long it took; made from the run folder alone."""
 
 import base64
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import numpy as np
 
 from aloe_critic.health import Gates
-from aloe_critic.rounds.results import (
-    Decided,
-    EpisodeFacts,
-    Rate,
-    collected,
-    evaluated,
-    numbered,
-    read_decision,
-    read_episodes,
-    read_gate,
-    read_json,
-)
-from aloe_critic.rounds.run_folder import BEGUN, DONE, Record, RunFolder
+from aloe_critic.rounds.history import Round, in_use, read_rounds
+from aloe_critic.rounds.results import Rate, collected, read_gate
+from aloe_critic.rounds.run_folder import BEGUN, DONE, RunFolder
 from aloe_critic.rounds.svg import BLUE, GREEN, ORANGE, Point, bars, curve
 from aloe_data.durable import replacing
 
@@ -34,36 +21,6 @@ PALETTE = ("#1f77b4", "#aec7e8", "#ff7f0e", "#ffbb78", "#2ca02c", "#98df8a", "#9
 WIDTH = 1150
 AT_MOST = ("out_of_bounds", "bias")  # gates that are upper bounds
 _TEMPLATE = Path(__file__).with_name("report.html")
-
-
-@dataclass(frozen=True)
-class Round:
-    """What a round has left so far; 0: before the first.
-
-    Attributes:
-        number: of the round.
-        alone: its policy in held-out scenes; None: not evaluated.
-        new: episodes that were collected in it.
-        episodes: all that it learned from.
-        critic: config.json of its critic, {} without one.
-        weights: statistics of its weights, {} without any.
-        decision: about its candidate; None: not decided.
-        seconds: by kind of stage.
-    """
-
-    number: int
-    alone: Rate | None
-    new: Sequence[EpisodeFacts]
-    episodes: Sequence[EpisodeFacts]
-    critic: Mapping[str, Any]
-    weights: Mapping[str, Any]
-    decision: Decided | None
-    seconds: Mapping[str, float]
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        return f"round {self.number}" if self.number else "start"
 
 
 def write_report(folder: RunFolder) -> None:
@@ -82,57 +39,6 @@ def write_report(folder: RunFolder) -> None:
     )
     with replacing(folder.report) as file:
         file.write(text.encode())
-
-
-def read_rounds(folder: RunFolder) -> list[Round]:
-    """What the rounds have left so far; the first one is the start.
-
-    Raises:
-        ConfigError: a file of the run folder is damaged.
-    """
-    return [_read_round(folder, number) for number in range(folder.last_round() + 1)]
-
-
-def in_use(rounds: Sequence[Round]) -> list[tuple[Round, Round]]:
-    """Each round that is decided, and the round whose policy was in use after it."""
-    found, last = [], rounds[0]
-    for one in rounds:
-        if one.decision is not None and one.decision.taken:
-            last = one
-        if one.decision is not None or one.number == 0:
-            found.append((one, last))
-    return found
-
-
-def by_kind(records: Iterable[Record]) -> dict[str, float]:
-    """Seconds of stages, those of a kind together: all evaluations, all timelines, ..."""
-    found: dict[str, float] = {}
-    for record in records:
-        kind = record.name.split("_")[0]
-        found[kind] = found.get(kind, 0.0) + record.seconds
-    return found
-
-
-def _read_round(folder: RunFolder, number: int) -> Round:
-    here = folder.round(number)
-    episodes = read_episodes(here / "episodes.json") if (here / "episodes.json").exists() else []
-    decisions, evaluations = numbered(here, "decision"), numbered(here, "evaluation")
-    critic, weights = here / "critic" / "config.json", here / "weights.npz"
-    return Round(
-        number,
-        evaluated(evaluations) if evaluations else None,
-        [e for e in episodes if Path(e.bag).parent == folder.bags(number)],
-        episodes,
-        read_json(critic) if critic.exists() else {},
-        _statistics(weights) if weights.exists() else {},
-        read_decision(decisions[-1]) if decisions else None,
-        by_kind(record for record in folder.records().values() if record.round == number),
-    )
-
-
-def _statistics(weights: Path) -> Mapping[str, Any]:
-    with np.load(weights, allow_pickle=False) as arrays:
-        return json.loads(str(arrays["meta"]))["statistics"]
 
 
 def _state(folder: RunFolder) -> str:

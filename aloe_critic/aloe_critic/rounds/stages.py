@@ -1,30 +1,15 @@
-"""Rounds as lists of stages: which command with which words, what it reads, what it leaves, and what it is for.
-
-    collect -> ingest -> critic -> gate -> timelines -> weights -> actor -> evaluation -> decision
-
-A plan is a generator: what comes next may depend on what a stage has left, such as the decision. It is asked again from
-the start after an interruption, and yields the same stages again.
-
-With `continuous` the next round is collected while one is learned from, both with the policy that was in use before:
-
-    collect 1 -> | learn from 1 (P0) | -> | learn from 2 (P1) | -> ...      P1: the policy in use after round 1
-                 | collect 2    (P0) |    | collect 3    (P1) |
-"""
+"""The stages of a round: which command with which words, what it reads, what it leaves, and what it is for."""
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, ImproveOptions, LoopOptions, RoundOptions
-from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, read_episodes, read_gate
-from aloe_critic.rounds.run_folder import RunFolder
+from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, LoopOptions, RoundOptions
+from aloe_critic.rounds.plan import Current, Plan
+from aloe_critic.rounds.results import EpisodeFacts, read_episodes
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
-from aloe_data.config import ConfigError
-from aloe_data.replay import ReplayConfig
-from aloe_data.seeds import HELD_OUT, refuse_held_out
-from aloe_policy.promotion import Choice
+from aloe_data.seeds import HELD_OUT
 from aloe_policy.training_state import state_file
 
 RUN = ("ros2", "run")
@@ -33,139 +18,6 @@ KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "
 """The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (docs/study.md)."""
 FALLBACK, HELPED = "hg_dagger", ("--failures", "dropped")
 """Of a round whose critic failed: corrections that helped did as well as ALOE's choice (docs/study.md)."""
-YIELDS = 19  # niceness of learning beside a robot that moves: it gets what control, cameras and policy leave
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What stays the same through all rounds.
-
-    Attributes:
-        folder: of the run.
-        options: what was asked for.
-        rig_file: that `options.rig` means.
-        simulated: what the rig is.
-        policy: checkpoint to begin with.
-        store: of the ingested bags.
-    """
-
-    folder: RunFolder
-    options: RoundOptions
-    rig_file: Path
-    simulated: bool
-    policy: Path
-    store: Path
-
-    @property
-    def evaluates(self) -> bool:
-        """Candidates can be measured without moving anything."""
-        return self.simulated and self.options.evaluate_episodes > 0
-
-    def candidate(self, number: int) -> Path:
-        """The policy that a round makes."""
-        return self.folder.round(number) / "policy"
-
-    @property
-    def common(self) -> tuple[str, ...]:
-        """Words that every command takes which learns."""
-        threads = ("--threads", str(self.options.threads))
-        return ("--rig", str(self.rig_file), "--store", str(self.store), *threads)
-
-    @property
-    def chunks(self) -> tuple[str, ...]:
-        """Words for what drives or judges chunks, where it should not be as by default."""
-        steps = self.options.n_action_steps
-        return (f"--n-action-steps={steps}",) if steps else ()
-
-
-@dataclass(frozen=True)
-class Current:
-    """The policy that is in use, and the round that made it; 0: the one that the run began with."""
-
-    policy: Path
-    round: int
-
-
-def check(options: RoundOptions) -> None:
-    """Refuse what cannot go together before anything starts.
-
-    Raises:
-        ConfigError: with the remedy.
-    """
-    ticks = options.n_action_steps or ReplayConfig().n_action_steps
-    if options.latency_ticks >= ticks:
-        raise ConfigError(
-            f"latency_ticks:={options.latency_ticks}: a chunk that begins every {ticks} ticks (n_action_steps) would "
-            "never be followed; give fewer"
-        )
-    if not isinstance(options, LoopOptions):
-        return
-    if options.begin == WARM_START and options.method == "poco":
-        raise ConfigError("method:=poco learns chunks of the present policy; use begin:=previous")
-    refuse_held_out((options.seed, options.seed + 2 * options.rounds * options.episodes), f"seed:={options.seed}")
-
-
-def improvement(plan: Plan, options: ImproveOptions) -> Iterator[Stage]:
-    """One improvement from bags."""
-    yield from learn(plan, 1, [Path(options.bags)], Current(plan.policy, 0))
-
-
-def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
-    """Collect and improve, round after round; rounds before the one that is under way are history."""
-    collector = current = Current(plan.policy, 0)
-    begun = plan.folder.last_round("ingest" if options.continuous else "")
-    if plan.evaluates and begun < 2:
-        yield evaluation(plan, 0, current, 0)
-    bags = [Path(options.bags)] if options.bags else []
-    for number in range(1, options.rounds + 1):
-        bags.append(plan.folder.bags(number))
-        if number >= begun:
-            yield collection(plan, options, number, collector)
-            if options.continuous and number < options.rounds:
-                yield replace(collection(plan, options, number + 1, current), beside=True)
-            nice = YIELDS if options.continuous else 0
-            yield from (replace(stage, nice=nice) for stage in learn(plan, number, bags, current))
-        before, current = current, in_use(plan, number, current)
-        collector = before if options.continuous else current
-
-
-def in_use(plan: Plan, number: int, before: Current) -> Current:
-    """The policy after a round: its candidate if that was taken, else the one before."""
-    decisions = numbered(plan.folder.round(number), "decision")
-    if decisions and read_decision(decisions[-1]).taken:
-        return Current(plan.candidate(number), number)
-    return before
-
-
-def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Iterator[Stage]:
-    """From bags to a candidate, and whether it is used."""
-    method = plan.options.method
-    yield ingest(plan, number, bags, current)
-    if method in WITH_CRITIC:
-        yield train_critic(plan, number, current)
-        checked = gate(plan, number)
-        yield checked
-        yield from timelines(plan, number, current)
-        method = method if read_gate(checked.output).used else FALLBACK
-    yield weights(plan, number, current, method)
-    yield actor(plan, number, current)
-    yield from judgement(plan, number, current)
-
-
-def judgement(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
-    """Evaluate candidate and current policy in the same scenes until it can be told which is better."""
-    at_a_time, blocks = plan.options.evaluate_episodes, 0
-    if plan.evaluates:
-        blocks = max(1, plan.options.evaluate_at_most // at_a_time)
-    candidate = Current(plan.candidate(number), number)
-    for block in range(max(1, blocks)):
-        if blocks:
-            yield evaluation(plan, number, current, block)
-            yield evaluation(plan, number, candidate, block)
-        made = decision(plan, number, current, block if blocks else None)
-        yield made
-        if read_decision(made.output).choice != Choice.MORE.value:
-            return
 
 
 def collection(plan: Plan, options: LoopOptions, number: int, current: Current) -> Stage:

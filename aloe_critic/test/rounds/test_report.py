@@ -7,8 +7,8 @@ import made_run as made
 import pytest
 
 from aloe_critic.rounds.options import LoopOptions
+from aloe_critic.rounds.order import loop
 from aloe_critic.rounds.report import write_report
-from aloe_critic.rounds.stages import loop
 
 OPTIONS = LoopOptions(rounds=3, episodes=3, evaluate_at_most=50)
 VOID = ("meta", "img", "!doctype")

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloe_critic.rounds.options import LoopOptions
+from aloe_critic.rounds.order import loop
 from aloe_critic.rounds.runner import Interrupted, Runner, StageError
 from aloe_critic.rounds.stage import Stage
-from aloe_critic.rounds.stages import loop
 from aloe_data.durable import InUseError
 
 OPTIONS = LoopOptions(rounds=2, episodes=3, evaluate_episodes=50, evaluate_at_most=100)

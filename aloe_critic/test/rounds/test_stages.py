@@ -10,8 +10,10 @@ import made_run as made
 import pytest
 
 from aloe_critic.rounds.options import METHODS, WITH_CRITIC, ImproveOptions, LoopOptions, command_words
+from aloe_critic.rounds.order import YIELDS, improvement, loop
+from aloe_critic.rounds.plan import check
 from aloe_critic.rounds.results import EpisodeFacts, write_episodes
-from aloe_critic.rounds.stages import YIELDS, check, examples, improvement, loop
+from aloe_critic.rounds.stages import examples
 from aloe_data.config import ConfigError, add_arguments, from_arguments
 
 LOOP = LoopOptions(rounds=2, episodes=3)
