@@ -37,6 +37,7 @@ def test_it_leaves_a_critic_a_picture_logs_and_a_judgement(setting, capsys):
     said = capsys.readouterr().out
     assert "NOT fit for improving policies" in said and not judgement.passed
     assert "reaches 60 ticks" in said  # the discount is matched to the episodes
+    assert "bad ones; few ends: take its health as a hint)" in said
     critic = load_critic(setting.out, made.RIG)
     assert critic.config["judgement"] == list(judgement.sentences) and not critic.config["passed"]
     assert (setting.out / "health.png").stat().st_size > 10_000
