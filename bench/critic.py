@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from output import make_parser, report
 
-from aloe_critic.learner import CriticBatch, CriticConfig, CriticLearner
+from aloe_critic.batches import CriticBatch
+from aloe_critic.learner import CriticConfig, CriticLearner
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
 from aloe_data.transitions import RewardConfig
 from aloe_policy.encoder import ImageEncoder

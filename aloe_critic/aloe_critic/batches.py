@@ -1,14 +1,14 @@
 """From a replay's transitions to what a critic sees: the policy's own view of states and actions."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from aloe_critic.bootstrap import ChunkSampler, policy_chunks
-from aloe_critic.learner import CriticBatch, Takeovers
 from aloe_critic.networks import Sizes, State
 from aloe_data.replay import Replay, Transitions
 from aloe_data.segments import AGAIN, HAND_BACK, HUMAN
@@ -25,6 +25,37 @@ class View(ChunkSampler, Protocol):
 
     space: ActionSpace
     normaliser: Normaliser
+
+
+@dataclass(frozen=True, eq=False)
+class CriticBatch:
+    """B chunk transitions as tensors.
+
+    Attributes:
+        state, next_state: at the chunk's beginning and after it.
+        actions: executed chunks, relative to the state and normalised [B, h, A].
+        reward, discount, mask: [B], see `aloe_data.transitions.Returns`.
+        success: bool [B], the chunk's segment ends in success.
+        row: int64 [B] on the CPU, row of the chunk in the store.
+    """
+
+    state: State
+    next_state: State
+    actions: Tensor
+    reward: Tensor
+    discount: Tensor
+    mask: Tensor
+    success: Tensor
+    row: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Takeovers:
+    """n states in which a person took over: their chunk and one that the policy proposes there [n, h, A]."""
+
+    state: State
+    human: Tensor
+    policy: Tensor
 
 
 class Batches:

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aloe_critic.batches import CriticBatch, Takeovers
 from aloe_critic.bootstrap import BootstrapActions, ChunkSampler
 from aloe_critic.guards import Guard
 from aloe_critic.losses import (
@@ -33,7 +34,7 @@ from aloe_critic.losses import (
     td_target,
     value,
 )
-from aloe_critic.networks import Block, CriticNetwork, Prefix, State
+from aloe_critic.networks import Block, CriticNetwork, Prefix
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_data.config import parameter
 from aloe_data.transitions import RewardConfig
@@ -70,37 +71,6 @@ class CriticConfig:
     bfloat16: bool = parameter(False, doc="compute the networks in bfloat16")
     patience: int = parameter(200, low=1, doc="steps that Q may be out of bounds, or a head dead")
     seed: int = parameter(0, low=0, doc="of weights, batches and noise")
-
-
-@dataclass(frozen=True, eq=False)
-class CriticBatch:
-    """B chunk transitions as tensors.
-
-    Attributes:
-        state, next_state: at the chunk's beginning and after it.
-        actions: executed chunks, relative to the state and normalised [B, h, A].
-        reward, discount, mask: [B], see `aloe_data.transitions.Returns`.
-        success: bool [B], the chunk's segment ends in success.
-        row: int64 [B] on the CPU, row of the chunk in the store.
-    """
-
-    state: State
-    next_state: State
-    actions: Tensor
-    reward: Tensor
-    discount: Tensor
-    mask: Tensor
-    success: Tensor
-    row: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Takeovers:
-    """n states in which a person took over: their chunk and one that the policy proposes there [n, h, A]."""
-
-    state: State
-    human: Tensor
-    policy: Tensor
 
 
 @dataclass(frozen=True, eq=False)

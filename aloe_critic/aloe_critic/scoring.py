@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_critic.batches import Batches
+from aloe_critic.batches import Batches, CriticBatch
 from aloe_critic.bootstrap import policy_chunks
 from aloe_critic.health import Scores
-from aloe_critic.learner import CriticBatch, CriticLearner
+from aloe_critic.learner import CriticLearner
 from aloe_critic.losses import aggregate, td_target, value
 
 PART = 256  # chunks at a time

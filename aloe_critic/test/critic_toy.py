@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from aloe_critic.learner import CriticBatch
+from aloe_critic.batches import CriticBatch
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
 from aloe_data.transitions import RewardConfig
 from aloe_policy.words import MAX_WORDS

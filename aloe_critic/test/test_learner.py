@@ -6,8 +6,9 @@ import critic_toy as toy
 import pytest
 import torch
 
+from aloe_critic.batches import Takeovers
 from aloe_critic.guards import DivergenceError
-from aloe_critic.learner import CriticConfig, CriticLearner, Takeovers, polyak
+from aloe_critic.learner import CriticConfig, CriticLearner, polyak
 from aloe_critic.losses import value
 
 CONFIG = CriticConfig(steps=200, learning_rate=3e-3, batch_size=64)

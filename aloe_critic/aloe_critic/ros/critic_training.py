@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from aloe_critic.batches import Batches
+from aloe_critic.batches import Batches, Takeovers
 from aloe_critic.checkpoint import save_critic
 from aloe_critic.health import Gates, Judgement, judge
-from aloe_critic.learner import CriticConfig, CriticLearner, Takeovers
+from aloe_critic.learner import CriticConfig, CriticLearner
 from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_critic.plots import draw_health
