@@ -44,6 +44,9 @@ class WeightConfig:
         doc="forced_positive: demonstrations and corrections count as good at least, whatever their advantage",
     )
     failures: str = parameter("kept", choices=("kept", "dropped"), doc="dropped: failed segments weigh nothing")
+    correction_share: float = parameter(
+        0.0, low=0.0, high=0.95, doc="of the weight of all that corrections get; 0: what comes out"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +114,7 @@ def by_advantage(advantage: Array, labels: Labels, config: WeightConfig) -> Arra
     forced = _forced(advantage, labels, config)
     known, weight = np.isfinite(forced), np.zeros(len(forced))
     weight[known] = RULES[config.rule](forced[known], config)
-    return _without_failures(weight, labels, config)
+    return _shared(_without_failures(weight, labels, config), labels, config)
 
 
 def good_chunks(advantage: Array, labels: Labels, config: WeightConfig) -> Flags:
@@ -136,7 +139,7 @@ def by_label(method: str, labels: Labels, config: WeightConfig) -> Array:
         "hg_dagger": (labels.source == BY_HUMAN) | (labels.source == DEMO) & labels.success,
         "uniform": np.ones(len(labels.source), bool),
     }[method]
-    return _without_failures(chosen.astype(float), labels, config)
+    return _shared(_without_failures(chosen.astype(float), labels, config), labels, config)
 
 
 def by_softmax(q: Array, config: WeightConfig) -> Array:
@@ -177,6 +180,19 @@ def _forced(advantage: Array, labels: Labels, config: WeightConfig) -> Array:
 
 def _without_failures(weight: Array, labels: Labels, config: WeightConfig) -> Array:
     return weight * ~labels.failure if config.failures == "dropped" else weight
+
+
+def _shared(weight: Array, labels: Labels, config: WeightConfig) -> Array:
+    """Corrections scaled to their share of the same whole, and the rest to what is left of it.
+
+    Source: intervention weighted regression, arXiv:2012.06733, where the share is a half.
+    """
+    human = labels.source == BY_HUMAN
+    theirs, rest = weight[human].sum(), weight[~human].sum()
+    if not (config.correction_share and theirs and rest):
+        return weight
+    share, whole = config.correction_share, theirs + rest
+    return weight * np.where(human, share * whole / theirs, (1 - share) * whole / rest)
 
 
 def _shares_of(good: Flags, source: NDArray[np.int64]) -> dict[str, float]:

@@ -138,6 +138,20 @@ def test_methods_without_a_critic_choose_by_who_acted_and_how_it_ended():
     assert by_label("uniform", known, WeightConfig(failures="dropped")).tolist() == [1, 0, 1, 0, 1, 0]
 
 
+@given(st.lists(st.sampled_from([DEMO, AUTONOMOUS, BY_HUMAN]), min_size=1, max_size=12), st.floats(0.05, 0.95))
+def test_corrections_get_the_share_of_the_weight_that_they_are_to_have(source, share):
+    source = np.array(source)
+    config, known = WeightConfig(correction_share=share), labels(len(source), source)
+    plain, shared = (by_label("uniform", known, given) for given in (CONFIG, config))
+    human = source == BY_HUMAN
+    assert shared.sum() == pytest.approx(plain.sum())
+    if human.any() and not human.all():
+        assert shared[human].sum() == pytest.approx(share * shared.sum())
+        assert len(np.unique(shared[human])) == len(np.unique(shared[~human])) == 1
+    else:
+        assert (shared == plain).all()
+
+
 @settings(max_examples=25)
 @given(arrays(float, (4, 3), elements=st.floats(-1, 0)))
 def test_softmax_over_a_states_own_chunks_is_that_of_a_loop_and_one_on_average(q):

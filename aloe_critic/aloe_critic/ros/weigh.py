@@ -202,7 +202,8 @@ def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str,
     """All that a method's outcome depends on beside its data."""
     weights = asdict(choices.weights)
     if config.method not in BY_ADVANTAGE:
-        counting = {"poco": ("beta",), "recap": ("top", "failures")}.get(config.method, ("failures",))
+        shares = ("failures", "correction_share")
+        counting = {"poco": ("beta",), "recap": ("top", *shares)}.get(config.method, shares)
         weights = {name: weights[name] for name in counting}
     options = {"chunks": {name: getattr(config, name) for name in ("n_action_steps", "stride", "segments")}}
     options["weights"] = weights
