@@ -120,10 +120,11 @@ def measure(seconds: float) -> dict[str, float]:
 
 
 def known(study: Path) -> dict[str, float]:
-    """What a study of levers found for critics with the defaults, means over seeds."""
+    """What a study of levers found for critics with the defaults, means over seeds; what it has measured."""
     results = json.loads(study.read_text())
     runs = [found for name, found in results.items() if name.rsplit("_", 1)[0] == "defaults"]
-    return {name: float(np.mean([run[column] for run in runs])) for name, column in KNOWN.items()}
+    measured = {name: [run[column] for run in runs if column in run] for name, column in KNOWN.items()}
+    return {name: float(np.mean(found)) for name, found in measured.items() if found}
 
 
 def main() -> None:

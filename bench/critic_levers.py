@@ -1,6 +1,6 @@
 """What makes a critic know actions: one lever at a time, on fixed data, with several seeds.
 
-    ./env python bench/critic_levers.py --store DIR --policy FOLDER --branches FILE --blunders DIR --out DIR
+    ./env python bench/critic_levers.py --store DIR --policy FOLDER --out DIR [--branches FILE] [--blunders DIR]
         [--steps 1500] [--seeds 2] [--only defaults,mse] [--processes 2]
 
 The data: a store of episodes with failures and takeovers and one of episodes with a blunder at a known tick
@@ -8,8 +8,8 @@ The data: a store of episodes with failures and takeovers and one of episodes wi
 share of pairs of chunks of one state that are ranked as their continuations were worth, among all, among the policy's
 own proposals and against foreign chunks; the same where V of what was seen *after* each chunk ranks (what a critic
 would know that foresaw perfectly); share of states in which the expert's chunk is ranked above a blunder; share of
-blunders at which Q falls most. Finished runs are kept in --out, so that a stopped study goes on; the table is printed
-after each.
+blunders at which Q falls most, and at how many it would by chance. Finished runs are kept in --out, so that a stopped
+study goes on; the table is printed after each.
 """
 
 import argparse
@@ -85,9 +85,14 @@ class StudyConfig:
 
     store: str = parameter(doc="store of ingested episodes to learn from")
     policy: Path = parameter(doc="checkpoint of the policy whose value is learned")
-    branches: Path = parameter(doc="file of branched states")
-    blunders: Path = parameter(doc="folder with blunders.jsonl; its store beside it, with _store at its end")
     out: Path = parameter(doc="folder for critics and results")
+    branches: Path | None = parameter(
+        None, doc="file of branched states; without it chunks of one state are not ranked"
+    )
+    blunders: Path | None = parameter(
+        None,
+        doc="folder with blunders.jsonl; its store beside it, with _store at its end; without it falls are not found",
+    )
     rig: str = parameter("sim", doc="rig file, or NAME of config/rig_NAME.yaml")
     steps: int = parameter(1500, low=1, doc="optimiser steps of every critic")
     batch_size: int = parameter(256, low=2, doc="chunks per step")
@@ -108,8 +113,8 @@ def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, 
     health = train(training, drawn, f"{name} {seed}")
     scorer = load_scorer(out, config.policy, load_rig(rig_file), AskConfig(force=True))
     reward = training.data.train.reward
-    ranked = ranking(scorer, load_branches(config.branches), reward.discount)
-    return {**health, **ranked, "falls_at_blunder": blunders_found(config.blunders, scorer, files, reward)}
+    ranked = ranking(scorer, load_branches(config.branches), reward.discount) if config.branches else {}
+    return health | ranked | (blunders_found(config.blunders, scorer, files, reward) if config.blunders else {})
 
 
 def train(training: CriticTraining, drawn: Path, name: str) -> dict[str, float]:
@@ -161,23 +166,28 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
     } | {"pairs": float(found["branched"].pairs[0]), "over_blunder": outranks(scores, kinds, "expert", "blunder")}
 
 
-def blunders_found(folder: Path, scorer: ChunkScorer, files: TrainCriticConfig, reward: RewardConfig) -> float:
-    """Share of blunders within one chunk of the largest fall of Q in their episode."""
+def blunders_found(
+    folder: Path, scorer: ChunkScorer, files: TrainCriticConfig, reward: RewardConfig
+) -> dict[str, float]:
+    """Share of blunders within one chunk of the largest fall of Q in their episode, and of such places in it."""
     lines = [json.loads(line) for line in (folder / "blunders.jsonl").read_text().splitlines()]
     at = {line["episode"]: line["blunder_tick"] for line in lines}
     h, critic = scorer.n_action_steps, scorer.critic
     stored = open_store(replace(files, store=f"{folder}_store"), scorer.policy)
     replay = Replay(*stored, ReplayConfig(n_action_steps=h, stride=5), reward)
-    batches, hits = Batches(replay, scorer.policy, torch.device("cpu")), []
+    batches, hits, chances = Batches(replay, scorer.policy, torch.device("cpu")), [], []
     for episode in replay.episodes:
         index = np.flatnonzero(np.isin(replay.rows, np.arange(episode.first_tick, episode.first_tick + episode.ticks)))
         if episode.episode_id in at and len(index) > 1:
-            batch = batches.at(index)
+            batch, blunder = batches.at(index), at[episode.episode_id]
             with torch.no_grad():
                 q = value(critic.network(batch.state, batch.actions), critic.support).mean(0)
-            found = fall(q.double().numpy(), batch.row.numpy() - episode.first_tick, span=h)
-            hits.append(abs(found - at[episode.episode_id]) <= h)
-    return float(np.mean(hits)) if hits else float("nan")
+            ticks = batch.row.numpy() - episode.first_tick
+            hits.append(abs(fall(q.double().numpy(), ticks, span=h) - blunder) <= h)
+            chances.append(np.mean(abs(ticks[ticks >= ticks[0] + h] - blunder) <= h))
+    if not hits:
+        raise ConfigError(f"{folder}: none of its blunders is in {folder}_store; give both as critic_data.py left them")
+    return {"falls_at_blunder": float(np.mean(hits)), "falls_by_chance": float(np.mean(chances))}
 
 
 COLUMNS = (
@@ -193,19 +203,23 @@ COLUMNS = (
     "after_policy",
     "over_blunder",
     "falls_at_blunder",
+    "falls_by_chance",
 )
 
 
 def table(results: Mapping[str, Mapping[str, float]]) -> str:
-    """Means over seeds, with their range, as Markdown."""
-    lines = ["| lever | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    """Means over seeds, with their range, as Markdown; of what was measured."""
+    some = next(iter(results.values()))
+    columns = [column for column in COLUMNS if column in some]
+    lines = ["| lever | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in LEVERS:
         runs = [found for key, found in results.items() if key.rsplit("_", 1)[0] == name]
         if runs:
-            cells = [[found[column] for found in runs] for column in COLUMNS]
+            cells = [[found[column] for found in runs] for column in columns]
             shown = [f"{np.mean(c):.2f} ({min(c):.2f} to {max(c):.2f})" for c in cells]
             lines.append(f"| {name} ({len(runs)}) | " + " | ".join(shown) + " |")
-    some = next(iter(results.values()))
+    if "pairs" not in some:
+        return "\n".join(lines)
     held = [f"{what} {some[f'{what}_{p}']:.2f} {p}" for what in ("ceiling", "nearness") for p in ("all", "policy")]
     return "\n".join(lines) + f"\n\nOf {some['pairs']:.0f} pairs: {', '.join(held)}."
 
@@ -215,7 +229,8 @@ def study(config: StudyConfig) -> None:
     rig_file, wanted = find_rig_file(config.rig, ROOT / "config"), config.only.split(",") if config.only else [*LEVERS]
     if unknown := [name for name in wanted if name not in LEVERS]:
         raise ConfigError(f"--only {unknown[0]}: no such lever; one of {', '.join(LEVERS)}")
-    load_branches(config.branches)
+    if config.branches:
+        load_branches(config.branches)
     file = config.out / "results.json"
     results = json.loads(file.read_text()) if file.exists() else {}
     missing = [(name, seed) for seed in range(config.seeds) for name in wanted if f"{name}_{seed}" not in results]

@@ -88,7 +88,11 @@ def test_recap_learns_everything_and_says_what_was_good(to_weigh, capsys):
     )
     assert found.meta["statistics"]["good"]["human"] == 1.0
     options = found.meta["options"]
-    assert options["chunks"]["n_step"] == 3 and options["weights"] == {"top": 0.2, "failures": "kept", "correction_share": 0.0}
+    assert options["chunks"]["n_step"] == 3 and options["weights"] == {
+        "top": 0.2,
+        "failures": "kept",
+        "correction_share": 0.0,
+    }
 
 
 def test_a_critic_that_failed_a_gate_is_asked_only_by_force_and_the_gate_is_named(to_weigh, tmp_path):
