@@ -67,7 +67,7 @@ def check(options: RoundOptions) -> None:
         ConfigError: with the remedy.
     """
     ticks = options.n_action_steps or ReplayConfig().n_action_steps
-    if options.latency_ticks >= ticks:
+    if options.evaluate_episodes and options.latency_ticks >= ticks:
         raise ConfigError(
             f"latency_ticks:={options.latency_ticks}: a chunk that begins every {ticks} ticks (n_action_steps) would "
             "never be followed; give fewer"
