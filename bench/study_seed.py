@@ -54,14 +54,13 @@ WEIGHTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "aloe": ({"method": "aloe"}, {}),
     "aloe_top": ({"method": "aloe"}, {**KEEP_GOOD, "top": 0.5}),
     "aloe_seen": ({"method": "aloe", "advantage": "seen"}, {**KEEP_GOOD, "top": 0.5}),
-    "aloe_half": ({"method": "aloe"}, {**KEEP_GOOD, "top": 0.5, "correction_share": 0.5}),
     "poco": ({"method": "poco"}, {}),
 }
 """How chunks are weighted: what `weigh` is asked for, and how advantages become weights, where they differ."""
 AT_RUN_TIME = ("consensus", "guided", "aloe_guided", "aloe_top_guided")
 """Best of 8 samples: nearest to their mean (a control), or by the critic; of the warm start or an improved one."""
 METHODS = ("bc", *WEIGHTS, *AT_RUN_TIME)
-WITH_CRITIC = ("aloe", "aloe_top", "aloe_seen", "aloe_half", "poco", "guided", "aloe_guided", "aloe_top_guided")
+WITH_CRITIC = ("aloe", "aloe_top", "aloe_seen", "poco", "guided", "aloe_guided", "aloe_top_guided")
 
 
 @dataclass(frozen=True)
