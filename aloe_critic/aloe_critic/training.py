@@ -84,18 +84,23 @@ def reach(discount: float, h: int) -> float:
     return float("inf") if discount >= 1 else h / (1 - discount**h)
 
 
+def ends_of(replay: Replay) -> tuple[int, int]:
+    """How many segments ended well, and how many badly."""
+    ends = [segment.success for segment in replay.segments if segment.terminal and segment.kind != "hold"]
+    return sum(ends), len(ends) - sum(ends)
+
+
 def check_outcomes(replay: Replay, what: str) -> None:
     """Refuse data that cannot say what is good and what is bad.
 
     Raises:
         ConfigError: one segment only, no failures or no successes.
     """
-    ends = [segment for segment in replay.segments if segment.terminal and segment.kind != "hold"]
+    good, bad = ends_of(replay)
     if len(replay.segments) < 2:
         raise ConfigError(f"{what}: one segment only; a critic compares: record more episodes")
-    good = sum(segment.success for segment in ends)
-    if good == len(ends):
-        why = "no failures and no takeovers" if ends else "no episode with a verdict of success or failure"
+    if not bad:
+        why = "no failures and no takeovers" if good else "no episode with a verdict of success or failure"
         raise ConfigError(
             f"{what}: {why}; everything would look good: add rollouts of the policy that fail (more episodes, or "
             "scenes that vary more), or learn without a critic (method filtered_bc)"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aloe_critic.networks import Sizes
-from aloe_critic.training import Split, check_outcomes, matched_discount, reach, split
+from aloe_critic.training import Split, check_outcomes, ends_of, matched_discount, reach, split
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
@@ -162,8 +162,7 @@ def replays(
 def amounts(data: Data) -> str:
     """How much there is, in words, and whether it is enough to measure with."""
     train, measured = data.train, data.measured
-    ends = [segment.success for segment in measured.segments if segment.terminal and segment.kind != "hold"]
-    good, bad = sum(ends), len(ends) - sum(ends)
+    good, bad = ends_of(measured)
     few = "; few ends: take its health as a hint" if min(good, bad) < FEW_ENDS else ""
     return (
         f"{len(train)} chunks of {len(train.episodes)} episodes to learn from {dict(train.counts())}, {len(measured)} "
