@@ -209,19 +209,18 @@ COLUMNS = (
 
 def table(results: Mapping[str, Mapping[str, float]]) -> str:
     """Means over seeds, with their range, as Markdown; of what was measured."""
-    some = next(iter(results.values()))
-    columns = [column for column in COLUMNS if column in some]
+    columns = [column for column in COLUMNS if any(column in found for found in results.values())]
     lines = ["| lever | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in LEVERS:
         runs = [found for key, found in results.items() if key.rsplit("_", 1)[0] == name]
         if runs:
-            cells = [[found[column] for found in runs] for column in columns]
-            shown = [f"{np.mean(c):.2f} ({min(c):.2f} to {max(c):.2f})" for c in cells]
+            cells = [[found[column] for found in runs if column in found] for column in columns]
+            shown = [f"{np.mean(c):.2f} ({min(c):.2f} to {max(c):.2f})" if c else "" for c in cells]
             lines.append(f"| {name} ({len(runs)}) | " + " | ".join(shown) + " |")
-    if "pairs" not in some:
-        return "\n".join(lines)
-    held = [f"{what} {some[f'{what}_{p}']:.2f} {p}" for what in ("ceiling", "nearness") for p in ("all", "policy")]
-    return "\n".join(lines) + f"\n\nOf {some['pairs']:.0f} pairs: {', '.join(held)}."
+    for some in [found for found in results.values() if "pairs" in found][:1]:
+        held = [f"{what} {some[f'{what}_{p}']:.2f} {p}" for what in ("ceiling", "nearness") for p in ("all", "policy")]
+        lines += ["", f"Of {some['pairs']:.0f} pairs: {', '.join(held)}."]
+    return "\n".join(lines)
 
 
 def study(config: StudyConfig) -> None:
