@@ -21,6 +21,7 @@ from aloe_sim.in_process import InProcessRig
 from aloe_sim.keypoints import in_view
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.tasks import make_task
+from aloe_sim.variation import named_variation
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 FIRST_SCENE = 600_000
@@ -63,23 +64,24 @@ def true_places(sim: SimRig) -> Array:
     return places
 
 
-def measure_errors(checkpoint: str, rig: Rig, task: str, pictures: int = 500) -> EncoderErrors:
+def measure_errors(checkpoint: str, rig: Rig, task: str, variation: str = "none", pictures: int = 500) -> EncoderErrors:
     """Show an encoder scenes in which an expert works; seconds.
 
     Args:
         checkpoint: of a policy, whose encoder it is.
         rig: simulated.
         task: that the scenes are of; with keypoints.
+        variation: of the scenes; an encoder errs more where things look otherwise than what it learned from.
         pictures: moments that are looked at.
 
     Raises:
-        ValueError: no such task, or a policy of a kind without keypoints.
+        ValueError: no such task or variation, or a policy of a kind without keypoints.
         CheckpointError: see `load_policy`.
     """
     policy = load_policy(checkpoint, rig)
     if not isinstance(policy, TinyPolicy):
         raise ValueError(f"{checkpoint}: its kind of policy sees no keypoints")
-    process = InProcessRig(SimRig(rig, make_task(task), ActuatorNoise(NOISE_RAD)))
+    process = InProcessRig(SimRig(rig, make_task(task), ActuatorNoise(NOISE_RAD), named_variation(variation)))
     renderer = CameraRenderer(process.sim.model, rig)
     found: dict[tuple[int, int, int], list[Array]] = {}
     taken, scene = 0, FIRST_SCENE

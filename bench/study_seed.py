@@ -164,12 +164,16 @@ class SeedStudy:
         person = ScriptedConfig(
             skill=config.skill, reaction_s=config.reaction_s, noise_m=config.tremor_m, stall_s=config.stall_s
         )
-        self.errors = measure_errors(str(config.policy), self.rig, config.task)
-        where = self.rig, config.task, self.errors
-        rest: dict[str, Any] = {"timeout_s": config.timeout_s, "latency_ticks": config.latency_ticks}
-        self.world = World(*where, config.variation, config.n_action_steps, person=person, **rest)
         tests = {test: read_test(test, config.n_action_steps) for test in config.tested.split(",")}
-        self.test_worlds = {test: World(*where, *named, **rest) for test, named in tests.items()}
+        seen_in = {"none", config.variation, *(name for name, _ in tests.values())}
+        self.errors = {name: measure_errors(str(config.policy), self.rig, config.task, name) for name in seen_in}
+
+        def world(variation: str, n_action_steps: int, person: ScriptedConfig | None = None) -> World:
+            where = self.rig, config.task, self.errors[variation], variation, n_action_steps, config.timeout_s
+            return World(*where, person, latency_ticks=config.latency_ticks)
+
+        self.world = world(config.variation, config.n_action_steps, person)
+        self.test_worlds = {test: world(*named) for test, named in tests.items()}
 
     def run(self) -> None:
         """Whatever is not done yet."""
@@ -202,7 +206,7 @@ class SeedStudy:
             stored,
             self.rig,
             config.task,
-            self.errors,
+            self.errors["none"],
             (noisy, Series(range(first, first + disturbed), "disturbed", 0.015)),
         )
         return store
