@@ -19,8 +19,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 import torch
+from study_options import StudyConfig
 from study_report import report
-from study_seed import SeedStudy, StudyConfig
+from study_seed import SeedStudy
 from tqdm import tqdm
 
 from aloe_data.config import add_arguments, from_arguments
