@@ -6,15 +6,17 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keypoint_store import read_log
 from numpy.typing import NDArray
 
 DRAWS = 10_000
+FIRST_TEST = "none"  # scenes by which methods are ordered
 COMPARED_WITH = ("bc", "bc_more", "filtered_bc", "hg_dagger", "awr")
 Array = NDArray[np.float64]
 
@@ -161,35 +163,50 @@ def _difference(cell: Cell, cells: Sequence[Cell], name: str, rng: np.random.Gen
 
 
 def draw(cells: Sequence[Cell], file: Path) -> None:
-    """Success of every method with its interval and its seeds, and success per round."""
+    """Success of every method in every kind of scenes, with its interval and its seeds; and round by round."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    rng, variation = np.random.default_rng(0), "none"
-    shown = [c for c in cells if c.variation == variation]
-    last = {c.method: c for c in sorted(shown, key=lambda c: c.round)}
-    figure, (bars, rounds) = pyplot.subplots(1, 2, figsize=(12, 4.2), width_ratios=(3, 2))
-    for place, cell in enumerate(sorted(last.values(), key=lambda c: c.success.mean())):
-        low, high = interval(cell.success, rng)
-        mean = cell.success.mean()
-        bars.barh(place, 100 * mean, color="tab:blue" if "aloe" in cell.method or "guided" in cell.method else "silver")
-        bars.plot([100 * low, 100 * high], [place, place], color="black")
-        bars.plot(100 * cell.success.mean(1), [place] * len(cell.success), "o", ms=3, color="tab:orange")
-    bars.set_yticks(range(len(last)), sorted(last, key=lambda name: last[name].success.mean()))
-    bars.set(xlim=(0, 100), xlabel="success in held-out scenes, %", title="after the last round")
-    start = [c for c in shown if c.method == "bc"]
-    for method in last:
-        line = start + sorted((c for c in shown if c.method == method and c.round), key=lambda c: c.round)
-        if len(line) > 1:
-            rounds.plot([c.round for c in line], [100 * c.success.mean() for c in line], "o-", label=method)
-    rounds.set(ylim=(0, 100), xlabel="round", ylabel="success, %", title="round by round")
-    rounds.xaxis.get_major_locator().set_params(integer=True)
-    rounds.legend(fontsize=7)
+    tests = sorted({cell.variation for cell in cells}, key=lambda name: (name != FIRST_TEST, name))
+    last = {(c.method, c.variation): c for c in sorted(cells, key=lambda c: c.round)}
+    of_first = {method: c.success.mean() for (method, test), c in last.items() if test == tests[0]}
+    methods = sorted({method for method, _ in last}, key=lambda method: of_first.get(method, 0.0))
+    several = max(cell.round for cell in cells) > 1
+    width = 3 + 3 * len(tests) + 4 * several
+    figure, axes = pyplot.subplots(1, len(tests) + several, figsize=(width, 4.2), squeeze=False)
+    for axis, test in zip(axes[0], tests, strict=False):
+        _bars(axis, methods, {method: c for (method, of), c in last.items() if of == test})
+        axis.set(xlim=(0, 100), xlabel="success, %", title=f"scenes: {test}")
+        axis.label_outer()
+    if several:
+        _rounds(axes[0, -1], [c for c in cells if c.variation == tests[0]])
     figure.tight_layout()
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
+
+
+def _bars(axis: Any, methods: Sequence[str], found: Mapping[str, Cell]) -> None:
+    rng = np.random.default_rng(0)
+    for place, method in enumerate(methods):
+        if cell := found.get(method):
+            low, high = interval(cell.success, rng)
+            ours = "aloe" in method or "guided" in method
+            axis.barh(place, 100 * cell.success.mean(), color="tab:blue" if ours else "silver")
+            axis.plot([100 * low, 100 * high], [place, place], color="black")
+            axis.plot(100 * cell.success.mean(1), [place] * len(cell.success), "o", ms=3, color="tab:orange")
+    axis.set_yticks(range(len(methods)), methods)
+
+
+def _rounds(axis: Any, cells: Sequence[Cell]) -> None:
+    start = [cell for cell in cells if cell.method == "bc"]
+    for method in sorted({cell.method for cell in cells} - {"bc"}):
+        line = start + sorted((c for c in cells if c.method == method), key=lambda c: c.round)
+        axis.plot([c.round for c in line], [100 * c.success.mean() for c in line], "o-", label=method)
+    axis.set(ylim=(0, 100), xlabel="round", ylabel="success, %", title="round by round")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(fontsize=7)
 
 
 def report(folder: Path, also: Sequence[Path] = ()) -> None:
