@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.batches import Batches
-from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, outranks, rank
+from aloe_critic.branched import Branches, ceiling, fall, knowable, load_branches, nearness, outranks, rank
 from aloe_critic.health import Gates
 from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
@@ -155,6 +155,7 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
         scores[k] = scorer.score_seen(tokens, joints, prompt, rows).aggregated
         after[k] = scorer.score_seen(branches.next_tokens[k], branches.next_state[k], prompt, rows).value
     returns = branches.returns(discount)
+    known = knowable(returns, branches.ticks >= 0, kinds)
     found = {
         "branched": rank(scores, returns, kinds),
         "after": rank(after, returns, kinds),
@@ -163,7 +164,11 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
     }
     return {
         f"{what}_{part}": getattr(r, part) for what, r in found.items() for part in ("all", "policy", "foreign")
-    } | {"pairs": float(found["branched"].pairs[0]), "over_blunder": outranks(scores, kinds, "expert", "blunder")}
+    } | {
+        "pairs": float(found["branched"].pairs[0]),
+        "over_blunder": outranks(scores, kinds, "expert", "blunder"),
+        **{f"knowable_{name}": part for name, part in asdict(known).items()},
+    }
 
 
 def blunders_found(
@@ -220,6 +225,9 @@ def table(results: Mapping[str, Mapping[str, float]]) -> str:
     for some in [found for found in results.values() if "pairs" in found][:1]:
         held = [f"{what} {some[f'{what}_{p}']:.2f} {p}" for what in ("ceiling", "nearness") for p in ("all", "policy")]
         lines += ["", f"Of {some['pairs']:.0f} pairs: {', '.join(held)}."]
+        shares = [f"{what} {some[f'knowable_{what}']:.0%}" for what in ("states", "chunks", "luck")]
+        aucs = [f"{what} {some[f'knowable_{what}_auc']:.2f}" for what in ("value", "advantage")]
+        lines += [f"Where the policy acts, returns differ by {', '.join(shares)}; AUC of the truth: {', '.join(aucs)}."]
     return "\n".join(lines)
 
 

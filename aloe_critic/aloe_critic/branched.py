@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aloe_critic.health import auc
 from aloe_data.config import ConfigError
 
 Array = NDArray[Any]
@@ -101,6 +102,43 @@ def ceiling(returns: Array, kinds: Array, least_gap: float = 0.15) -> Ranking:
     """What the order of one half of the continuations scores on the other: noise in the truth itself."""
     half = returns.shape[-1] // 2
     return rank(returns[..., half:].mean(-1), returns[..., :half], kinds, least_gap)
+
+
+@dataclass(frozen=True)
+class Knowable:
+    """What decides how it ends when the policy acts: the best that any critic could know of it.
+
+    Attributes:
+        states, chunks, luck: shares of the variance of returns: between states, between the policy's own proposals in
+            one state, and between continuations of one chunk. Estimates without bias, so a share may be below 0.
+        value_auc, advantage_auc: how often the state's value, and the chunk's advantage, rank a continuation that
+            succeeds above one that does not. Both are means of the other continuations: lower bounds, as these are few.
+    """
+
+    states: float
+    chunks: float
+    luck: float
+    value_auc: float
+    advantage_auc: float
+
+
+def knowable(returns: Array, success: Array, kinds: Array) -> Knowable:
+    """Of the policy's own proposals alone.
+
+    Args:
+        returns: [n, m, R] of the continuations, R at least 2.
+        success: bool [n, m, R].
+        kinds: of the candidates, str [m], at least two of them the policy's.
+    """
+    own, won = returns[:, kinds == POLICY], success[:, kinds == POLICY]
+    _, m, repeats = own.shape
+    luck = own.var(-1, ddof=1).mean()
+    between = own.mean(-1).var(1, ddof=1).mean()
+    parts = np.array([own.mean((1, 2)).var(ddof=1) - between / m, between - luck / repeats, luck])
+    others = (own.sum(-1, keepdims=True) - own) / (repeats - 1)
+    value = np.broadcast_to(others.mean(1, keepdims=True), own.shape)
+    aucs = [auc(said[won], said[~won]) for said in (value, others - value)]
+    return Knowable(*(float(share) for share in parts / parts.sum()), *aucs)
 
 
 def outranks(scores: Array, kinds: Array, better: str, worse: str) -> float:

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from aloe_critic.branched import Branches, ceiling, fall, load_branches, nearness, outranks, rank
+from aloe_critic.branched import Branches, ceiling, fall, knowable, load_branches, nearness, outranks, rank
 from aloe_data.config import ConfigError
 
 KINDS = np.array(["expert", "policy", "policy", "blunder"])
@@ -34,6 +34,29 @@ def test_the_ceiling_is_one_for_certain_outcomes_and_one_half_for_chance():
     rng = np.random.default_rng(0)
     assert ceiling(worth(-0.1, -0.3, -0.5, -0.9), KINDS).all == 1.0
     assert abs(ceiling(rng.uniform(-1, 0, (400, 4, 4)), KINDS).all - 0.5) < 0.05
+
+
+@pytest.mark.parametrize(("states", "chunks", "luck"), [(0.2, 0.0, 0.0), (0.1, 0.1, 0.1), (0.1, 0.0, 0.2)])
+def test_what_can_be_known_is_split_into_state_chunk_and_luck(states, chunks, luck):
+    rng = np.random.default_rng(0)
+    returns = sum(
+        std * rng.normal(size=shape)
+        for std, shape in ((states, (3000, 1, 1)), (chunks, (3000, 4, 1)), (luck, (3000, 4, 6)))
+    )
+    found = knowable(returns + np.zeros((3000, 4, 6)), returns + np.zeros((3000, 4, 6)) > 0, KINDS)
+    total = states**2 + chunks**2 + luck**2
+    shares = np.array([states, chunks, luck]) ** 2 / total
+    assert [found.states, found.chunks, found.luck] == pytest.approx(shares, abs=0.04)
+
+
+def test_what_the_advantage_can_know_is_chance_where_chunks_do_not_matter_and_more_where_they_do():
+    rng = np.random.default_rng(0)
+    state, chunk = rng.normal(size=(3000, 1, 1)), rng.normal(size=(3000, 4, 1))
+    luck = rng.normal(size=(3000, 4, 6))
+    alike, differing = state + luck, state + chunk + luck
+    assert abs(knowable(alike, alike > 0, KINDS).advantage_auc - 0.5) < 0.02
+    assert knowable(differing, differing > 0, KINDS).advantage_auc > 0.6
+    assert knowable(differing, differing > 0, KINDS).value_auc > 0.6
 
 
 def test_one_kind_outranks_another_in_the_states_in_which_it_scores_higher():
