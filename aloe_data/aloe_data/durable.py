@@ -13,11 +13,15 @@ class InUseError(RuntimeError):
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, wait: str = "") -> Iterator[None]:
     """Hold a folder for writing; the hold ends with the process, however that ends.
 
+    Args:
+        folder: to hold.
+        wait: what to say when another process holds it, before waiting for its end; empty: do not wait.
+
     Raises:
-        InUseError: another process holds it.
+        InUseError: another process holds it, and nobody waits.
         OSError: there is no such folder.
     """
     descriptor = os.open(folder, os.O_RDONLY)
@@ -25,7 +29,10 @@ def held(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InUseError(f"{folder} is being written; stop that recording first") from error
+            if not wait:
+                raise InUseError(f"{folder} is being written; stop that recording first") from error
+            print(wait, flush=True)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

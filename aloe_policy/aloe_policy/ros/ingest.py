@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.durable import held
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode, StoreError
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
@@ -75,9 +76,18 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
         ConfigError, RigError, RecordingError, StoreError: bad input, before anything is read.
     """
     rig, encoder = load_rig(config.rig), load_encoder(config.encoder)
+    found = find_bags(config.bags.expanduser().resolve())  # a store knows bags by their full paths
+    bags = [bag for bag in found if not config.closed or (bag / "metadata.yaml").exists()]
+    config.store.mkdir(parents=True, exist_ok=True)
+    with held(config.store, f"{config.store}: another command reads bags into it; waiting for its end"):
+        return _bring_up_to_date(config, rig, encoder, bags)
+
+
+def _bring_up_to_date(
+    config: IngestConfig, rig: Rig, encoder: ImageEncoder, bags: list[Path]
+) -> tuple[EpisodeStore, FeatureStore]:
     store = EpisodeStore(config.store, rig, (config.image_height, config.image_width))
     features = FeatureStore(store, encoder_hash(config.encoder), (len(encoder.keypoints), TOKEN_WIDTH))
-    bags = [bag for bag in find_bags(config.bags) if not config.closed or (bag / "metadata.yaml").exists()]
     prints = {bag: fingerprint(bag) for bag in bags}
     known_bags = store.bags
     wanted = [bag for bag in bags if not _is_there(known_bags.get(str(bag)), features, prints[bag])]

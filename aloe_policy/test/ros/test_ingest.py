@@ -1,6 +1,9 @@
 """Ingest: every bag once, features once per encoder, and a start that goes on where the last one stopped."""
 
 import json
+import queue
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from safetensors.torch import save_file
 pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs.msg")
 
+from aloe_data import durable
 from aloe_data.frames import Episode, EpisodeError, EpisodeFacts, Words
 from aloe_data.recording import RecordingError
 from aloe_data.rig import load_rig
@@ -72,6 +76,28 @@ def test_every_bag_is_read_once_and_what_is_left_out_is_named(setting, capsys):
     reads.clear()
     store, _ = command.ingest(config)
     assert reads == ["ep_0001"] and len(store.bags) == 2
+
+
+def test_a_bag_is_the_same_however_its_folder_is_named(setting, monkeypatch):
+    config, reads = setting
+    command.ingest(config)
+    reads.clear()
+    monkeypatch.chdir(config.bags.parent)
+    store, _ = command.ingest(replace(config, bags=Path("bags")))
+    assert reads == ["ep_0001"] and len(store.bags) == 2
+    assert all(Path(bag).is_absolute() for bag in store.bags)
+
+
+def test_two_commands_do_not_read_bags_into_one_store_at_the_same_time(setting, monkeypatch):
+    config, reads = setting
+    config.store.mkdir()
+    said: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(durable, "print", lambda line, **_: said.put(line), raising=False)
+    with ThreadPoolExecutor() as pool, durable.held(config.store):
+        other = pool.submit(command.ingest, config)
+        assert "another command reads bags into it" in said.get(timeout=30.0)
+        assert not reads
+    assert len(other.result()[0].bags) == 2
 
 
 def test_features_are_those_of_the_frames_camera_by_camera(setting):
