@@ -127,13 +127,12 @@ class RunFolder:
         """Make room for a stage, or let it go on where it was interrupted; returns its command."""
         record, key = self.records().get(self._name(stage)), self.key(stage)
         going_on = record is not None and record.key == key and record.event != DONE
-        if not going_on:
-            for path in (stage.output, *stage.leaves):
-                _remove(path)
+        resumes = going_on and stage.state is not None and stage.state.exists()
+        for path in () if resumes else (stage.output, *stage.leaves):
+            _remove(path)
         stage.output.parent.mkdir(parents=True, exist_ok=True)
         self.log_file(stage).parent.mkdir(parents=True, exist_ok=True)
         self._append(stage, key, BEGUN, {"anew": not going_on})
-        resumes = going_on and stage.state is not None and stage.state.exists()
         return (*stage.command, "--resume") if resumes else stage.command
 
     def end_stage(self, stage: Stage, event: str, seconds: float) -> None:

@@ -130,8 +130,9 @@ def actor(plan: Plan, number: int, current: Current) -> Stage:
     words = (*plan.common, "--policy", str(policy), "--weights", str(file), "--out", str(out))
     words += ("--other-policy",) if afresh else ()
     command = (*RUN, "aloe_policy", "improve", *words, *_more(plan.options.actor_steps, "actor", plan.options))
-    inputs = (file, policy)
-    return Stage(number, "actor", "a better policy", command, out, inputs, _beside(out), state_file(out))
+    judged = *_from(out.parent, "evaluation", 0), *_from(out.parent, "decision", 0)  # another candidate
+    leaves = *_beside(out), *judged
+    return Stage(number, "actor", "a better policy", command, out, (file, policy), leaves, state_file(out))
 
 
 def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
@@ -144,7 +145,8 @@ def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
     command = (*RUN, "aloe_bringup", "evaluate", *plan.chunks, *(f"--{name}={value}" for name, value in asked.items()))
     purpose = f"{options.evaluate_episodes} episodes of {_named(whose)} alone, in held-out scenes"
     name = f"evaluation_{block}" if whose.round == number else f"evaluation_{block}_before"
-    return Stage(number, name, purpose, command, out, (whose.policy,), shows=r"success \d+ of .*")
+    later = _from(out.parent, "evaluation", block + 1)
+    return Stage(number, name, purpose, command, out, (whose.policy,), later, shows=r"success \d+ of .*")
 
 
 def decision(plan: Plan, number: int, current: Current, block: int | None) -> Stage:
@@ -159,7 +161,14 @@ def decision(plan: Plan, number: int, current: Current, block: int | None) -> St
             files = [plan.folder.round(made_by) / f"evaluation_{k}.json" for k in range(block + 1)]
             words, inputs = (*words, key, *map(str, files)), [*inputs, *files]
     command = (*HERE, "decide", *words)
-    return Stage(number, name, "whether it is used", command, out, tuple(inputs), shows=".+")
+    later = _from(out.parent, "decision", (block or 0) + 1)
+    return Stage(number, name, "whether it is used", command, out, tuple(inputs), later, shows=".+")
+
+
+def _from(folder: Path, name: str, first: int) -> tuple[Path, ...]:
+    """NAME_first.json and those after it that are there: they do not hold for what is made anew."""
+    files = {file: int(file.stem.rpartition("_")[2]) for file in folder.glob(f"{name}_*.json")}
+    return tuple(file for file, number in sorted(files.items()) if number >= first)
 
 
 def _beside(out: Path) -> tuple[Path, ...]:

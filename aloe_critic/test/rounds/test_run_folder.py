@@ -72,6 +72,15 @@ def test_with_other_options_it_begins_anew_without_what_the_old_one_left(folder,
     assert [record.seconds for record in folder.records().values()] == [2.0]
 
 
+def test_what_was_written_before_it_was_known_to_be_done_is_written_again(folder):
+    stage = Stage(1, "weights", "", ("weigh",), folder.round(1) / "weights.npz")
+    folder.begin_stage(stage)
+    stage.output.touch()  # and then the power failed
+    assert not folder.is_done(stage)
+    assert folder.begin_stage(stage) == ("weigh",)
+    assert not stage.output.exists(), "weigh writes over nothing"
+
+
 def test_the_time_of_all_attempts_counts(folder, stage):
     do(folder, stage, INTERRUPTED, 5.0)
     stage.state.parent.mkdir()

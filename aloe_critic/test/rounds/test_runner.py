@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloe_critic.rounds.options import LoopOptions
-from aloe_critic.rounds.order import loop
+from aloe_critic.rounds.order import in_use, loop
+from aloe_critic.rounds.plan import Current
+from aloe_critic.rounds.results import numbered
 from aloe_critic.rounds.runner import Interrupted, Runner, StageError
 from aloe_critic.rounds.stage import Stage
 from aloe_data.durable import InUseError
@@ -83,6 +85,27 @@ def test_a_finished_run_has_nothing_to_do(tmp_path):
     before = made.executed(plan)
     run(plan)
     assert made.executed(plan) == before
+
+
+def test_a_decision_about_an_earlier_candidate_does_not_decide_about_a_new_one(tmp_path):
+    plan = made.begin(made.make_plan(tmp_path, OPTIONS))
+    run(plan)
+    here = plan.folder.round(2)
+    assert [file.name for file in numbered(here, "decision")] == ["decision_0.json", "decision_1.json"]
+    other = replace(plan, options=replace(OPTIONS, actor_steps=7))  # another candidate
+    made.Pretender(other, RATES, ("promote", "keep")).run(loop(other, other.options))
+    assert [file.name for file in numbered(here, "decision")] == ["decision_0.json"]
+    assert not (here / "evaluation_1.json").exists(), "it was of the candidate before"
+    assert in_use(plan, 2, Current(plan.policy, 0)).round == 0
+
+
+def test_the_same_episodes_judged_anew_are_judged_by_the_new_decision_alone(tmp_path):
+    plan = made.begin(made.make_plan(tmp_path, OPTIONS))
+    run(plan)
+    other = replace(plan, options=replace(OPTIONS, confidence=0.8))
+    made.Pretender(other, RATES, ("promote", "promote")).run(loop(other, other.options))
+    assert [file.name for file in numbered(plan.folder.round(2), "decision")] == ["decision_0.json"]
+    assert in_use(plan, 2, Current(plan.policy, 0)).round == 2
 
 
 def one(plan, script, **more):
