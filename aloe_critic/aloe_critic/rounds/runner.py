@@ -2,11 +2,11 @@
 
 import codecs
 import contextlib
-import ctypes
 import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
+from aloe_critic.rounds import follow
 from aloe_critic.rounds.run_folder import DONE, FAILED, INTERRUPTED, RunFolder
 from aloe_critic.rounds.stage import Stage
 from aloe_data.durable import held
@@ -22,8 +23,6 @@ LAST_LINES = 12
 BAR_S = 30.0  # between two looks at a progress bar
 _BAR = re.compile(r"\d+%\|.*\]")  # a whole one, as tqdm draws it
 _READ_S = 2.0  # after a command has ended, for what a process that it left behind still prints
-_PR_SET_PDEATHSIG = 1
-_prctl = ctypes.CDLL(None).prctl
 
 
 class StageError(RuntimeError):
@@ -127,19 +126,15 @@ class Runner:
         """Run a command to its end; its exit code."""
         if self._asked:
             return -self._asked[-1]
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                process_group=0,  # the terminal's Ctrl-C reaches it through us alone
-                preexec_fn=lambda: _set_up(stage.nice),
-            )
-        except OSError as error:
-            log.write(f"{command[0]}: {error.strerror}\n".encode())
-            return 127
+        process = subprocess.Popen(
+            (sys.executable, "-m", follow.__name__, str(os.getpid()), *command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            process_group=0,  # the terminal's Ctrl-C reaches it through us alone
+            preexec_fn=lambda: os.nice(stage.nice),
+        )
         self._processes.add(process)
         if self._asked:  # between the question above and now
             _pass_on(self._asked[-1], process)
@@ -197,12 +192,6 @@ class Runner:
 def _pass_on(number: int, process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-
-
-def _set_up(nice: int) -> None:
-    """In the child: get SIGTERM when the runner is killed, so that two never work in one folder."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.nice(nice)
 
 
 def _last_words(stage: Stage, code: int, log: Path) -> str:

@@ -234,11 +234,12 @@ def test_ctrl_c_reaches_the_stages_and_waits_for_their_end(plan):
     assert events(plan) == {"collect": "interrupted", "actor": "interrupted"}
 
 
-def test_a_stage_does_not_outlive_a_runner_that_is_killed(plan):
+@pytest.mark.parametrize("script", ["echo $$ > {pid}; exec sleep 60", "sh -c 'echo $$ > {pid}; exec sleep 60'; true"])
+def test_a_stage_and_what_it_started_do_not_outlive_a_runner_that_is_killed(plan, script):
     pid_file = plan.folder.path / "pid"
     child = os.fork()
     if child == 0:
-        Runner(plan.folder, lambda: None, lambda _: None).run([one(plan, f"echo $$ > {pid_file}; exec sleep 60")])
+        Runner(plan.folder, lambda: None, lambda _: None).run([one(plan, script.format(pid=pid_file))])
         os._exit(0)
     while not (pid_file.exists() and pid_file.read_text().strip()):
         time.sleep(0.005)
