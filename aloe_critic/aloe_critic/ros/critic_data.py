@@ -126,9 +126,18 @@ def verdicts_of(store: EpisodeStore, features: FeatureStore) -> dict[str, str]:
     verdicts = {bag: verdict_now(bag, e.verdict) for bag, e in store.bags.items() if features.has(e)}
     if not verdicts:
         raise ConfigError(f"{store.folder}: holds no episode; if bags were left out, the reasons stand above")
+    refuse_measured(store)
+    return verdicts
+
+
+def refuse_measured(store: EpisodeStore) -> None:
+    """Refuse episodes of simulated scenes that are kept for measuring.
+
+    Raises:
+        ConfigError: there is one.
+    """
     if store.rig.simulated:
         refuse_held_out((episode.seed for episode in store.bags.values()), str(store.folder))
-    return verdicts
 
 
 def reward_of(config: ChunksConfig, ticks: Sequence[int]) -> RewardConfig:

@@ -56,8 +56,10 @@ class CriticTraining:
         self, config: TrainCriticConfig, network: NetworkConfig, learning: CriticConfig, parallel: Parallel = ALONE
     ) -> None:
         _check_processes(config, learning, parallel)
-        self.config, self._parallel, self._rig = config, parallel, load_rig(config.rig)
         state = stopped(config.out, config.resume)
+        if state and not config.discount:  # matched to the episodes that it began with, not to those that joined
+            config = replace(config, discount=state["choices"]["reward"]["discount"])
+        self.config, self._parallel, self._rig = config, parallel, load_rig(config.rig)
         self._policy = matching_policy(config, self._rig)
         self._device = parallel.device or torch.device(config.device)
         self.data = self._load(learning.seed, state["cursor"] if state else None)
@@ -89,7 +91,7 @@ class CriticTraining:
 
         Raises:
             DivergenceError: training went wrong.
-            RecordingError, StoreError, VerdictError: the bags that are watched became unusable.
+            ConfigError, RecordingError, StoreError, VerdictError: the bags that are watched became unusable.
         """
         return fit(
             self.learner,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aloe_critic.ros.critic_data import Data, DataConfig, amounts, replays
+from aloe_critic.ros.critic_data import Data, DataConfig, amounts, refuse_measured, replays
 from aloe_critic.training import joined
 from aloe_data.bag_folders import find_bags
 from aloe_policy.ros.policy_store import open_store
@@ -38,11 +38,12 @@ class Watch:
         """All there is now, sampled as it went on before; None if it is not yet time or no episode has joined.
 
         Raises:
-            RecordingError, StoreError, VerdictError: the folder became unusable.
+            ConfigError, RecordingError, StoreError, VerdictError: the folder became unusable.
         """
         if self._clock() < self._next_s or not self._changed():
             return None
         store, features = open_store(self._config, self._policy, closed=True)
+        refuse_measured(store)
         before, train = self._data.split, self._data.train
         there = (bag for bag, episode in store.bags.items() if features.has(episode))
         after = joined(before, there, self._config.held_out, self._seed)

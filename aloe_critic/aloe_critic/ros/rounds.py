@@ -86,6 +86,7 @@ def improve(options: ImproveOptions) -> None:
     """One improvement from bags."""
     bags = Path(options.bags).expanduser().resolve()
     find_bags(bags)
+    check(options)
     out = Path(options.out).expanduser().resolve() if options.out else bags.with_name(f"{bags.name}_improved")
     options = replace(options, bags=str(bags))
     plan, facts = _plan(options, out, bags.with_name(f"{bags.name}_store"))

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloe_critic.rounds.options import WARM_START, LoopOptions, RoundOptions
+from aloe_critic.networks import NetworkConfig
+from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, LoopOptions, RoundOptions
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_data.config import ConfigError
 from aloe_data.replay import ReplayConfig
@@ -71,6 +72,12 @@ def check(options: RoundOptions) -> None:
         raise ConfigError(
             f"latency_ticks:={options.latency_ticks}: a chunk that begins every {ticks} ticks (n_action_steps) would "
             "never be followed; give fewer"
+        )
+    patch = NetworkConfig().patch
+    if options.method in WITH_CRITIC and ticks % patch and "--patch" not in options.critic_options:
+        raise ConfigError(
+            f"n_action_steps:={ticks}: a critic reads {patch} ticks at a time; give a multiple of that, or "
+            "critic_options:='--patch TICKS'"
         )
     if not isinstance(options, LoopOptions):
         return

@@ -9,7 +9,9 @@ from critic_store import LEARNING, NETWORK
 
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.ros.critic_watch import Watch
+from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.seeds import HELD_OUT
 from aloe_policy.ros import policy_store
 from aloe_policy.ros.ingest import encoder_hash
 from aloe_policy.training_state import load_state, state_file
@@ -67,6 +69,33 @@ def test_bags_join_once_their_recording_has_ended_and_are_resumed_with(folder, c
     assert set(after.learned) >= set(before.learned) and set(after.measured) >= set(before.measured)
     cursor = load_state(state_file(folder.out))["cursor"]
     assert (cursor["learned"], cursor["measured"]) == (after.learned, after.measured)
+
+
+def test_a_training_goes_on_although_longer_episodes_have_joined_it(folder, monkeypatch):
+    training = CriticTraining(folder, NETWORK, LEARNING)
+    assert training.run(lambda *_: None, lambda: training.learner.steps_done == 2) is None
+    monkeypatch.setattr(made, "LENGTH", 3 * made.LENGTH)
+    for number in range(4, 10):
+        record(folder.store_folder.with_name("bags"), number)
+    assert training.run(lambda *_: None, lambda: training.learner.steps_done == 4) is None
+    resumed = CriticTraining(dataclasses.replace(folder, resume=True), NETWORK, LEARNING)
+    assert resumed.data.train.reward == training.data.train.reward
+    assert len(resumed.data.split.all) == 10
+    assert resumed.run(lambda *_: None, lambda: False) is not None
+
+
+def test_a_scene_that_is_kept_for_measuring_does_not_join(folder, monkeypatch):
+    training = CriticTraining(folder, NETWORK, LEARNING)
+    whole = made.episode
+
+    def measured(number, verdict, **human):
+        facts = dataclasses.replace((episode := whole(number, verdict, **human)).facts, seed=HELD_OUT.start)
+        return dataclasses.replace(episode, facts=facts)
+
+    monkeypatch.setattr(made, "episode", measured)
+    record(folder.store_folder.with_name("bags"), 4)
+    with pytest.raises(ConfigError, match="900000"):
+        training.run(lambda *_: None, lambda: False)
 
 
 def test_what_was_drawn_for_the_old_chunks_stays_when_others_join(folder):

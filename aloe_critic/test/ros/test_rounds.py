@@ -104,6 +104,14 @@ def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):
     assert "no bags found" in call(monkeypatch, "improve", "--bags", tmp_path)
 
 
+def test_options_that_cannot_go_together_are_refused_for_one_improvement_too(monkeypatch, tmp_path):
+    bag = tmp_path / "bags" / "ep_0000"
+    bag.mkdir(parents=True)
+    (bag / "ep_0000_0.mcap").touch()
+    said = call(monkeypatch, "improve", "--bags", bag.parent, "--n-action-steps", 4)
+    assert "would never be followed" in said and not (tmp_path / "bags_improved").exists()
+
+
 def test_a_task_without_a_policy_is_refused_by_name(monkeypatch, tmp_path):
     said = call(monkeypatch, "loop", "--run", tmp_path / "run", "--task", "laundry_folding")
     assert "no checkpoint comes for the task 'laundry_folding'; choose the folder" in said

@@ -182,6 +182,7 @@ def test_one_improvement_collects_nothing(tmp_path):
         ({"seed": 900_000}, "held out"),
         ({"latency_ticks": 25}, "every 25 ticks .* would never be followed"),
         ({"latency_ticks": 10, "n_action_steps": 10}, "every 10 ticks"),
+        ({"n_action_steps": 12}, "n_action_steps:=12: a critic reads 5 ticks at a time; give a multiple"),
     ],
 )
 def test_what_cannot_go_together_is_refused(changes, says):
