@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,13 +40,26 @@ def held(folder: Path, wait: str = "") -> Iterator[None]:
 
 
 def sync(folder: Path) -> None:
-    """Bring the files of a folder, and its list of files, to the disk.
+    """Bring the files of a folder and of those in it, and the lists of files, to the disk.
 
     Raises:
         OSError: the disk failed.
     """
-    for path in (*folder.iterdir(), folder):
+    for path in (*folder.rglob("*"), folder):
         _sync_one(path)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Give a finished folder its name; what had it before is removed. It is on the disk, whole, before it has the name.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    sync(draft)
+    if path.exists():
+        shutil.rmtree(path)
+    os.replace(draft, path)
+    _sync_one(path.parent)
 
 
 def append_line(path: Path, line: str) -> None:

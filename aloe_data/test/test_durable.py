@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.durable import InUseError, append_line, held, replacing, sync
+from aloe_data.durable import InUseError, append_line, held, put_in_place, replacing, sync
 
 HOLD = """
 import sys, pathlib
@@ -34,6 +34,19 @@ def test_all_files_of_a_folder_are_synced(tmp_path: Path, monkeypatch: pytest.Mo
     sync(tmp_path)
     assert sorted(synced[:2]) == ["a.mcap", "metadata.yaml"]
     assert synced[2] == tmp_path.name
+
+
+def test_a_folder_is_whole_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft, path = tmp_path / ".draft", tmp_path / "policy"
+    for folder in (draft / "deep", path):
+        folder.mkdir(parents=True)
+    (draft / "deep" / "weights").write_text("new")
+    (path / "old").touch()
+    synced: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    put_in_place(draft, path)
+    assert synced == ["deep", "weights", ".draft", tmp_path.name]
+    assert [file.name for file in path.rglob("*")] == ["deep", "weights"]
 
 
 def test_a_line_that_follows_a_torn_one_stands_alone(tmp_path: Path) -> None:

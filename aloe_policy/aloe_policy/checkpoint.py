@@ -11,7 +11,6 @@ Nothing in it is unpickled.
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from aloe_data.durable import put_in_place
 from aloe_data.rig import Rig
 
 HASHED = ("config.json", "rig_contract.json", "model.safetensors", "normaliser.safetensors")
@@ -64,9 +64,7 @@ def save_checkpoint(
         (draft / "sha256").write_text(version + "\n")
         (draft / "README.md").write_text(card)
         draft.chmod(0o755)
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(draft, path)
+        put_in_place(draft, path)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise

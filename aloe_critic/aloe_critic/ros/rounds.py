@@ -24,7 +24,7 @@ from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.runner import Interrupted, Runner, StageError
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.durable import InUseError
+from aloe_data.durable import InUseError, put_in_place
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.recording import RecordingError
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, DEMONSTRATORS, SOURCES
@@ -143,7 +143,7 @@ def ingest(stage: IngestStage) -> None:
         copying = stage.store_folder.with_name(f"{stage.store_folder.name}.copying")
         shutil.rmtree(copying, ignore_errors=True)
         shutil.copytree(stage.begin_with, copying)
-        copying.rename(stage.store_folder)
+        put_in_place(copying, stage.store_folder)
     for folder in stage.folders:
         open_store(replace(stage, bags=folder), policy)
     store, _ = open_store(stage, policy)
