@@ -91,7 +91,7 @@ class EpisodeStore:
             "frame": _Column("<i8", (cameras,)),  # row in features; -1 where not observed
         }
         self._check_header({"format": FORMAT, "rig": rig.name, "contract": rig.contract, "image_size": [*image_size]})
-        self.episodes = self._read_episodes()
+        self.episodes = read_index(folder)
 
     @property
     def bags(self) -> Mapping[str, StoredEpisode]:
@@ -153,27 +153,31 @@ class EpisodeStore:
             if found.get(key) != wanted:
                 raise StoreError(f"{path}: {key} is {found.get(key)!r}, not {wanted!r}; ingest into another folder")
 
-    def _read_episodes(self) -> tuple[StoredEpisode, ...]:
-        path = self.folder / "episodes.jsonl"
-        if not path.exists():
-            return ()
-        episodes = []
-        for number, line in enumerate(path.read_text().split("\n"), start=1):
-            if not line:
-                continue
-            try:
-                episodes.append(StoredEpisode(**json.loads(line)))
-            except json.JSONDecodeError:
-                continue  # torn by a crash while it was written
-            except TypeError as error:
-                raise StoreError(f"{path}:{number}: {error}; ingest into another folder") from error
-        return tuple(episodes)
-
     def _end(self, first: str, count: str) -> int:
         return max((getattr(e, first) + getattr(e, count) for e in self.episodes), default=0)
 
     def _path(self, name: str) -> Path:
         return self.folder / "ticks" / f"{name}.{self._columns[name].dtype[1:]}"
+
+
+def read_index(folder: Path) -> tuple[StoredEpisode, ...]:
+    """The episodes of a store's folder; none where there is no store.
+
+    Raises:
+        StoreError: a line of another kind.
+    """
+    path = folder / "episodes.jsonl"
+    episodes = []
+    for number, line in enumerate(path.read_text().split("\n") if path.exists() else (), start=1):
+        if not line:
+            continue
+        try:
+            episodes.append(StoredEpisode(**json.loads(line)))
+        except json.JSONDecodeError:
+            continue  # torn by a crash while it was written
+        except TypeError as error:
+            raise StoreError(f"{path}:{number}: {error}; ingest into another folder") from error
+    return tuple(episodes)
 
 
 class FeatureStore:

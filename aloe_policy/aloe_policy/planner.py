@@ -35,7 +35,7 @@ class ChunkPlanner:
         self._period_ns = round(n_action_steps / rig.rate_hz * 1e9)
         self._due_ns: int | None = None
         self._chunk_id = self._observation_id = 0
-        self._inferring = Lock()
+        self._inferring, self._wanting = Lock(), Lock()
         self._limits = ActionLimits(rig)
 
     @property
@@ -45,11 +45,13 @@ class ChunkPlanner:
 
     def start(self, stamp_ns: int) -> None:
         """A chunk is wanted at once, from an observation not older than `stamp_ns`."""
-        self._due_ns = stamp_ns
+        with self._wanting:
+            self._due_ns = stamp_ns
 
     def stop(self) -> None:
         """No chunks are wanted."""
-        self._due_ns = None
+        with self._wanting:
+            self._due_ns = None
 
     @property
     def active(self) -> bool:
@@ -79,8 +81,9 @@ class ChunkPlanner:
             self._observation_id += 1
             data = self._from_observation_on(self._infer(policy, observation), observation)
             self._chunk_id += 1
-        if self._due_ns == due_ns:  # else started or stopped meanwhile, which counts more
-            self._due_ns = None if due_ns is None else observation.stamp_ns + self._period_ns
+        with self._wanting:
+            if self._due_ns == due_ns:  # else started or stopped meanwhile, which counts more
+                self._due_ns = None if due_ns is None else observation.stamp_ns + self._period_ns
         return Chunk(
             stamp_ns=observation.stamp_ns,
             chunk_id=self._chunk_id,

@@ -4,6 +4,7 @@ OUT/                 the checkpoint that it writes at its end
 OUT_training/        state.pt: weights, optimiser, schedule, whatever else its learner keeps
 """
 
+import pickle
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,10 +37,13 @@ def load_state(file: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: missing or damaged.
     """
+    refused = f"{file}: no training to go on with"
     try:
         return torch.load(file, weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise CheckpointError(f"{file}: no training to go on with ({error}); start anew without --resume") from error
+    except OSError as error:
+        raise CheckpointError(f"{refused} ({error}); start anew without --resume") from error
+    except (RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{refused} (damaged, or something else); start anew without --resume") from error
 
 
 def stopped(out: Path, resume: bool) -> dict[str, Any] | None:

@@ -9,7 +9,9 @@ from aloe_critic.rounds.plan import Current, Plan
 from aloe_critic.rounds.results import EpisodeFacts, read_episodes
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
+from aloe_data.episode_store import read_index
 from aloe_data.seeds import HELD_OUT
+from aloe_data.verdicts import SIDECAR
 from aloe_policy.training_state import state_file
 
 RUN = ("ros2", "run")
@@ -49,7 +51,15 @@ def ingest(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> S
     known = plan.options.store if isinstance(plan.options, LoopOptions) else ""
     given += ("--begin-with", known) if known else ()
     command = (*HERE, "ingest", *plan.common, "--policy", str(current.policy), *given, "--out", str(out))
-    return Stage(number, "ingest", "bags to training data", command, out, (*bags, current.policy), shows="left out: .*")
+    inputs = (*bags, *_verdicts_beside(bags, known), current.policy)
+    return Stage(number, "ingest", "bags to training data", command, out, inputs, shows="left out: .*")
+
+
+def _verdicts_beside(bags: Sequence[Path], store: str) -> list[Path]:
+    """Where verdicts are corrected outside of the folders: beside single bags, and beside those of a store."""
+    folders = {bag.parent for bag in bags if bag_files(bag)}
+    folders |= {Path(episode.bag).parent for episode in (read_index(Path(store)) if store else ())}
+    return sorted(folder / SIDECAR for folder in folders)
 
 
 def train_critic(plan: Plan, number: int, current: Current) -> Stage:

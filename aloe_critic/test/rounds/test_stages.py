@@ -3,7 +3,7 @@
 import argparse
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import made_run as made
@@ -15,6 +15,7 @@ from aloe_critic.rounds.plan import check
 from aloe_critic.rounds.results import EpisodeFacts, write_episodes
 from aloe_critic.rounds.stages import examples
 from aloe_data.config import ConfigError, add_arguments, from_arguments
+from aloe_data.episode_store import StoredEpisode
 
 LOOP = LoopOptions(rounds=2, episodes=3)
 
@@ -172,6 +173,24 @@ def test_one_improvement_collects_nothing(tmp_path):
     plan = made.begin(made.make_plan(tmp_path, options))
     first = next(iter(improvement(plan, options)))
     assert first.name == "ingest" and word(first, "--folders") == str(tmp_path / "bags")
+
+
+def test_a_verdict_that_is_corrected_is_learned_from_wherever_it_lies(tmp_path):
+    bag, stored = tmp_path / "bags" / "ep_0000", tmp_path / "other" / "ep_0007"
+    for folder in (bag, stored):
+        folder.mkdir(parents=True)
+        (folder / "a.mcap").touch()
+    facts = StoredEpisode(str(stored), "", "ep_0007", "", 7, "success", "", 0, 1, 0, 1)
+    store = tmp_path / "demos_store"
+    store.mkdir()
+    (store / "episodes.jsonl").write_text(json.dumps(asdict(facts)) + "\n")
+    options = replace(LOOP, rounds=1, bags=str(bag), store=str(store))
+    plan, planned = stages(tmp_path, options)
+    for folder in (bag.parent, stored.parent):
+        assert plan.folder.is_done(planned["round_1/episodes.json"])
+        (folder / "verdicts.jsonl").write_text("{}\n")
+        assert not plan.folder.is_done(planned["round_1/episodes.json"])
+        (folder / "verdicts.jsonl").unlink()
 
 
 @pytest.mark.parametrize(
