@@ -2,18 +2,21 @@
 
 PID is the process that asks, the parent of this one. When that is killed, everything in this process group gets what
 Ctrl-C would send, so that bags are closed and states saved; also what the command itself has started, and would not
-have told.
+have told. What they print then goes nowhere, and stops nobody.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
 NOT_FOUND = 127
+LAST_WORDS_S = 2.0  # after a command has ended, for what a process that it left behind still prints
 
 
 def follow(parent: int, command: Sequence[str]) -> int:
@@ -30,11 +33,23 @@ def follow(parent: int, command: Sequence[str]) -> int:
     if os.getppid() != parent:
         return 128 + signal.SIGINT
     try:
-        code = subprocess.Popen(command).wait()
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except OSError as error:
         print(f"{command[0]}: {error.strerror}")
         return NOT_FOUND
+    assert child.stdout is not None
+    reader = threading.Thread(target=_hand_on, args=(child.stdout.fileno(),), daemon=True)
+    reader.start()
+    code = child.wait()
+    reader.join(LAST_WORDS_S)
     return code if code >= 0 else 128 - code
+
+
+def _hand_on(stream: int) -> None:
+    """What the command prints, to whoever still listens."""
+    while part := os.read(stream, 1 << 16):
+        with contextlib.suppress(BrokenPipeError):
+            os.write(sys.stdout.fileno(), part)
 
 
 if __name__ == "__main__":

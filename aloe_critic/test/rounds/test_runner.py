@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -241,13 +242,33 @@ def test_a_stage_and_what_it_started_do_not_outlive_a_runner_that_is_killed(plan
     if child == 0:
         Runner(plan.folder, lambda: None, lambda _: None).run([one(plan, script.format(pid=pid_file))])
         os._exit(0)
-    while not (pid_file.exists() and pid_file.read_text().strip()):
-        time.sleep(0.005)
+    await_true(lambda: pid_file.exists() and pid_file.read_text().strip())
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    await_true(lambda: not lives(int(pid_file.read_text())))
+
+
+def test_what_a_stage_prints_when_nobody_listens_any_more_does_not_keep_it_from_its_end(plan):
+    saved = plan.folder.path / "saved"
+    printing = "import signal, time, pathlib; print('ready', flush=True)\n"
+    printing += "try: time.sleep(60)\nexcept KeyboardInterrupt:\n    print('x' * 100000, flush=True)\n"
+    printing += f"    pathlib.Path({str(saved)!r}).touch()"
+    stage = Stage(1, "actor", "test", (sys.executable, "-c", printing), plan.candidate(1))
+    child = os.fork()
+    if child == 0:
+        Runner(plan.folder, lambda: None, lambda _: None).run([stage])
+        os._exit(0)
+    log = plan.folder.log_file(stage)
+    await_true(lambda: log.exists() and "ready\n" in log.read_text())
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    await_true(saved.exists)
+
+
+def await_true(condition):
     deadline_s = time.monotonic() + 30
-    while lives(int(pid_file.read_text())):
-        assert time.monotonic() < deadline_s, "still there"
+    while not condition():
+        assert time.monotonic() < deadline_s, "still not so"
         time.sleep(0.01)
 
 
