@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -49,10 +49,16 @@ class _LaunchConfig:
 launch_config = _LaunchConfig()
 
 
+def _show(line: str) -> None:
+    """Print a line at once; a screen that is gone, as behind `| head`, stops nothing."""
+    with contextlib.suppress(BrokenPipeError):
+        print(line, flush=True)
+
+
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         line = f"[{record.levelname}] [{record.name}]: {record.getMessage()}"
-        print(line, flush=True)
+        _show(line)
         launch_config.write(line)
 
 
@@ -87,8 +93,7 @@ class ProcessOutput:
     def _print(self, line: bytes) -> None:
         text = self._prefix + line.rstrip(b"\r").decode(errors="replace")
         if self._screen:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            _show(text)
         if self._log:
             launch_config.write(text)
 

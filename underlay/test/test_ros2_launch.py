@@ -138,3 +138,13 @@ def test_commands_that_are_not_here_are_refused_by_the_official_package():
     code, out = output_of("bw")
     assert code == 2
     assert "ros-jazzy-ros2cli" in out
+
+
+def test_a_screen_that_is_gone_keeps_nothing_from_its_end(launch_file):
+    process = ros2("launch", launch_file, "seconds:=60")
+    children = started(process)
+    process.stdout.close()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=30)
+    psutil.wait_procs(children, timeout=30)
+    assert not any(child.is_running() for child in children)
