@@ -93,6 +93,7 @@ class Takeover:
     def forget(self) -> None:
         """Stamps from before a jump of the clock mean nothing."""
         self._newest_ns.clear()
+        self._since_ns = 0
         for guard in self._guards.values():
             guard.forget()
 
@@ -100,13 +101,15 @@ class Takeover:
         """Do what a person asks for, as a whole or not at all.
 
         Raises:
-            RequestRefused: unknown arm, too old or repeated, not armed, or somebody else holds the arm.
+            RequestRefused: unknown arm, too old or repeated, not armed, or somebody else holds the arm. An emergency
+                stop is never refused.
         """
-        arms = self._named(request.arms)
         who = request.operator or request.device or "somebody"
         if request.kind is RequestKind.ESTOP:
             self.estop = self.estop or f"emergency stop by {who}" + (f": {request.reason}" if request.reason else "")
-        elif request.kind is RequestKind.HOLD:
+            return
+        arms = self._named(request.arms)
+        if request.kind is RequestKind.HOLD:
             for name in arms:
                 self._held_along.discard(name)  # it holds for its own sake now
                 self._apply(name, Event.LET_GO, now_ns, request.reason or f"hold asked for by {who}")

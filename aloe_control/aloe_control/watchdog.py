@@ -8,6 +8,9 @@ from aloe_data.rig import Rig
 
 NS: Final = 1_000_000_000
 _OTHER_CLOCK_S: Final = 3600.0  # no stream was silent for so long: its stamps are from another clock, or zero
+_SYNCHRONISE: Final = (
+    "stamp messages with the time of measurement, synchronise the machines, and give all nodes the same use_sim_time"
+)
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,12 @@ class Watchdog:
         if stream.name not in self._newest:
             return f"{stream.name} has never published (limit {stream.limit_s:g} s); {stream.remedy}"
         age_s = (now_ns - self._newest[stream.name]) / NS
-        if age_s > _OTHER_CLOCK_S or age_s < -stream.limit_s:
-            side = "behind" if age_s > 0 else "ahead of"
-            return (
-                f"{stream.name}: stamps are {abs(age_s):.3f} s {side} this node's clock; stamp messages with the time "
-                "of measurement, synchronise the machines, and give all nodes the same use_sim_time"
-            )
+        if age_s < -stream.limit_s:
+            self._newest.pop(stream.name)  # one such stamp must not make all good ones after it look old
+            self._spoilt[stream.name] = f"stamps are {-age_s:.3f} s ahead of this node's clock; {_SYNCHRONISE}"
+            return self._problem(stream, now_ns)
+        if age_s > _OTHER_CLOCK_S:
+            return f"{stream.name}: stamps are {age_s:.3f} s behind this node's clock; {_SYNCHRONISE}"
         if age_s > stream.limit_s:
             what = "is frozen, the same data" if stream.name in self._frozen else "is silent"
             return f"{stream.name} {what} for {age_s:.3f} s (limit {stream.limit_s:g} s); {stream.remedy}"

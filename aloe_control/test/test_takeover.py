@@ -126,6 +126,21 @@ def test_the_emergency_stop_is_cleared_by_a_reset_alone_and_only_at_rest():
     assert takeover.estop == ""
 
 
+def test_an_emergency_stop_is_never_refused_whatever_arm_it_names():
+    takeover = armed()
+    ask(takeover, RequestKind.ESTOP, "left")
+    assert "emergency stop by ana" in takeover.estop
+
+
+def test_a_stop_can_be_reset_after_the_clock_has_gone_back():
+    takeover = armed()
+    ask(takeover, RequestKind.ESTOP)
+    takeover.stop(T0 + 2 * TICK, "time went back")
+    takeover.forget()
+    ask(takeover, RequestKind.RESET, at=NS)
+    assert not takeover.estop
+
+
 def test_an_unknown_arm_is_refused_with_the_nearest_name():
     with pytest.raises(RequestRefused, match="did you mean 'left_arm'"):
         ask(armed(), RequestKind.TAKE, "left_am")

@@ -49,6 +49,15 @@ def test_stamps_of_another_clock_are_told_apart_from_silence():
     assert "use_sim_time" in dog.problems(1_700_000_000 * NS)[0]
 
 
+def test_one_stamp_from_the_future_is_a_problem_until_the_next_good_sample_and_no_longer():
+    dog = Watchdog([Stream("joints", 0.1, "look")])
+    dog.seen("joints", 4 * NS)
+    dog.seen("joints", 1000 * NS)
+    assert all("995.900 s ahead of this node's clock" in dog.problems(4 * NS + NS // 10)[0] for _ in range(3))
+    assert dog.seen("joints", 4 * NS + NS // 10)
+    assert dog.problems(4 * NS + NS // 10) == []
+
+
 def test_a_rig_requires_all_its_arms_and_cameras():
     rig = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
     names = {stream.name for stream in required_streams(rig)}

@@ -78,6 +78,8 @@ class EpisodeNode(Node):
             response.success, response.message = False, "no episode is under way; start one (service /episode/start)"
             return response
         verdict = Verdict(request.verdict) if request.verdict in iter(Verdict) else Verdict.NONE
+        if not ticket.running.is_set():
+            verdict = Verdict.ABORT  # nothing has happened that could be judged, and now nothing will
         self._runner.end(Ending(verdict or Verdict.ABORT, "operator", request.reason or "stopped"))
         response.success = ticket.finished.wait(5 * self._config.service_timeout_s)
         response.message = "" if response.success else "the episode does not end; see the log of episode_node"
@@ -120,15 +122,16 @@ class EpisodeNode(Node):
     def _on_intervention(self, message: Intervention) -> None:
         """Motion that ends while an episode runs ends the episode; what was said before the arming is old.
 
+        An emergency stop ends it wherever it is: its reset must not be followed by motion that nobody asked for anew.
+
         A tick between the request and its answer may still say, truly, that motion is not enabled: that counts only
         with a fault, which cannot be older than the request.
         """
-        stopped = message.estop or bool(message.fault)
-        since_ns = self._runner.armed_ns if stopped else self._runner.enabled_ns
+        self._runner.emergency_stop(message.estop, message.fault)
+        since_ns = self._runner.armed_ns if message.fault else self._runner.enabled_ns
         old = since_ns == 0 or stamp_to_ns(message.header.stamp) < since_ns
         if not message.armed and not old:
-            reason = message.fault or ("emergency stop" if message.estop else "motion was disarmed")
-            self._runner.end(Ending(Verdict.ABORT, "control_node", reason))
+            self._runner.end(Ending(Verdict.ABORT, "control_node", message.fault or "motion was disarmed"))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         if any(status.name == "recorder_node" for status in message.status):
@@ -143,8 +146,11 @@ class EpisodeNode(Node):
         return GoalResponse.ACCEPT
 
     def _run_episodes(self, handle: ServerGoalHandle) -> RunEpisodes.Result:
-        goal, result = handle.request, RunEpisodes.Result()
+        goal, result, estops = handle.request, RunEpisodes.Result(), self._runner.estops
         for index in range(goal.episodes):
+            if self._runner.estops > estops:
+                result.message = f"episode {index} of {goal.episodes}: emergency stop; start anew once it is reset"
+                break
             ticket = Ticket(
                 Episode(prompt=goal.prompt, seed=goal.seed + index), goal.timeout_s or self._config.timeout_s
             )

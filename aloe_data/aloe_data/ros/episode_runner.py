@@ -42,6 +42,7 @@ class Ticket:
 
     episode: Episode
     timeout_s: float
+    estops: int = 0  # emergency stops until it was submitted
     running: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
 
@@ -59,6 +60,7 @@ class EpisodeRunner:
         self._ticket_lock = threading.Lock()
         self._count = 0
         self._armed_ns = self._enabled_ns = self._clock_ns = 0
+        self._estop, self._estops = False, 0
         self._recorder_heard_s = self._clock_moved_s = 0.0
         self._voice = EpisodeVoice(node)
         reset = rig.simulation.reset_service
@@ -90,11 +92,24 @@ class EpisodeRunner:
         """When control_node had answered that motion is enabled [ns]; 0: not yet, or no longer."""
         return self._enabled_ns
 
+    @property
+    def estops(self) -> int:
+        """Emergency stops so far; an episode that was asked for before one begins no motion after it."""
+        return self._estops
+
+    def emergency_stop(self, pressed: bool, reason: str = "") -> None:
+        """Whether the emergency stop is pressed; the episode that is under way ends, wherever it is."""
+        self._estops += pressed and not self._estop
+        self._estop = pressed
+        if pressed:
+            self.end(Ending(Verdict.ABORT, "control_node", reason or "emergency stop"))
+
     def submit(self, ticket: Ticket) -> bool:
         """Begin an episode; False while another one is under way."""
         with self._ticket_lock:
             if self._ticket is not None or self._quitting:
                 return False
+            ticket.estops = self._estops
             self._ticket = ticket
         self._inbox.put(ticket)
         return True
@@ -168,10 +183,14 @@ class EpisodeRunner:
         if self._machine.phase is not Phase.RUNNING or ticket is None or episode.started_ns is None:
             return
         now_ns, now_s = self._node.get_clock().now().nanoseconds, time.monotonic()
+        back_s = (self._clock_ns - now_ns) / 1e9
         if now_ns != self._clock_ns:
             self._clock_ns, self._clock_moved_s = now_ns, now_s
         limit_s = self._config.silence_s
-        if now_ns - episode.started_ns >= ticket.timeout_s * 1e9:
+        if back_s > 0:
+            reason = f"time went back by {back_s:.3f} s; restart what publishes the time"
+            self._end(Ending(Verdict.ABORT, NAME, reason))
+        elif now_ns - episode.started_ns >= ticket.timeout_s * 1e9:
             self._end(Ending(Verdict.TIMEOUT, NAME, f"no verdict within {ticket.timeout_s:g} s"))
         elif now_s - self._clock_moved_s > limit_s:
             reason = f"/clock stands still for {limit_s:g} s; is the simulation running?"
@@ -206,6 +225,8 @@ class EpisodeRunner:
     def _arm_control(self) -> None:
         deadline_s = time.monotonic() + self._config.arm_timeout_s
         while True:
+            if self._estop or (self._ticket and self._estops > self._ticket.estops):
+                raise CallError("emergency stop: look at the robot, reset the stop, then start an episode anew")
             self._armed_ns = self._node.get_clock().now().nanoseconds
             try:
                 self._calls.call(self._arm, SetBool.Request(data=True), "control_node", self._config.service_timeout_s)
@@ -247,7 +268,7 @@ class EpisodeRunner:
 
     def _emit_start(self) -> None:
         self._clock_moved_s = time.monotonic()
-        self._machine.episode.started_ns = self._voice.start(self._machine.episode)
+        self._machine.episode.started_ns = self._clock_ns = self._voice.start(self._machine.episode)
 
     def _emit_end(self) -> None:
         self._machine.episode.ended_ns = self._voice.end(self._machine.episode, self._ending())

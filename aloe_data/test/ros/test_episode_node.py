@@ -32,6 +32,7 @@ class World:
         self.refusals: dict[str, str] = {}
         self.recorder_alive = True
         self.idle_before_arming = False
+        self.while_closing: Callable[[], None] = lambda: None
         self.folder = Path("/bags")
         self.stop_requests: list[StopEpisode.Request] = []
         node = peer.node
@@ -69,6 +70,7 @@ class World:
 
     def _on_close(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
         self.stop_requests.append(request)
+        self.while_closing()
         response.messages_written, response.messages_lost = 100, 1
         return self._answer("close", response)
 
@@ -217,6 +219,50 @@ def test_a_fault_of_control_aborts_the_run_with_its_reason(
     assert result.message == f"episode 0 of 5: {fault.fault}"
     assert world.said() == ENDED[EpisodeEvent.ABORT]
     assert world.calls[-2:] == ["disarm", "close"]
+
+
+def estop(world: World, pressed: bool) -> None:
+    message = Intervention(estop=pressed)
+    message.header.stamp = world.peer.node.get_clock().now().to_msg()
+    world.intervention.publish(message)
+
+
+def test_after_an_emergency_stop_before_motion_its_reset_enables_none(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.refusals["arm"] = "emergency stop; reset it"
+    peer.start(MODULE, rig=rig_file, timeout_s=0.5)
+    run = Run(peer, until, episodes=3)
+    assert until(lambda: "arm" in world.calls)
+    estop(world, True)
+    assert "emergency stop" in run.result().message
+    assert world.calls[-2:] == ["disarm", "close"] and world.events == []
+    asked = world.calls.count("arm")
+    estop(world, False)
+    del world.refusals["arm"]
+    assert Run(peer, until, episodes=1).result().message == "", "asked for anew it moves again"
+    assert world.calls.count("arm") == asked + 1
+
+
+def test_an_emergency_stop_between_two_episodes_ends_the_run(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.while_closing = lambda: estop(world, True)
+    peer.start(MODULE, rig=rig_file, timeout_s=0.3)
+    result = Run(peer, until, episodes=3).result()
+    assert "emergency stop" in result.message
+    assert world.calls.count("arm") == 1
+
+
+def test_an_episode_that_is_stopped_before_it_runs_moves_nothing_whatever_the_verdict(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.refusals["arm"] = "camera head has never published"
+    peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=1)
+    assert until(lambda: "arm" in world.calls)
+    assert peer.call(StopEpisode, "/episode/stop", verdict=EpisodeEvent.FAILURE, reason="no").success
+    assert run.result().episodes == 0 and world.calls[-2:] == ["disarm", "close"] and world.events == []
 
 
 def test_a_tick_between_the_request_to_arm_and_its_answer_is_no_end_of_motion(
