@@ -224,15 +224,25 @@ class ControlLoop:
         if not self._stopping:
             self._takeover.check(self._now_ns)
             planned = self._executor.next(self._now_ns)
-        self._solver.begin(self._limiter.positions)
-        for arm in self._rig.arms:
-            self._ask(arm.name, planned)
-        requested, ik_reasons = self._solver.solve()
+        requested, ik_reasons = self._requested(planned)
         limited = self._limiter.step(requested)
         result = self._result(planned, self._arm_ticks(requested, limited, ik_reasons))
         if self._stopping and self._limiter.at_rest:
             self._armed = self._stopping = False
         return result
+
+    def _requested(self, planned: Planned | None) -> tuple[Array, tuple[str, ...]]:
+        """What is asked of all joints [S], NaN where an arm shall hold, and per arm why it is not what was wanted."""
+        try:
+            self._solver.begin(self._limiter.positions)
+            for arm in self._rig.arms:
+                self._ask(arm.name, planned)
+            return self._solver.solve()
+        except Exception as error:  # whatever it is: arms in motion are brought to rest, not left without commands
+            if not self._stopping:
+                self._fault = f"control failed, please report it: {type(error).__name__}: {error}; {_REARM}"
+                self._stop(self._fault)
+            return np.full(self._rig.state_dim, np.nan), ("",) * len(self._rig.arms)
 
     def _ask(self, arm: str, planned: Planned | None) -> None:
         """Ask an arm for what the one who holds it wants; nothing if nobody does."""

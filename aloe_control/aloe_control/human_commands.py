@@ -1,6 +1,6 @@
 """A human's commands for one arm, and which of them may count: in form, in order, in time, and possible."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -8,10 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.tick import ControlConfig
+from aloe_data.kinematics import rotation_from_6d
 from aloe_data.rig import Arm, Rig
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
+_SLACK: Final = 0.1  # of a rotation's columns, in length and against each other
+_FAR_M: Final = 10.0  # no tool is so far away, and none moves so far in a second
+_FAST_RAD_S: Final = 50.0
+_ROTATION: Final = slice(3, 9)  # of a pose row
 RIG_FRAME: Final = "rig"  # the frame common to all arms; "" means the same
 
 
@@ -71,9 +76,11 @@ class CommandGuard:
         """
         self._check_form(command)
         self._check_time(command, now_ns)
-        last, self._last = self._last, command
+        last, self._last = self._last, replace(command, deadman=False)  # no reference until its values pass
         if not np.isfinite(command.data).all():
             raise CommandUnsafe(f"{self._name(command)} is not finite; check the device")
+        self._check_values(command)
+        self._last = command
         if last is not None and last.deadman and command.deadman and last.mode == command.mode:
             self._check_jump(last, command)
 
@@ -109,12 +116,28 @@ class CommandGuard:
         if command.sequence <= last.sequence and not restarted:
             raise CommandRefused(f"{name} comes after number {last.sequence}: repeated, or two devices claim the arm")
 
+    def _check_values(self, command: HumanCommand) -> None:
+        """Poses that are none, and places and speeds that no hand means."""
+        name, data = self._name(command), command.data
+        if command.mode == Mode.EE_POSE:
+            columns = data[_ROTATION].reshape(2, 3)
+            if not np.abs(columns @ columns.T - np.eye(2)).max() <= _SLACK:
+                raise CommandUnsafe(f"{name} has no rotation: its columns are {columns.round(3).tolist()}")
+        if command.mode != Mode.JOINT_POSITION and np.abs(data[:3]).max() > _FAR_M:
+            unit = "m" if command.mode == Mode.EE_POSE else "m/s"
+            raise CommandUnsafe(f"{name} asks for {np.abs(data[:3]).max():.3g} {unit}; check the device's units")
+        if command.mode == Mode.EE_TWIST and np.abs(data[3:6]).max() > _FAST_RAD_S:
+            raise CommandUnsafe(f"{name} asks for {np.abs(data[3:6]).max():.3g} rad/s; check the device's units")
+
     def _check_jump(self, last: HumanCommand, command: HumanCommand) -> None:
         periods = max(1.0, (command.stamp_ns - last.stamp_ns) / self._period_ns)
         if command.mode == Mode.JOINT_POSITION:
             step, limit, unit = np.abs(command.data - last.data)[:-1].max(), self._config.max_jump_rad, "rad"
         elif command.mode == Mode.EE_POSE:
             step, limit, unit = np.abs(command.data - last.data)[:3].max(), self._config.max_jump_m, "m"
+            turn = _angle_between(last.data[_ROTATION], command.data[_ROTATION])
+            if turn > self._config.max_jump_rotation_rad * periods:
+                step, limit, unit = turn, self._config.max_jump_rotation_rad, "rad"
         else:
             return
         if step > limit * periods:
@@ -124,3 +147,9 @@ class CommandGuard:
 
     def _name(self, command: HumanCommand) -> str:
         return f"command {command.sequence} for '{self._arm.name}'"
+
+
+def _angle_between(before: Array, after: Array) -> float:
+    """Angle in rad between two rotations in their 6D form."""
+    cosine = (np.trace(rotation_from_6d(before).T @ rotation_from_6d(after)) - 1.0) / 2.0
+    return float(np.arccos(np.clip(cosine, -1.0, 1.0)))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from aloe_control.handover import fade, fade_ticks, joint_fade_limits, pose_fade_limits
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.tick import ControlConfig
-from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
+from aloe_data.kinematics import rotation_from_6d, rotation_to_6d, rotation_vector
 from aloe_data.rig import Arm, Rig
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ class HumanMotion:
         self._taken_ns = now_ns
         self._command: HumanCommand | None = None
         self._reference: HumanCommand | None = None  # the command at which the offset was taken
-        self._offset, self._start = np.zeros(0), np.zeros(0)
+        self._offset, self._turn, self._start = np.zeros(0), np.zeros(3), np.zeros(0)
         self._step = 0
 
     def offer(self, command: HumanCommand) -> None:
@@ -83,13 +83,28 @@ class HumanMotion:
             return Mode.EE_POSE, self._drive(command.data, pose)
         if command.relative:
             return mode, self._shifted(mode, command.data)
-        return mode, _proper(mode, command.data + fade(self._step, self._ticks) * self._offset)
+        return mode, self._approached(mode, command.data)
 
     def _begin(self, command: HumanCommand, here: Array) -> None:
         self._reference, self._start, self._step = command, here.copy(), 0
-        if command.mode != Mode.EE_TWIST:
-            self._offset = here - command.data
-            self._ticks = fade_ticks(self._offset, self._limits[Mode(command.mode)])
+        if command.mode == Mode.EE_TWIST:
+            return
+        self._offset = here - command.data
+        size = self._offset.copy()
+        if command.mode == Mode.EE_POSE:
+            turn = rotation_from_6d(here[_ROTATION]) @ rotation_from_6d(command.data[_ROTATION]).T
+            self._turn = rotation_vector(turn)
+            size[_ROTATION] = np.linalg.norm(self._turn)
+        self._ticks = fade_ticks(size, self._limits[Mode(command.mode)])
+
+    def _approached(self, mode: Mode, data: Array) -> Array:
+        """An absolute command, with what is left of the difference to it; that of a rotation fades as an angle."""
+        left = fade(self._step, self._ticks)
+        value: Array = data + left * self._offset
+        if mode is Mode.EE_POSE:
+            turn = _rotation(left[_ROTATION][0] * self._turn)
+            value[_ROTATION] = rotation_to_6d(turn @ rotation_from_6d(data[_ROTATION]))
+        return value
 
     def _shifted(self, mode: Mode, data: Array) -> Array:
         """A relative command: the device's motion since it was engaged, done by the arm. The gripper is absolute."""
@@ -112,12 +127,6 @@ class HumanMotion:
 
     def _late(self, now_ns: int) -> bool:
         return now_ns - self._taken_ns > self._grace_ns
-
-
-def _proper(mode: Mode, value: Array) -> Array:
-    if mode is Mode.EE_POSE:
-        value[_ROTATION] = rotation_to_6d(rotation_from_6d(value[_ROTATION]))
-    return value
 
 
 def _clamped(vector: Array, length: float) -> Array:

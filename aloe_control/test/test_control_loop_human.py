@@ -11,6 +11,7 @@ from loop_bench import HOME, RIG, TICK, Bench, executed, usage, wave
 from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.takeover import Request, RequestKind
+from aloe_data.kinematics import rotation_about, rotation_from_6d, rotation_from_rpy, rotation_to_6d
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 
@@ -240,7 +241,10 @@ def test_whatever_people_and_devices_do_limits_hold_and_every_arm_has_one_source
                 mode = Mode(number % 3)
                 size = {Mode.JOINT_POSITION: 7, Mode.EE_TWIST: 7, Mode.EE_POSE: 10}[mode]
                 scale = 1e3 if what == "junk" else 0.3
-                person.command(name, rng.normal(0.0, scale, size) + (HOME[:7] if size == 7 else 0), mode, number % 2)
+                data = rng.normal(0.0, scale, size) + (HOME[:7] if size == 7 else 0)
+                if what == "command" and mode is Mode.EE_POSE:
+                    data[3:9] = rotation_to_6d(rotation_from_rpy(rng.normal(size=3)))
+                person.command(name, data, mode, number % 2)
         new = bench.run(1 + number % 5)
         for result in new:
             for tick in result.arms:
@@ -255,6 +259,36 @@ def test_whatever_people_and_devices_do_limits_hold_and_every_arm_has_one_source
         if len(path) > 1:
             assert usage(executed(path)).max() <= 1.0 + 1e-6
     assert all(np.isfinite(executed(moved)).ravel()) if moved else True
+
+
+@pytest.mark.parametrize("axis", [3, 4, 5, 6, 7, 8])
+def test_a_pose_turned_by_half_a_turn_is_approached_within_limits(axis):
+    bench, person = moving()
+    person.ask(RequestKind.TAKE, LEFT)
+    pose = bench.loop._solver.here(LEFT)[1].copy()
+    rotation = rotation_from_6d(pose[3:9])
+    turned = rotation_about(rotation[:, axis % 3], np.pi * (1.0 if axis < 6 else 1.0 - 1e-9)) @ rotation
+    pose[3:9] = rotation_to_6d(turned)
+    results = person.drive(400, LEFT, pose, Mode.EE_POSE)
+    assert bench.loop.fault == "" and all(result.armed for result in results)
+    assert usage(executed(bench.history)).max() <= 1.0 + 1e-6
+
+
+def test_a_fault_in_the_software_itself_brings_the_arms_to_rest_within_their_limits(monkeypatch):
+    bench, _ = moving()
+
+    def fail():
+        raise FloatingPointError("of a kind that nobody foresaw")
+
+    monkeypatch.setattr(bench.loop._solver, "solve", fail)
+    results = bench.run(60)
+    assert {tick.source for tick in results[1].arms} == {Authority.HOLD}
+    assert usage(executed(bench.history)).max() <= 1.0 + 1e-6 and not bench.loop.armed
+    assert "control failed, please report it: FloatingPointError: of a kind" in bench.loop.fault
+    monkeypatch.undo()
+    bench.arm()
+    bench.run(20)
+    assert bench.loop.armed and bench.loop.fault == ""
 
 
 def test_the_policys_queue_for_a_taken_arm_is_dropped_not_postponed():

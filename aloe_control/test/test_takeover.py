@@ -193,6 +193,40 @@ def test_a_device_that_cannot_be_trusted_is_let_go_in_the_next_tick(data, words)
     assert takeover.state(LEFT) is State.HELD and words in takeover.hold(LEFT).reason
 
 
+UPRIGHT = np.r_[0.3, 0.1, 0.2, 1, 0, 0, 0, 1, 0, 0.03]
+LYING = np.r_[0.3, 0.1, 0.2, 0, 1, 0, -1, 0, 0, 0.03]  # turned by 90 degrees
+
+
+@pytest.mark.parametrize(
+    ("mode", "data", "words"),
+    [
+        (Mode.EE_POSE, np.zeros(10), "has no rotation"),
+        (Mode.EE_POSE, np.r_[UPRIGHT[:6], 1, 0, 0, 0.03], "has no rotation"),
+        (Mode.EE_POSE, UPRIGHT * 1e200, "has no rotation"),
+        (Mode.EE_POSE, np.r_[300.0, UPRIGHT[1:]], "asks for 300 m;"),
+        (Mode.EE_TWIST, np.r_[0, 0, 0, 1e160, 0, 0, 0], r"asks for 1e+160 rad/s"),
+        (Mode.EE_TWIST, np.r_[1e4, np.zeros(6)], "asks for 1e+04 m/s"),
+    ],
+)
+def test_a_pose_or_speed_that_no_hand_means_lets_go_and_the_next_good_command_is_welcome(mode, data, words):
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    good = UPRIGHT if mode is Mode.EE_POSE else np.zeros(7)
+    with np.errstate(over="ignore"):
+        assert words in takeover.command(command(1, mode=mode, data=data), T0 + 2 * TICK)
+    assert takeover.command(command(2, at=T0 + 3 * TICK, mode=mode, data=good), T0 + 3 * TICK) == ""
+    takeover.check(T0 + 4 * TICK)
+    assert takeover.state(LEFT) is State.HELD and words in takeover.hold(LEFT).reason
+
+
+def test_a_pose_that_turns_further_than_a_hand_does_lets_go():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT)
+    takeover.command(command(1, mode=Mode.EE_POSE, data=UPRIGHT), T0 + 2 * TICK)
+    said = takeover.command(command(2, at=T0 + 3 * TICK, mode=Mode.EE_POSE, data=LYING), T0 + 3 * TICK)
+    assert "jumps by 1.571 rad (limit 1 a period)" in said
+
+
 def test_a_silent_device_is_let_go_and_says_for_how_long():
     takeover = armed()
     ask(takeover, RequestKind.TAKE, LEFT)

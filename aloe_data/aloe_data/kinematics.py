@@ -70,6 +70,26 @@ def rotation_about(axis: ArrayLike, angle: ArrayLike) -> Array:
     return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
 
 
+def rotation_vector(rotation: ArrayLike) -> Array:
+    """Axis times angle [3] in rad, at most pi, of a rotation matrix [3, 3].
+
+    By its quaternion, the eigenvector of the largest eigenvalue: exact for half a turn, too.
+
+    Source: Bar-Itzhack, New Method for Extracting the Quaternion from a Rotation Matrix, 2000.
+    """
+    r = np.asarray(rotation, dtype=np.float64)
+    k = np.zeros((4, 4))
+    k[:3, :3] = r + r.T - np.trace(r) * np.eye(3)
+    k[3, :3] = k[:3, 3] = r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]
+    k[3, 3] = np.trace(r)
+    *axis, cosine = np.linalg.eigh(k)[1][:, -1]
+    sine = float(np.linalg.norm(axis))
+    if sine < 1e-12:
+        return np.zeros(3)
+    angle = 2.0 * np.arctan2(sine, abs(cosine))
+    return np.asarray(axis) * (np.copysign(angle, cosine) / sine)
+
+
 def rotation_from_rpy(rpy: ArrayLike) -> Array:
     """Rotation matrix [3, 3] of URDF's fixed-axis roll, pitch, yaw [rad]."""
     roll, pitch, yaw = np.asarray(rpy, dtype=np.float64)

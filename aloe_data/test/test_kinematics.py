@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.kinematics import ArmKinematics, rotation_about, rotation_from_6d, rotation_from_rpy, rotation_to_6d
+from aloe_data.kinematics import (
+    ArmKinematics,
+    rotation_about,
+    rotation_from_6d,
+    rotation_from_rpy,
+    rotation_to_6d,
+    rotation_vector,
+)
 from aloe_data.rig import Arm, load_rig
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -80,3 +87,13 @@ def test_zero_parallel_and_nan_columns_name_no_rotation() -> None:
 
 def test_rotation_about_z_turns_x_towards_y() -> None:
     np.testing.assert_allclose(rotation_about((0, 0, 1), np.pi / 2) @ [1, 0, 0], [0, 1, 0], atol=1e-12)
+
+
+@given(st.tuples(angles, angles, angles), st.floats(0.0, np.pi))
+def test_a_rotation_vector_names_axis_and_angle_up_to_half_a_turn(towards: tuple[float, ...], angle: float) -> None:
+    axis = rotation_from_rpy(towards)[:, 0]
+    vector = rotation_vector(rotation_about(axis, angle))
+    assert np.linalg.norm(vector) == pytest.approx(angle, abs=1e-6)
+    size = float(np.linalg.norm(vector))
+    again = rotation_about(vector / size, size) if size else np.eye(3)
+    np.testing.assert_allclose(again, rotation_about(axis, angle), atol=1e-6)
