@@ -36,6 +36,7 @@ from aloe_data.codecs import CodecError, select_joints
 from aloe_data.config import parameter
 from aloe_data.rig import Arm, load_rig
 from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
+from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
@@ -71,7 +72,7 @@ class ControlNode(Node):
         self._create_publishers()
         self._create_subscriptions()
         self.create_service(SetBool, "/control/arm", self._on_arm)
-        self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick, autostart=False)
+        self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick, clock=pace_of(self), autostart=False)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=steady)
         self.create_timer(0.1, self._on_stop_timeout, clock=steady)

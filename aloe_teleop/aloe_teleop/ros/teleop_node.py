@@ -19,6 +19,7 @@ from aloe_data.episode import Verdict
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import diagnostics, ns_to_stamp
 from aloe_data.ros.node_main import run_node
+from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.realtime import raise_priority
 from aloe_teleop.device import Ask, Command, Waitable
@@ -73,8 +74,8 @@ class TeleopNode(Node):
         self._requests = self.create_publisher(InterventionRequest, "/intervention/request", 10)
         self._verdicts = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(COMMAND_PERIOD_S, lambda: self._poll(with_commands=True))
-        self.create_timer(HEARTBEAT_PERIOD_S, self._on_heartbeat)
+        self.create_timer(COMMAND_PERIOD_S, lambda: self._poll(with_commands=True), clock=pace_of(self))
+        self.create_timer(HEARTBEAT_PERIOD_S, self._on_heartbeat, clock=pace_of(self))
         self.create_timer(REPORT_PERIOD_S, self._on_report)
         self._thread = threading.Thread(target=self._watch, name="devices", daemon=True)
         self._thread.start()
