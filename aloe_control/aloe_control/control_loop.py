@@ -167,6 +167,12 @@ class ControlLoop:
         if self._armed and not self._stopping:
             self._stop(reason)
 
+    def fail(self, reason: str) -> None:
+        """Bring the arms to rest because of a fault that somebody else has found."""
+        if self._armed and not self._stopping:
+            self._fault = f"{reason}; {_REARM}"
+            self._stop(self._fault)
+
     def tick(self, now_ns: int) -> TickResult:
         """Run one tick; `now_ns` rises from call to call."""
         back_ns = self._now_ns - now_ns
@@ -239,9 +245,7 @@ class ControlLoop:
                 self._ask(arm.name, planned)
             return self._solver.solve()
         except Exception as error:  # whatever it is: arms in motion are brought to rest, not left without commands
-            if not self._stopping:
-                self._fault = f"control failed, please report it: {type(error).__name__}: {error}; {_REARM}"
-                self._stop(self._fault)
+            self.fail(f"control failed, please report it: {type(error).__name__}: {error}")
             return np.full(self._rig.state_dim, np.nan), ("",) * len(self._rig.arms)
 
     def _ask(self, arm: str, planned: Planned | None) -> None:

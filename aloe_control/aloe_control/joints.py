@@ -22,6 +22,12 @@ def make_limiter(rig: Rig) -> JointLimiter:
     )
 
 
+def time_to_rest_s(rig: Rig) -> float:
+    """Seconds in which every joint comes to rest from its full speed: v / a + a / j of the slowest."""
+    joints = [joint for arm in rig.arms for joint in arm.all_joints]
+    return max(j.max_velocity / j.max_acceleration + j.max_acceleration / j.max_jerk for j in joints)
+
+
 def outside_limits(rig: Rig, measured: Array, start_margin: float) -> list[str]:
     """Joints that stand too far outside their limits to start from.
 

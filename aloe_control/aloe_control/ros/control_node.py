@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_srvs.srv import SetBool
 
 from aloe_control.control_loop import ControlLoop
+from aloe_control.joints import time_to_rest_s
 from aloe_control.ros.messages import (
     COMMAND_TYPES,
     command_message,
@@ -44,7 +45,7 @@ from aloe_data.serialized import header_stamp_ns
 
 NS = 1_000_000_000
 REQUEST_DEPTH = 50
-STOP_TIMEOUT_S = 1.0  # on a signal: longest time for coming to rest, should the clock stand still
+STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 
 
 @dataclass(frozen=True)
@@ -164,17 +165,22 @@ class ControlNode(Node):
 
     def _command_problems(self) -> list[str]:
         """Command topics that somebody else publishes on, or that nobody listens to."""
-        problems = []
-        for arm in self._rig.arms:
-            topic = arm.command_topic
+        deaf = [arm for arm in self._rig.arms if not self._commands[arm.name].get_subscription_count()]
+        return [
+            *self._rivals(),
+            *(f"nobody listens to {arm.command_topic}; start the driver of '{arm.name}'" for arm in deaf),
+        ]
+
+    def _rivals(self) -> list[str]:
+        """Who else publishes commands."""
+        found = []
+        for topic in (arm.command_topic for arm in self._rig.arms):
             others = [info.node_name for info in self.get_publishers_info_by_topic(topic)]
             if self.get_name() in others:
                 others.remove(self.get_name())  # once: a second control_node counts
             if others:
-                problems.append(f"{topic} is also published by {', '.join(others)}; stop it, or what replays a bag")
-            if not self._commands[arm.name].get_subscription_count():
-                problems.append(f"nobody listens to {topic}; start the driver of '{arm.name}'")
-        return problems
+                found.append(f"{topic} is also published by {', '.join(others)}; stop it, or what replays a bag")
+        return found
 
     def _on_tick(self) -> None:
         began_s = time.monotonic()
@@ -209,6 +215,8 @@ class ControlNode(Node):
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
+        if self._loop.armed and (rivals := self._rivals()):
+            self._loop.fail(" | ".join(rivals))
         problems = self._loop.problems(now_ns)
         summary = {name: round(value, 3) for name, value in asdict(self._statistics.summary()).items()}
         summary |= {"refused_chunks": self._loop.refused_chunks, "last_refusal": self._loop.last_refusal}
@@ -234,7 +242,7 @@ class ControlNode(Node):
 
     def stop(self) -> None:
         """Bring the arms to rest, then finish."""
-        self._stop_by_s = time.monotonic() + STOP_TIMEOUT_S
+        self._stop_by_s = time.monotonic() + time_to_rest_s(self._rig) + STOP_TIMEOUT_S
         self._loop.disarm("control_node was asked to stop")
 
     def close(self) -> None:

@@ -59,6 +59,14 @@ def test_a_second_publisher_of_commands_keeps_the_arms_disarmed_and_is_named(wor
     world.arm_when_healthy()
 
 
+def test_a_second_publisher_that_appears_during_motion_ends_it_and_is_named(world, control):
+    world.follow_policy()
+    other = world.node.create_publisher(JointState, world.rig.arms[0].command_topic, 5)
+    assert "is also published by world; stop it" in world.until_fault()
+    world.node.destroy_publisher(other)
+    world.arm_when_healthy()
+
+
 def test_a_policy_that_falls_silent_stops_and_disarms(world, control):
     world.follow_policy()
     world.chunk_rows = None
