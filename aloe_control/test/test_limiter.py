@@ -1,13 +1,16 @@
 """Limits hold whatever is asked; what is inside them passes; what is outside is reached without overshoot."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aloe_control.joints import make_limiter, time_to_rest_s
 from aloe_control.limiter import JointLimiter
+from aloe_data.rig import load_rig
 
 DT = 0.02
 ARM = {"max_velocity": 2.5, "max_acceleration": 15.0, "max_jerk": 500.0}
@@ -171,3 +174,16 @@ def test_a_tick_of_two_arms_costs_well_under_a_millisecond():
         joint.step(request)
         costs.append(time.perf_counter() - begin)
     assert np.percentile(costs, 10) < 1e-3  # a tenth of the ticks is enough to see: the machine may be busy
+
+
+def test_every_joint_is_at_rest_within_the_time_that_is_said():
+    rig = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+    joints = make_limiter(rig)
+    joints.reset(np.concatenate([arm.home for arm in rig.arms]))
+    for _ in range(20):
+        joints.step(np.full(rig.state_dim, 100.0))
+    ticks = 0
+    while not joints.at_rest:
+        joints.step(np.full(rig.state_dim, np.nan))
+        ticks += 1
+    assert ticks > 1 and ticks / rig.rate_hz <= time_to_rest_s(rig) + 0.1

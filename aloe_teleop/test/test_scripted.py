@@ -175,3 +175,12 @@ def test_without_a_view_of_the_task_it_counts_as_absent() -> None:
 def test_a_rig_whose_actions_are_no_poses_is_refused() -> None:
     with pytest.raises(ConfigError, match="ee_pose"):
         ScriptedHuman("human", ScriptedConfig(), replace(RIG, action_space="joint_position"))
+
+
+def test_a_joint_state_that_is_no_number_is_a_problem_and_not_its_end() -> None:
+    watch = Watch()
+    view = watch._view(CALM)
+    broken = JointReading(watch.now_ns, RIG.arms[0].joint_names, (float("nan"),) * RIG.arms[0].dof)
+    sample = watch.human.poll(watch.now_ns, replace(view, joints={LEFT: broken}))
+    assert "is not a number" in sample.problem and not sample.requests
+    assert not watch.poll(CALM)[0].problem

@@ -145,7 +145,7 @@ class RecorderNode(Node):
             self.get_logger().warning(f"recording without {', '.join(self._unheard())}: nothing heard of it yet")
         try:
             recording = self._open(request)
-        except RecordingError as error:
+        except (RecordingError, OSError, RuntimeError) as error:
             self.get_logger().error(str(error))
             response.success, response.message = False, str(error)
             return response
@@ -192,7 +192,9 @@ class RecorderNode(Node):
 
     def _on_stop(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
         self._raw.take_waiting()  # what was published before the stop belongs into the bag
-        recording = self._close(Verdict(request.verdict), request.reason)
+        known = request.verdict in iter(Verdict)
+        reason = request.reason if known else f"{request.reason} (asked for verdict {request.verdict}, which is none)"
+        recording = self._close(Verdict(request.verdict) if known else Verdict.ABORT, reason)
         if recording is None:
             response.success, response.message = False, "not recording; start with the service /recorder/start"
             return response

@@ -159,7 +159,17 @@ def test_a_second_start_and_a_stop_without_start_are_refused(
     assert "ep_0000" in taken.message
     outside = peer.call(StartEpisode, "/recorder/start", episode_id="../elsewhere")
     assert "'../elsewhere' is no new folder name" in outside.message
+    long = peer.call(StartEpisode, "/recorder/start", episode_id="x" * 300)
+    assert not long.success and "too long" in long.message
     assert peer.call(StartEpisode, "/recorder/start").episode_id == "ep_0001"
+    unknown = peer.call(StopEpisode, "/recorder/stop", verdict=9, reason="fine")
+    assert unknown.success and "reason: fine (asked for verdict 9, which is none)" in own_metadata(unknown.bag)
+    assert peer.call(StartEpisode, "/recorder/start").success, "it still works"
+
+
+def own_metadata(bag: str) -> str:
+    """The text of a bag's metadata."""
+    return (Path(bag) / "metadata.yaml").read_text().replace("'", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

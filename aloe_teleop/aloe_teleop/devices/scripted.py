@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from aloe_data.codecs import CodecError
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode import Verdict
 from aloe_data.rig import Arm, Rig
@@ -78,7 +79,10 @@ class ScriptedHuman:
             self._begin(now_ns)
             return Sample(problem=f"{self._name}: {problem}")
         assert view.task is not None, "checked above"
-        poses = self._hand.poses(view)
+        try:
+            poses = self._hand.poses(view)
+        except CodecError as error:
+            return Sample(problem=f"{self._name}: {error}")
         tools = {arm: pose[:3] for arm, pose in poses.items()}
         if view.episode_id != self._episode_id or not view.armed:
             self._episode_id, self._takeovers, self._judged = view.episode_id, 0, False
