@@ -65,7 +65,7 @@ def write_encoder(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def write_policy(folder: Path) -> Path:
+def write_policy(folder: Path, flow_steps: int = 2) -> Path:
     """A policy that was never trained, with the encoder of `write_encoder(seed=0)`."""
     torch.manual_seed(0)
     encoder, space = ImageEncoder(NAMES), ActionSpace(RIG)
@@ -79,7 +79,9 @@ def write_policy(folder: Path) -> Path:
         expert_layers=1,
     )  # fmt: skip
     size = (SIZE[1], SIZE[0])
-    save_tiny(folder, RIG, encoder, TinyVLA(sizes), normaliser, image_size=size, training={}, card="", flow_steps=2)
+    save_tiny(
+        folder, RIG, encoder, TinyVLA(sizes), normaliser, image_size=size, training={}, card="", flow_steps=flow_steps
+    )
     return folder
 
 

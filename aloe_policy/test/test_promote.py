@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from aloe_data.config import ConfigError
-from aloe_policy.promote import decide, main, read_results
+from aloe_policy.promote import decide, main, read_all, read_results
 from aloe_policy.promotion import Choice, PromotionConfig
 
 CONFIG = PromotionConfig()
 
 
-def write(file: Path, verdicts: Mapping[int, str], rig: str = "sim") -> Path:
+def write(file: Path, verdicts: Mapping[int, str], policy: str = "", **conditions: object) -> Path:
     rows = [[seed, verdict, 1.0, 8.0] for seed, verdict in verdicts.items()]
-    line = json.dumps({"policy": file.stem, "rig": rig, "figures": {}, "episodes": rows})
+    under = {"rig": "sim", "task": "sorting", "n_action_steps": 25, **conditions}
+    line = json.dumps({"policy": policy or file.stem, "conditions": under, "figures": {}, "episodes": rows})
     file.write_text(f"seed 0 success\nsuccess 9 of 10\n{line}\n")
     return file
 
@@ -41,9 +42,23 @@ def test_what_evaluate_did_not_write_is_named(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("seed 0 success\n")
     with pytest.raises(ConfigError, match="its last line is no result of evaluate"):
         read_results(tmp_path / "text")
-    new, old = (read_results(write(tmp_path / rig, {0: "success"}, rig)) for rig in ("sim", "aloha"))
-    with pytest.raises(ConfigError, match="on the rig 'sim', the current policy on 'aloha'; evaluate both on one"):
+
+
+def test_what_was_evaluated_otherwise_is_not_compared_and_the_difference_is_named(tmp_path: Path) -> None:
+    new = read_results(write(tmp_path / "new", {0: "success"}))
+    old = read_results(write(tmp_path / "old", {0: "success"}, n_action_steps=10))
+    with pytest.raises(ConfigError, match="different conditions: n_action_steps 25 and 10; evaluate alike"):
         decide(new, old, CONFIG)
+
+
+def test_several_files_of_one_policy_count_together(tmp_path: Path) -> None:
+    first = write(tmp_path / "a", {0: "success", 1: "failure"}, "v2")
+    second = write(tmp_path / "b", {1: "success", 2: "success"}, "v2")
+    assert read_all([first, second]).success == {0: True, 1: False, 2: True}
+    with pytest.raises(ConfigError, match="of the policy v3"):
+        read_all([first, write(tmp_path / "c", {3: "success"}, "v3")])
+    with pytest.raises(ConfigError, match="task 'sorting' and 'folding'"):
+        read_all([first, write(tmp_path / "d", {3: "success"}, "v2", task="folding")])
 
 
 @pytest.mark.parametrize(("new", "code"), [("success", 0), ("failure", 3)])

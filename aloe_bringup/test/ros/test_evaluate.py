@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -47,6 +48,24 @@ def test_the_last_line_is_kept_for_those_who_decide(
     assert (tmp_path / "found.json").read_text() == last + "\n"
     assert json.loads(last)["figures"]["success_rate"] == 0.5
     assert read_results(tmp_path / "found.json").success == {6: True, 7: False}
+
+
+def test_what_was_finished_before_an_interruption_is_kept(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_of_three(*_: object) -> Iterator[EpisodeResult]:
+        for seed in (5, 6):
+            yield EpisodeResult(seed, "task", Verdict.SUCCESS, 1.0, 8.0, "")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script, "evaluate", two_of_three)
+    found = tmp_path / "deep" / "found.json"
+    monkeypatch.setattr(sys, "argv", ["evaluate", "--seeds", "5:8", "--json", str(found)])
+    with pytest.raises(SystemExit, match="interrupted; 2 of 3 episodes were finished"):
+        script.main()
+    assert read_results(found).success == {5: True, 6: True}
+    with pytest.raises(SystemExit, match=r"found\.json: is there already; name a new file"):
+        script.main()
 
 
 def test_what_is_wrong_is_said_before_anything_runs(

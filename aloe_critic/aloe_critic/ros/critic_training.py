@@ -24,6 +24,8 @@ from aloe_data.rig import Rig, load_rig
 from aloe_policy.ros.policy_store import matching_policy
 from aloe_policy.training_state import check_choices, save_state, state_file, stopped
 
+CHUNKS = ("n_action_steps", "stride", "n_step", "segments")  # choices that must stay when a training goes on
+
 
 @dataclass(frozen=True)
 class TrainCriticConfig(DataConfig):
@@ -76,7 +78,8 @@ class CriticTraining:
             raise ConfigError(f"command line: {error}") from error
         self.learner.takeovers = self._takeovers()
         self._choices = {"network": asdict(network), "learning": asdict(learning), "reward": asdict(reward)}
-        self._choices["chunks"] = {"n_step": config.n_step, "segments": config.segments}
+        self._choices["chunks"] = {name: getattr(config, name) for name in CHUNKS}
+        self._choices["start"] = {"policy": self._policy.version}
         if state:
             check_choices(config.out, self._choices, state)
             resume(self.learner, self._batches[0], state)
@@ -108,7 +111,7 @@ class CriticTraining:
         """Leave the critic with its card and its picture; returns the judgement about it."""
         judgement = judge(outcome.health, gates)
         facts = {
-            **{k: v for k, v in self._choices.items() if k != "network"},
+            **{k: v for k, v in self._choices.items() if k not in ("network", "start")},
             "bounds": list(self.learner.bounds),
             "policy": self._policy.version,
             "health": asdict(outcome.health),

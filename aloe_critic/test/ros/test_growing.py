@@ -84,6 +84,23 @@ def test_a_training_goes_on_although_longer_episodes_have_joined_it(folder, monk
     assert resumed.run(lambda *_: None, lambda: False) is not None
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "start.policy was"),
+        ({"stride": 7}, "chunks.stride was 5, is 7"),
+        ({"n_action_steps": 10}, "chunks.n_action_steps was 5, is 10"),
+    ],
+)
+def test_a_training_does_not_go_on_for_another_policy_or_other_chunks(folder, tmp_path, change, says):
+    training = CriticTraining(folder, NETWORK, LEARNING)
+    assert training.run(lambda *_: None, lambda: training.learner.steps_done == 2) is None
+    if not change:
+        change = {"policy": made.write_policy(tmp_path / "other", flow_steps=3)}
+    with pytest.raises(ConfigError, match=says):
+        CriticTraining(dataclasses.replace(folder, resume=True, **change), NETWORK, LEARNING)
+
+
 def test_a_scene_that_is_kept_for_measuring_does_not_join(folder, monkeypatch):
     training = CriticTraining(folder, NETWORK, LEARNING)
     whole = made.episode

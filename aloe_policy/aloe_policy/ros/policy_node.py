@@ -137,12 +137,13 @@ class PolicyNode(Node):
             if isinstance(observation, StaleInput):
                 return  # _report names it
             chunk = self._planner.plan(observation)
-        except CodecError as error:
-            self._chunk_problem = f"no chunk: {error}"
-            return
         except ChunkError as error:
             self._dropped, self._chunk_problem = self._dropped + 1, f"no chunk: {error}"
             self._deploying.on_bad_chunk(error)
+            return
+        except Exception as error:  # one observation that cannot be used must not end inference for good
+            known = isinstance(error, CodecError)
+            self._chunk_problem = f"no chunk: {error}" if known else f"no chunk: {type(error).__name__}: {error}"
             return
         self._chunk_problem = ""
         self._published += 1
