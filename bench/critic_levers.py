@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from output import same_options
 from tqdm import tqdm
 
 from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
@@ -238,7 +239,8 @@ def study(config: StudyConfig) -> None:
         raise ConfigError(f"--only {unknown[0]}: no such lever; one of {', '.join(LEVERS)}")
     if config.branches:
         load_branches(config.branches)
-    file = config.out / "results.json"
+    file, free = config.out / "results.json", ("out", "branches", "blunders", "seeds", "processes", "only")
+    same_options(config.out / "options.json", config, free, begun=file.exists())
     results = json.loads(file.read_text()) if file.exists() else {}
     missing = [(name, seed) for seed in range(config.seeds) for name in wanted if f"{name}_{seed}" not in results]
     pool = ProcessPoolExecutor(config.processes, get_context("spawn"), torch.set_num_threads, (1,))

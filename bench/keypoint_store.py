@@ -10,7 +10,7 @@ import numpy as np
 from keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
 from numpy.typing import NDArray
 
-from aloe_data.durable import append_line
+from aloe_data.durable import append_line, put_in_place
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
@@ -25,13 +25,15 @@ def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
         count: of episodes to keep; 0: all.
         seed: of their choice.
     """
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(before, to)
+    draft = to.with_name(f"{to.name}.copying")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(before, draft)
     if count:
-        lines = (to / "episodes.jsonl").read_text().splitlines(keepends=True)
+        lines = (draft / "episodes.jsonl").read_text().splitlines(keepends=True)
         chosen = np.random.default_rng(seed).choice(len(lines), min(count, len(lines)), replace=False)
         kept = [lines[k] for k in np.sort(chosen)]  # what the list does not name does not exist
-        (to / "episodes.jsonl").write_text("".join(kept))
+        (draft / "episodes.jsonl").write_text("".join(kept))
+    put_in_place(draft, to)
 
 
 def collect(

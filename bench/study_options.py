@@ -28,6 +28,8 @@ WEIGHTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 AT_RUN_TIME = ("consensus", "guided", "aloe_guided", "aloe_top_guided")
 """Best of 8 samples: nearest to their mean (a control), or by the critic; of the warm start or an improved one."""
 METHODS = ("bc", *WEIGHTS, *AT_RUN_TIME)
+GROWS = ("out", "methods", "seeds", "rounds", "tested", "processes")
+"""What may be asked for otherwise when a study goes on."""
 WITH_CRITIC = ("aloe", "aloe_top", "aloe_seen", "poco", "guided", "aloe_guided", "aloe_top_guided")
 
 

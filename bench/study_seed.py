@@ -12,7 +12,8 @@ from encoder_errors import measure_errors
 from keypoint_demos import Series, fill
 from keypoint_store import collect, copy_store, read_log
 from keypoint_world import World, load_seeing
-from study_options import AT_RUN_TIME, WEIGHTS, WITH_CRITIC, StudyConfig, read_test
+from output import same_options
+from study_options import AT_RUN_TIME, GROWS, WEIGHTS, WITH_CRITIC, StudyConfig, read_test
 
 from aloe_critic.asking import AskConfig
 from aloe_critic.checkpoint import load_critic
@@ -25,7 +26,7 @@ from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.ros.weigh import Choices, WeighConfig, weigh
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
-from aloe_data.durable import append_line, replacing
+from aloe_data.durable import append_line, put_in_place, replacing
 from aloe_data.rig import Rig, load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.seeds import HELD_OUT
@@ -46,6 +47,8 @@ class SeedStudy:
     def __init__(self, config: StudyConfig, seed: int) -> None:
         self.config, self.seed, self.folder = config, seed, config.out / config.task / f"seed_{seed}"
         self.folder.mkdir(parents=True, exist_ok=True)
+        begun = (self.folder / "store_0").exists()
+        same_options(self.folder / "options.json", config, GROWS, begun)
         self.rig_file = find_rig_file("sim", ROOT / "config")
         self.rig: Rig = load_rig(self.rig_file)
         person = ScriptedConfig(
@@ -149,7 +152,8 @@ class SeedStudy:
             improve(ImproveConfig(out=out, weights=file, **self._data(policy, store)), self._learning())
         except CollapseError as error:
             print(f"{method}: {error}; the policy stays as it was", flush=True)
-            shutil.copytree(policy, out)
+            shutil.copytree(policy, draft := out.with_name("policy.copying"), dirs_exist_ok=True)
+            put_in_place(draft, out)
         return out
 
     def at_run_time(self, method: str, warm: Path) -> None:

@@ -15,6 +15,7 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
+from aloe_data.bag_folders import bag_files
 from aloe_data.config import ConfigError
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_checkpoint, find_critic, find_rig_file
@@ -46,7 +47,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
     """Policy, critic and player; raises before anything starts when an argument is wrong."""
     given = context.launch_configurations
     bag = Path(given["bag"]).expanduser().resolve()
-    if not bag.exists():
+    if not bag_files(bag):
         raise ConfigError(f"bag:={given['bag']} is no bag; give the folder of one, such as bags/ep_0012")
     rig_file = find_rig_file(given["rig"], Path(get_package_share_directory("aloe_bringup")) / "config")
     shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", load_rig(rig_file).simulation.task
@@ -79,9 +80,15 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
     player = ExecuteProcess(
         cmd=[*play, "--exclude-topics", *commands],
         output="screen",
-        on_exit=[Shutdown(reason="the bag has been played")],
+        on_exit=_played,
     )
     return [*nodes, player]
+
+
+def _played(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
+    if event.returncode and not context.is_shutdown:
+        raise RuntimeError(f"the bag was not played (exit code {event.returncode}); the reason stands above")
+    return Shutdown(reason="the bag has been played")
 
 
 def _node_ended(event: ProcessExited, context: LaunchContext) -> None:

@@ -151,7 +151,11 @@ class CriticTraining:
         more = self._watch.look() if self._watch else None
         if more is None:
             return None
-        self.data, self._batches = more, self._batches_of(more)
+        try:
+            self._batches = self._batches_of(more)
+        except ValueError as error:
+            raise ConfigError(f"{self.config.bags}: a bag that joined cannot be learned from: {error}") from error
+        self.data = more
         self.learner.bootstrap.extend(more.train.rows)
         self.learner.takeovers = self._takeovers()
         return self._batches

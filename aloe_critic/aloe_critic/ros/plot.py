@@ -21,7 +21,6 @@ from aloe_critic.timeline import Timeline, score_episode
 from aloe_critic.timeline_page import save_page
 from aloe_critic.timeline_picture import save_picture
 from aloe_data.chunk import Chunk
-from aloe_data.codecs import CodecError
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.observation import StaleInput
@@ -131,7 +130,7 @@ def main() -> None:
         config = from_arguments(PlotConfig, arguments)
         torch.set_num_threads(config.threads)
         plot(arguments.bag.expanduser().resolve(), config)
-    except (CheckpointError, RecordingError, EpisodeError, RigError, ConfigError, CodecError, OSError) as error:
+    except (CheckpointError, RecordingError, EpisodeError, RigError, ConfigError, ValueError, OSError) as error:
         sys.exit(f"plot: {error}")
 
 

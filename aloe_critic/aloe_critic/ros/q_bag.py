@@ -1,6 +1,7 @@
 """A bag with a critic's opinions added: an ordinary bag, with /critic/q beside all that was recorded."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from heapq import merge
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from aloe_data.rig import Rig
 from aloe_data.ros.bag_reader import read_own_record, read_serialized, topic_types
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.verdicts import give_verdict, verdict_of
 
 TOPIC = RecordedTopic("/critic/q", "aloe_msgs/msg/QEstimate")
 
@@ -39,6 +41,8 @@ def copy_with_estimates(bag: Path, out: Path, rig: Rig, estimates: Iterable[QEst
         raise RecordingError(f"cannot write {out}: {error}") from error
     finally:
         writer.close()
+    if given := verdict_of(bag):  # it does not stand in the bag
+        give_verdict(out.resolve().parent, replace(given, episode_id=out.resolve().name))
 
 
 def _recorded(bag: Path) -> Iterator[tuple[int, str, bytes]]:

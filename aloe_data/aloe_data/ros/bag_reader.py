@@ -9,6 +9,7 @@ import rosbag2_py
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
+from aloe_data.bag_folders import bag_files
 from aloe_data.message_definition import definition_difference
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.verdicts import VerdictError, verdict_of
@@ -34,6 +35,9 @@ def read_own_record(bag: Path) -> EpisodeRecord:
     Raises:
         RecordingError: see `read_record`.
     """
+    if not bag.suffix and not (bag / "metadata.yaml").exists():
+        ended_early = f"its recording ended early; complete it with `ros2 run aloe_data repair {bag}`"
+        raise RecordingError(f"{bag}: {ended_early if bag_files(bag) else 'no bag is there; give the folder of one'}")
     try:
         metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
         return EpisodeRecord.from_custom_data(metadata.custom_data)

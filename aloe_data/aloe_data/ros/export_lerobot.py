@@ -51,7 +51,7 @@ def main() -> None:
     add_arguments(parser, ExportConfig)
     try:
         export(from_arguments(ExportConfig, parser.parse_args()))
-    except (ConfigError, RigError, RecordingError, DatasetError) as error:
+    except (ConfigError, RigError, RecordingError, DatasetError, OSError) as error:
         sys.exit(f"export_lerobot: {error}")
 
 

@@ -6,6 +6,7 @@ each arm and why. No images. Read it with pandas, polars, DuckDB or R.
 
 import argparse
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.durable import replacing
 from aloe_data.frames import Episode
 from aloe_data.lerobot_dataset import joint_names
 from aloe_data.recording import RecordingError
@@ -67,17 +69,19 @@ def export(config: ParquetConfig) -> None:
     Raises:
         ConfigError, RigError, RecordingError: bad input.
     """
-    rig, writer, ticks = load_rig(config.rig), None, 0
+    rig, bags, ticks = load_rig(config.rig), find_bags(config.bags), 0
     if config.out.exists():
         raise ConfigError(f"{config.out}: exists already; name a new file")
-    for episode in read_episodes(find_bags(config.bags), rig, _THUMBNAIL, "exporting"):
-        table = table_of(episode)
-        writer = writer or pq.ParquetWriter(config.out, table.schema)
-        writer.write_table(table)
-        ticks += len(episode)
-    if writer is None:
-        raise RecordingError(f"{config.bags}: no episode to write")
-    writer.close()
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(config.out) as file, ExitStack() as stack:
+        writer = None
+        for episode in read_episodes(bags, rig, _THUMBNAIL, "exporting"):
+            table = table_of(episode)
+            writer = writer or stack.enter_context(pq.ParquetWriter(file, table.schema))
+            writer.write_table(table)
+            ticks += len(episode)
+        if writer is None:
+            raise RecordingError(f"{config.bags}: no episode to write")
     print(f"{config.out}: {ticks} ticks")
 
 
@@ -87,7 +91,7 @@ def main() -> None:
     add_arguments(parser, ParquetConfig)
     try:
         export(from_arguments(ParquetConfig, parser.parse_args()))
-    except (ConfigError, RigError, RecordingError) as error:
+    except (ConfigError, RigError, RecordingError, OSError) as error:
         sys.exit(f"export_parquet: {error}")
 
 

@@ -5,12 +5,15 @@ say is filled in: the policy commanded, as in a demonstration, and there is no v
 """
 
 import argparse
+import shutil
 import sys
 from array import array
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
 from rclpy.serialization import serialize_message
 from tqdm import tqdm
@@ -28,6 +31,7 @@ from aloe_data.recording import (
 )
 from aloe_data.replay import DEMONSTRATORS
 from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import complete_record, open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 
@@ -41,7 +45,9 @@ class ImportConfig:
 
     dataset: Path = parameter(doc="folder of the dataset")
     rig: Path = parameter(doc="rig file with the dataset's joints and cameras")
-    out: Path = parameter(doc="folder for one bag per episode; numbering goes on where it stands")
+    out: Path = parameter(
+        doc="folder for one bag per episode; numbering goes on where it stands, and so does an import that was stopped"
+    )
 
 
 def import_dataset(config: ImportConfig) -> int:
@@ -53,14 +59,36 @@ def import_dataset(config: ImportConfig) -> int:
     rig, number = load_rig(config.rig), 0
     check_folder(config.out, _MIN_FREE_GIB)
     text, urdfs = read_rig_files(config.rig, rig)
-    for episode in tqdm(read_dataset(config.dataset, rig), unit="episode", desc="importing"):
+    reason = f"imported from {config.dataset.resolve()}"
+    done = sum(_reason(bag) == reason for bag in config.out.glob("ep_*"))
+    for episode in islice(tqdm(read_dataset(config.dataset, rig), unit="episode", desc="importing"), done, None):
         name = next_episode_id(path.name for path in config.out.iterdir())
-        verdict = str(episode.facts.get("verdict", "none"))
-        seed = int(episode.facts.get("seed", 0))
-        record = EpisodeRecord(name, episode.prompt, seed, verdict.upper(), "imported", rig=text, urdfs=urdfs)
-        _EpisodeBag(config.out / name, rig, record).write(episode)
+        verdict, seed = _facts(episode, config.dataset)
+        record = EpisodeRecord(name, episode.prompt, seed, verdict.upper(), reason, rig=text, urdfs=urdfs)
+        try:
+            _EpisodeBag(config.out / name, rig, record).write(episode)
+        except BaseException:
+            shutil.rmtree(config.out / name, ignore_errors=True)  # half a bag would count as an episode
+            raise
         number += 1
     return number
+
+
+def _reason(bag: Path) -> str:
+    try:
+        return read_own_record(bag).reason
+    except RecordingError:
+        return ""
+
+
+def _facts(episode: DatasetEpisode, dataset: Path) -> tuple[str, int]:
+    """Verdict and scene seed. Raises DatasetError where a column holds something else."""
+    verdict, seed = episode.facts.get("verdict", "none"), episode.facts.get("seed", 0)
+    if verdict not in VERDICTS:
+        raise DatasetError(f"{dataset}: verdict '{verdict}' is none of {', '.join(VERDICTS)}; correct the column")
+    if not isinstance(seed, int | np.integer):
+        raise DatasetError(f"{dataset}: seed '{seed}' is no number; correct the column")
+    return str(verdict), int(seed)
 
 
 class _EpisodeBag:
