@@ -5,6 +5,7 @@ say is filled in: the policy commanded, as in a demonstration, and there is no v
 """
 
 import argparse
+import contextlib
 import shutil
 import sys
 from array import array
@@ -65,10 +66,11 @@ def import_dataset(config: ImportConfig) -> int:
         name = next_episode_id(path.name for path in config.out.iterdir())
         verdict, seed = _facts(episode, config.dataset)
         record = EpisodeRecord(name, episode.prompt, seed, verdict.upper(), reason, rig=text, urdfs=urdfs)
+        bag = _EpisodeBag(config.out / name, rig, record)
         try:
-            _EpisodeBag(config.out / name, rig, record).write(episode)
+            bag.write(episode)
         except BaseException:
-            shutil.rmtree(config.out / name, ignore_errors=True)  # half a bag would count as an episode
+            bag.discard()  # half a bag would count as an episode
             raise
         number += 1
     return number
@@ -106,6 +108,12 @@ class _EpisodeBag:
         self._event(EpisodeEvent.STOP, self._record.verdict.lower())
         self._writer.close()
         complete_record(self._folder, self._record)
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        with contextlib.suppress(RuntimeError):
+            self._writer.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _observation(self, episode: DatasetEpisode, tick: int) -> None:
         for camera in self._rig.cameras:

@@ -10,9 +10,10 @@ import pytest
 
 from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.frames import Episode, EpisodeFacts, Words
-from aloe_data.lerobot_dataset import DatasetError, DatasetWriter, joint_names, read_dataset
+from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, DatasetWriter, joint_names, read_dataset
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, load_rig
+from aloe_data.ros import import_lerobot
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.export_lerobot import ExportConfig
 from aloe_data.ros.export_lerobot import export as export_lerobot
@@ -95,6 +96,45 @@ def test_what_was_exported_comes_back_as_bags_with_the_same_episodes(
         camera = rig.cameras[0]
         jpeg = encode_jpeg(before.frames[camera.name][0], 95)
         np.testing.assert_array_equal(after.frames[camera.name][0], decode_compressed(jpeg, camera))
+
+
+def test_an_import_that_was_stopped_goes_on_and_leaves_no_half_bag(
+    dataset: Path, rig: Rig, rig_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, write = ImportConfig(dataset=dataset, rig=rig_file, out=tmp_path / "bags"), import_lerobot._EpisodeBag.write
+
+    def stopped(bag: import_lerobot._EpisodeBag, episode: DatasetEpisode) -> None:
+        if bag._record.seed == 41:
+            raise KeyboardInterrupt
+        write(bag, episode)
+
+    monkeypatch.setattr(import_lerobot._EpisodeBag, "write", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset(config)
+    assert [bag.name for bag in config.out.iterdir()] == ["ep_0000"]
+    monkeypatch.undo()
+    assert import_dataset(config) == 1
+    assert import_dataset(config) == 0
+    assert [read_episode(bag, rig).facts.seed for bag in sorted(config.out.iterdir())] == [40, 41]
+
+
+def test_a_table_that_was_broken_off_is_not_there(
+    dataset: Path, rig_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_dataset(ImportConfig(dataset=dataset, rig=rig_file, out=tmp_path / "bags"))
+    table = tmp_path / "deep" / "ticks.parquet"
+    config = ParquetConfig(bags=tmp_path / "bags", rig=rig_file, out=table)
+
+    def stopped(episode: Episode) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aloe_data.ros.export_parquet.table_of", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        export_parquet(config)
+    assert not any(table.parent.iterdir())
+    monkeypatch.undo()
+    export_parquet(config)
+    assert pq.read_table(table).num_rows
 
 
 def test_a_dataset_of_another_rig_or_version_is_refused_by_what_differs(dataset: Path, rig: Rig) -> None:
