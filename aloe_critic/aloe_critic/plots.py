@@ -39,7 +39,7 @@ def draw_health(outcome: Outcome, file: Path) -> None:
     advantages.legend()
     for name in CURVES:
         curves.plot([s for s, _ in outcome.history], [getattr(h, name) for _, h in outcome.history], label=name)
-    curves.set(title="Health over time", xlabel="step")
+    curves.set(title="Health over time", xlabel="step", ylim=(-0.2, 1.5))  # at first std(Q) is 0, and shares of it huge
     curves.legend(fontsize="small")
     figure.tight_layout()
     figure.savefig(file, dpi=110)
