@@ -169,7 +169,7 @@ def draw(cells: Sequence[Cell], file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    tests = sorted({cell.variation for cell in cells}, key=lambda name: (name != FIRST_TEST, name))
+    tests = sorted({cell.variation for cell in cells}, key=lambda name: (name.partition("@")[0] != FIRST_TEST, name))
     last = {(c.method, c.variation): c for c in sorted(cells, key=lambda c: c.round)}
     of_first = {method: c.success.mean() for (method, test), c in last.items() if test == tests[0]}
     methods = sorted({method for method, _ in last}, key=lambda method: of_first.get(method, 0.0))
