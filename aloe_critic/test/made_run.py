@@ -120,7 +120,7 @@ def evaluation(rate: float, trials: int = 50) -> dict[str, object]:
     """What `evaluate` writes."""
     good = round(rate * trials)
     rows = [[900_000 + k, "success" if k < good else "failure", 1.0, 10.0] for k in range(trials)]
-    return {"policy": "p", "rig": "sim", "figures": {}, "episodes": rows}
+    return {"policy": "p", "rig": "sim", "conditions": {"task": "sorting"}, "figures": {}, "episodes": rows}
 
 
 def executed(plan: Plan) -> list[str]:

@@ -55,7 +55,7 @@ def read_results(file: Path) -> Results:
     try:
         found = json.loads(file.read_text().strip().rpartition("\n")[2])
         success = {int(row[0]): row[1] == "success" for row in found["episodes"] if row[1] != "abort"}
-        return Results(str(found["policy"]), dict(found["conditions"]), success)
+        return Results(str(found["policy"]), dict(found.get("conditions", {})), success)
     except OSError as error:
         raise ConfigError(
             f"{file}: cannot be read: {error.strerror}; name a file with the output of evaluate"
@@ -80,8 +80,8 @@ def decide(candidate: Results, current: Results, config: PromotionConfig) -> Dec
 
 
 def _check_conditions(one: Results, other: Results, who: str) -> None:
-    names = sorted(one.conditions.keys() | other.conditions.keys())
-    pairs = {name: (one.conditions.get(name), other.conditions.get(name)) for name in names}
+    names = sorted(one.conditions.keys() & other.conditions.keys())  # evaluations of earlier versions tell none
+    pairs = {name: (one.conditions[name], other.conditions[name]) for name in names}
     differing = [f"{name} {a!r} and {b!r}" for name, (a, b) in pairs.items() if a != b]
     if differing:
         raise ConfigError(f"{who} were evaluated under different conditions: {'; '.join(differing)}; evaluate alike")

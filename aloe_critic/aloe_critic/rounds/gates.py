@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from aloe_critic.rounds.results import UNTESTED, Decided, Gated, read_json
-from aloe_policy.promote import Results, decide, read_results
+from aloe_policy.promote import decide, read_all
 from aloe_policy.promotion import PromotionConfig
 
 
@@ -49,15 +48,10 @@ def judge_candidate(
         config: how sure.
 
     Raises:
-        ConfigError: a file is missing or none of `evaluate`'s.
+        ConfigError: a file is missing or none of `evaluate`'s, or they were made under different conditions.
     """
     if not evaluated:
         said = "nothing was measured: the next rollout is its evaluation; the one before stays where it is"
         return Decided(UNTESTED, said, str(candidate), time.time())
-    made = decide(_together(evaluated), _together(against), config)
+    made = decide(read_all(evaluated), read_all(against), config)
     return Decided(made.choice.value, made.reason, str(candidate), time.time())
-
-
-def _together(files: Sequence[Path]) -> Results:
-    parts = [read_results(file) for file in files]
-    return replace(parts[0], success={seed: good for part in parts for seed, good in part.success.items()})
