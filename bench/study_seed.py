@@ -26,7 +26,7 @@ from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.ros.weigh import Choices, WeighConfig, weigh
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
-from aloe_data.durable import append_line, put_in_place, replacing
+from aloe_data.durable import append_line, copy_in_place, replacing
 from aloe_data.rig import Rig, load_rig
 from aloe_data.rollout import find_rig_file
 from aloe_data.seeds import HELD_OUT
@@ -152,8 +152,7 @@ class SeedStudy:
             improve(ImproveConfig(out=out, weights=file, **self._data(policy, store)), self._learning())
         except CollapseError as error:
             print(f"{method}: {error}; the policy stays as it was", flush=True)
-            shutil.copytree(policy, draft := out.with_name("policy.copying"), dirs_exist_ok=True)
-            put_in_place(draft, out)
+            copy_in_place(policy, out)
         return out
 
     def at_run_time(self, method: str, warm: Path) -> None:

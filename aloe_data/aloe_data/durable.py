@@ -62,6 +62,18 @@ def put_in_place(draft: Path, path: Path) -> None:
     _sync_one(path.parent)
 
 
+def copy_in_place(source: Path, path: Path) -> None:
+    """Copy a folder; the copy has its name when it is whole and on the disk.
+
+    Raises:
+        OSError: there is no such folder, or the disk failed.
+    """
+    draft = path.with_name(f"{path.name}.copying")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(source, draft)
+    put_in_place(draft, path)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append a line to a file; it is on the disk when this returns. One that a crash has torn does not swallow it.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.durable import InUseError, append_line, held, put_in_place, replacing, sync
+from aloe_data.durable import InUseError, append_line, copy_in_place, held, put_in_place, replacing, sync
 
 HOLD = """
 import sys, pathlib
@@ -47,6 +47,16 @@ def test_a_folder_is_whole_on_the_disk_before_it_has_its_name(tmp_path: Path, mo
     put_in_place(draft, path)
     assert synced == ["deep", "weights", ".draft", tmp_path.name]
     assert [file.name for file in path.rglob("*")] == ["deep", "weights"]
+
+
+def test_a_copy_takes_the_place_of_what_was_left_of_an_earlier_one(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "rows").write_text("all")
+    (tmp_path / "copy.copying").mkdir()
+    (tmp_path / "copy.copying" / "half").touch()
+    copy_in_place(tmp_path / "store", tmp_path / "copy")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "store"]
+    assert [path.name for path in (tmp_path / "copy").iterdir()] == ["rows"]
 
 
 def test_a_line_that_follows_a_torn_one_stands_alone(tmp_path: Path) -> None:

@@ -22,15 +22,14 @@ from aloe_critic.timeline_page import save_page
 from aloe_critic.timeline_picture import save_picture
 from aloe_data.chunk import Chunk
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.frames import Episode, EpisodeError
+from aloe_data.frames import Episode
 from aloe_data.observation import StaleInput
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_streams import read_observations
 from aloe_data.ros.bag_survey import rig_inside
-from aloe_policy.checkpoint import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def main() -> None:
         config = from_arguments(PlotConfig, arguments)
         torch.set_num_threads(config.threads)
         plot(arguments.bag.expanduser().resolve(), config)
-    except (CheckpointError, RecordingError, EpisodeError, RigError, ConfigError, ValueError, OSError) as error:
+    except (ValueError, RecordingError, OSError) as error:
         sys.exit(f"plot: {error}")
 
 

@@ -5,7 +5,6 @@ stands. The other commands are stages of a round; it calls them itself.
 """
 
 import argparse
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.runner import Interrupted, Runner, StageError
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.durable import InUseError, put_in_place
+from aloe_data.durable import InUseError, copy_in_place
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.recording import RecordingError
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, DEMONSTRATORS, SOURCES
@@ -140,10 +139,7 @@ def ingest(stage: IngestStage) -> None:
     rig = load_rig(stage.rig)
     policy = matching_policy(stage, rig)
     if stage.begin_with and not stage.store_folder.exists():
-        copying = stage.store_folder.with_name(f"{stage.store_folder.name}.copying")
-        shutil.rmtree(copying, ignore_errors=True)
-        shutil.copytree(stage.begin_with, copying)
-        put_in_place(copying, stage.store_folder)
+        copy_in_place(Path(stage.begin_with), stage.store_folder)
     for folder in stage.folders:
         open_store(replace(stage, bags=folder), policy)
     store, _ = open_store(stage, policy)

@@ -22,7 +22,6 @@ from aloe_data.durable import held
 LAST_LINES = 12
 BAR_S = 30.0  # between two looks at a progress bar
 _BAR = re.compile(r"\d+%\|.*\]")  # a whole one, as tqdm draws it
-_READ_S = 2.0  # after a command has ended, for what a process that it left behind still prints
 
 
 class StageError(RuntimeError):
@@ -143,23 +142,22 @@ class Runner:
         reader.start()
         code = process.wait()
         self._processes.remove(process)
-        reader.join(_READ_S)
+        reader.join()  # `follow` alone holds the other end
         return code
 
     def _read(self, stream: BinaryIO, log: BinaryIO, shows: re.Pattern[str]) -> None:
         """Keep what a command prints, and show what people want to see, and its progress bar now and then."""
         decoder, rest, shown_s = codecs.getincrementaldecoder("utf-8")("replace"), "", time.monotonic()
-        with contextlib.suppress(ValueError):  # the log is closed while a process that was left behind still prints
-            while part := os.read(stream.fileno(), 1 << 16):
-                log.write(part)
-                log.flush()
-                *lines, rest = (rest + decoder.decode(part)).split("\n")
-                self._show(lines, shows)
-                rest = rest[rest.rfind("\r") + 1 :] or rest
-                if _BAR.search(rest) and time.monotonic() - shown_s > self._bar_s:
-                    shown_s = time.monotonic()
-                    self._say(f"    {rest.strip()}")
-            self._show([rest], shows)
+        while part := os.read(stream.fileno(), 1 << 16):
+            log.write(part)
+            log.flush()
+            *lines, rest = (rest + decoder.decode(part)).split("\n")
+            self._show(lines, shows)
+            rest = rest[rest.rfind("\r") + 1 :] or rest
+            if _BAR.search(rest) and time.monotonic() - shown_s > self._bar_s:
+                shown_s = time.monotonic()
+                self._say(f"    {rest.strip()}")
+        self._show([rest], shows)
 
     def _show(self, lines: Iterable[str], shows: re.Pattern[str]) -> None:
         for line in lines if shows.pattern else ():
