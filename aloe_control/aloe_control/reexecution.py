@@ -95,18 +95,17 @@ class _Reexecution:
         self._known = True  # all that came out so far is as recorded
 
     def run(self) -> Iterator[TickResult]:
-        for run in self._runs():
-            self._begin(run)
+        for idle, run in self._runs():
+            self._begin(run[0], idle.stamp_ns if idle else run[0].stamp_ns - round(2e9 / self._rig.rate_hz))
             stop = _stop_of(run)
-            before_ns = run[0].stamp_ns - round(1e9 / self._rig.rate_hz)
             for number, recorded in enumerate(run):
                 if number == stop:
                     self._loop.disarm(recorded.arms[0].reason)
-                yield self._again(recorded, before_ns)
-                before_ns = recorded.stamp_ns
+                yield self._again(recorded)
 
-    def _runs(self) -> Iterator[list[TickResult]]:
-        """Ticks from arming to rest."""
+    def _runs(self) -> Iterator[tuple[TickResult | None, list[TickResult]]]:
+        """Ticks from arming to rest, and the one before them, if it is in the record."""
+        idle: TickResult | None = None
         run: list[TickResult] = []
         for before, tick in pairwise((None, *self._recording.ticks)):
             assert tick is not None
@@ -114,33 +113,36 @@ class _Reexecution:
                 raise ReexecutionError(f"ticks {before.tick + 1} to {tick.tick - 1} are not in the record")
             if tick.armed:
                 run.append(tick)
-            elif run:
-                yield run
-                run = []
+                continue
+            if run:
+                yield idle, run
+            idle, run = tick, []
         if run:
-            yield run
+            yield idle, run
 
-    def _begin(self, run: list[TickResult]) -> None:
-        first_ns = run[0].stamp_ns
-        since_ns = first_ns - round(2e9 / self._rig.rate_hz)
-        known = [at_ns for at_ns in self._recording.armed_ns if since_ns < at_ns <= first_ns]
-        armed_ns = min(known, default=since_ns)  # what came after arming changed who holds an arm
+    def _begin(self, first: TickResult, before_ns: int) -> None:
+        armed_ns = self._armed_ns(first, before_ns)
         self._loop = ControlLoop(self._rig, self._config)
-        self._feed(armed_ns, self._start(run[0]))
+        self._feed(armed_ns, self._start(first, armed_ns))
         armed, problem = self._loop.arm(armed_ns)
         if not armed:
-            raise ReexecutionError(f"tick {run[0].tick}: {problem}")
+            raise ReexecutionError(f"tick {first.tick}: {problem}")
         self._given = {arm: _received_by(rows, armed_ns) for arm, rows in self._commands.items()}
         self._requests = [row for row in self._requests if row[0] >= armed_ns]
         self._chunk, self._known = (0, ""), True
 
-    def _start(self, first: TickResult) -> dict[str, Array]:
+    def _armed_ns(self, first: TickResult, before_ns: int) -> int:
+        """When motion was enabled: after the tick before, and before anything came that the first tick obeyed."""
+        key = (first.chunk_id, first.policy_version)
+        followed = [c.stamp_ns for c in self._recording.chunks if (c.chunk_id, c.policy_version) == key]
+        known = [at_ns for at_ns in self._recording.armed_ns if before_ns < at_ns <= first.stamp_ns]
+        return min([*known, *followed[-1:]], default=before_ns)
+
+    def _start(self, first: TickResult, armed_ns: int) -> dict[str, Array]:
         """Where the arms were when motion was enabled: while they hold, the command says it."""
         start = {}
         for arm in first.arms:
-            measured = [
-                q for stamp_ns, name, q in self._recording.joints if name == arm.arm and stamp_ns <= first.stamp_ns
-            ]
+            measured = [q for stamp_ns, name, q in self._recording.joints if name == arm.arm and stamp_ns <= armed_ns]
             if arm.source is Authority.HOLD:
                 start[arm.arm] = arm.executed
             elif measured:
@@ -158,7 +160,7 @@ class _Reexecution:
         for arm, positions in joints.items():
             self._loop.set_joint_state(arm, now_ns, positions)
 
-    def _again(self, recorded: TickResult, before_ns: int) -> TickResult:
+    def _again(self, recorded: TickResult) -> TickResult:
         self._feed(recorded.stamp_ns, {arm.arm: arm.executed for arm in recorded.arms})
         while self._requests and self._requests[0][0] <= recorded.stamp_ns:
             at_ns, request = self._requests.pop(0)

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from loop_bench import HOME, RIG, Bench, wave
+from loop_bench import HOME, RIG, TICK, Bench, wave
 
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.reexecution import Recording, ReexecutionError, difference_rad, reexecute
 from aloe_control.takeover import Request, RequestKind
+from aloe_data.chunk import Chunk
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 
@@ -78,6 +79,28 @@ def test_every_tick_comes_out_again_to_the_last_bit(action_space):
     again = list(reexecute(bench.rig, bench.recording()))
     assert len(again) == len(recorded) > 150
     assert {arm.source for tick in recorded for arm in tick.arms} == {0, 1, 2}
+    assert [difference_rad(*pair) for pair in zip(recorded, again, strict=True)] == [0.0] * len(again)
+
+
+@pytest.mark.parametrize(("ticks_before_chunk", "known"), [(0, True), (1, True), (0, False)])
+def test_a_chunk_of_what_was_seen_while_the_processor_was_away_after_arming_is_followed_again(
+    ticks_before_chunk, known
+):
+    bench = Recorded()
+    bench.policy = None
+    bench.run(2)
+    bench.now_ns += 1_000_000
+    bench.arm()
+    armed_ns, seen_ns = bench.now_ns, bench.now_ns + 15_000_000
+    bench.now_ns = seen_ns + 85_000_000 - TICK * (ticks_before_chunk + 1)
+    bench.run(ticks_before_chunk)
+    rows = np.array([wave(seen_ns / 1e9 + 0.02 * k) for k in range(50)], np.float32)
+    assert bench.loop.set_chunk(Chunk(seen_ns, 1, rows, "v", 1, 50.0)) == ""
+    bench.run(20)
+    recorded = [tick for tick in bench.results if tick.armed]
+    assert recorded[ticks_before_chunk].chunk_id == 1
+    times = [armed_ns if known else recorded[0].stamp_ns]
+    again = list(reexecute(bench.rig, replace(bench.recording(), armed_ns=times)))
     assert [difference_rad(*pair) for pair in zip(recorded, again, strict=True)] == [0.0] * len(again)
 
 

@@ -158,7 +158,9 @@ class ControlNode(Node):
         elif problems := self._command_problems():
             response.success, response.message = False, "not armed: " + " | ".join(problems)
         else:
-            response.success, response.message = self._loop.arm(self.get_clock().now().nanoseconds)
+            now_ns = self.get_clock().now().nanoseconds
+            response.success, response.message = self._loop.arm(now_ns)
+            self._publish_intervention(now_ns)  # at once: a record says when, whatever the next tick changes
         if self._is_new("arm", f"{request.data} {response.message}"):
             self.get_logger().info(f"/control/arm {str(request.data).lower()}: {response.message}")
         return response

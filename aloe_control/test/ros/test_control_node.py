@@ -43,6 +43,12 @@ def test_a_joint_state_that_is_not_a_number_stops_and_disarms(world, control):
     world.until(lambda: world.intervention.armed and not world.intervention.fault, what="arming clears the fault")
 
 
+def test_arming_is_announced_when_it_happens_not_by_the_next_tick(world, control):
+    world.arm_when_healthy()
+    world.until(lambda: world.intervention.armed, what="it is announced")
+    assert world.intervention.header.stamp == world.intervention.arms[0].since
+
+
 def test_missing_joints_are_named_on_diagnostics(world, control):
     world.names["left_arm"].remove("roll")
     world.until(
