@@ -36,13 +36,19 @@ def place(sim: SimRig, keypoint: Keypoint) -> np.ndarray:
 
 
 def is_visible(sim: SimRig, camera: str, keypoint: Keypoint) -> bool:
-    """Whether nothing but its own body stands between the camera and a keypoint, and that not by much."""
+    """Whether nothing but its own body stands between the camera and a keypoint, and that not by much.
+
+    A body of a cloth has no shape of its own: rays pass through cloth.
+    """
     eye, target = sim.data.camera(camera).xpos, place(sim, keypoint)
     geom = np.zeros(1, dtype=np.int32)
     own_body = int(sim.model.camera(camera).bodyid[0])  # the camera's housing does not hide what it sees
-    reached_m = mujoco.mj_ray(sim.model, sim.data, eye, target - eye, None, 1, own_body, geom)
-    hit = geom[0] >= 0 and int(sim.model.geom_bodyid[geom[0]]) == sim.model.body(keypoint.body).id
-    return bool(hit and (1 - reached_m) * np.linalg.norm(target - eye) < NEAR_M)
+    reached = mujoco.mj_ray(sim.model, sim.data, eye, target - eye, None, 1, own_body, geom)
+    body = sim.model.body(keypoint.body)
+    if not body.geomnum[0]:
+        return bool(geom[0] < 0 or reached > 1)
+    hit = geom[0] >= 0 and int(sim.model.geom_bodyid[geom[0]]) == body.id
+    return bool(hit and (1 - reached) * np.linalg.norm(target - eye) < NEAR_M)
 
 
 def in_view(sim: SimRig) -> Iterator[tuple[int, int, tuple[float, float], bool]]:

@@ -37,17 +37,19 @@ def test_a_labelled_cube_has_its_colour_at_its_label() -> None:
     assert seen >= 8
 
 
-def test_the_ends_of_phone_and_case_are_labelled_where_they_project_and_where_nothing_hides_them() -> None:
-    sim, aspect = SimRig(RIG, PhonePacking()), 4 / 3
+@pytest.mark.parametrize("task", ["phone_packing", "phone_assembly", "laundry_folding"])
+def test_points_of_objects_are_labelled_where_they_project_and_where_nothing_hides_them(task: str) -> None:
+    sim, aspect = SimRig(RIG, make_task(task)), 4 / 3
     sim.reset(0)
     labels = keypoint_labels(sim, hidden=False)
     head = [camera.name for camera in RIG.cameras].index("head")
     visible = labels[head, :, 2] == 1
-    assert visible.sum() >= 4, "an arm may hide one"
+    assert visible.sum() >= len(visible) - 1, "an arm may hide one"
     for name, keypoint in sim.task.keypoints().items():
         k = sim.task.keypoint_names.index(name)
         assert not visible[k] or np.allclose(labels[head, k, :2], project(sim, "head", place(sim, keypoint), aspect))
-    assert np.linalg.norm(labels[head, 2, :2] - labels[head, 3, :2]) > 0.05, "front and back are apart"
+    assert tuple(sim.task.keypoints()) == sim.task.keypoint_names
+    assert np.linalg.norm(labels[head, 2, :2] - labels[head, 3, :2]) > 0.05, "ends of one thing are apart"
 
 
 def test_a_keypoint_that_something_hides_is_labelled_where_it_is_unless_only_visible_ones_are_asked_for() -> None:
@@ -61,7 +63,11 @@ def test_a_keypoint_that_something_hides_is_labelled_where_it_is_unless_only_vis
         assert visible or (seen[c, k, 2] == 0 and np.allclose(all_of_them[c, k], (*uv, 1)))
 
 
+class Nameless(PhonePacking):
+    keypoint_names = ()
+
+
 def test_a_task_without_keypoints_says_so() -> None:
-    sim = SimRig(RIG, make_task("laundry_folding"))
-    with pytest.raises(ValueError, match="no keypoints are defined for the task 'laundry_folding'"):
+    sim = SimRig(RIG, Nameless())
+    with pytest.raises(ValueError, match="no keypoints are defined for the task 'phone_packing'"):
         keypoint_labels(sim)

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.base import Keypoint, Task
 from aloe_sim.tasks.parts import require_words
 
 SIZE_M = 0.24  # of the square cloth
@@ -43,6 +43,7 @@ class LaundryFolding(Task):
     """A square cloth of point masses; a corner between closing fingers is held by a constraint."""
 
     name = "laundry_folding"
+    keypoint_names = tuple(corner.replace("_", " ") for corner in CORNERS)
     options: ClassVar[dict[str, str]] = {
         "timestep": "0.004",
         "integrator": "discrete",
@@ -134,6 +135,9 @@ class LaundryFolding(Task):
     def privileged_state(self, data: mujoco.MjData) -> dict[str, NDArray[np.float64]]:
         corners = {name: self.corner(data, name) for name in CORNERS}
         return corners | {"held": np.array([float(grasp.active(data)) for grasp in self._grasps])}
+
+    def keypoints(self) -> dict[str, Keypoint]:
+        return {corner.replace("_", " "): Keypoint(f"cloth_{vertex}") for corner, vertex in CORNERS.items()}
 
 
 class _Grasp:

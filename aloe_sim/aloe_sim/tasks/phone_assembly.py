@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.base import Keypoint, Task
 from aloe_sim.tasks.parts import box_xml, place_flat, plunger_xml, relative_pose, words_of, yaw_angle
 
 ENDS = ("left", "right")
@@ -12,6 +12,7 @@ PLAN_M = {"cover": (0.030, 0.066), "body": (0.032, 0.070)}  # half sizes; their 
 UNSEEN_SCALE = 0.88
 COVER_HALF_Z_M, BODY_HALF_Z_M = 0.005, 0.006
 PEG_Y_M = 0.045  # from the middle; ends are pressed there, too
+END_Y_M = 0.058  # from the middle: a spring beneath each end
 PEG_RADIUS_M = 0.005
 PEG_HEIGHT_M = 0.008  # above the body
 LIFT_M = 0.002  # how far springs hold the cover up until it is pressed home
@@ -37,6 +38,7 @@ class PhoneAssembly(Task):
     """
 
     name = "phone_assembly"
+    keypoint_names = ("cover left", "cover right", "phone left", "phone right")
 
     def __init__(self, clearance_m: float = 0.001) -> None:
         if not 0.0003 <= clearance_m <= 0.004:
@@ -70,7 +72,7 @@ class PhoneAssembly(Task):
         pad_z = BODY_HALF_Z_M + LIFT_M - 0.001
         springs = "".join(
             plunger_xml(f"{end}_spring", (0, y, pad_z), (0.02, 0.004, 0.001), LIFT_M, SNAP_FORCE_N)
-            for end, y in zip(ENDS, (0.058 * self._scale, -0.058 * self._scale), strict=True)
+            for end, y in zip(ENDS, (END_Y_M * self._scale, -END_Y_M * self._scale), strict=True)
         )
         body = box_xml((0, 0, 0), (*self.half_m("body"), BODY_HALF_Z_M), ".1 .1 .12 1")
         body += self._press_sites("body", self.home_z_m)
@@ -183,6 +185,16 @@ class PhoneAssembly(Task):
             "pressed": data.eq_active[self._latches].astype(float),
             "left_first": np.array([float(self.order[0] == "left")]),
         }
+
+    def keypoints(self) -> dict[str, Keypoint]:
+        end, peg_top = END_Y_M * self._scale, BODY_HALF_Z_M + PEG_HEIGHT_M
+        points = {
+            "cover left": ("cover", (0.0, end, COVER_HALF_Z_M)),
+            "cover right": ("cover", (0.0, -end, COVER_HALF_Z_M)),
+            "phone left": ("phone_body", (0.0, self.press_y_m, peg_top)),
+            "phone right": ("phone_body", (0.0, -self.press_y_m, peg_top)),
+        }
+        return {name: Keypoint(*point) for name, point in points.items()}
 
     def _press_sites(self, body: str, z: float) -> str:
         sides = zip(ENDS, (self.press_y_m, -self.press_y_m), strict=True)
