@@ -4,6 +4,9 @@ Runs the rollout's launch file, loads the shipped checkpoint and a copy of it un
 times in a row, and computes from the bags and from policy_node's memory:
   failed_swaps           loads that were refused
   missed_ticks           control ticks more than 20 ms late, or skipped
+  late_in_swaps, late_elsewhere   ticks more than 20 ms late from a request until 0.2 s after its answer, and else
+  share_in_swaps         of all ticks: what chance would give late_in_swaps
+  stolen_ms              processor time that the host gave to others meanwhile, all cores
   chunk_gap_ticks        ticks without an action between the first and the last one of the policy in an episode
   swap_p50_ms, swap_max_ms   from the request to the answer, after which the new policy makes the chunks
   swaps_followed         changes of the version that the arms followed from one tick to the next
@@ -35,20 +38,27 @@ from takeover_live import rollout
 
 from aloe_data.rig import load_rig
 from aloe_data.ros.qos import LATCHED
-from aloe_data.statistics import tick_statistics
+from aloe_data.statistics import MISSED_TICK_S, tick_statistics
 from aloe_policy.checkpoint import folder_hash
 
 SHIPPED = RIG_FILE.parents[1] / "aloe_policy" / "checkpoints" / "sorting"
 LOAD_LIMIT_S = 60.0
+AFTER_S = 0.2  # how long a swap may still be felt
 
 
 @dataclass
 class Swaps:
     """What was measured while it ran."""
 
-    answers_ms: list[float] = field(default_factory=list)
+    spans_s: list[tuple[float, float]] = field(default_factory=list)  # from the request to the answer, system time
     failed: list[str] = field(default_factory=list)
     rss_mib: list[float] = field(default_factory=list)
+    stolen_ms: float = 0.0
+
+    @property
+    def answers_ms(self) -> list[float]:
+        """How long each swap took."""
+        return [1e3 * (end - begin) for begin, end in self.spans_s]
 
 
 def copy_of(checkpoint: Path, folder: Path) -> Path:
@@ -84,28 +94,50 @@ def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path],
     client, swaps = node.create_client(LoadPolicy, "/policy/load"), Swaps()
     if not client.wait_for_service(START_LIMIT_S):  # what is asked before the service is known reaches nobody, ever
         sys.exit("bench: /policy/load is not there; see the messages above")
-    process = policy_process(launch)
+    process, stolen_s = policy_process(launch), host_stole_s()
     for number in range(times):
         if launch.poll() is not None or not process.is_running():
             swaps.failed.append("the rollout ended; see the messages above")
             break
-        began_s = time.monotonic()
+        began_s = time.time()
         future = client.call_async(LoadPolicy.Request(path=str(checkpoints[(number + 1) % len(checkpoints)])))
         rclpy.spin_until_future_complete(node, future, timeout_sec=LOAD_LIMIT_S)
         answer = future.result()
         if answer is None or not answer.success:
             swaps.failed.append("no answer" if answer is None else answer.message)
-        swaps.answers_ms.append(1e3 * (time.monotonic() - began_s))
+        swaps.spans_s.append((began_s, time.time()))
         with suppress(psutil.NoSuchProcess):
             swaps.rss_mib.append(process.memory_info().rss / 2**20)
         time.sleep(pause_s)
+    swaps.stolen_ms = 1e3 * (host_stole_s() - stolen_s)
     return swaps
+
+
+def host_stole_s() -> float:
+    """Processor time that a virtual machine was not given, since it began; 0 where nothing says it."""
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 def followed(recorded: Recorded) -> int:
     """Changes of the version that the arms followed."""
     versions = [tick.policy_version for tick in recorded.ticks if tick.policy_version]
     return sum(a != b for a, b in itertools.pairwise(versions))
+
+
+def late_ticks(swaps: Swaps, bags: list[Recorded]) -> dict[str, float | int]:
+    """Where the ticks lie that came late."""
+    stamps_s = np.concatenate([bag.stamps_s for bag in bags])
+    late = np.concatenate([[tick.lateness_s for tick in bag.ticks] for bag in bags]) > MISSED_TICK_S
+    in_swap = np.zeros(len(stamps_s), bool)
+    for begin_s, end_s in swaps.spans_s:
+        in_swap |= (stamps_s >= begin_s) & (stamps_s < end_s + AFTER_S)
+    inside = int((late & in_swap).sum())
+    return {
+        "late_in_swaps": inside,
+        "late_elsewhere": int(late.sum()) - inside,
+        "share_in_swaps": float(in_swap.mean()),
+        "stolen_ms": swaps.stolen_ms,
+    }
 
 
 def figures_of(swaps: Swaps, bags: list[Recorded], settle: int) -> dict[str, float | int]:
@@ -119,6 +151,7 @@ def figures_of(swaps: Swaps, bags: list[Recorded], settle: int) -> dict[str, flo
         "episodes": len(bags),
         "ticks": sum(t.ticks for t in timing),
         "missed_ticks": sum(t.missed for t in timing),
+        **late_ticks(swaps, bags),
         "tick_jitter_p99_ms": max(t.jitter_p99_ms for t in timing),
         "chunk_gap_ticks": sum(map(gap_ticks, bags)),
         "swap_p50_ms": float(np.median(swaps.answers_ms)),
