@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from aloe_data.config import parameter
 from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
 from aloe_data.rig import Rig
 from aloe_data.ros.episode_voice import NAME, EpisodeVoice
-from aloe_data.ros.service_calls import CallError, ServiceCalls
+from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
 
 _WATCH_PERIOD_S = 0.1
 _ARM_RETRY_S = 0.25
@@ -215,7 +216,12 @@ class EpisodeRunner:
         episode = self._machine.episode
         if self._config.record:
             request = StartEpisode.Request(episode_id=episode.episode_id, prompt=episode.prompt, seed=episode.seed)
-            answer = self._calls.call(self._open, request, "recorder_node", self._config.service_timeout_s)
+            try:
+                answer = self._calls.call(self._open, request, "recorder_node", self._config.service_timeout_s)
+            except NoAnswerError as error:  # a bag that it opens all the same would stay open, and in the way
+                with suppress(CallError):
+                    self._stop_recording(Ending(Verdict.ABORT, NAME, str(error)))
+                raise
             episode.episode_id, episode.bag = answer.episode_id, answer.bag
             self._recorder_heard_s = time.monotonic()
         else:
@@ -252,14 +258,20 @@ class EpisodeRunner:
             return
         self._voice.wait_until_heard()  # the recorder has the last events before it is told to stop
         ending = self._ending()
-        request = StopEpisode.Request(verdict=int(ending.verdict), reason=ending.reason)
         try:
-            answer = self._calls.call(self._close, request, "recorder_node", self._config.service_timeout_s)
+            answer = self._stop_recording(ending)
             episode.messages_written, episode.messages_lost = answer.messages_written, answer.messages_lost
         except CallError as error:
             if str(error) not in ending.reason:
                 episode.ending = replace(ending, reason=f"{ending.reason}; {error}".lstrip("; "))
             raise
+
+    def _stop_recording(self, ending: Ending) -> StopEpisode.Response:
+        request = StopEpisode.Request(verdict=int(ending.verdict), reason=ending.reason)
+        answer: StopEpisode.Response = self._calls.call(
+            self._close, request, "recorder_node", self._config.service_timeout_s
+        )
+        return answer
 
     def _publish_state(self) -> None:
         self._voice.publish_state(self._machine.phase, self._machine.episode)

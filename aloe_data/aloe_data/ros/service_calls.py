@@ -13,6 +13,10 @@ class CallError(RuntimeError):
     """A service that is not there, does not answer or refuses; the message says whose it is and what to do."""
 
 
+class NoAnswerError(CallError):
+    """A service that was asked and has not answered: it may do, or have done, what it was asked for all the same."""
+
+
 class ServiceCalls:
     """Blocking calls that never hang: a dead node costs at most the timeout, and `hurry` makes all timeouts short."""
 
@@ -34,7 +38,8 @@ class ServiceCalls:
             timeout_s: limit for the node to appear and to answer [s].
 
         Raises:
-            CallError: no service or no answer in time, or an answer with success false.
+            CallError: no service in time, or an answer with success false.
+            NoAnswerError: no answer in time.
         """
         deadline = time.monotonic() + timeout_s
         if not self._wait(client.service_is_ready, deadline):
@@ -42,7 +47,7 @@ class ServiceCalls:
         future = client.call_async(request)
         if not self._wait(future.done, deadline):
             client.remove_pending_request(future)
-            raise CallError(f"{client.srv_name} did not answer within {timeout_s:g} s; does {owner} still run?")
+            raise NoAnswerError(f"{client.srv_name} did not answer within {timeout_s:g} s; does {owner} still run?")
         answer = future.result()
         if not answer.success:
             raise CallError(answer.message or f"{client.srv_name} refused without a reason; see the log of {owner}")

@@ -11,8 +11,10 @@ from aloe_msgs.msg import EpisodeEvent, EpisodeState, Intervention
 from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionClient
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.task import Future
 from std_srvs.srv import SetBool
 
 from aloe_data.verdicts import SIDECAR, verdict_of
@@ -32,6 +34,7 @@ class World:
         self.refusals: dict[str, str] = {}
         self.recorder_alive = True
         self.idle_before_arming = False
+        self.may_open: Future | None = None
         self.while_closing: Callable[[], None] = lambda: None
         self.folder = Path("/bags")
         self.stop_requests: list[StopEpisode.Request] = []
@@ -43,7 +46,9 @@ class World:
         self.states: list[EpisodeState] = peer.collect(EpisodeState, "/episode/state", LATCHED)
         self.services = {
             "reset": node.create_service(ResetScene, "/sim/reset", self._on_reset),
-            "open": node.create_service(StartEpisode, "/recorder/start", self._on_open),
+            "open": node.create_service(
+                StartEpisode, "/recorder/start", self._on_open, callback_group=ReentrantCallbackGroup()
+            ),
             "close": node.create_service(StopEpisode, "/recorder/stop", self._on_close),
             "arm": node.create_service(SetBool, "/control/arm", self._on_arm),
         }
@@ -63,7 +68,9 @@ class World:
         response.prompt = request.prompt or f"task of seed {request.seed}"
         return self._answer("reset", response)
 
-    def _on_open(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+    async def _on_open(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        if self.may_open is not None:
+            await self.may_open
         response.episode_id = f"ep_{self.calls.count('open'):04d}"
         response.bag = str(self.folder / response.episode_id)
         return self._answer("open", response)
@@ -286,6 +293,20 @@ def test_a_recorder_that_fails_or_falls_silent_aborts_the_episode(
     assert until(lambda: world.calls.count("arm") == 2)
     world.recorder_alive = False
     assert "recorder_node silent for 1 s; is it running?" in run.result().message
+
+
+def test_a_recorder_that_is_late_with_its_bag_is_told_to_close_it(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.may_open = Future()
+    process = peer.start(MODULE, rig=rig_file, service_timeout_s=4.0)
+    run = Run(peer, until, episodes=1, timeout_s=30.0)
+    assert "/recorder/start did not answer within 4 s" in run.result().message, process.log()
+    assert [(request.verdict, "did not answer" in request.reason) for request in world.stop_requests] == [
+        (EpisodeEvent.ABORT, True)
+    ]
+    world.may_open.set_result(None)
+    assert "arm" not in world.calls
 
 
 def test_a_missing_node_is_named_and_nothing_hangs(peer: Any, until: Until, world: World, rig_file: Any) -> None:
