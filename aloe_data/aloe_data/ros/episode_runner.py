@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool
 
 from aloe_data.config import parameter
 from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
+from aloe_data.episode_watch import EpisodeWatch
 from aloe_data.rig import Rig
 from aloe_data.ros.episode_voice import NAME, EpisodeVoice
 from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
@@ -60,9 +61,9 @@ class EpisodeRunner:
         self._ticket: Ticket | None = None
         self._ticket_lock = threading.Lock()
         self._count = 0
-        self._armed_ns = self._enabled_ns = self._clock_ns = 0
+        self._armed_ns = self._enabled_ns = 0
         self._estop, self._estops = False, 0
-        self._recorder_heard_s = self._clock_moved_s = 0.0
+        self._watch = EpisodeWatch(config.silence_s, config.record)
         self._voice = EpisodeVoice(node)
         reset = rig.simulation.reset_service
         self._reset = node.create_client(ResetScene, reset) if reset else None
@@ -121,7 +122,7 @@ class EpisodeRunner:
 
     def recorder_heard(self) -> None:
         """The recorder is alive."""
-        self._recorder_heard_s = time.monotonic()
+        self._watch.recorder_heard(time.monotonic())
 
     def quit(self, timeout_s: float) -> None:
         """Abort what is under way without waiting long for anybody, and end the thread."""
@@ -133,7 +134,7 @@ class EpisodeRunner:
     def _work(self) -> None:
         while not (self._quitting and self._machine.phase is Phase.IDLE):
             self._take(_WATCH_PERIOD_S)
-            self._watch()
+            self._look()
 
     def _take(self, wait_s: float) -> None:
         """Take what is in the inbox, waiting for the first."""
@@ -178,30 +179,12 @@ class EpisodeRunner:
         self._take(0)  # an end that was asked for meanwhile
         return self._machine.done()
 
-    def _watch(self) -> None:
-        """While an episode runs: its time limit, and the silence of those that cannot say that they are gone."""
-        episode, ticket = self._machine.episode, self._ticket
-        if self._machine.phase is not Phase.RUNNING or ticket is None or episode.started_ns is None:
-            return
-        now_ns, now_s = self._node.get_clock().now().nanoseconds, time.monotonic()
-        back_s = (self._clock_ns - now_ns) / 1e9
-        if now_ns != self._clock_ns:
-            self._clock_ns, self._clock_moved_s = now_ns, now_s
-        limit_s = self._config.silence_s
-        if back_s > 0:
-            reason = f"time went back by {back_s:.3f} s; restart what publishes the time"
-            self._end(Ending(Verdict.ABORT, NAME, reason))
-        elif now_ns - episode.started_ns >= ticket.timeout_s * 1e9:
-            self._end(Ending(Verdict.TIMEOUT, NAME, f"no verdict within {ticket.timeout_s:g} s"))
-        elif now_s - self._clock_moved_s > limit_s:
-            reason = f"/clock stands still for {limit_s:g} s; is the simulation running?"
-            self._end(Ending(Verdict.ABORT, NAME, reason))
-        elif self._config.record and now_s - self._recorder_heard_s > limit_s:
-            reason = f"recorder_node silent for {limit_s:g} s; is it running? the bag may end early (ros2 bag reindex)"
-            self._end(Ending(Verdict.ABORT, NAME, reason))
-
-    def _end(self, ending: Ending) -> None:
-        self._perform(self._machine.end(ending))
+    def _look(self) -> None:
+        """End an episode that runs and must not go on."""
+        if self._machine.phase is Phase.RUNNING:
+            ending = self._watch.look(self._node.get_clock().now().nanoseconds, time.monotonic())
+            if ending is not None:
+                self._perform(self._machine.end(ending))
 
     def _reset_scene(self) -> None:
         episode = self._machine.episode
@@ -223,7 +206,7 @@ class EpisodeRunner:
                     self._stop_recording(Ending(Verdict.ABORT, NAME, str(error)))
                 raise
             episode.episode_id, episode.bag = answer.episode_id, answer.bag
-            self._recorder_heard_s = time.monotonic()
+            self.recorder_heard()
         else:
             episode.episode_id = episode.episode_id or f"ep_{self._count:04d}"
         self._count += 1
@@ -279,8 +262,9 @@ class EpisodeRunner:
             self._ticket.running.set()
 
     def _emit_start(self) -> None:
-        self._clock_moved_s = time.monotonic()
-        self._machine.episode.started_ns = self._clock_ns = self._voice.start(self._machine.episode)
+        started_ns = self._machine.episode.started_ns = self._voice.start(self._machine.episode)
+        if self._ticket is not None:
+            self._watch.begin(started_ns, time.monotonic(), self._ticket.timeout_s)
 
     def _emit_end(self) -> None:
         self._machine.episode.ended_ns = self._voice.end(self._machine.episode, self._ending())
