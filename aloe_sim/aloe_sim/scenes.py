@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.durable import replacing
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
@@ -23,6 +24,7 @@ from aloe_sim.in_process import InProcessRig
 from aloe_sim.keypoints import keypoint_labels
 from aloe_sim.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.tasks import make_task
+from aloe_sim.variation import VARIATIONS
 
 NOISE_RAD = (0.0, 0.015, 0.03)
 MAX_TICKS = 1000
@@ -40,6 +42,7 @@ class ScenesConfig:
     stride: int = parameter(20, unit="ticks", low=1, doc="control ticks between rendered moments")
     width: int = parameter(128, unit="px", low=16, doc="width of the views")
     height: int = parameter(96, unit="px", low=16, doc="height of the views")
+    variation: str = parameter("none", choices=tuple(VARIATIONS), doc="of the scenes; training: of all looks, too")
     hidden: bool = parameter(True, doc="keypoints that something hides are labelled, too")
 
 
@@ -49,7 +52,7 @@ class SceneRecorder:
     def __init__(self, rig: Rig, config: ScenesConfig) -> None:
         self._config, self._rig = config, rig
         task = make_task(config.task) if config.task else None
-        self._process = InProcessRig(SimRig(rig, task))
+        self._process = InProcessRig(SimRig(rig, task, variation=VARIATIONS[config.variation]))
         self.names = self._process.sim.task.keypoint_names
         keypoint_labels(self._process.sim)  # refuses a task without any before an hour is spent
         self._renderer = CameraRenderer(self._process.sim.model, rig)
@@ -103,7 +106,8 @@ def main() -> None:
             seed += 1
     config.out.parent.mkdir(parents=True, exist_ok=True)
     images, keypoints = np.stack(recorder.views), np.stack(recorder.labels)
-    np.savez(config.out, images=images, keypoints=keypoints, names=np.array(recorder.names))
+    with replacing(config.out) as whole:
+        np.savez(whole, images=images, keypoints=keypoints, names=np.array(recorder.names))
     print(f"{config.out}: {len(images)} frames of {images.shape[1]} views, {seed - config.seed} episodes")
 
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from aloe_data.rig import load_rig
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.scenes import SceneRecorder, ScenesConfig
@@ -28,3 +30,15 @@ def test_an_episode_that_the_expert_gives_up_ends_there_and_what_was_seen_is_kep
     recorder = SceneRecorder(load_rig(RIG), config)
     assert recorder.episode(1) == 3  # in ticks 0, 10 and 20 of the only chunk
     assert len(recorder.views) == len(recorder.labels) == 3
+
+
+def test_varied_scenes_look_otherwise_and_hold_the_same_things(tmp_path):
+    first = {}
+    for variation in ("none", "training"):
+        config = ScenesConfig(rig=RIG, out=tmp_path / "s.npz", stride=1000, width=32, height=24, variation=variation)
+        recorder = SceneRecorder(load_rig(RIG), config)
+        assert recorder.episode(3) == 1
+        first[variation] = recorder.views[0], recorder.labels[0]
+    difference = np.abs(first["none"][0].astype(int) - first["training"][0]).mean()
+    assert difference > 5, "other lights, table tops and colours"
+    assert first["training"][1][..., 2].sum() >= 2
