@@ -7,7 +7,8 @@ import numpy as np
 
 from aloe_sim.experts import Expert
 from aloe_sim.sim_rig import SimRig
-from aloe_sim.tasks import PhonePacking, Sorting, Task
+from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, Task
+from aloe_sim.tasks.phone_assembly import COVER_HALF_Z_M
 from aloe_sim.tasks.phone_packing import CASE_FLOOR_M, LIFT_M, PHONE_HALF_M
 from aloe_sim.tasks.sorting import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment
 
@@ -17,6 +18,10 @@ ON_THE_EDGE_M = 0.06  # a phone that lies tilted and is not farther than this fr
 LEVEL = 0.999  # cosine of the tilt of what lies flat
 EMPTY_M = 0.004  # travel of fingers that have closed on nothing
 STILL = 0.03  # m/s and rad/s; what moves more is still on its way
+ABOUT_TO_PRESS_M = (
+    0.03,
+    0.08,
+)  # closed fingers so near to an end of the cover, sideways and above it, mean to press it
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,43 @@ def phone_troubles(sim: SimRig) -> list[Trouble]:
     return troubles
 
 
+def assembly_troubles(sim: SimRig) -> list[Trouble]:
+    """A cover that came to lie where it cannot stay, and closed fingers over the end whose turn it is not."""
+    task, data, names = sim.task, sim.data, [arm.name for arm in sim.rig.arms]
+    assert isinstance(task, PhoneAssembly)
+    if task.success(data) or task.failure(data):
+        return []
+    if task.is_seated(data):
+        return _wrong_ends(sim, task, names)
+    cover = data.body("cover")
+    held = any(_holds_cover(sim, name, task) for name in names)
+    raised = cover.xpos[2] > COVER_HALF_Z_M + 0.003
+    if held or not (raised or cover.xmat[8] < LEVEL) or np.linalg.norm(cover.cvel) > STILL:
+        return []
+    nearer = names[0] if cover.xpos[1] > 0.0 else names[-1]
+    return [Trouble("the cover lies on the phone, off its pegs", nearer)]
+
+
+def _holds_cover(sim: SimRig, arm: str, task: PhoneAssembly) -> bool:
+    cover, opening_m = sim.data.body("cover").xpos, float(sim.joint_positions(arm)[-1])
+    near = np.linalg.norm(sim.tool_position(arm) - cover) < 0.03
+    return bool(near and abs(opening_m - task.half_m("cover")[0]) < 0.004)
+
+
+def _wrong_ends(sim: SimRig, task: PhoneAssembly, names: list[str]) -> list[Trouble]:
+    """Arms with closed fingers over an end that is not the next one."""
+    left = [end for end in task.order if end not in task.pressed(sim.data)]
+    troubles, (beside_m, above_m) = [], ABOUT_TO_PRESS_M
+    for end in left[1:]:
+        site = sim.data.site(f"cover_{end}").xpos
+        for name in names:
+            away = sim.tool_position(name) - site
+            close = np.linalg.norm(away[:2]) < beside_m and away[2] < above_m
+            if close and sim.joint_positions(name)[-1] < EMPTY_M + 0.006:
+                troubles.append(Trouble(f"{name} is about to press the {end} end before the {left[0]} one", name))
+    return troubles
+
+
 def _rests(sim: SimRig, arm: str) -> bool:
     """Whether an arm does not move: one that has missed and moves may be about to try again."""
     return all(abs(sim.data.joint(f"{arm}/{joint.name}").qvel[0]) < STILL for joint in sim.rig.arm(arm).joints)
@@ -122,5 +164,6 @@ def _outside(sim: SimRig, arms: list[str]) -> list[Trouble]:
 TROUBLES: dict[type[Task], Callable[[SimRig], list[Trouble]]] = {
     Sorting: sorting_troubles,
     PhonePacking: phone_troubles,
+    PhoneAssembly: assembly_troubles,
 }
 """What to step in for, by task; for others only what holds for every task."""
