@@ -80,6 +80,15 @@ def test_it_hands_back_when_there_is_progress_and_no_trouble() -> None:
     assert not any(command.deadman for command in watch.poll(CALM)[-1].commands.values())
 
 
+def test_a_little_progress_is_not_enough_to_hand_back_but_keeps_its_patience() -> None:
+    watch = Watch(give_up_s=5.0)
+    watch.asked(DROPPED, 1.0)
+    for progress in (0.03, 0.06, 0.1):  # of a cloth that is lifted, say
+        assert watch.asked(replace(CALM, progress=progress), 4.0) == []
+    (request,) = watch.asked(replace(CALM, progress=0.3), 1.0)
+    assert (request.ask, request.reason) == (Ask.RELEASE, "the trouble is over")
+
+
 def test_it_holds_on_until_the_hand_back_has_come_through_and_asks_again_if_it_does_not() -> None:
     watch = Watch()
     watch.asked(DROPPED, 1.0)

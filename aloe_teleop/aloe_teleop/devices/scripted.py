@@ -15,6 +15,7 @@ from aloe_teleop.device import Array, Ask, Authority, Inputs, Request, Sample, T
 from aloe_teleop.expert_hand import ExpertHand
 
 TASK_MAX_AGE_S: Final = 1.0
+HELPED: Final = 0.2  # of the task: less was won since the takeover than arms are handed back for
 GRANT_S: Final = 1.0  # arms that were not given by then will not be
 _NS: Final = 1_000_000_000
 
@@ -147,6 +148,7 @@ class ScriptedHuman:
             self._judged = True
             return (), f"{reason}; this cannot be mended"
         self._takeovers += 1
+        self._progress_before = task.progress
         self._hand.begin(self._rng, fumbles=bool(self._rng.random() >= self._config.skill))
         self._progress, self._progress_ns = task.progress, now_ns
         return self._ask(now_ns, needed, reason), ""
@@ -169,7 +171,8 @@ class ScriptedHuman:
             return self._release(now_ns, "an arm was taken away"), ""
         if task.progress > self._progress + RISE:
             self._progress, self._progress_ns = task.progress, now_ns
-            if self._config.hand_back and not task.trouble:
+            helped = task.progress > self._progress_before + HELPED
+            if helped and self._config.hand_back and not task.trouble:
                 return self._release(now_ns, "the trouble is over"), ""
         give_up_s, fumble_s = self._config.give_up_s, self._config.fumble_s
         patience_s = min(give_up_s, fumble_s) if self._hand.fumbles else give_up_s
