@@ -18,10 +18,8 @@ ON_THE_EDGE_M = 0.06  # a phone that lies tilted and is not farther than this fr
 LEVEL = 0.999  # cosine of the tilt of what lies flat
 EMPTY_M = 0.004  # travel of fingers that have closed on nothing
 STILL = 0.03  # m/s and rad/s; what moves more is still on its way
-ABOUT_TO_PRESS_M = (
-    0.03,
-    0.08,
-)  # closed fingers so near to an end of the cover, sideways and above it, mean to press it
+BESIDE_M, ABOVE_M = 0.03, 0.08  # closed fingers so near to an end of the cover mean to press it
+CLOSED_M = 0.01  # travel of fingers that can press
 
 
 @dataclass(frozen=True)
@@ -127,15 +125,14 @@ def _holds_cover(sim: SimRig, arm: str, task: PhoneAssembly) -> bool:
 
 def _wrong_ends(sim: SimRig, task: PhoneAssembly, names: list[str]) -> list[Trouble]:
     """Arms with closed fingers over an end that is not the next one."""
-    left = [end for end in task.order if end not in task.pressed(sim.data)]
-    troubles, (beside_m, above_m) = [], ABOUT_TO_PRESS_M
-    for end in left[1:]:
-        site = sim.data.site(f"cover_{end}").xpos
+    missing = [end for end in task.order if end not in task.pressed(sim.data)]
+    troubles = []
+    for end in missing[1:]:
         for name in names:
-            away = sim.tool_position(name) - site
-            close = np.linalg.norm(away[:2]) < beside_m and away[2] < above_m
-            if close and sim.joint_positions(name)[-1] < EMPTY_M + 0.006:
-                troubles.append(Trouble(f"{name} is about to press the {end} end before the {left[0]} one", name))
+            away = sim.tool_position(name) - sim.data.site(f"cover_{end}").xpos
+            over = np.linalg.norm(away[:2]) < BESIDE_M and away[2] < ABOVE_M
+            if over and sim.joint_positions(name)[-1] < CLOSED_M:
+                troubles.append(Trouble(f"{name} is about to press the {end} end before the {missing[0]} one", name))
     return troubles
 
 
