@@ -113,8 +113,7 @@ def assembly_troubles(sim: SimRig) -> list[Trouble]:
     raised = cover.xpos[2] > COVER_HALF_Z_M + 0.003
     if held or not (raised or cover.xmat[8] < LEVEL) or np.linalg.norm(cover.cvel) > STILL:
         return []
-    nearer = names[0] if cover.xpos[1] > 0.0 else names[-1]
-    return [Trouble("the cover lies on the phone, off its pegs", nearer)]
+    return [Trouble("the cover lies on the phone, off its pegs")]
 
 
 def _holds_cover(sim: SimRig, arm: str, task: PhoneAssembly) -> bool:
