@@ -4,7 +4,7 @@ import argparse
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ def same_options(file: Path, config: Any, free: Sequence[str], begun: bool) -> N
         with replacing(file) as whole:
             whole.write(json.dumps(now, indent=1).encode())
         return
-    before = json.loads(file.read_text())
+    usual = {field.name: str(field.default) for field in fields(config) if field.name in now}
+    before = usual | json.loads(file.read_text())  # an option that came later was as it is by default
     names = now.keys() | before.keys()
     differing = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in sorted(names)
                  if before.get(name) != now.get(name)]  # fmt: skip

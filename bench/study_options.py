@@ -61,6 +61,7 @@ class StudyConfig:
     reaction_s: float = parameter(0.4, unit="s", low=0.0, high=5.0, doc="the person's")
     tremor_m: float = parameter(0.002, unit="m", low=0.0, high=0.05, doc="the person's (std)")
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
+    hand_back: bool = parameter(True, doc="the person gives the arms back when the trouble is over; false: it finishes")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     latency_ticks: int = parameter(
         4,

@@ -52,7 +52,11 @@ class SeedStudy:
         self.rig_file = find_rig_file("sim", ROOT / "config")
         self.rig: Rig = load_rig(self.rig_file)
         person = ScriptedConfig(
-            skill=config.skill, reaction_s=config.reaction_s, noise_m=config.tremor_m, stall_s=config.stall_s
+            skill=config.skill,
+            reaction_s=config.reaction_s,
+            noise_m=config.tremor_m,
+            stall_s=config.stall_s,
+            hand_back=config.hand_back,
         )
         tests = {test: read_test(test, config.n_action_steps) for test in config.tested.split(",")}
         seen_in = {"none", config.variation, *(name for name, _ in tests.values())}
