@@ -28,7 +28,7 @@ from aloe_data.episode_store import EpisodeStore
 from aloe_data.recording import RecordingError
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, DEMONSTRATORS, SOURCES
 from aloe_data.rig import Rig, load_rig
-from aloe_data.rollout import EXPERT, find_checkpoint, find_rig_file
+from aloe_data.rollout import EXPERT, NO, find_checkpoint, find_rig_file
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.segments import HOLD, HUMAN, SegmentConfig, cut
 from aloe_data.verdicts import verdict_now
@@ -99,8 +99,7 @@ def improve_in_rounds(options: LoopOptions) -> None:
         options = replace(options, bags=str(Path(options.bags).expanduser().resolve()))
         find_bags(Path(options.bags))
     check(options)
-    if options.store:
-        options = replace(options, store=str(Path(options.store).expanduser().resolve()))
+    options = replace(options, store=_store_to_begin_with(options))
     run = Path(options.run).expanduser().resolve()
     plan, facts = _plan(options, run, run / "store")
     if options.store:
@@ -179,10 +178,27 @@ def decide(stage: DecideStage) -> None:
     print(decided.sentence)
 
 
+def _store_to_begin_with(options: LoopOptions) -> str:
+    """The store that is given, or that of the demonstrations of the policy that comes with the suite; "": none."""
+    if options.store.lower() == NO:
+        return ""
+    if options.store:
+        return str(Path(options.store).expanduser().resolve())
+    _, rig = _rig(options)
+    task = options.task or rig.simulation.task
+    demos = Path(get_package_share_directory("aloe_policy")) / "demonstrations" / task
+    come = bool(task) and not (options.policy or options.bags) and demos.is_dir()
+    return str(demos.resolve()) if come else ""
+
+
+def _rig(options: RoundOptions) -> tuple[Path, Rig]:
+    rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
+    return rig_file, load_rig(rig_file)
+
+
 def _plan(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, dict[str, object]]:
     """What is planned with, and the facts of every run."""
-    rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-    rig = load_rig(rig_file)
+    rig_file, rig = _rig(options)
     task = options.task or rig.simulation.task
     checkpoints = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     if options.policy == EXPERT:

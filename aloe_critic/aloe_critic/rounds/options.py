@@ -30,9 +30,9 @@ class RoundOptions(PromotionConfig):
     method: str = parameter("aloe", choices=METHODS, doc="how chunks are weighted")
     force: bool = parameter(False, doc="go on with a critic that failed its gates")
     failed_critic: str = parameter(
-        WITHOUT, choices=(WITHOUT, STOP), doc="a round whose critic failed goes on by people's corrections, or stops"
+        WITHOUT, choices=(WITHOUT, STOP), doc="a round whose critic failed goes on by what led to success, or stops"
     )
-    critic_steps: int = parameter(0, low=0, doc="optimiser steps of the critic; 0: as train_critic has it")
+    critic_steps: int = parameter(1000, low=0, doc="optimiser steps of the critic; 0: as train_critic has it")
     actor_steps: int = parameter(0, low=0, doc="optimiser steps of the policy; 0: as improve has it")
     critic_options: str = parameter("", doc="more words for train_critic, such as '--num-critics 2'")
     weigh_options: str = parameter("", doc="more words for weigh, such as '--beta 0.3'")
@@ -59,7 +59,11 @@ class LoopOptions(RoundOptions):
     episodes: int = parameter(50, low=1, high=100_000, doc="to collect in each round")
     human: str = parameter("scripted", doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
     bags: str = parameter("", doc="folder of more bags to learn from, such as demonstrations")
-    store: str = parameter("", doc="store of bags that were ingested for this policy before, to learn from as well")
+    store: str = parameter(
+        "",
+        doc="store of bags that were ingested for this policy before, to learn from as well; empty: where neither "
+        "policy nor bags are given, the shipped policy's demonstrations; 'false': none",
+    )
     seed: int = parameter(200_000, low=0, doc="first scene to collect in; rises by one per episode, through all rounds")
     real_time_factor: float = parameter(1.0, low=0.05, high=20.0, doc="simulated seconds per second of collecting")
     continuous: bool = parameter(False, doc="collect the next round while one is learned from")

@@ -18,8 +18,9 @@ RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_critic", "rounds")
 KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "--failures", "dropped")
 """The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (docs/study.md)."""
-FALLBACK, HELPED = "hg_dagger", ("--failures", "dropped")
-"""Of a round whose critic failed: corrections that helped did as well as ALOE's choice (docs/study.md)."""
+FALLBACK = "filtered_bc"
+"""Of a round whose critic failed: all that led to success did as well as ALOE's choice (docs/study.md), and what the
+policy did rightly itself keeps it from forgetting where no demonstrations are at hand."""
 
 
 def collection(plan: Plan, options: LoopOptions, number: int, current: Current) -> Stage:
@@ -127,7 +128,7 @@ def weights(plan: Plan, number: int, current: Current, method: str) -> Stage:
         words += ["--stride", "25"]  # its file holds chunks of its own for each that is weighed
     if method == "aloe":
         words += KEEP_GOOD  # what is given comes after, and counts
-    words += shlex.split(plan.options.weigh_options) if asked else HELPED
+    words += shlex.split(plan.options.weigh_options) if asked else []
     command = (*RUN, "aloe_critic", "weigh", *words)
     return Stage(number, "weights", f"how much each chunk counts ({method})", command, out, tuple(inputs))
 

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import critic_store as made
 import pytest
+from ament_index_python.packages import get_package_share_directory
 
 from aloe_critic.ros import rounds, weigh
-from aloe_critic.rounds.options import METHODS, WITH_CRITIC
+from aloe_critic.rounds.options import METHODS, WITH_CRITIC, LoopOptions
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.recording import RecordingError
+from aloe_data.rig import load_rig
+from aloe_data.rollout import find_rig_file
+from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
+
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 def call(monkeypatch, *words):
@@ -98,6 +104,34 @@ def test_a_run_may_begin_with_what_was_ingested_before_and_leaves_that_as_it_was
 def test_a_store_that_is_none_is_refused_before_anything_starts(monkeypatch, tmp_path, policy):
     said = call(monkeypatch, "loop", "--run", tmp_path / "run", "--policy", policy[0], "--store", tmp_path / "nothing")
     assert f"{tmp_path / 'nothing'}: no store of episodes" in said and not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def shipped():
+    return Path(get_package_share_directory("aloe_policy"))
+
+
+def begins_with(**options):
+    return rounds._store_to_begin_with(LoopOptions(**options))
+
+
+def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_its_eyes(shipped):
+    assert begins_with(task="phone_packing") == str(shipped.resolve() / "demonstrations" / "phone_packing")
+    for demos in (shipped / "demonstrations").iterdir():
+        files = {"rig": find_rig_file("sim", CONFIG), "policy": shipped / "checkpoints" / demos.name}
+        known = StoreConfig(**files, store=str(demos))
+        store, _ = open_store(known, matching_policy(known, load_rig(known.rig)))
+        assert {(e.policy, e.verdict) for e in store.bags.values()} == {("expert", "success")}
+        assert not any(Path(bag).is_absolute() for bag in store.bags)
+
+
+@pytest.mark.parametrize("given", [{"policy": "mine"}, {"bags": "mine"}, {"store": "false"}, {"task": "sorting"}])
+def test_they_are_left_out_where_others_are_given_or_none_are_wanted_or_come(given):
+    assert begins_with(**{"task": "phone_packing", **given}) == ""
+
+
+def test_a_store_that_is_given_comes_before_them(tmp_path):
+    assert begins_with(task="phone_packing", store=str(tmp_path)) == str(tmp_path)
 
 
 def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):
