@@ -30,7 +30,7 @@ class RoundOptions(PromotionConfig):
     method: str = parameter("aloe", choices=METHODS, doc="how chunks are weighted")
     force: bool = parameter(False, doc="go on with a critic that failed its gates")
     failed_critic: str = parameter(
-        WITHOUT, choices=(WITHOUT, STOP), doc="a round whose critic failed goes on by what led to success, or stops"
+        WITHOUT, choices=(WITHOUT, STOP), doc="a round whose critic failed goes on by people's help, or stops"
     )
     critic_steps: int = parameter(1000, low=0, doc="optimiser steps of the critic; 0: as train_critic has it")
     actor_steps: int = parameter(0, low=0, doc="optimiser steps of the policy; 0: as improve has it")

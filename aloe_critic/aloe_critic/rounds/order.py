@@ -20,7 +20,6 @@ from aloe_critic.rounds.plan import Current, Plan
 from aloe_critic.rounds.results import numbered, read_decision, read_gate
 from aloe_critic.rounds.stage import Stage
 from aloe_critic.rounds.stages import (
-    FALLBACK,
     actor,
     collection,
     decision,
@@ -30,6 +29,7 @@ from aloe_critic.rounds.stages import (
     timelines,
     train_critic,
     weights,
+    without_critic,
 )
 from aloe_policy.promotion import Choice
 
@@ -70,15 +70,16 @@ def in_use(plan: Plan, number: int, before: Current) -> Current:
 
 def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Iterator[Stage]:
     """From bags to a candidate, and whether it is used."""
-    method = plan.options.method
+    method, words_instead = plan.options.method, None
     yield ingest(plan, number, bags, current)
     if method in WITH_CRITIC:
         yield train_critic(plan, number, current)
         checked = gate(plan, number)
         yield checked
         yield from timelines(plan, number, current)
-        method = method if read_gate(checked.output).used else FALLBACK
-    yield weights(plan, number, current, method)
+        if not read_gate(checked.output).used:
+            method, words_instead = without_critic(plan, number)
+    yield weights(plan, number, current, method, words_instead)
     yield actor(plan, number, current)
     yield from judgement(plan, number, current)
 

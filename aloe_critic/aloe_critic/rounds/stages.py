@@ -10,6 +10,7 @@ from aloe_critic.rounds.results import EpisodeFacts, read_episodes
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
 from aloe_data.episode_store import read_index
+from aloe_data.replay import DEMO, SOURCES
 from aloe_data.seeds import HELD_OUT
 from aloe_data.verdicts import SIDECAR
 from aloe_policy.training_state import state_file
@@ -18,9 +19,10 @@ RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_critic", "rounds")
 KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "--failures", "dropped")
 """The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (docs/study.md)."""
-FALLBACK = "filtered_bc"
-"""Of a round whose critic failed: all that led to success did as well as ALOE's choice (docs/study.md), and what the
-policy did rightly itself keeps it from forgetting where no demonstrations are at hand."""
+HELPED = "hg_dagger", ("--failures", "dropped")
+WON = "filtered_bc", ()
+"""What stands in for a critic that failed (docs/rounds.md): demonstrations and corrections that helped did better than
+all that led to success, but without demonstrations a policy forgets what it is not shown."""
 
 
 def collection(plan: Plan, options: LoopOptions, number: int, current: Current) -> Stage:
@@ -116,10 +118,18 @@ def examples(episodes: Sequence[EpisodeFacts], newest: Path) -> dict[str, Path]:
     return {outcome: Path(min(chosen, key=lambda e: e.length_s).bag) for outcome, chosen in found.items() if chosen}
 
 
-def weights(plan: Plan, number: int, current: Current, method: str) -> Stage:
-    """What each chunk counts."""
+def without_critic(plan: Plan, number: int) -> tuple[str, tuple[str, ...]]:
+    """Method, and words for it, of a round whose critic failed."""
+    episodes = read_episodes(plan.folder.round(number) / "episodes.json")
+    return HELPED if any(episode.ticks.get(SOURCES[DEMO]) for episode in episodes) else WON
+
+
+def weights(
+    plan: Plan, number: int, current: Current, method: str, words_instead: tuple[str, ...] | None = None
+) -> Stage:
+    """What each chunk counts; `words_instead`: of those that were asked for, where another method stands in."""
     here, out = plan.folder.round(number), plan.folder.round(number) / "weights.npz"
-    inputs, asked = [here / "episodes.json", current.policy], method == plan.options.method
+    inputs = [here / "episodes.json", current.policy]
     words = [*plan.common, *plan.chunks, "--policy", str(current.policy), "--method", method, "--out", str(out)]
     if method in WITH_CRITIC:
         inputs.append(here / "critic")
@@ -128,7 +138,7 @@ def weights(plan: Plan, number: int, current: Current, method: str) -> Stage:
         words += ["--stride", "25"]  # its file holds chunks of its own for each that is weighed
     if method == "aloe":
         words += KEEP_GOOD  # what is given comes after, and counts
-    words += shlex.split(plan.options.weigh_options) if asked else []
+    words += shlex.split(plan.options.weigh_options) if words_instead is None else words_instead
     command = (*RUN, "aloe_critic", "weigh", *words)
     return Stage(number, "weights", f"how much each chunk counts ({method})", command, out, tuple(inputs))
 

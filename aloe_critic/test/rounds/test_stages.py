@@ -13,7 +13,7 @@ from aloe_critic.rounds.options import METHODS, WITH_CRITIC, ImproveOptions, Loo
 from aloe_critic.rounds.order import YIELDS, improvement, loop
 from aloe_critic.rounds.plan import check
 from aloe_critic.rounds.results import EpisodeFacts, write_episodes
-from aloe_critic.rounds.stages import examples
+from aloe_critic.rounds.stages import HELPED, WON, examples, without_critic
 from aloe_data.config import ConfigError, add_arguments, from_arguments
 from aloe_data.episode_store import StoredEpisode
 
@@ -107,13 +107,22 @@ def test_methods_without_a_critic_do_without_its_stages(tmp_path, method):
 
 
 @pytest.mark.parametrize("method", WITH_CRITIC)
-def test_a_round_whose_critic_failed_learns_from_what_led_to_success_and_asks_no_critic(tmp_path, method):
+def test_a_round_whose_critic_failed_asks_no_critic_and_takes_no_options_meant_for_it(tmp_path, method):
     options = replace(LOOP, rounds=1, method=method, weigh_options="--rule zscore")
     _, planned = stages(tmp_path, options, trusted=False)
     weigh = planned["round_1/weights.npz"]
-    assert word(weigh, "--method") == "filtered_bc"
+    assert word(weigh, "--method") in ("hg_dagger", "filtered_bc")
     assert "--critic" not in weigh.command and "--rule" not in weigh.command
     assert "round_1/policy" in planned
+
+
+@pytest.mark.parametrize(("source", "expected"), [("demo", HELPED), ("autonomous", WON), ("human", WON)])
+def test_corrections_stand_in_for_a_failed_critic_only_beside_demonstrations(tmp_path, source, expected):
+    plan = made.make_plan(tmp_path, LOOP, True)
+    plan.folder.round(1).mkdir(parents=True)
+    facts = [EpisodeFacts(f"ep_{k}", k, "success", 5.0, 0, {"autonomous": 100, source: 100}) for k in range(2)]
+    write_episodes(plan.folder.round(1) / "episodes.json", facts)
+    assert without_critic(plan, 1) == expected
 
 
 def test_whether_a_round_does_without_a_failed_critic_is_passed_on(tmp_path):
