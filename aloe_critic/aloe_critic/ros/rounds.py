@@ -99,9 +99,10 @@ def improve_in_rounds(options: LoopOptions) -> None:
         options = replace(options, bags=str(Path(options.bags).expanduser().resolve()))
         find_bags(Path(options.bags))
     check(options)
-    options = replace(options, store=_store_to_begin_with(options))
     run = Path(options.run).expanduser().resolve()
     plan, facts = _plan(options, run, run / "store")
+    options = replace(options, store=_store_to_begin_with(options, str(facts["task"])))
+    plan = replace(plan, options=options)
     if options.store:
         rig = load_rig(plan.rig_file)
         known = StoreConfig(rig=plan.rig_file, policy=plan.policy, store=options.store)
@@ -178,27 +179,21 @@ def decide(stage: DecideStage) -> None:
     print(decided.sentence)
 
 
-def _store_to_begin_with(options: LoopOptions) -> str:
+def _store_to_begin_with(options: LoopOptions, task: str) -> str:
     """The store that is given, or that of the demonstrations of the policy that comes with the suite; "": none."""
     if options.store.lower() == NO:
         return ""
     if options.store:
         return str(Path(options.store).expanduser().resolve())
-    _, rig = _rig(options)
-    task = options.task or rig.simulation.task
     demos = Path(get_package_share_directory("aloe_policy")) / "demonstrations" / task
     come = bool(task) and not (options.policy or options.bags) and demos.is_dir()
     return str(demos.resolve()) if come else ""
 
 
-def _rig(options: RoundOptions) -> tuple[Path, Rig]:
-    rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-    return rig_file, load_rig(rig_file)
-
-
 def _plan(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, dict[str, object]]:
     """What is planned with, and the facts of every run."""
-    rig_file, rig = _rig(options)
+    rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
+    rig = load_rig(rig_file)
     task = options.task or rig.simulation.task
     checkpoints = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     if options.policy == EXPERT:

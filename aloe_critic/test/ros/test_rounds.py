@@ -112,7 +112,7 @@ def shipped():
 
 
 def begins_with(**options):
-    return rounds._store_to_begin_with(LoopOptions(**options))
+    return rounds._store_to_begin_with(LoopOptions(**options), options["task"])
 
 
 def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_its_eyes(shipped):
