@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,20 @@ EXIT = {Choice.PROMOTE: 0, Choice.KEEP: 3, Choice.MORE: 4}
 
 @dataclass(frozen=True)
 class Results:
-    """What `evaluate` says: of which policy, under which conditions, and success by seed of the episodes that count."""
+    """What `evaluate` says: of which policy, under which conditions, and success by seed of the episodes that count.
+
+    `version` is that of the policy's checkpoint; "": none is known.
+    """
 
     policy: str
+    version: str
     conditions: Mapping[str, Any]
     success: Mapping[int, bool]
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.policy} (version {self.version[:12]})" if self.version else self.policy
 
 
 def read_all(files: Sequence[Path]) -> Results:
@@ -39,11 +48,11 @@ def read_all(files: Sequence[Path]) -> Results:
     first, *more = [read_results(file) for file in files]
     success = dict(first.success)
     for file, results in zip(files[1:], more, strict=True):
-        if results.policy != first.policy:
-            raise ConfigError(f"{file}: of the policy {results.policy}, {files[0]} of {first.policy}; compare one")
+        if results.policy != first.policy or (results.version != first.version and results.version and first.version):
+            raise ConfigError(f"{file}: of the policy {results.name}, {files[0]} of {first.name}; compare one")
         _check_conditions(first, results, f"{files[0]} and {file}")
         success = {**results.success, **success}
-    return Results(first.policy, first.conditions, success)
+    return replace(first, success=success)
 
 
 def read_results(file: Path) -> Results:
@@ -55,7 +64,7 @@ def read_results(file: Path) -> Results:
     try:
         found = json.loads(file.read_text().strip().rpartition("\n")[2])
         success = {int(row[0]): row[1] == "success" for row in found["episodes"] if row[1] != "abort"}
-        return Results(str(found["policy"]), dict(found.get("conditions", {})), success)
+        return Results(str(found["policy"]), str(found.get("version", "")), dict(found.get("conditions", {})), success)
     except OSError as error:
         raise ConfigError(
             f"{file}: cannot be read: {error.strerror}; name a file with the output of evaluate"
@@ -102,7 +111,7 @@ def main() -> None:
         decision = decide(candidate, current, from_arguments(PromotionConfig, options))
     except ConfigError as error:
         sys.exit(f"promote: {error}")
-    print(f"{candidate.policy} for {current.policy}: {decision}")
+    print(f"{candidate.name} for {current.name}: {decision}")
     sys.exit(EXIT[decision.choice])
 
 

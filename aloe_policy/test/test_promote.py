@@ -51,6 +51,17 @@ def test_what_was_evaluated_otherwise_is_not_compared_and_the_difference_is_name
         decide(new, old, CONFIG)
 
 
+def test_two_policies_that_lay_in_the_same_folder_are_two(tmp_path: Path) -> None:
+    files = [write(tmp_path / name, {seed: "success"}, "v2") for seed, name in enumerate("abc")]
+    for file, version in zip(files, ("1" * 64, "2" * 64, ""), strict=True):
+        file.write_text(json.dumps(json.loads(file.read_text().splitlines()[-1]) | {"version": version}))
+    with pytest.raises(
+        ConfigError, match=r"of the policy v2 \(version 2{12}\), .*a of v2 \(version 1{12}\); compare one"
+    ):
+        read_all(files[:2])
+    assert read_all([files[0], files[2]]).success.keys() == {0, 2}, "evaluations of earlier versions tell none"
+
+
 def test_several_files_of_one_policy_count_together(tmp_path: Path) -> None:
     first = write(tmp_path / "a", {0: "success", 1: "failure"}, "v2")
     second = write(tmp_path / "b", {1: "success", 2: "success"}, "v2")
