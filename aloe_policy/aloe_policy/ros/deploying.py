@@ -22,6 +22,7 @@ from aloe_policy.backend import CheckpointError, ChunkPolicy
 from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
+SHORT = 12  # digits of a version, as everything prints it
 CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostics
 
 
@@ -139,10 +140,8 @@ class Deploying:
 
     def _load_and_swap(self, request: LoadPolicy.Request, done: Future) -> None:
         try:
-            policy, wanted = self._load(request.path), request.policy_version
-            if wanted and policy_of(policy.version) != wanted:
-                is_not = f"is version {policy.version[:12]}, not {wanted[:12]}"
-                raise CheckpointError(f"{request.path}: {is_not}; name the right folder")
+            policy = self._load(request.path)
+            _check_version(request.path, policy_of(policy.version), request.policy_version)
             with self._lock:
                 self._deployment.load(Deployed(request.path, policy), request.force)
                 self._follow()
@@ -178,3 +177,12 @@ class Deploying:
         said = f"policy {active.version[:12]} from {active.path}: {note}"
         logger = self._node.get_logger()
         logger.error(said) if self._deployment.went_back else logger.info(said)
+
+
+def _check_version(path: str, version: str, wanted: str) -> None:
+    """Refuse another version than the wanted one, in full or as its first digits; "": any."""
+    if wanted and not (version == wanted or (len(wanted) >= SHORT and version.startswith(wanted))):
+        found = version[: max(SHORT, len(wanted))]
+        raise CheckpointError(
+            f"{path}: is version {found}, not {wanted}; name the right folder, and {SHORT} digits or all"
+        )

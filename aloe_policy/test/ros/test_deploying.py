@@ -121,6 +121,23 @@ def test_when_a_load_is_answered_the_next_one_may_be_asked_for(world: World, pat
     assert answers == [(problem, False)]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        ("0123456789ab", ""),
+        ("0123456789abcdef", ""),
+        ("", ""),
+        ("0123456789a", "is version 0123456789ab, not 0123456789a; name the right folder, and 12 digits or all"),
+        ("0123456789ac", "is version 0123456789ab, not 0123456789ac"),
+    ],
+)
+def test_a_version_may_be_asked_for_as_everything_prints_it(world: World, wanted: str, problem: str) -> None:
+    answers = list[str]()
+    request = LoadPolicy.Request(path="0123456789abcdef", policy_version=wanted)
+    world.deploying._load_and_swap(request, SimpleNamespace(set_result=answers.append))  # type: ignore[arg-type]
+    assert problem in answers[0] and bool(problem) == bool(answers[0])
+
+
 def test_of_a_guided_policy_the_checkpoint_names_the_policy_and_the_note_its_critic(world: World) -> None:
     world.load(guided_version("p1", "c1"))
     assert (world.said[-1].policy_version, world.said[-1].note) == ("p1", "loaded on request; guided by the critic c1")
