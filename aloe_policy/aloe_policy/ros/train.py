@@ -134,7 +134,8 @@ def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
     parameters = sum(p.numel() for p in (*actor.model.parameters(), *encoder.parameters()))
     print(f"{episodes} episodes, {len(data)} observations, {parameters / 1e6:.2f} M parameters")
     rows = hashlib.sha256(np.stack([row, end]).tobytes()).hexdigest()
-    choices = {"learner": asdict(learning), "data": {"episodes": episodes, "rows": rows}, "model": asdict(sizes)}
+    seen = {"episodes": episodes, "rows": rows, "encoder": features.encoder}
+    choices = {"learner": asdict(learning), "data": seen, "model": asdict(sizes)}
     held_out, started = data.batch(split.held_out, device), time.monotonic()
     measures = run(config, actor, data, split.train, held_out, choices, state, {})
     if measures is None:
