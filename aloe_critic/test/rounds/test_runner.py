@@ -248,6 +248,31 @@ def test_a_stage_and_what_it_started_do_not_outlive_a_runner_that_is_killed(plan
     await_true(lambda: not lives(int(pid_file.read_text())))
 
 
+def test_what_a_stage_that_is_killed_has_started_ends_before_its_failure_is_told(plan):
+    saved, pid_file = plan.folder.path / "saved", plan.folder.path / "pid"
+    robot = f"""
+import os, pathlib, time
+try:
+    pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))
+    time.sleep(60)
+except KeyboardInterrupt:
+    pathlib.Path({str(saved)!r}).touch()
+"""
+    killed = f"""
+import os, pathlib, signal, subprocess, sys
+subprocess.Popen([sys.executable, "-c", {robot!r}])
+file = pathlib.Path({str(pid_file)!r})
+while not (file.exists() and file.read_text()):
+    pass
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    with pytest.raises(StageError, match="exit code 137"):
+        Runner(plan.folder, lambda: None, lambda _: None).run(
+            [Stage(1, "collect", "test", (sys.executable, "-c", killed), plan.folder.round(1) / "collected.json")]
+        )
+    assert saved.exists() and not lives(int(pid_file.read_text()))
+
+
 def test_what_a_stage_prints_when_nobody_listens_any_more_does_not_keep_it_from_its_end(plan):
     saved = plan.folder.path / "saved"
     printing = "import signal, time, pathlib; print('ready', flush=True)\n"
