@@ -32,7 +32,9 @@ def make_plan(root: Path, options: RoundOptions, simulated: bool = True) -> Plan
     policy.mkdir(parents=True, exist_ok=True)
     (policy / "sha256").write_text("first")
     folder = RunFolder(root / "run")
-    return Plan(folder, options, Path("rig.yaml"), simulated, policy, root / "run" / "store")
+    rig_file = root / "rig.yaml"
+    rig_file.touch()
+    return Plan(folder, options, rig_file, simulated, policy, root / "run" / "store")
 
 
 def begin(plan: Plan) -> Plan:

@@ -146,6 +146,29 @@ def device_kinds(teleop_file: Path | None) -> set[str]:
     return {str(device.get("kind")) for device in found if isinstance(device, dict)}
 
 
+def check_for_real(rig: Rig, rig_file: Path, teleop: Path | None, policy: str, prompt: str) -> None:
+    """Refuse what a real rig cannot do.
+
+    Args:
+        rig: read from `rig_file`; anything goes on a simulated one.
+        rig_file: for messages.
+        teleop: file of the human's devices, if any.
+        policy: as it was given.
+        prompt: the same.
+
+    Raises:
+        ConfigError: with the remedy.
+    """
+    if rig.simulated:
+        return
+    scripted = "scripted" in device_kinds(teleop)
+    for name, wanted in ((f"policy:={EXPERT}", policy == EXPERT), ("human:=scripted", scripted)):
+        if wanted:
+            raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
+    if not prompt:
+        raise ConfigError(f"{rig_file} describes a real rig, which has no task of its own; give one (prompt:='...')")
+
+
 @dataclass(frozen=True)
 class NodePlan:
     """A node to start, and its parameters."""
@@ -167,10 +190,8 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
     Raises:
         ConfigError: what was asked for does not go together.
     """
+    check_for_real(rig, rig_file, teleop, config.policy, config.prompt)
     expert, kinds = config.policy == EXPERT, device_kinds(teleop)
-    for name, wanted in ((f"policy:={EXPERT}", expert), (f"human:={config.human}", "scripted" in kinds)):
-        if wanted and not rig.simulated:
-            raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
     if config.critic and expert:
         raise ConfigError(f"critic:={config.critic} judges the chunks of a trained policy; choose another policy:=...")
     if config.guided and not config.critic:

@@ -145,6 +145,9 @@ def test_a_keyboard_is_left_to_a_terminal_but_motion_waits_for_it() -> None:
 def test_what_needs_a_simulator_is_refused_on_a_real_rig() -> None:
     with pytest.raises(ConfigError, match="human:=scripted needs a simulated rig"):
         plan(rig="aloha", human="scripted")
+    with pytest.raises(ConfigError, match=r"rig_aloha.yaml describes a real rig, which has no task of its own"):
+        plan(rig="aloha", human="pedals")
+    assert "sim_node" not in plan(rig="aloha", human="pedals", prompt="pack the phone")
     with pytest.raises(ConfigError, match=r"no installed teleop file; installed teleop files: .*pedals"):
         plan(human="pedal")
 

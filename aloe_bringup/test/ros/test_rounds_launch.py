@@ -56,6 +56,8 @@ def test_an_improvement_is_started_with_what_was_asked_for(tmp_path: Path) -> No
         ({"human": "nobody"}, ConfigError, "installed teleop files"),
         ({"task": "juggling"}, ValueError, "juggling"),
         ({"rig": "mars"}, ConfigError, "installed rigs"),
+        ({"rig": "aloha"}, ConfigError, "human:=scripted needs a simulated rig"),
+        ({"rig": "aloha", "human": "pedals"}, ConfigError, "no task of its own; give one"),
     ],
 )
 def test_wrong_arguments_are_named(given: dict[str, str], error: type[Exception], says: str) -> None:

@@ -11,15 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
-
+from aloe_critic.ros.run_plan import plan_run, store_to_begin_with
 from aloe_critic.rounds.gates import GateError, judge_candidate, pass_critic
-from aloe_critic.rounds.options import STOP, WITHOUT, ImproveOptions, LoopOptions, RoundOptions
+from aloe_critic.rounds.options import KEEP, STOP, TAKE, WITHOUT, ImproveOptions, LoopOptions
 from aloe_critic.rounds.order import improvement, loop
 from aloe_critic.rounds.plan import Plan, check
 from aloe_critic.rounds.report import write_report
 from aloe_critic.rounds.results import EpisodeFacts, numbered, read_decision, write_episodes, write_json
-from aloe_critic.rounds.run_folder import RunFolder
 from aloe_critic.rounds.runner import Interrupted, Runner, StageError
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
@@ -28,11 +26,9 @@ from aloe_data.episode_store import EpisodeStore
 from aloe_data.recording import RecordingError
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, DEMONSTRATORS, SOURCES
 from aloe_data.rig import Rig, load_rig
-from aloe_data.rollout import EXPERT, NO, find_checkpoint, find_rig_file
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.segments import HOLD, HUMAN, SegmentConfig, cut
 from aloe_data.verdicts import verdict_now
-from aloe_policy.checkpoint import read_checkpoint
 from aloe_policy.promotion import PromotionConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
 from aloe_policy.training_state import interruptions
@@ -76,7 +72,8 @@ class DecideStage(PromotionConfig):
     """Whether a candidate is used."""
 
     candidate: Path = parameter(doc="its folder")
-    evaluated: tuple[str, ...] = parameter((), doc="its evaluations; none: it is used untested")
+    evaluated: tuple[str, ...] = parameter((), doc="its evaluations")
+    untested: str = parameter(KEEP, choices=(KEEP, TAKE), doc="without evaluations it is not used, or all the same")
     against: tuple[str, ...] = parameter((), doc="those of the policy in use")
     out: Path = parameter(doc="file for the answer")
 
@@ -88,7 +85,7 @@ def improve(options: ImproveOptions) -> None:
     check(options)
     out = Path(options.out).expanduser().resolve() if options.out else bags.with_name(f"{bags.name}_improved")
     options = replace(options, bags=str(bags))
-    plan, facts = _plan(options, out, bags.with_name(f"{bags.name}_store"))
+    plan, facts = plan_run(options, out, bags.with_name(f"{bags.name}_store"))
     plan.folder.begin({"kind": "improve", **facts, "bags": str(bags)})
     _run(plan, lambda: improvement(plan, options))
 
@@ -100,17 +97,12 @@ def improve_in_rounds(options: LoopOptions) -> None:
         find_bags(Path(options.bags))
     check(options)
     run = Path(options.run).expanduser().resolve()
-    plan, facts = _plan(options, run, run / "store")
-    options = replace(options, store=_store_to_begin_with(options, str(facts["task"])))
+    plan, facts = plan_run(options, run, run / "store")
+    options = replace(options, store=store_to_begin_with(options, plan, str(facts["task"])))
     plan = replace(plan, options=options)
-    if options.store:
-        rig = load_rig(plan.rig_file)
-        known = StoreConfig(rig=plan.rig_file, policy=plan.policy, store=options.store)
-        open_store(known, matching_policy(known, rig))
-    stays = ("variation", "method", "begin", "seed", "bags", "store", "evaluate_episodes")
-    begun_with = {"policy": (plan.policy / "sha256").read_text().strip()[:12]}
+    stays = ("variation", "begin", "seed", "bags", "store", "evaluate_episodes")
     kind = {"kind": "continuous loop" if options.continuous else "loop"}
-    plan.folder.begin({**kind, **facts, **begun_with, **{name: getattr(options, name) for name in stays}})
+    plan.folder.begin({**kind, **facts, **{name: getattr(options, name) for name in stays}})
     _run(plan, lambda: loop(plan, options))
 
 
@@ -174,34 +166,9 @@ def gate(stage: GateStage) -> None:
 def decide(stage: DecideStage) -> None:
     """Tell whether the candidate is used."""
     evaluated, against = ([Path(file) for file in files] for files in (stage.evaluated, stage.against))
-    decided = judge_candidate(stage.candidate, evaluated, against, stage)
+    decided = judge_candidate(stage.candidate, evaluated, against, stage, stage.untested == TAKE)
     write_json(stage.out, vars(decided))
     print(decided.sentence)
-
-
-def _store_to_begin_with(options: LoopOptions, task: str) -> str:
-    """The store that is given, or that of the demonstrations of the policy that comes with the suite; "": none."""
-    if options.store.lower() == NO:
-        return ""
-    if options.store:
-        return str(Path(options.store).expanduser().resolve())
-    demos = Path(get_package_share_directory("aloe_policy")) / "demonstrations" / task
-    come = bool(task) and not (options.policy or options.bags) and demos.is_dir()
-    return str(demos.resolve()) if come else ""
-
-
-def _plan(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, dict[str, object]]:
-    """What is planned with, and the facts of every run."""
-    rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-    rig = load_rig(rig_file)
-    task = options.task or rig.simulation.task
-    checkpoints = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
-    if options.policy == EXPERT:
-        raise ConfigError(f"policy:={EXPERT} cannot be improved; give the folder of a checkpoint")
-    policy = find_checkpoint(options.policy, checkpoints, task)
-    read_checkpoint(policy, rig)
-    facts = {"rig": rig.name, "contract": rig.contract, "task": task}
-    return Plan(RunFolder(folder), options, rig_file, rig.simulated, policy, store), facts
 
 
 def _run(plan: Plan, stages: Callable[[], object]) -> None:

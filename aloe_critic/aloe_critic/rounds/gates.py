@@ -4,9 +4,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from aloe_critic.rounds.results import UNTESTED, Decided, Gated, read_json
+from aloe_critic.rounds.results import LEFT_UNTESTED, TAKEN_UNTESTED, Decided, Gated, read_json
 from aloe_policy.promote import decide, read_all
 from aloe_policy.promotion import PromotionConfig
+
+TRYING = "the next rollout is its evaluation, and the policy before stays where it is"
+WAITING = (
+    "try it on the rig, on trial (/policy/load); untested:=take goes on with it, and with every one after it that is "
+    "not measured"
+)
 
 
 class GateError(RuntimeError):
@@ -37,7 +43,11 @@ def pass_critic(critic: Path, force: bool, without: bool = False) -> Gated:
 
 
 def judge_candidate(
-    candidate: Path, evaluated: Sequence[Path], against: Sequence[Path], config: PromotionConfig
+    candidate: Path,
+    evaluated: Sequence[Path],
+    against: Sequence[Path],
+    config: PromotionConfig,
+    take_untested: bool = False,
 ) -> Decided:
     """Whether a candidate is used from now on.
 
@@ -46,12 +56,13 @@ def judge_candidate(
         evaluated: files of its evaluations; none on a rig where every episode moves something.
         against: the same of the policy that is in use.
         config: how sure.
+        take_untested: use it without any evaluation.
 
     Raises:
         ConfigError: a file is missing or none of `evaluate`'s, or they were made under different conditions.
     """
     if not evaluated:
-        said = "nothing was measured: the next rollout is its evaluation; the one before stays where it is"
-        return Decided(UNTESTED, said, str(candidate), time.time())
+        choice, said = (TAKEN_UNTESTED, TRYING) if take_untested else (LEFT_UNTESTED, WAITING)
+        return Decided(choice, f"nothing was measured; {said}", str(candidate), time.time())
     made = decide(read_all(evaluated), read_all(against), config)
     return Decided(made.choice.value, made.reason, str(candidate), time.time())

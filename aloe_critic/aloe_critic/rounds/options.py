@@ -9,6 +9,7 @@ from aloe_policy.promotion import PromotionConfig
 METHODS = ("aloe", "filtered_bc", "hg_dagger", "uniform", "awr", "recap", "poco")
 WITH_CRITIC = ("aloe", "poco")
 WITHOUT, STOP = "without", "stop"
+KEEP, TAKE = "keep", "take"
 PREVIOUS, WARM_START = "previous", "warm_start"
 
 
@@ -39,6 +40,9 @@ class RoundOptions(PromotionConfig):
     actor_options: str = parameter("", doc="more words for improve, such as '--learning-rate 1e-4'")
     evaluate_episodes: int = parameter(50, low=0, doc="held-out scenes at a time (simulated rigs); 0: no evaluation")
     evaluate_at_most: int = parameter(200, low=1, doc="scenes, while it cannot yet be told which policy is better")
+    untested: str = parameter(
+        KEEP, choices=(KEEP, TAKE), doc="a candidate that nothing measures (real rigs) waits for a person, or is used"
+    )
     threads: int = parameter(2, low=1, doc="CPU threads of a training, and processes of reading and evaluating")
 
 
@@ -58,6 +62,7 @@ class LoopOptions(RoundOptions):
     rounds: int = parameter(3, low=1, high=1000, doc="how often")
     episodes: int = parameter(50, low=1, high=100_000, doc="to collect in each round")
     human: str = parameter("scripted", doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
+    prompt: str = parameter("", doc="the task in words; empty: the simulated task's own")
     bags: str = parameter("", doc="folder of more bags to learn from, such as demonstrations")
     store: str = parameter(
         "",

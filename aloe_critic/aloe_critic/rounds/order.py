@@ -17,7 +17,7 @@ from pathlib import Path
 
 from aloe_critic.rounds.options import WITH_CRITIC, ImproveOptions, LoopOptions
 from aloe_critic.rounds.plan import Current, Plan
-from aloe_critic.rounds.results import numbered, read_decision, read_gate
+from aloe_critic.rounds.results import LEFT_UNTESTED, numbered, read_decision, read_gate
 from aloe_critic.rounds.stage import Stage
 from aloe_critic.rounds.stages import (
     actor,
@@ -45,6 +45,7 @@ def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
     """Collect and improve, round after round; rounds before the one that is under way are history."""
     collector = current = Current(plan.policy, 0)
     begun = plan.folder.last_round("ingest" if options.continuous else "")
+    begun += begun < options.rounds and _is_closed(plan, begun)
     if plan.evaluates and begun < 2:
         yield evaluation(plan, 0, current, 0)
     bags = [Path(options.bags)] if options.bags else []
@@ -58,6 +59,12 @@ def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
             yield from (replace(stage, nice=nice) for stage in learn(plan, number, bags, current))
         before, current = current, in_use(plan, number, current)
         collector = before if options.continuous else current
+
+
+def _is_closed(plan: Plan, number: int) -> bool:
+    """Whether a round has come to an answer: where more rounds are asked for it is not opened again."""
+    decisions = numbered(plan.folder.round(number), "decision")
+    return bool(decisions) and read_decision(decisions[-1]).choice not in (Choice.MORE.value, LEFT_UNTESTED)
 
 
 def in_use(plan: Plan, number: int, before: Current) -> Current:

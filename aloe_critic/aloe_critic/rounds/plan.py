@@ -8,7 +8,7 @@ from aloe_critic.rounds.options import WARM_START, WITH_CRITIC, LoopOptions, Rou
 from aloe_critic.rounds.run_folder import RunFolder
 from aloe_data.config import ConfigError
 from aloe_data.replay import ReplayConfig
-from aloe_data.seeds import refuse_held_out
+from aloe_data.seeds import HELD_OUT, refuse_held_out
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ class Plan:
     @property
     def common(self) -> tuple[str, ...]:
         """Words that every command takes which learns."""
-        threads = ("--threads", str(self.options.threads))
-        return ("--rig", str(self.rig_file), "--store", str(self.store), *threads)
+        return ("--rig", str(self.rig_file), "--store", str(self.store), f"--threads={self.options.threads}")
 
     @property
     def chunks(self) -> tuple[str, ...]:
@@ -83,4 +82,6 @@ def check(options: RoundOptions) -> None:
         return
     if options.begin == WARM_START and options.method == "poco":
         raise ConfigError("method:=poco learns chunks of the present policy; use begin:=previous")
-    refuse_held_out((options.seed, options.seed + 2 * options.rounds * options.episodes), f"seed:={options.seed}")
+    last = options.seed + 2 * options.rounds * options.episodes  # what is aborted is collected again
+    nearest = min(max(options.seed, HELD_OUT.start), last)
+    refuse_held_out((nearest,), f"seed:={options.seed}")

@@ -67,7 +67,7 @@ class Decided:
     """Whether a candidate is used from now on.
 
     Attributes:
-        choice: value of a `Choice`, or UNTESTED where there is nothing to evaluate on.
+        choice: value of a `Choice`, or TAKEN_UNTESTED or LEFT_UNTESTED where there is nothing to evaluate on.
         reason: in words.
         candidate: its folder.
         stamp_s: when [s since the epoch].
@@ -81,7 +81,7 @@ class Decided:
     @property
     def taken(self) -> bool:
         """The candidate is used."""
-        return self.choice in (Choice.PROMOTE.value, UNTESTED)
+        return self.choice in (Choice.PROMOTE.value, TAKEN_UNTESTED)
 
     @property
     def sentence(self) -> str:
@@ -89,7 +89,7 @@ class Decided:
         return f"{self.candidate} is {'used from now on' if self.taken else 'not used'}: {self.reason}"
 
 
-UNTESTED = "untested"
+TAKEN_UNTESTED, LEFT_UNTESTED = "taken untested", "left untested"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from aloe_critic.rounds.stage import Stage
 from aloe_data.config import ConfigError
 from aloe_data.durable import append_line, replacing
 
-VERSION = 1
+VERSION = 2
+EFFORT = ("--threads=", "--processes=")
 BEGUN, DONE, FAILED, INTERRUPTED = "begun", "done", "failed", "interrupted"
 
 
@@ -119,8 +120,9 @@ class RunFolder:
         return done and record is not None and record.key == self.key(stage)
 
     def key(self, stage: Stage) -> str:
-        """Changes with what a stage does and with what it reads."""
-        words = [*stage.command, *(f"{path} {signature(path)}" for path in stage.inputs)]
+        """Changes with what a stage does and with what it reads; not with how much of the machine it may use."""
+        does = [word for word in stage.command if not word.startswith(EFFORT)]
+        words = [*does, *(f"{path} {signature(path)}" for path in stage.inputs)]
         return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
     def begin_stage(self, stage: Stage) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def collection(plan: Plan, options: LoopOptions, number: int, current: Current) 
     if plan.simulated:
         asked |= {name: getattr(options, name) for name in ("variation", "real_time_factor")}
         asked |= {"task": options.task} if options.task else {}
-    asked |= {"n_action_steps": options.n_action_steps} if options.n_action_steps else {}
+    asked |= {name: value for name in ("prompt", "n_action_steps") if (value := getattr(options, name))}
     words = ["--record", str(record), "--episodes", str(options.episodes), "--out", str(done)]
     words += ["--again"] * plan.simulated  # a real robot that stopped goes on when a person says so
     command = (*HERE, "collect", *words, *(f"{name}:={value}" for name, value in asked.items()))
@@ -167,7 +167,7 @@ def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
     purpose = f"{options.evaluate_episodes} episodes of {_named(whose)} alone, in held-out scenes"
     name = f"evaluation_{block}" if whose.round == number else f"evaluation_{block}_before"
     later = _from(out.parent, "evaluation", block + 1)
-    return Stage(number, name, purpose, command, out, (whose.policy,), later, shows=r"success \d+ of .*")
+    return Stage(number, name, purpose, command, out, (whose.policy, plan.rig_file), later, shows=r"success \d+ of .*")
 
 
 def decision(plan: Plan, number: int, current: Current, block: int | None) -> Stage:
@@ -176,7 +176,9 @@ def decision(plan: Plan, number: int, current: Current, block: int | None) -> St
     out = plan.folder.round(number) / f"{name}.json"
     words: tuple[str, ...] = ("--candidate", str(plan.candidate(number)), "--out", str(out))
     inputs = [plan.candidate(number)]
-    if block is not None:
+    if block is None:
+        words += ("--untested", plan.options.untested)
+    else:
         words += ("--confidence", str(plan.options.confidence), "--margin", str(plan.options.margin))
         for key, made_by in (("--evaluated", number), ("--against", current.round)):
             files = [plan.folder.round(made_by) / f"evaluation_{k}.json" for k in range(block + 1)]

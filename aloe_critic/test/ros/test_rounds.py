@@ -1,6 +1,7 @@
 """The stages that `rounds` is itself, and what it refuses before anything starts."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 from ament_index_python.packages import get_package_share_directory
 
 from aloe_critic.ros import rounds, weigh
+from aloe_critic.ros.run_plan import store_to_begin_with
 from aloe_critic.rounds.options import METHODS, WITH_CRITIC, LoopOptions
-from aloe_data.episode_store import EpisodeStore
+from aloe_critic.rounds.plan import Plan
+from aloe_critic.rounds.run_folder import VERSION, RunFolder
+from aloe_data.episode_store import EpisodeStore, StoreError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_rig_file
@@ -111,11 +115,20 @@ def shipped():
     return Path(get_package_share_directory("aloe_policy"))
 
 
-def begins_with(**options):
-    return rounds._store_to_begin_with(LoopOptions(**options), options["task"])
+@pytest.fixture
+def begins_with(shipped, tmp_path):
+    """The store that a run begins with which is asked for so."""
+
+    def ask(rig_file=CONFIG / "rig_sim.yaml", **given):
+        options = LoopOptions(**given)
+        policy = shipped / "checkpoints" / options.task
+        plan = Plan(RunFolder(tmp_path / "run"), options, rig_file, True, policy, tmp_path / "run" / "store")
+        return store_to_begin_with(options, plan, options.task)
+
+    return ask
 
 
-def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_its_eyes(shipped):
+def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_its_eyes(shipped, begins_with):
     assert begins_with(task="phone_packing") == str(shipped.resolve() / "demonstrations" / "phone_packing")
     for demos in (shipped / "demonstrations").iterdir():
         files = {"rig": find_rig_file("sim", CONFIG), "policy": shipped / "checkpoints" / demos.name}
@@ -126,12 +139,23 @@ def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_i
 
 
 @pytest.mark.parametrize("given", [{"policy": "mine"}, {"bags": "mine"}, {"store": "false"}, {"task": "sorting"}])
-def test_they_are_left_out_where_others_are_given_or_none_are_wanted_or_come(given):
+def test_they_are_left_out_where_others_are_given_or_none_are_wanted_or_come(given, begins_with):
     assert begins_with(**{"task": "phone_packing", **given}) == ""
 
 
-def test_a_store_that_is_given_comes_before_them(tmp_path):
-    assert begins_with(task="phone_packing", store=str(tmp_path)) == str(tmp_path)
+def test_a_store_that_is_given_comes_before_them(shipped, begins_with, tmp_path):
+    mine = shutil.copytree(shipped / "demonstrations" / "phone_packing", tmp_path / "mine")
+    assert begins_with(task="phone_packing", store=str(mine)) == str(mine)
+
+
+def test_for_a_rig_of_ones_own_they_are_left_out_but_not_what_was_asked_for(shipped, begins_with, tmp_path, capsys):
+    shutil.copytree(CONFIG, tmp_path / "config")
+    rig_file = tmp_path / "config" / "rig_sim.yaml"
+    rig_file.write_text(rig_file.read_text().replace("name: sim_bimanual", "name: mine"))
+    assert begins_with(rig_file, task="phone_packing") == ""
+    assert "are for another rig, and left out" in capsys.readouterr().out
+    with pytest.raises(StoreError, match="rig is 'sim_bimanual', not 'mine'"):
+        begins_with(rig_file, task="phone_packing", store=str(shipped / "demonstrations" / "phone_packing"))
 
 
 def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):
@@ -146,6 +170,18 @@ def test_options_that_cannot_go_together_are_refused_for_one_improvement_too(mon
     assert "would never be followed" in said and not (tmp_path / "bags_improved").exists()
 
 
+def test_an_improvement_that_was_begun_with_another_method_is_left_as_it_is(monkeypatch, tmp_path, policy):
+    bag = tmp_path / "bags" / "ep_0000"
+    bag.mkdir(parents=True)
+    (bag / "ep_0000_0.mcap").touch()
+    out = tmp_path / "bags_improved"
+    out.mkdir()
+    facts = {"folder": str(out), "kind": "improve", "method": "awr", "bags": str(bag.parent)}
+    (out / "run.json").write_text(json.dumps({"version": VERSION, "facts": facts}))
+    said = call(monkeypatch, "improve", "--bags", bag.parent, "--policy", policy[0], "--task", "sorting")
+    assert "method was 'awr', is 'aloe'" in said and "policy was None" in said
+
+
 def test_a_task_without_a_policy_is_refused_by_name(monkeypatch, tmp_path):
     said = call(monkeypatch, "loop", "--run", tmp_path / "run", "--task", "laundry_folding")
     assert "no checkpoint comes for the task 'laundry_folding'; choose the folder" in said
@@ -155,7 +191,7 @@ def test_a_run_begun_for_another_task_is_refused(monkeypatch, tmp_path, policy):
     run = tmp_path / "run"
     run.mkdir()
     begun = {"folder": str(run), "kind": "loop", "rig": "sim_bimanual", "task": "phone_packing"}
-    (run / "run.json").write_text(json.dumps({"version": 1, "facts": begun}))
+    (run / "run.json").write_text(json.dumps({"version": VERSION, "facts": begun}))
     said = call(monkeypatch, "loop", "--run", run, "--task", "sorting", "--policy", policy[0])
     assert "task was 'phone_packing', is 'sorting'" in said and "name another folder" in said
 

@@ -61,6 +61,12 @@ def test_all_evaluations_count_together(tmp_path):
     assert "10 of 20 against 10 of 20" in judge_candidate(tmp_path, files, files, PromotionConfig()).reason
 
 
-def test_without_an_evaluation_the_next_rollout_is_it(tmp_path):
+def test_what_nothing_measures_waits_for_a_person(tmp_path):
     made_up = judge_candidate(tmp_path, [], [], PromotionConfig())
+    assert not made_up.taken
+    assert "not used: nothing was measured; try it on the rig, on trial (/policy/load)" in made_up.sentence
+
+
+def test_a_person_may_say_that_the_next_rollout_is_its_evaluation(tmp_path):
+    made_up = judge_candidate(tmp_path, [], [], PromotionConfig(), take_untested=True)
     assert made_up.taken and "the next rollout is its evaluation" in made_up.sentence

@@ -132,11 +132,25 @@ def test_whether_a_round_does_without_a_failed_critic_is_passed_on(tmp_path):
     assert word(planned["round_1/gate.json"], "--failed-critic") == "stop"
 
 
-def test_a_real_rig_is_not_evaluated_without_people(tmp_path):
-    _, planned = stages(tmp_path, LOOP, ("untested", "untested"), simulated=False)
+@pytest.mark.parametrize("untested", ["keep", "take"])
+def test_a_real_rig_is_not_evaluated_without_people(tmp_path, untested):
+    options = replace(LOOP, untested=untested, prompt="pack the phone")
+    _, planned = stages(tmp_path, options, ("left untested", "taken untested"), simulated=False)
+    assert word(planned["round_1/decision_0.json"], "--untested") == untested
+    assert "prompt:=pack the phone" in planned["round_1/collected.json"].command
     assert not [name for name in planned if "evaluation" in name]
     assert "--evaluated" not in planned["round_1/decision_0.json"].command
     assert not [word for word in planned["round_1/collected.json"].command if word.startswith("real_time_factor")]
+
+
+def test_on_a_real_rig_a_person_may_go_on_with_the_last_candidate(tmp_path):
+    options = replace(LOOP, prompt="pack the phone")
+    plan, _ = stages(tmp_path, options, ("left untested",) * 2, simulated=False)
+    before = made.executed(plan)
+    longer = replace(options, rounds=3, untested="take")
+    plan, planned = stages(tmp_path, longer, ("left untested", *["taken untested"] * 2), simulated=False)
+    assert made.executed(plan)[len(before) :][:2] == ["round_2/decision_0.json", "round_3/collected.json"]
+    assert f"policy:={plan.candidate(2)}" in planned["round_3/collected.json"].command
 
 
 def test_more_rounds_may_be_asked_of_a_run_and_those_before_are_history(tmp_path):
@@ -146,8 +160,35 @@ def test_more_rounds_may_be_asked_of_a_run_and_those_before_are_history(tmp_path
     plan, planned = stages(tmp_path, longer)
     again = made.executed(plan)[len(before) :]
     assert word(planned["round_3/critic"], "--steps") == "7"
-    assert not [name for name in again if "round_1" in name]
-    assert "round_2/collected.json" not in again, "what was collected stays"
+    assert all(name.startswith("round_3/") for name in again)
+
+
+def test_a_last_round_without_an_answer_is_gone_on_with_where_more_rounds_are_asked_for(tmp_path):
+    plan, _ = stages(tmp_path, LOOP, ("promote", "need more episodes"))
+    before = made.executed(plan)
+    longer = replace(LOOP, rounds=3, evaluate_at_most=250)
+    plan, _ = stages(tmp_path, longer, ("promote", "need more episodes", "keep"))
+    again = made.executed(plan)[len(before) :]
+    assert again[0] == "round_1/evaluation_4.json" and "round_2/evaluation_4.json" in again
+    assert "round_2/policy" not in again and "round_3/policy" in again
+
+
+def test_with_more_of_the_machine_nothing_is_done_anew(tmp_path):
+    plan, _ = stages(tmp_path, LOOP)
+    before = made.executed(plan)
+    plan, planned = stages(tmp_path, replace(LOOP, threads=7))
+    assert made.executed(plan) == before
+    assert "--threads=7" in planned["round_2/critic"].command
+    assert "--processes=7" in planned["round_2/evaluation_0.json"].command
+
+
+def test_policies_are_measured_anew_where_the_rig_file_has_changed(tmp_path):
+    plan, _ = stages(tmp_path, LOOP)
+    before = made.executed(plan)
+    plan.rig_file.write_text("slower")
+    plan, _ = stages(tmp_path, LOOP)
+    measured = [name for name in made.executed(plan)[len(before) :] if "evaluation" in name]
+    assert measured == ["round_1/evaluation_0.json", "round_2/evaluation_0.json"]
 
 
 def test_what_is_more_to_say_is_passed_on(tmp_path):
@@ -208,6 +249,7 @@ def test_a_verdict_that_is_corrected_is_learned_from_wherever_it_lies(tmp_path):
         ({"begin": "warm_start", "method": "poco"}, "use begin:=previous"),
         ({"seed": 899_990}, "held out"),
         ({"seed": 900_000}, "held out"),
+        ({"seed": 850_000, "rounds": 200, "episodes": 400}, "scene seed 900000 is held out"),
         ({"latency_ticks": 25}, "every 25 ticks .* would never be followed"),
         ({"latency_ticks": 10, "n_action_steps": 10}, "every 10 ticks"),
         ({"n_action_steps": 12}, "n_action_steps:=12: a critic reads 5 ticks at a time; give a multiple"),
@@ -216,6 +258,11 @@ def test_a_verdict_that_is_corrected_is_learned_from_wherever_it_lies(tmp_path):
 def test_what_cannot_go_together_is_refused(changes, says):
     with pytest.raises(ConfigError, match=says):
         check(replace(LOOP, **changes))
+
+
+@pytest.mark.parametrize("seed", [899_987, 1_000_000])
+def test_scenes_beside_the_held_out_ones_may_be_collected(seed):
+    check(replace(LOOP, seed=seed))
 
 
 def test_options_survive_their_way_through_a_command_line():
