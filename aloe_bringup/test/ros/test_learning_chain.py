@@ -1,13 +1,18 @@
 """From demonstrations to a policy: scenes, encoder, bags, training, checkpoint, inference; small, but the whole way."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 pytest.importorskip("launch_ros")
 
@@ -16,6 +21,7 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_policy.backend import load_policy
+from aloe_policy.training_state import state_file
 
 ROOT = Path(__file__).parents[3]
 RIG_FILE = ROOT / "config" / "rig_sim.yaml"
@@ -116,3 +122,23 @@ def test_a_damaged_bag_is_named_and_the_others_are_used(folder: Path, tmp_path: 
     done = run("aloe_policy.ros.train", *arguments, "--steps", "2", "--batch-size", "4", "--threads", "1")
     assert "ep_0002" in done.stdout + done.stderr
     assert "2 episodes" in done.stdout
+
+
+def test_a_training_that_was_stopped_does_not_go_on_with_other_eyes(folder: Path, tmp_path: Path) -> None:
+    eyes = tmp_path / "encoder.safetensors"
+    shutil.copy(folder / "encoder.safetensors", eyes)
+    files = ("--bags", folder / "bags", "--rig", RIG_FILE, "--encoder", eyes, "--out", tmp_path / "p")
+    store = ("--store", tmp_path / "store")
+    words = [*map(str, (*files, *store)), "--steps", "1000", "--batch-size", "4", "--threads", "1", "--save-every", "1"]
+    process = subprocess.Popen([sys.executable, "-m", "aloe_policy.ros.train", *words], env=dict(os.environ))
+    while not state_file(tmp_path / "p").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    with safe_open(eyes, "pt") as file:
+        metadata, weights = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file({name: 1.01 * tensor for name, tensor in weights.items()}, eyes, metadata)
+    done = run("aloe_policy.ros.train", *words, "--resume", check=False)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "was trained with other choices: data.encoder was" in done.stderr
