@@ -120,7 +120,10 @@ class HumanMotion:
         """Move the target by a twist [7] for one tick, on a leash from the tool."""
         target = self._start
         target[_XYZ] = pose[_XYZ] + _clamped(target[_XYZ] + twist[:3] * self._dt_s - pose[_XYZ], self._config.leash_m)
-        target[_ROTATION] = rotation_to_6d(_rotation(twist[3:6] * self._dt_s) @ rotation_from_6d(target[_ROTATION]))
+        here = rotation_from_6d(pose[_ROTATION])
+        turned = _rotation(twist[3:6] * self._dt_s) @ rotation_from_6d(target[_ROTATION])
+        ahead = _clamped(rotation_vector(turned @ here.T), self._config.leash_rad)
+        target[_ROTATION] = rotation_to_6d(_rotation(ahead) @ here)
         gripper = self._arm.gripper
         target[_GRIPPER] = np.clip(target[_GRIPPER] + twist[6] * self._dt_s, gripper.lower, gripper.upper)
         return target.copy()

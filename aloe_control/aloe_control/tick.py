@@ -52,6 +52,7 @@ class ControlConfig:
     leash_m: float = parameter(
         0.05, unit="m", low=0.005, high=0.5, doc="How far a velocity-controlled target may run ahead of the tool."
     )
+    leash_rad: float = parameter(0.25, unit="rad", low=0.02, high=1.0, doc="The same for its rotation.")
     ik_iterations: int = parameter(3, low=1, high=20, doc="Most steps of inverse kinematics per tick.")
 
 

@@ -129,6 +129,24 @@ def test_a_target_beyond_reach_is_marked_and_does_not_wind_up():
     assert bench.loop._solver.here(LEFT)[1][0] < at_the_edge - 0.05
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_wrist_that_is_turned_further_than_it_can_follow_does_not_wind_up(axis):
+    bench, person = moving()
+    person.ask(RequestKind.TAKE, LEFT)
+    turn = np.zeros(7)
+    turn[3 + axis] = 3.0
+    person.drive(25, LEFT, 0 * turn, Mode.EE_TWIST)
+    before = bench.loop._solver.here(LEFT)[1]
+    person.drive(100, LEFT, turn, Mode.EE_TWIST)
+    here = bench.loop._solver.here(LEFT)[1]
+    results = person.drive(100, LEFT, 0 * turn, Mode.EE_TWIST)
+    after = bench.loop._solver.here(LEFT)[1]
+    left = rotation_from_6d(after[3:9]) @ rotation_from_6d(here[3:9]).T
+    assert np.arccos((np.trace(left) - 1.0) / 2.0) < 0.5  # what was still ahead when the hand let go
+    assert np.linalg.norm(after[:3] - before[:3]) < 0.06  # asked to turn alone, the tool stays where it is
+    np.testing.assert_allclose(executed(results)[-1, :7], executed(results)[-20, :7], atol=1e-4)
+
+
 def test_after_a_hand_back_the_policy_waits_for_a_fresh_observation():
     bench, person = moving()
     person.ask(RequestKind.TAKE)
