@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from aloe_control.authority import Authority, Hold, State
 from aloe_control.chunk_executor import ChunkExecutor, ChunkOutdated, ChunkRefused, JumpLimits, Planned
+from aloe_control.following import Following
 from aloe_control.handover import action_fade_limits
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.joint_requests import RequestSolver
@@ -54,6 +55,7 @@ class ControlLoop:
         self._executor = ChunkExecutor(rig, self._config.blend_ticks, jumps, fades)
         people = takeover_streams(rig) if needs_takeover(rig, self._config) else []
         self._watchdog = Watchdog([*required_streams(rig), *people])
+        self._following = Following(rig, self._config.follow_rad, self._config.follow_s)
         self._policy_watch = PolicyWatch(self._config.policy_grace_s, rig.policy_max_age_s)
         self._takeover = Takeover(rig, self._config, self._authority_changed)
         self._measured = np.full(rig.state_dim, np.nan)
@@ -156,6 +158,7 @@ class ControlLoop:
             return False, "not armed: " + " | ".join(problems)
         self._limiter.reset(self._measured)
         self._executor.start(now_ns)
+        self._following.start()
         self._armed, self._stopping = True, False
         self._policy_watch.begin(now_ns)
         self._fault = self._last_refusal = ""
@@ -203,7 +206,7 @@ class ControlLoop:
             return f"{self.estop}; {_RESET}, {_REARM}"
         if back_ns >= 0:
             return f"time went back by {back_ns / NS:.3f} s; restart what publishes the time, {_REARM}"
-        problems = self._watchdog.problems(now_ns)
+        problems = self._watchdog.problems(now_ns) or self._following.problems(self._measured)
         silence = self._policy_silence(now_ns)
         if silence:
             problems.append(silence)
@@ -232,6 +235,7 @@ class ControlLoop:
             planned = self._executor.next(self._now_ns)
         requested, ik_reasons = self._requested(planned)
         limited = self._limiter.step(requested)
+        self._following.commanded(limited.positions)
         result = self._result(planned, self._arm_ticks(requested, limited, ik_reasons))
         if self._stopping and self._limiter.at_rest:
             self._armed = self._stopping = False

@@ -29,6 +29,12 @@ class ControlConfig:
     start_margin: float = parameter(
         0.05, low=0.0, high=0.5, doc="How far outside its limits a joint may stand when arming, as share of its range."
     )
+    follow_rad: float = parameter(
+        0.3, unit="rad", low=0.02, high=3.0, doc="How far from its commands an arm's joint may be before motion ends."
+    )
+    follow_s: float = parameter(
+        0.25, unit="s", low=0.02, high=2.0, doc="How late an arm may be: the commands of so long are looked at."
+    )
     takeover: str = parameter(
         "auto",
         choices=("auto", "required", "off"),

@@ -15,7 +15,7 @@ TICK = 20_000_000
 
 
 class Bench:
-    """A loop with arms that follow exactly, cameras, and a policy that sends a chunk every 10 ticks."""
+    """A loop with arms that follow exactly unless told otherwise, cameras, and a chunk every 10 ticks."""
 
     def __init__(self, action_space: str = "joint_position", **config) -> None:
         self.rig = replace(RIG, action_space=action_space)
@@ -23,6 +23,8 @@ class Bench:
         self.now_ns, self.ticks, self.chunk_id = 10**9, 0, 0
         self.joints = HOME.copy()
         self.silent: set[str] = set()
+        self.stuck: set[str] = set()  # arms that stay where they are
+        self.delay = 0  # ticks from a command until the arms are there
         self.history: list = []  # of all ticks with commands
         self.policy = None  # joint positions [14] as a function of time [s]
         self.feed()
@@ -47,16 +49,21 @@ class Bench:
         data = rows.astype(np.float32)
         return self.loop.set_chunk(Chunk(self.now_ns, self.chunk_id, data, "v", self.chunk_id, 50.0))
 
+    def move(self, commands: dict[str, np.ndarray]) -> None:
+        for arm, positions in commands.items():
+            if arm not in self.stuck:
+                self.joints[self.rig.state_slice(arm)] = positions
+
     def run(self, ticks: int) -> list:
         results = []
         for _ in range(ticks):
             self.now_ns += TICK
             self.feed()
             result = self.loop.tick(self.now_ns)
-            for arm, positions in result.commands.items():
-                self.joints[self.rig.state_slice(arm)] = positions
             results.append(result)
             self.history += [result] if result.commands else []
+            if len(self.history) > self.delay:
+                self.move(self.history[-1 - self.delay].commands)
             self.ticks += 1
             if self.policy is not None and self.ticks % 10 == 0 and self.loop.armed:
                 self.chunk()

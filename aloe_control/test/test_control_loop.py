@@ -144,6 +144,42 @@ def test_a_joint_that_is_not_a_number_stops_and_names_the_joint():
     assert all(arm.source is Authority.HOLD for arm in results[0].arms)
 
 
+@pytest.mark.parametrize("arm", [arm.name for arm in RIG.arms])
+def test_an_arm_that_does_not_follow_stops_motion_before_its_commands_have_run_away(arm):
+    bench = Bench()
+    bench.policy = lambda t: HOME + 1.2 * np.sin(t - 1.0) * np.eye(14)[1 if arm == RIG.arms[0].name else 8]
+    bench.arm()
+    bench.run(20)
+    bench.stuck = {arm}
+    results = bench.run(100)
+    assert f"'{arm}' does not follow: joint 'shoulder' stands 0.3" in bench.loop.fault
+    assert not bench.loop.armed and usage(executed(bench.history)).max() <= 1.0 + 1e-6
+    joints = RIG.state_slice(arm)
+    assert (
+        np.abs(executed(results)[:, joints] - bench.joints[joints]).max() < 0.3 + 1.2 * 0.25 + 0.15
+    )  # tolerance, window, brakes
+
+
+@settings(max_examples=20, deadline=None)
+@given(delay=st.integers(0, 12), amplitude=st.floats(0.0, 1.0), rate=st.floats(0.2, 3.0))
+def test_an_arm_that_follows_late_but_within_the_window_is_left_to_move(delay, amplitude, rate):
+    bench = Bench()
+    bench.delay = delay
+    bench.policy = lambda t: HOME + amplitude * np.sin(rate * (t - 1.0)) * np.r_[np.ones(6), 0.0, np.ones(6), 0.0]
+    bench.arm()
+    bench.run(150)
+    assert bench.loop.armed and bench.loop.fault == ""
+
+
+def test_a_gripper_that_closes_on_something_does_follow():
+    bench = Bench(follow_rad=0.02)
+    bench.policy = lambda t: HOME * np.r_[np.ones(6), 0.0, np.ones(6), 0.0]
+    bench.arm()
+    bench.stuck = {arm.name for arm in RIG.arms}
+    bench.run(100)
+    assert bench.loop.armed and bench.loop.fault == ""
+
+
 def test_disarming_is_no_fault_and_brings_the_arms_to_rest():
     bench = Bench()
     bench.policy = wave

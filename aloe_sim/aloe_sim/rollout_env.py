@@ -167,7 +167,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
             judgement = self._judge.judge(stamp_ns, self.process.sim.data)
         if judgement is not None:
             self._end(Verdict.SUCCESS if judgement.success else Verdict.FAILURE, judgement.reason)
-        elif self.ticks[-1].fault:  # no stream is ever silent here, so the policy is the cause
+        elif self.ticks[-1].fault:  # no stream is ever silent here, so what was commanded is the cause
             self._end(Verdict.FAILURE, self.ticks[-1].fault)
         elif self.length_s >= self.config.timeout_s:
             self._end(Verdict.TIMEOUT, f"no success within {self.config.timeout_s:g} s")
