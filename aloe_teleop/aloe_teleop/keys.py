@@ -37,7 +37,7 @@ class KeyConfig:
     left: str = parameter("left_arm", doc="arm that take_left takes")
     right: str = parameter("right_arm", doc="arm that take_right takes")
     take: str = parameter(TOGGLE, choices=(TOGGLE, WHILE_PRESSED), doc="press again to give back, or hold down")
-    on_lift: str = parameter("release", choices=("release", "hold"), doc="what lifting a held take key asks for")
+    on_lift: str = parameter("hold", choices=("hold", "release"), doc="what lifting a held take key asks for")
     debounce_s: float = parameter(0.03, unit="s", low=0.0, high=1.0, doc="a contact may bounce for so long")
 
     def keys(self) -> dict[str, str]:

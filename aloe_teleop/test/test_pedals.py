@@ -95,7 +95,7 @@ def test_a_lift_that_the_kernel_dropped_is_found(rig: Rig, make_device: MakeDevi
     assert bench.poll() == [LEFT]
     bench.device.down.clear()
     bench.device.send_raw(0, 3, 0)  # SYN_DROPPED
-    assert bench.poll(50) == [(Ask.RELEASE, ("left_arm",))]
+    assert bench.poll(50) == [(Ask.HOLD, ("left_arm",))]
 
 
 def test_a_press_shows_on_the_devices_file(bench: Bench) -> None:
