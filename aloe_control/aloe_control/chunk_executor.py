@@ -51,8 +51,8 @@ class ChunkExecutor:
     Row 0 of a chunk belongs to the first tick at or after its observation's stamp. How many rows are already past when
     it arrives is counted in ticks that really ran, so that neither inference time nor transport need be known. At a
     seam the remaining old rows fade into the new ones; after a hold or a hand-back, the difference to where the arm is
-    fades as slowly as its size asks for. An arm that is dropped follows nothing until it is to follow again, and then
-    only chunks from observations since then.
+    fades as slowly as its size asks for, over as many chunks as that takes. An arm that is dropped follows nothing
+    until it is to follow again, and then only chunks from observations since then.
 
     Args:
         rig: for the action layout, the rate and the age from which on a chunk is not followed.
@@ -83,6 +83,8 @@ class ChunkExecutor:
         self._chunk: Chunk | None = None
         self._plan = np.zeros((0, self._rig.action_dim))  # actions of the coming ticks
         self._step = 0  # row of the chunk that plan[0] belongs to
+        self._fade_step = np.zeros(self._rig.action_dim, np.int64)  # per value: ticks since its fading began ...
+        self._fade_end = np.zeros(self._rig.action_dim, np.int64)  # ... of so many
         self._last: Array | None = None  # action of the last tick, if it had one
 
     def drop(self, arm: str) -> None:
@@ -134,6 +136,7 @@ class ChunkExecutor:
             self._plan, self._last = self._plan[:0], None
             return None
         self._last, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
+        self._fade_step += 1
         return Planned(self._last, chunk.chunk_id, step, chunk.policy_version)
 
     def _faded(self, data: Array, step: int, here: Array) -> Array:
@@ -141,12 +144,16 @@ class ChunkExecutor:
         rows = data[step:].copy()
         old = self._old(data, step)
         apart = np.isnan(old[0])  # values that the old chunk says nothing about begin where the arm is
-        offset = np.where(apart, here - rows[0], old)
-        ticks = np.where(apart, fade_ticks(offset[0], self._fade_limits), self._blend_ticks)
-        n = min(int(ticks.max(initial=0)), len(rows))
+        slow = ~apart & (self._fade_end - self._fade_step > self._blend_ticks)  # still on their way to the old chunk
+        offset = np.where(apart, here - rows[0], np.where(slow, old[0], old))
+        begun = np.where(apart, fade_ticks(offset[0], self._fade_limits), self._blend_ticks)
+        self._fade_end = np.where(slow, self._fade_end, begun)
+        self._fade_step = np.where(slow, self._fade_step, 0)
+        n = min(int((self._fade_end - self._fade_step).max(initial=0)), len(rows))
         if n:
             at = np.minimum(np.arange(n), len(offset) - 1)  # where the old rows end, their last offset goes on to fade
-            share = fade(np.arange(1, n + 1)[:, None], ticks)
+            share = fade(self._fade_step + np.arange(1, n + 1)[:, None], self._fade_end)
+            share /= fade(self._fade_step + slow, self._fade_end)  # what has faded already
             rows[:n] = self._fields.normalised(rows[:n] + share * offset[at])
         return rows
 

@@ -19,6 +19,7 @@ from aloe_data.rig import load_rig
 POSES = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 JOINTS = replace(POSES, action_space="joint_position")
 START, TICK = 1_000_000_000, 20_000_000
+PATIENT = replace(JOINTS, policy_max_age_s=10.0)
 JUMPS = JumpLimits(0.7, 0.2, 1.0)
 HOME = np.concatenate([arm.home for arm in JOINTS.arms])
 
@@ -98,6 +99,23 @@ def test_a_chunk_that_ends_without_successor_holds_and_the_next_one_leads_gently
     assert [p is None for p in planned] == [False] * 5 + [True] * 3
     follow.offer(chunk(6, 2, rows=np.tile(HOME + 0.1, (50, 1))), HOME)
     assert follow.next(START + 8 * TICK).action[0] == pytest.approx(HOME[0] + 0.00085, abs=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.05, 0.6), st.integers(3, 40), st.integers(0, 5))
+def test_a_slow_fade_is_as_slow_over_many_chunks_as_over_one(distance, period, blend_ticks):
+    paths = []
+    for every in (200, period):
+        follow, path = executor(PATIENT, blend_ticks), []
+        for tick in range(120):
+            if tick % every == 0:
+                rows = np.tile(HOME, (200, 1))
+                follow.offer(chunk(tick, tick + 1, rows=rows), HOME + (distance if tick == 0 else 0.0))
+            path.append(follow.next(START + tick * TICK).action[0] - HOME[0])
+        paths.append(np.array(path))
+    one, many = paths
+    assert np.abs(np.diff(many)).max() < 1.1 * np.abs(np.diff(one)).max()
+    np.testing.assert_allclose(many, one, atol=0.05 * distance)
 
 
 def test_a_blended_rotation_stays_a_rotation():
