@@ -56,8 +56,10 @@ class World:
         self._states = {a.name: node.create_publisher(JointState, a.joint_state_topic, SENSOR) for a in rig.arms}
         self._images = {c.name: node.create_publisher(CompressedImage, c.topic, SENSOR) for c in rig.cameras}
         self._chunks = node.create_publisher(ActionChunk, "/policy/action_chunk", 5)
-        for arm in rig.arms:
-            node.create_subscription(JointState, arm.command_topic, self._follower(arm.name), 5)
+        self._drivers = {
+            arm.name: node.create_subscription(JointState, arm.command_topic, self._follower(arm.name), 5)
+            for arm in rig.arms
+        }
         node.create_subscription(ExecutedAction, "/executed_action", self.executed.append, 50)
         node.create_subscription(Intervention, "/intervention", lambda m: setattr(self, "intervention", m), LATCHED)
         node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: setattr(self, "diagnostics", m), 5)
@@ -77,6 +79,10 @@ class World:
             self.joints[arm] = np.where(np.isnan(self.joints[arm]), np.nan, np.array(command.position))
 
         return follow
+
+    def lose_driver(self, arm: str) -> None:
+        """Nobody obeys the arm's commands any more; its joint states go on."""
+        self.node.destroy_subscription(self._drivers.pop(arm))
 
     def now_ns(self) -> int:
         return self.node.get_clock().now().nanoseconds if self.clock_ns is None else self.clock_ns

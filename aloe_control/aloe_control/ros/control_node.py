@@ -45,6 +45,7 @@ from aloe_data.serialized import header_stamp_ns
 
 NS = 1_000_000_000
 REQUEST_DEPTH = 50
+RECORDERS = ("recorder_node", "rosbag2_recorder")  # `ros2 bag record` is the latter
 STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 
 
@@ -166,12 +167,16 @@ class ControlNode(Node):
         return response
 
     def _command_problems(self) -> list[str]:
-        """Command topics that somebody else publishes on, or that nobody listens to."""
-        deaf = [arm for arm in self._rig.arms if not self._commands[arm.name].get_subscription_count()]
+        """Command topics that somebody else publishes on, or that nobody obeys."""
+        deaf = [arm for arm in self._rig.arms if not self._obeyed(arm.command_topic)]
         return [
             *self._rivals(),
-            *(f"nobody listens to {arm.command_topic}; start the driver of '{arm.name}'" for arm in deaf),
+            *(f"nobody obeys {arm.command_topic}; start the driver of '{arm.name}'" for arm in deaf),
         ]
+
+    def _obeyed(self, topic: str) -> bool:
+        """Whether somebody listens to a command topic who does not merely record it."""
+        return any(info.node_name not in RECORDERS for info in self.get_subscriptions_info_by_topic(topic))
 
     def _rivals(self) -> list[str]:
         """Who else publishes commands."""

@@ -5,6 +5,7 @@ import signal
 import numpy as np
 from aloe_msgs.msg import ArmAction, InterventionRequest
 from node_world import start
+from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 
@@ -71,6 +72,17 @@ def test_a_second_publisher_that_appears_during_motion_ends_it_and_is_named(worl
     assert "is also published by world; stop it" in world.until_fault()
     world.node.destroy_publisher(other)
     world.arm_when_healthy()
+
+
+def test_a_recorder_is_no_driver_that_would_obey(world, control):
+    world.follow_policy()
+    world.arm(enable=False)
+    topic = world.rig.arm("left_arm").command_topic
+    recorder = Node("recorder_node", context=world.context)
+    recorder.create_subscription(JointState, topic, lambda _: None, 5)
+    world.lose_driver("left_arm")
+    world.until(lambda: f"nobody obeys {topic}; start the driver" in world.arm().message, what="arming is refused")
+    recorder.destroy_node()
 
 
 def test_a_policy_that_falls_silent_stops_and_disarms(world, control):
