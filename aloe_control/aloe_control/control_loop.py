@@ -183,13 +183,7 @@ class ControlLoop:
         if back_ns >= 0:
             self._watchdog.forget()
             self._takeover.forget()
-        if not self._armed:
-            return self._idle_tick()
-        if not self._stopping:
-            self._fault = self._find_fault(now_ns, back_ns)
-            if self._fault:
-                self._stop(self._fault)
-        return self._armed_tick()
+        return self._armed_tick(back_ns) if self._armed else self._idle_tick()
 
     def _warm_up(self) -> None:
         """First calls import and allocate: not in a tick."""
@@ -228,12 +222,8 @@ class ControlLoop:
         self._stopping = True
         self._takeover.stop(self._now_ns, reason)
 
-    def _armed_tick(self) -> TickResult:
-        planned = None
-        if not self._stopping:
-            self._takeover.check(self._now_ns)
-            planned = self._executor.next(self._now_ns)
-        requested, ik_reasons = self._requested(planned)
+    def _armed_tick(self, back_ns: int) -> TickResult:
+        planned, requested, ik_reasons = self._wanted(back_ns)
         limited = self._limiter.step(requested)
         self._following.commanded(limited.positions)
         result = self._result(planned, self._arm_ticks(requested, limited, ik_reasons))
@@ -241,16 +231,28 @@ class ControlLoop:
             self._armed = self._stopping = False
         return result
 
-    def _requested(self, planned: Planned | None) -> tuple[Array, tuple[str, ...]]:
-        """What is asked of all joints [S], NaN where an arm shall hold, and per arm why it is not what was wanted."""
+    def _wanted(self, back_ns: int) -> tuple[Planned | None, Array, tuple[str, ...]]:
+        """Row of a chunk, all joints [S] (NaN: hold), and per arm why that is not what was asked for."""
         try:
+            planned = self._planned(back_ns)
             self._solver.begin(self._limiter.positions)
             for arm in self._rig.arms:
                 self._ask(arm.name, planned)
-            return self._solver.solve()
+            return planned, *self._solver.solve()
         except Exception as error:  # whatever it is: arms in motion are brought to rest, not left without commands
             self.fail(f"control failed, please report it: {type(error).__name__}: {error}")
-            return np.full(self._rig.state_dim, np.nan), ("",) * len(self._rig.arms)
+            return None, np.full(self._rig.state_dim, np.nan), ("",) * len(self._rig.arms)
+
+    def _planned(self, back_ns: int) -> Planned | None:
+        """What the policy wants in this tick, unless motion has to end."""
+        if not self._stopping:
+            self._fault = self._find_fault(self._now_ns, back_ns)
+            if self._fault:
+                self._stop(self._fault)
+        if self._stopping:
+            return None
+        self._takeover.check(self._now_ns)
+        return self._executor.next(self._now_ns)
 
     def _ask(self, arm: str, planned: Planned | None) -> None:
         """Ask an arm for what the one who holds it wants; nothing if nobody does."""

@@ -24,7 +24,7 @@ from aloe_data.rig import load_rig
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import LATCHED, SENSOR
 
-NODE = [sys.executable, "-c", "from aloe_control.ros.control_node import main; main()"]
+NODE = "from aloe_control.ros import control_node; {}; control_node.main()"
 DOMAIN = 91
 
 
@@ -168,7 +168,9 @@ class World:
         self.context.try_shutdown()
 
 
-def start(rig: Path, *parameters: str) -> subprocess.Popen:
+def start(rig: Path, *parameters: str, bug: str = "pass") -> subprocess.Popen:
+    """control_node as a process; `bug` is a statement that breaks it beforehand."""
     environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN)}
     given = [word for parameter in (f"rig:={rig}", *parameters) for word in ("-p", parameter)]
-    return subprocess.Popen([*NODE, "--ros-args", *given], env=environment, stderr=subprocess.PIPE)
+    command = [sys.executable, "-c", NODE.format(bug), "--ros-args", *given]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)

@@ -180,6 +180,23 @@ def test_a_gripper_that_closes_on_something_does_follow():
     assert bench.loop.armed and bench.loop.fault == ""
 
 
+@pytest.mark.parametrize("part", ["_watchdog.problems", "_takeover.check", "_executor.next", "_solver.solve"])
+def test_a_bug_in_any_part_of_the_loop_brings_arms_in_motion_to_rest_within_their_limits(part, monkeypatch):
+    bench = Bench()
+    bench.policy = wave
+    bench.arm()
+    bench.run(40)
+
+    def broken(*_):
+        raise KeyError("a bug")
+
+    owner, method = part.split(".")
+    monkeypatch.setattr(getattr(bench.loop, owner), method, broken)
+    bench.run(60)
+    assert "control failed, please report it: KeyError: 'a bug'" in bench.loop.fault
+    assert not bench.loop.armed and usage(executed(bench.history)).max() <= 1.0 + 1e-6
+
+
 def test_disarming_is_no_fault_and_brings_the_arms_to_rest():
     bench = Bench()
     bench.policy = wave

@@ -4,6 +4,7 @@ import functools
 import signal
 import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -247,9 +248,11 @@ class ControlNode(Node):
         """Start the schedule of ticks now."""
         self._timer.reset()
 
-    def stop(self) -> None:
-        """Bring the arms to rest, then finish."""
+    def stop(self, failure: str = "") -> None:
+        """Bring the arms to rest, then finish; for a `failure` that is told, or because somebody asks for it."""
         self._stop_by_s = time.monotonic() + time_to_rest_s(self._rig) + STOP_TIMEOUT_S
+        if failure:
+            self._loop.fail(failure)
         self._loop.disarm("control_node was asked to stop")
 
     def close(self) -> None:
@@ -285,10 +288,24 @@ def main() -> None:
     lock_memory()
     quiet_garbage_collector()
     node.begin()
-    while not node.finished:
-        executor.spin_once(timeout_sec=0.5)
+    failure = _spin(node, executor)
     node.close()
     executor.remove_node(node)
     node.destroy_node()
     executor.shutdown()
     rclpy.try_shutdown()
+    sys.exit(failure or 0)
+
+
+def _spin(node: ControlNode, executor: EventsExecutor) -> str:
+    """Run until the node has finished; returns "" or what it failed of, after the arms have come to rest."""
+    failure = ""
+    while not node.finished:
+        try:
+            executor.spin_once(timeout_sec=0.5)
+        except Exception as error:
+            if not failure:
+                traceback.print_exc()
+                failure = f"control_node failed, please report it: {type(error).__name__}: {error}"
+                node.stop(failure)
+    return failure

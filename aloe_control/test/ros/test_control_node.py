@@ -118,6 +118,20 @@ def test_on_sigint_the_arms_come_to_rest_and_commands_end(world, rig_file):
         process.kill()
 
 
+def test_a_bug_in_a_callback_brings_the_arms_to_rest_before_it_ends_the_process(world, rig_file):
+    process = start(rig_file, bug="control_node.ControlNode._on_request = lambda *_: 1 / 0")
+    try:
+        world.follow_policy()
+        world.ask(InterventionRequest.TAKE)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert b"control_node failed, please report it: ZeroDivisionError" in errors
+        world.until(lambda: world.intervention.fault and not world.intervention.armed, what="the fault is told")
+        assert "ZeroDivisionError" in world.intervention.fault
+    finally:
+        process.kill()
+
+
 def test_a_missing_rig_file_is_refused_in_one_line(tmp_path):
     process = start(tmp_path / "none.yaml")
     _, errors = process.communicate(timeout=60)
