@@ -65,6 +65,17 @@ def test_keys_ask_stop_and_judge(make: Callable[..., Keyboard], terminal: Termin
     assert sample.verdict.name == "SUCCESS"
 
 
+@pytest.mark.parametrize("unknown", ["\x1b[3~", "\x1b[15~", "\x1b[1;5D", "\x1bOP", "\x1b[200~"])
+def test_a_key_without_a_name_is_not_taken_for_those_that_its_sequence_is_spelt_with(unknown: str) -> None:
+    assert split_strokes(f"1{unknown}w") == ["1", "w"]
+
+
+def test_escape_counts_whatever_follows_it() -> None:
+    assert split_strokes("\x1b1") == ["esc", "1"]
+    assert split_strokes("\x1b\x1b[A\x1b") == ["esc", "up", "esc"]
+    assert split_strokes("\x1b[") == ["esc", "["]
+
+
 def test_a_key_that_repeats_is_one_press(make: Callable[..., Keyboard], terminal: Terminal) -> None:
     keyboard, asked = make(), []
     for ms in range(0, 2000, 50):

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import select
 import sys
 import termios
@@ -26,6 +27,8 @@ _NAMED = {
     "\t": "tab",
     "\x7f": "backspace",
 }
+# A whole escape sequence (CSI and SS3 of ECMA-48: "ESC [ 3 ~" is Delete), else one character.
+_STROKE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[ -~]|.", re.DOTALL)
 KEYS = (*(chr(code) for code in range(33, 127) if chr(code) != "-"), *dict.fromkeys(_NAMED.values()))
 _REPEAT_NS = 700_000_000  # longest time from a key to its first repetition: unseen for so long, it was lifted
 
@@ -121,13 +124,9 @@ class Keyboard:
 
 
 def split_strokes(text: str) -> list[str]:
-    """Names of the keys that a terminal has sent."""
-    strokes = []
-    while text:
-        size = 3 if text[:3] in _NAMED else 1
-        strokes.append(_NAMED.get(text[:size], text[:size]))
-        text = text[size:]
-    return strokes
+    """Names of the keys that a terminal has sent; keys that have none (Delete, F5, Ctrl-Left) count for nothing."""
+    strokes = [_NAMED.get(stroke, stroke) for stroke in _STROKE.findall(text)]
+    return [stroke for stroke in strokes if len(stroke) == 1 or stroke in _NAMED.values()]
 
 
 def _checked_terminal(name: str, terminal: int) -> int:
