@@ -1,22 +1,28 @@
-"""While an episode runs: its time limit, a clock that misbehaves, and a recorder that cannot say that it is gone."""
+"""While an episode runs: its time limit, a clock that misbehaves, and nodes that cannot say that they are gone."""
 
 from aloe_data.episode import Ending, Verdict
 
 _SOURCE = "episode_node"
+_REMEDIES = {
+    "recorder_node": "is it running? the bag may end early (ros2 bag reindex)",
+    "control_node": "is it running? nobody commands the arms; look at the robot",
+}
 
 
 class EpisodeWatch:
     """Looks at the clock every now and then; pure, time is an argument.
 
     Args:
-        silence_s: clock or recorder silent for longer: the episode is aborted [s].
+        silence_s: clock or another node silent for longer: the episode is aborted [s].
         recorded: whether there is a recorder.
     """
 
     def __init__(self, silence_s: float, recorded: bool) -> None:
-        self._silence_s, self._recorded = silence_s, recorded
+        self._silence_s = silence_s
+        self._nodes = ("control_node", "recorder_node") if recorded else ("control_node",)
         self._started_ns = self._clock_ns = 0
-        self._timeout_s = self._clock_moved_s = self._recorder_heard_s = 0.0
+        self._timeout_s = self._clock_moved_s = 0.0
+        self._heard_s: dict[str, float] = {}
 
     def begin(self, now_ns: int, now_s: float, timeout_s: float) -> None:
         """An episode begins.
@@ -28,10 +34,11 @@ class EpisodeWatch:
         """
         self._started_ns = self._clock_ns = now_ns
         self._clock_moved_s, self._timeout_s = now_s, timeout_s
+        self._heard_s = dict.fromkeys(self._nodes, now_s)  # they have just answered
 
-    def recorder_heard(self, now_s: float) -> None:
-        """The recorder is alive."""
-        self._recorder_heard_s = now_s
+    def heard(self, node: str, now_s: float) -> None:
+        """A node is alive."""
+        self._heard_s[node] = now_s
 
     def look(self, now_ns: int, now_s: float) -> Ending | None:
         """Why the episode that runs must end now; None: it goes on."""
@@ -45,9 +52,9 @@ class EpisodeWatch:
             return Ending(Verdict.TIMEOUT, _SOURCE, f"no verdict within {self._timeout_s:g} s")
         if now_s - self._clock_moved_s > limit_s:
             return _abort(f"/clock stands still for {limit_s:g} s; is the simulation running?")
-        if self._recorded and now_s - self._recorder_heard_s > limit_s:
-            remedy = "is it running? the bag may end early (ros2 bag reindex)"
-            return _abort(f"recorder_node silent for {limit_s:g} s; {remedy}")
+        for node in self._nodes:
+            if now_s - self._heard_s[node] > limit_s:
+                return _abort(f"{node} silent for {limit_s:g} s; {_REMEDIES[node]}")
         return None
 
 

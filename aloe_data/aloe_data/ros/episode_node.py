@@ -1,7 +1,6 @@
 """Starts and ends episodes: scene, recorder, motion, verdict. The order is `aloe_data.episode`'s table."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from aloe_msgs.action import RunEpisodes
@@ -106,15 +105,15 @@ class EpisodeNode(Node):
             self._give_afterwards(named, ending)
 
     def _give_afterwards(self, episode_id: str, ending: Ending) -> None:
-        said, bag = f"{ending.verdict.name} from '{ending.source}'", self._runner.episode.bag
-        if not episode_id or not bag:
+        said, folder = f"{ending.verdict.name} from '{ending.source}'", self._runner.bag_folder
+        if not episode_id or folder is None:
             which = f"recorded episode '{episode_id}'" if episode_id else "episode is under way"
             hint = "name an ended one, or use `ros2 run aloe_data verdict BAG ...`"
             self.get_logger().error(f"{said} changes nothing: no {which}; {hint}")
             return
         given = GivenVerdict(episode_id, ending.verdict.name.lower(), ending.source, ending.reason, time.time_ns())
         try:
-            give_verdict(Path(bag).parent, given)
+            give_verdict(folder, given)
             self.get_logger().info(f"{episode_id}: {said} takes the place of its verdict")
         except VerdictError as error:
             self.get_logger().error(f"{said}: {error}")
@@ -127,15 +126,15 @@ class EpisodeNode(Node):
         A tick between the request and its answer may still say, truly, that motion is not enabled: that counts only
         with a fault, which cannot be older than the request.
         """
-        self._runner.emergency_stop(message.estop, message.fault)
+        self._runner.control_heard(message.estop, message.fault)
         since_ns = self._runner.armed_ns if message.fault else self._runner.enabled_ns
         old = since_ns == 0 or stamp_to_ns(message.header.stamp) < since_ns
         if not message.armed and not old:
             self._runner.end(Ending(Verdict.ABORT, "control_node", message.fault or "motion was disarmed"))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        if any(status.name == "recorder_node" for status in message.status):
-            self._runner.recorder_heard()
+        for status in message.status:
+            self._runner.node_heard(status.name.split(":")[0])
 
     def _on_goal(self, goal: RunEpisodes.Goal) -> GoalResponse:
         if goal.episodes == 0 or self._runner.ticket is not None:
@@ -146,10 +145,13 @@ class EpisodeNode(Node):
         return GoalResponse.ACCEPT
 
     def _run_episodes(self, handle: ServerGoalHandle) -> RunEpisodes.Result:
-        goal, result, estops = handle.request, RunEpisodes.Result(), self._runner.estops
+        goal, result, stops = handle.request, RunEpisodes.Result(), self._runner.stops
         for index in range(goal.episodes):
-            if self._runner.estops > estops:
-                result.message = f"episode {index} of {goal.episodes}: emergency stop; start anew once it is reset"
+            if handle.is_cancel_requested:
+                result.message = f"cancelled after {index} of {goal.episodes} episodes"
+                break
+            if self._runner.stops > stops:
+                result.message = f"episode {index} of {goal.episodes}: {self._runner.stop_reason}"
                 break
             ticket = Ticket(
                 Episode(prompt=goal.prompt, seed=goal.seed + index), goal.timeout_s or self._config.timeout_s

@@ -35,7 +35,7 @@ class EpisodeConfig:
         60.0, unit="s", low=0.1, doc="Limit for all streams to be healthy, so that motion is enabled."
     )
     service_timeout_s: float = parameter(15.0, unit="s", low=0.1, doc="Limit for other nodes to answer.")
-    silence_s: float = parameter(5.0, unit="s", low=0.5, doc="Recorder or simulation clock silent for longer: abort.")
+    silence_s: float = parameter(5.0, unit="s", low=0.5, doc="Control, recorder or clock silent for longer: abort.")
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Ticket:
 
     episode: Episode
     timeout_s: float
-    estops: int = 0  # emergency stops until it was submitted
+    stops: int = 0  # emergency stops and faults until it was submitted
     running: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
 
@@ -62,7 +62,9 @@ class EpisodeRunner:
         self._ticket_lock = threading.Lock()
         self._count = 0
         self._armed_ns = self._enabled_ns = 0
-        self._estop, self._estops = False, 0
+        self._estop, self._stops = False, 0
+        self._fault: str | None = None  # as last heard; None: nothing heard yet
+        self._folder: Path | None = None  # of the last bag that was opened
         self._watch = EpisodeWatch(config.silence_s, config.record)
         self._voice = EpisodeVoice(node)
         reset = rig.simulation.reset_service
@@ -95,23 +97,39 @@ class EpisodeRunner:
         return self._enabled_ns
 
     @property
-    def estops(self) -> int:
-        """Emergency stops so far; an episode that was asked for before one begins no motion after it."""
-        return self._estops
+    def bag_folder(self) -> Path | None:
+        """Where the last bag that was opened is; None before the first."""
+        return self._folder
 
-    def emergency_stop(self, pressed: bool, reason: str = "") -> None:
-        """Whether the emergency stop is pressed; the episode that is under way ends, wherever it is."""
-        self._estops += pressed and not self._estop
-        self._estop = pressed
-        if pressed:
-            self.end(Ending(Verdict.ABORT, "control_node", reason or "emergency stop"))
+    @property
+    def stops(self) -> int:
+        """Emergency stops and faults so far; an episode that was asked for before one begins no motion after it."""
+        return self._stops
+
+    @property
+    def stop_reason(self) -> str:
+        """What the last of them was, and what to do."""
+        stop = "emergency stop: look at the robot, reset the stop" if self._estop or not self._fault else self._fault
+        return f"{stop}; start anew"
+
+    def control_heard(self, estop: bool, fault: str) -> None:
+        """Whether the emergency stop is pressed, and what has failed.
+
+        An emergency stop ends the episode that is under way, wherever it is. What failed before this node began to
+        listen is over for it: who asks for an episode has seen that.
+        """
+        is_new = bool(fault) and self._fault is not None and fault != self._fault
+        self._stops += (estop and not self._estop) or is_new
+        self._estop, self._fault = estop, fault
+        if estop:
+            self.end(Ending(Verdict.ABORT, "control_node", fault or "emergency stop"))
 
     def submit(self, ticket: Ticket) -> bool:
         """Begin an episode; False while another one is under way."""
         with self._ticket_lock:
             if self._ticket is not None or self._quitting:
                 return False
-            ticket.estops = self._estops
+            ticket.stops = self._stops
             self._ticket = ticket
         self._inbox.put(ticket)
         return True
@@ -120,9 +138,9 @@ class EpisodeRunner:
         """End the episode that is under way, if any."""
         self._inbox.put(ending)
 
-    def recorder_heard(self) -> None:
-        """The recorder is alive."""
-        self._watch.recorder_heard(time.monotonic())
+    def node_heard(self, name: str) -> None:
+        """A node is alive."""
+        self._watch.heard(name, time.monotonic())
 
     def quit(self, timeout_s: float) -> None:
         """Abort what is under way without waiting long for anybody, and end the thread."""
@@ -206,7 +224,7 @@ class EpisodeRunner:
                     self._stop_recording(Ending(Verdict.ABORT, NAME, str(error)))
                 raise
             episode.episode_id, episode.bag = answer.episode_id, answer.bag
-            self.recorder_heard()
+            self._folder = Path(answer.bag).parent
         else:
             episode.episode_id = episode.episode_id or f"ep_{self._count:04d}"
         self._count += 1
@@ -214,8 +232,8 @@ class EpisodeRunner:
     def _arm_control(self) -> None:
         deadline_s = time.monotonic() + self._config.arm_timeout_s
         while True:
-            if self._estop or (self._ticket and self._estops > self._ticket.estops):
-                raise CallError("emergency stop: look at the robot, reset the stop, then start an episode anew")
+            if self._estop or (self._ticket and self._stops > self._ticket.stops):
+                raise CallError(self.stop_reason)
             self._armed_ns = self._node.get_clock().now().nanoseconds
             try:
                 self._calls.call(self._arm, SetBool.Request(data=True), "control_node", self._config.service_timeout_s)

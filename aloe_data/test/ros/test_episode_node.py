@@ -32,7 +32,7 @@ class World:
         self.peer, self.until = peer, until
         self.calls: list[str] = []
         self.refusals: dict[str, str] = {}
-        self.recorder_alive = True
+        self.alive = {"recorder_node", "control_node: motion"}
         self.idle_before_arming = False
         self.may_open: Future | None = None
         self.while_closing: Callable[[], None] = lambda: None
@@ -56,8 +56,7 @@ class World:
         node.create_timer(0.2, self._beat, clock=steady)
 
     def _beat(self) -> None:
-        if self.recorder_alive:
-            self.diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(name="recorder_node")]))
+        self.diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(name=name) for name in self.alive]))
 
     def _answer(self, name: str, response: Any) -> Any:
         self.calls.append(name)
@@ -228,6 +227,23 @@ def test_a_fault_of_control_aborts_the_run_with_its_reason(
     assert world.calls[-2:] == ["disarm", "close"]
 
 
+def test_a_fault_between_two_episodes_is_not_cleared_by_arming_for_the_next(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.intervention.publish(Intervention())
+
+    def fail() -> None:
+        fault = Intervention(fault="camera 'head' is silent")
+        fault.header.stamp = peer.node.get_clock().now().to_msg()
+        world.intervention.publish(fault)
+
+    world.while_closing = fail
+    peer.start(MODULE, rig=rig_file, timeout_s=0.5)
+    result = Run(peer, until, episodes=3).result()
+    assert (result.episodes, world.calls.count("arm")) == (1, 1)
+    assert result.message == "episode 1 of 3: camera 'head' is silent; start anew"
+
+
 def estop(world: World, pressed: bool) -> None:
     message = Intervention(estop=pressed)
     message.header.stamp = world.peer.node.get_clock().now().to_msg()
@@ -291,8 +307,20 @@ def test_a_recorder_that_fails_or_falls_silent_aborts_the_episode(
     assert "disk of /bags is full" in run.result().message
     run = Run(peer, until, episodes=1)
     assert until(lambda: world.calls.count("arm") == 2)
-    world.recorder_alive = False
+    world.alive.remove("recorder_node")
     assert "recorder_node silent for 1 s; is it running?" in run.result().message
+
+
+def test_a_control_node_that_dies_aborts_the_episode_instead_of_letting_it_time_out(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    peer.start(MODULE, rig=rig_file, silence_s=1.0)
+    run = Run(peer, until, episodes=2)
+    world.wait_running()
+    world.alive.remove("control_node: motion")
+    result = run.result()
+    assert "control_node silent for 1 s; is it running?" in result.message
+    assert result.episodes == 0 and world.said() == ENDED[EpisodeEvent.ABORT]
 
 
 def test_a_recorder_that_is_late_with_its_bag_is_told_to_close_it(
@@ -352,6 +380,37 @@ def test_a_cancelled_run_ends_its_episode(peer: Any, until: Until, world: World,
     run.handle.cancel_goal_async()
     assert "cancelled" in run.result().message
     assert world.said() == ENDED[EpisodeEvent.ABORT]
+
+
+def test_a_run_that_is_cancelled_between_two_episodes_begins_no_other(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    peer.start(MODULE, rig=rig_file, timeout_s=0.3)
+    run = Run(peer, until, episodes=4)
+    cancelled = []
+    world.while_closing = lambda: cancelled.append(run.handle.cancel_goal_async())
+    assert "cancelled after 1 of 4 episodes" in run.result().message
+    assert until(cancelled[0].done)
+    assert world.calls.count("arm") == 1
+
+
+def test_a_verdict_on_the_episode_before_counts_while_the_next_is_prepared(
+    peer: Any, until: Until, world: World, rig_file: Any, tmp_path: Path
+) -> None:
+    world.folder = tmp_path
+    (tmp_path / "ep_0000").mkdir()
+    (tmp_path / "ep_0000" / "ep_0000_0.mcap").touch()
+    peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=1)
+    world.wait_running()
+    world.give(EpisodeEvent.SUCCESS)
+    assert run.result().episodes == 1
+    world.may_open = Future()  # the next one's bag is not open yet
+    Run(peer, until, episodes=1)
+    assert until(lambda: world.calls.count("reset") == 2)
+    world.give(EpisodeEvent.FAILURE, "looked again", "eva", "ep_0000")
+    assert until(lambda: verdict_of(tmp_path / "ep_0000"))
+    world.may_open.set_result(None)
 
 
 def test_an_interrupt_disarms_says_so_and_closes_the_bag(peer: Any, until: Until, world: World, rig_file: Any) -> None:
