@@ -41,7 +41,8 @@ class Transitions:
     """B chunk transitions, of a rig with S joints, C cameras and features of shape F.
 
     Attributes:
-        state, next_state: float32 [B, S], joint positions at the chunk's beginning and `reach` ticks later.
+        state, next_state: float32 [B, S], joint positions at the chunk's beginning and `reach` ticks later, or at the
+            last tick of its segment that was observed.
         features, next_features: float16 [B, C, *F].
         executed: float32 [B, h, S], joint set points; past the segment's end the last one again.
         valid: float32 [B, h], 0 past the segment's end.
@@ -104,6 +105,7 @@ class Replay:
         self._features = features.rows()
         self.episodes: list[StoredEpisode] = []
         self.segments: list[Segment] = []  # start and stop are rows of the store
+        self._last: list[int] = []  # row of each segment's last observed tick
         self._segment_episode: list[int] = []
         index = _Index()
         for episode in store.bags.values():
@@ -113,6 +115,7 @@ class Replay:
             raise ConfigError(f"{store.folder}: no chunk to learn from; ingest episodes with armed ticks and features")
         self._row, self._segment = np.concatenate(index.row), np.concatenate(index.segment)
         self._stop = np.array([segment.stop for segment in self.segments])
+        self._last_row = np.array(self._last)
         self._terminal = np.array([segment.terminal for segment in self.segments], dtype=np.int64)
         self._failure = np.array(
             [segment.terminal and not segment.success for segment in self.segments], dtype=np.int64
@@ -166,7 +169,7 @@ class Replay:
         stop = self._stop[segment]
         ends = stop, self._terminal[segment], self._failure[segment]
         returns = chunk_returns(row, *ends, self.config.reach, self.reward)
-        after = np.minimum(row + returns.steps, stop - 1)  # at an end without successor: the last observed state
+        after = np.minimum(row + returns.steps, self._last_row[segment])  # at an end without successor: the last seen
         steps = row[:, None] + np.arange(h)
         return Transitions(
             state=self._columns["state"][row],
@@ -202,8 +205,11 @@ class Replay:
                 continue
             self.segments.append(_moved(segment, first))
             self._segment_episode.append(len(self.episodes) - 1)
+            seen = np.flatnonzero(observed[segment.start : segment.stop])
+            last = segment.start + (int(seen[-1]) if len(seen) else 0)
+            self._last.append(first + last)
             ticks = np.arange(segment.start, segment.stop, self.config.stride)
-            after = np.minimum(ticks + self.config.reach, segment.stop - 1)
+            after = np.minimum(ticks + self.config.reach, last)
             ticks = ticks[observed[ticks] & observed[after]]
             index.row.append(first + ticks)
             index.segment.append(np.full(len(ticks), len(self.segments) - 1))

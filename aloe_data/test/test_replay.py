@@ -112,6 +112,16 @@ def test_returns_over_several_chunks_end_in_the_same_segment_and_leave_the_chunk
     np.testing.assert_allclose(three.reward, gamma ** np.minimum(3 * H, 20 - start) - 1, rtol=1e-5)
 
 
+def test_an_end_that_no_camera_saw_takes_no_chunk_away(tmp_path, bags):
+    seen = episode(20, 1)
+    blind = replace(seen, observed=np.arange(20) < 18)
+    whole_one = whole(replay(*filled(tmp_path / "seen", bags, [seen])))
+    batch = whole(replay(*filled(tmp_path / "blind", bags, [blind])))
+    np.testing.assert_array_equal(batch.state[:, 0], 100 + np.arange(18))
+    assert batch.reward[-1] == whole_one.reward[17] and batch.mask[-1] == whole_one.mask[17] == 0
+    assert (batch.next_state[-H:, 0] == 117).all()
+
+
 def test_the_policys_failing_part_is_masked_and_the_humans_part_is_another_segment(tmp_path, bags):
     r = replay(*filled(tmp_path / "store", bags, [episode(20, 2, human_from=8)]))
     batch = whole(r)
