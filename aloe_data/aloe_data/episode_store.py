@@ -2,6 +2,7 @@
 
     store.json          rig, contract, image size
     episodes.jsonl      one line per episode, written last: what it does not name does not exist
+    gone.json           bags that are no longer there: their episodes are left out, and come back with them
     ticks/NAME.TYPE     rows of all episodes' control ticks, one after the other
     features/HASH/      features of all frames, by the hash of the encoder that made them
 
@@ -10,7 +11,7 @@ A crash leaves at most rows that no line names; the next append writes over them
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -92,11 +93,21 @@ class EpisodeStore:
         }
         self._check_header({"format": FORMAT, "rig": rig.name, "contract": rig.contract, "image_size": [*image_size]})
         self.episodes = read_index(folder)
+        self._gone = _read_gone(folder / "gone.json")
 
     @property
     def bags(self) -> Mapping[str, StoredEpisode]:
-        """The newest episode of each bag, by its folder."""
-        return {episode.bag: episode for episode in self.episodes}
+        """The newest episode of each bag, by its folder, without those that are gone."""
+        return {episode.bag: episode for episode in self.episodes if episode.bag not in self._gone}
+
+    def follow(self, folder: Path, bags: Collection[str]) -> list[str]:
+        """Leave out what was ingested from a folder and is not among its bags now; returns which bags are gone."""
+        below = {episode.bag for episode in self.episodes if Path(episode.bag).is_relative_to(folder)}
+        gone = below - set(bags)
+        if gone != self._gone & below:
+            self._gone = self._gone - below | gone
+            _write_json(self.folder / "gone.json", sorted(self._gone))
+        return sorted(gone)
 
     def column(self, name: str) -> NDArray[Any]:
         """All rows of a column, memory-mapped: [ticks, ...]."""
@@ -178,6 +189,13 @@ def read_index(folder: Path) -> tuple[StoredEpisode, ...]:
         except TypeError as error:
             raise StoreError(f"{path}:{number}: {error}; ingest into another folder") from error
     return tuple(episodes)
+
+
+def _read_gone(path: Path) -> set[str]:
+    try:
+        return set(json.loads(path.read_text())) if path.exists() else set()
+    except (OSError, json.JSONDecodeError, TypeError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}; remove it, and ingest again") from error
 
 
 class FeatureStore:

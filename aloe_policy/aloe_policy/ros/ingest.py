@@ -1,7 +1,8 @@
 """Bags to training data in one pass: `ros2 run aloe_policy ingest --bags DIR --rig FILE --encoder FILE --store DIR`.
 
 Each bag is read, aligned and encoded once, by as many processes as asked for; bags that are in the store already and
-have not changed are passed over. Stop it at any time: what was finished is kept, the next start goes on from there.
+have not changed are passed over; episodes whose bags were removed from DIR are left out from then on. Stop it at any
+time: what was finished is kept, the next start goes on from there.
 """
 
 import argparse
@@ -43,6 +44,7 @@ class IngestConfig:
     processes: int = parameter(2, low=1, doc="that read bags at the same time")
     image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
     image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
+    keep_gone: bool = parameter(False, doc="go on learning from episodes whose bags were removed from the folder")
     closed: bool = parameter(False, doc="leave out bags that are still being recorded (without metadata.yaml)")
 
 
@@ -76,17 +78,20 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
         ConfigError, RigError, RecordingError, StoreError: bad input, before anything is read.
     """
     rig, encoder = load_rig(config.rig), load_encoder(config.encoder)
-    found = find_bags(config.bags.expanduser().resolve())  # a store knows bags by their full paths
-    bags = [bag for bag in found if not config.closed or (bag / "metadata.yaml").exists()]
+    bags = find_bags(config.bags.expanduser().resolve())  # a store knows bags by their full paths
     config.store.mkdir(parents=True, exist_ok=True)
     with held(config.store, f"{config.store}: another command reads bags into it; waiting for its end"):
         return _bring_up_to_date(config, rig, encoder, bags)
 
 
 def _bring_up_to_date(
-    config: IngestConfig, rig: Rig, encoder: ImageEncoder, bags: list[Path]
+    config: IngestConfig, rig: Rig, encoder: ImageEncoder, found: list[Path]
 ) -> tuple[EpisodeStore, FeatureStore]:
     store = EpisodeStore(config.store, rig, (config.image_height, config.image_width))
+    root = config.bags.expanduser().resolve()
+    there = [episode.bag for episode in store.episodes] if config.keep_gone else [str(bag) for bag in found]
+    gone = store.follow(root, there)
+    bags = [bag for bag in found if not config.closed or (bag / "metadata.yaml").exists()]
     features = FeatureStore(store, encoder_hash(config.encoder), (len(encoder.keypoints), TOKEN_WIDTH))
     prints = {bag: fingerprint(bag) for bag in bags}
     known_bags = store.bags
@@ -103,6 +108,10 @@ def _bring_up_to_date(
     print(f"{config.store}: {len(store.bags)} episodes, {len(wanted) - len(problems)} of them new")
     for problem in problems:
         print(f"left out: {problem}")
+    if gone:
+        print(
+            f"left out: {len(gone)} episodes whose bags are gone ({', '.join(gone[:3])}, ...); `ingest --keep-gone` keeps them"
+        )
     return store, features
 
 

@@ -125,6 +125,42 @@ def test_a_bag_that_changed_is_read_again_and_another_encoder_reads_all(setting)
     assert reads == ["ep_0000", "ep_0001", "ep_0002"] and len(store.bags) == 2
 
 
+def test_a_bag_that_was_removed_is_no_longer_learned_from_and_one_that_is_back_is_not_read_again(setting, capsys):
+    config, reads = setting
+    command.ingest(config)
+    away, elsewhere = config.bags / "ep_0002", config.bags.parent / "ep_0002"
+    away.rename(elsewhere)
+    store, _ = command.ingest(config)
+    assert [Path(bag).name for bag in store.bags] == ["ep_0000"]
+    assert f"left out: 1 episodes whose bags are gone ({away}" in capsys.readouterr().out
+    kept, _ = command.ingest(replace(config, store=config.store.parent / "other"))
+    assert len(kept.bags) == 1, "a store that never had it"
+    elsewhere.rename(away)
+    reads.clear()
+    store, _ = command.ingest(config)
+    assert reads == ["ep_0001"] and len(store.bags) == 2
+
+
+def test_episodes_of_removed_bags_may_be_kept(setting):
+    config, _ = setting
+    command.ingest(config)
+    (config.bags / "ep_0002" / "0.mcap").unlink()
+    (config.bags / "ep_0002").rmdir()
+    for keep_gone, episodes in ((True, 2), (False, 1), (True, 2)):
+        store, _ = command.ingest(replace(config, keep_gone=keep_gone))
+        assert len(store.bags) == episodes
+
+
+def test_bags_of_other_folders_are_not_missed(setting):
+    config, _ = setting
+    command.ingest(config)
+    others = config.bags.parent / "others" / "ep_0007"
+    others.mkdir(parents=True)
+    (others / "0.mcap").touch()
+    store, _ = command.ingest(replace(config, bags=others.parent))
+    assert len(store.bags) == 3
+
+
 def test_a_folder_without_bags_is_said_before_anything_is_read(setting, tmp_path):
     config, _ = setting
     (tmp_path / "none").mkdir()
