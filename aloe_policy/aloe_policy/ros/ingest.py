@@ -109,9 +109,8 @@ def _bring_up_to_date(
     for problem in problems:
         print(f"left out: {problem}")
     if gone:
-        print(
-            f"left out: {len(gone)} episodes whose bags are gone ({', '.join(gone[:3])}, ...); `ingest --keep-gone` keeps them"
-        )
+        some = ", ".join(gone[:3]) + ", ..." * (len(gone) > 3)
+        print(f"left out: {len(gone)} episodes whose bags are gone ({some}); `ingest --keep-gone` keeps them")
     return store, features
 
 
