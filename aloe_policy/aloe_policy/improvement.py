@@ -52,7 +52,7 @@ def check_origin(
     """
     meta = weights.meta
     known = meta["store"]
-    if store_mark(store, known["episodes"]) != known:
+    if store_mark(store.episodes, known["episodes"]) != known:
         raise ConfigError(
             f"{file}: was made for another store than {store.folder} (of {known['episodes']} episodes, this one has "
             f"{len(store.episodes)}, and the first ones differ); give its own --store, or weigh this one"

@@ -17,7 +17,7 @@ Nothing in it is unpickled.
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
-from aloe_data.episode_store import EpisodeStore
+from aloe_data.episode_store import StoredEpisode
 from aloe_data.replay import SOURCES
 from aloe_policy.actions import Normaliser
 
@@ -59,10 +59,9 @@ class Weights:
         return len(self.row)
 
 
-def store_mark(store: EpisodeStore, count: int | None = None) -> dict[str, Any]:
+def store_mark(episodes: Sequence[StoredEpisode], count: int | None = None) -> dict[str, Any]:
     """What tells a store from others, though it grows: how many episodes it has, and a hash over those [count]."""
-    episodes = store.episodes[:count]
-    rows = [[e.fingerprint, e.first_tick, e.ticks] for e in episodes]
+    rows = [[e.fingerprint, e.first_tick, e.ticks] for e in episodes[:count]]
     return {"episodes": len(rows), "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest()}
 
 

@@ -34,7 +34,7 @@ def weights(store, policy, **changes):
     """A chunk every 5 ticks; the first half of every episode weighs twice what the other does."""
     row = np.concatenate([e.first_tick + np.arange(0, e.ticks, 5) for e in store.episodes])
     within, verdicts = row % made.LENGTH, np.repeat([e.verdict for e in store.episodes], made.LENGTH // 5)
-    meta = {"policy": policy.version, "encoder": "hash", "store": store_mark(store)}
+    meta = {"policy": policy.version, "encoder": "hash", "store": store_mark(store.episodes)}
     return Weights(
         row=row, stop=row - within + made.LENGTH, weight=np.where(within < 30, 2.0, 1.0).astype(np.float32),
         advantage=np.zeros(len(row), np.float32), success=verdicts == "success", meta=meta,

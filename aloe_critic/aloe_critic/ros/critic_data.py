@@ -164,7 +164,7 @@ def replays(
             Replay(store, features, sampling, reward, cut, sorted(there - set(names)))
             for names in (chosen.learned, chosen.measured)
         ),
-        store_mark(store),
+        store_mark(store.episodes),
     )
 
 

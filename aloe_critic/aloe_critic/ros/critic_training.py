@@ -20,7 +20,9 @@ from aloe_critic.ros.critic_data import Data, DataConfig, load_data, sizes_of
 from aloe_critic.ros.critic_watch import Watch
 from aloe_critic.training import Outcome, Report, Split, fit, resume
 from aloe_data.config import ConfigError, parameter
+from aloe_data.episode_store import read_index
 from aloe_data.rig import Rig, load_rig
+from aloe_policy.improvement_weights import store_mark
 from aloe_policy.ros.policy_store import matching_policy
 from aloe_policy.training_state import check_choices, save_state, state_file, stopped
 
@@ -82,6 +84,7 @@ class CriticTraining:
         self._choices["start"] = {"policy": self._policy.version}
         if state:
             check_choices(config.out, self._choices, state)
+            _forget_other_rows(state, config.store_folder)
             resume(self.learner, self._batches[0], state)
         self._watch = Watch(config, self._policy, learning.seed, self.data) if config.watch_s else None
 
@@ -163,6 +166,14 @@ class CriticTraining:
     def _save(self, state: Mapping[str, Any]) -> None:
         if not self._parallel.rank:
             save_state(state_file(self.config.out), {**state, "choices": self._choices, "store": self.data.store})
+
+
+def _forget_other_rows(state: Mapping[str, Any], folder: Path) -> None:
+    """Drop what was drawn of the policy if the store has been made anew: its rows are other states now."""
+    known = state.get("store")
+    if known is None or store_mark(read_index(folder), known["episodes"]) != known:
+        print(f"{folder}: is not the store that this training began with; the policy's chunks are drawn anew")
+        state["learner"]["bootstrap"]["drawn"].fill_(-1)
 
 
 def _check_processes(config: TrainCriticConfig, learning: CriticConfig, parallel: Parallel) -> None:

@@ -104,7 +104,7 @@ def weigh(config: WeighConfig, choices: Choices) -> Weights:
         "normaliser": normaliser_hash(policy.normaliser),
         "critic": scorer.critic.version if scorer else "",
         "encoder": features.encoder,
-        "store": store_mark(store),
+        "store": store_mark(store.episodes),
     }
     found = _as_file(entries, replay, meta, choices.weights)
     save_weights(config.out, found)
@@ -154,7 +154,7 @@ def _drawn(config: WeighConfig, policy: TinyPolicy, store: EpisodeStore) -> Draw
         return None
     state = load_state(file)
     about, bootstrap, chunks = state.get("store"), state["learner"]["bootstrap"], state["choices"].get("chunks", {})
-    same = about is not None and store_mark(store, about["episodes"]) == about
+    same = about is not None and store_mark(store.episodes, about["episodes"]) == about
     if not same or chunks.get("segments") != config.segments or bootstrap["version"] != policy.version:
         return None
     drawn = Drawn.of(bootstrap, chunks["n_step"])

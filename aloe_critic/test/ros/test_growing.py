@@ -1,6 +1,7 @@
 """Bags that end while a critic is trained join the training; those that were in keep their side."""
 
 import dataclasses
+import shutil
 
 import critic_store as made
 import numpy as np
@@ -82,6 +83,20 @@ def test_a_training_goes_on_although_longer_episodes_have_joined_it(folder, monk
     assert resumed.data.train.reward == training.data.train.reward
     assert len(resumed.data.split.all) == 10
     assert resumed.run(lambda *_: None, lambda: False) is not None
+
+
+def test_what_was_drawn_of_the_policy_is_not_taken_for_other_states_of_a_store_that_was_made_anew(
+    folder, monkeypatch, capsys
+):
+    training = CriticTraining(folder, NETWORK, LEARNING)
+    assert training.run(lambda *_: None, lambda: training.learner.steps_done == 2) is None
+    drawn = CriticTraining(dataclasses.replace(folder, resume=True), NETWORK, LEARNING).learner.bootstrap
+    assert (drawn.state_dict()["drawn"] >= 0).any()
+    shutil.rmtree(folder.store_folder)
+    monkeypatch.setattr(made, "LENGTH", made.LENGTH + 10)
+    again = CriticTraining(dataclasses.replace(folder, resume=True), NETWORK, LEARNING).learner.bootstrap
+    assert (again.state_dict()["drawn"] < 0).all()
+    assert "the policy's chunks are drawn anew" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

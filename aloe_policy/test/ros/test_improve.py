@@ -48,7 +48,7 @@ def setting(policy, tmp_path):
         "method": "filtered_bc",
         "policy": load_policy(checkpoint, made.RIG).version,
         "encoder": encoder_hash(encoder),
-        "store": store_mark(store),
+        "store": store_mark(store.episodes),
         "statistics": {"effective_sample_size": 0.5, "clipped": 0.1, "share": dict.fromkeys(SOURCES, 1 / 3)},
     }
     save_weights(
