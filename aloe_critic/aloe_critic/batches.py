@@ -109,13 +109,24 @@ class Batches:
 
     def takeovers(self, policy: ChunkSampler, sizes: Sizes, within: int = 10) -> Takeovers | None:
         """Where a takeover helped, its chunk and the policy's, in the first ticks after it; None if nowhere."""
-        helped = (s for s in self.replay.segments if s.kind == HUMAN and s.end != AGAIN)
-        starts = np.array([s.start for s in helped], dtype=np.int64)
-        chosen = np.flatnonzero(np.isin(self.replay.rows, (starts[:, None] + np.arange(within)).ravel()))
+        replay = self.replay
+        helped = np.array([self._helped(k) for k in range(len(replay.segments))])
+        start = np.array([segment.start for segment in replay.segments])
+        segment = replay.segment_of
+        chosen = np.flatnonzero(helped[segment] & (replay.rows < start[segment] + within))
         if not len(chosen):
             return None
         batch = self.at(chosen)
         return Takeovers(batch.state, batch.actions, policy_chunks(policy, batch.state, 1, sizes)[0])
+
+    def _helped(self, number: int) -> bool:
+        """Whether a segment is a person's who took over from the policy, and did not fail."""
+        replay = self.replay
+        segment, before = replay.segments[number], replay.segments[number - 1] if number else None
+        episode = replay.episode_of_segment
+        took_over = before is not None and before.end == "takeover" and episode[number] == episode[number - 1]
+        failed = segment.end == AGAIN or (segment.terminal and not segment.success)
+        return segment.kind == HUMAN and took_over and not failed
 
     def _returns(self, index: Index, segment: Index) -> NDArray[np.float64]:
         """From the beginnings of chunks to the ends of these segments; NaN where that is no true end."""

@@ -13,7 +13,7 @@ from aloe_critic.networks import Sizes
 from aloe_critic.training import check_outcomes, held_out, matched_discount, reach, spread
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore
-from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.replay import BY_HUMAN, Replay, ReplayConfig
 from aloe_data.segments import AGAIN, HUMAN
 from aloe_data.transitions import RewardConfig
 from aloe_policy.backend import load_policy
@@ -86,6 +86,23 @@ def test_takeovers_are_the_first_chunks_of_a_person(batches, policy):
     segments = batches.replay.segments
     segments[:] = [replace(s, end=AGAIN) if s.kind == HUMAN else s for s in segments]
     assert batches.takeovers(policy, sizes) is None, "what did not help is no example"
+
+
+def test_what_follows_a_short_correction_is_not_taken_for_it(policy, tmp_path):
+    batches = of_store(policy, tmp_path, human_from=30, human_to=36)
+    sizes = Sizes(3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
+    by_human = np.flatnonzero(batches.replay.source_of == BY_HUMAN)
+    torch.testing.assert_close(batches.takeovers(policy, sizes).human, batches.at(by_human).actions)
+    assert np.isin(batches.replay.rows, np.arange(36, 40)).any()
+
+
+@pytest.mark.parametrize(
+    "made_so", [{"human_from": 0}, {"human_from": 30, "verdicts": ("failure", "success", "failure")}]
+)
+def test_neither_a_demonstration_by_hand_nor_a_takeover_that_failed_is_an_example(policy, tmp_path, made_so):
+    batches = of_store(policy, tmp_path, **made_so)
+    sizes = Sizes(3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
+    assert batches.takeovers(policy, sizes) is None
 
 
 def test_every_verdict_is_held_out_and_learned_from():
