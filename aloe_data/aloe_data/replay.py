@@ -1,6 +1,6 @@
 """Samples of chunk transitions from a store of episodes, whatever their number: only an index is in memory."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,19 @@ DEMO, AUTONOMOUS, BY_HUMAN = 0, 1, 2
 SOURCES = ("demo", "autonomous", "human")
 DEMONSTRATORS = ("expert",)  # policy versions whose episodes are demonstrations
 Array = NDArray[Any]
+
+
+def source_of(segment: Segment, episode: Iterable[Segment], policy: str) -> int:
+    """Who acts in a segment, index into SOURCES; an episode that is all by hand is a demonstration, no correction.
+
+    Args:
+        segment: one that is no hold.
+        episode: all segments of its episode.
+        policy: version of the policy that commanded most of the episode.
+    """
+    if segment.kind == HUMAN:
+        return BY_HUMAN if any(s.kind not in (HUMAN, HOLD) for s in episode) else DEMO
+    return DEMO if policy in DEMONSTRATORS else AUTONOMOUS
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,7 @@ class Replay:
         self.segments: list[Segment] = []  # start and stop are rows of the store
         self._last: list[int] = []  # row of each segment's last observed tick
         self._segment_episode: list[int] = []
+        self._sources: list[int] = []  # of each segment
         index = _Index()
         for episode in store.bags.values():
             if episode.bag not in exclude and features.has(episode):
@@ -121,7 +135,7 @@ class Replay:
             [segment.terminal and not segment.success for segment in self.segments], dtype=np.int64
         )
         self._episode = np.array(self._segment_episode)
-        self._source = np.array([self._source_of(k) for k in range(len(self.segments))])
+        self._source = np.array(self._sources)
         self._by_source = [np.flatnonzero(self._source[self._segment] == s) for s in range(len(SOURCES))]
         self._shares = self._check_shares()
         self._rng = np.random.default_rng(config.seed)
@@ -200,11 +214,13 @@ class Replay:
         source = np.asarray(self._columns["source"][first:stop])
         observed = np.asarray(self._columns["observed"][first:stop]).astype(bool)
         self.episodes.append(episode)
-        for segment in cut(source, arms, verdict_now(episode.bag, episode.verdict), config):
+        found = cut(source, arms, verdict_now(episode.bag, episode.verdict), config)
+        for segment in found:
             if segment.kind == HOLD:
                 continue
             self.segments.append(_moved(segment, first))
             self._segment_episode.append(len(self.episodes) - 1)
+            self._sources.append(source_of(segment, found, episode.policy))
             seen = np.flatnonzero(observed[segment.start : segment.stop])
             last = segment.start + (int(seen[-1]) if len(seen) else 0)
             self._last.append(first + last)
@@ -213,11 +229,6 @@ class Replay:
             ticks = ticks[observed[ticks] & observed[after]]
             index.row.append(first + ticks)
             index.segment.append(np.full(len(ticks), len(self.segments) - 1))
-
-    def _source_of(self, segment: int) -> int:
-        if self.segments[segment].kind == HUMAN:
-            return BY_HUMAN
-        return DEMO if self.episodes[self._episode[segment]].policy in DEMONSTRATORS else AUTONOMOUS
 
     def _check_shares(self) -> Array | None:
         """Share of each source in a batch; None: as they come."""

@@ -10,7 +10,7 @@ import pytest
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
 from aloe_data.frames import Episode, EpisodeFacts, Words
-from aloe_data.replay import Replay, ReplayConfig, Transitions
+from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, Replay, ReplayConfig, Transitions
 from aloe_data.rig import load_rig
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
@@ -128,6 +128,19 @@ def test_the_policys_failing_part_is_masked_and_the_humans_part_is_another_segme
     policy = batch.source == 1
     np.testing.assert_array_equal(batch.mask[policy], [1, 1, 1, 0, 0, 0, 0, 0])
     assert batch.reward[policy][-1] < -0.9 and batch.reward[~policy][-1] > -0.1
+
+
+def test_an_episode_that_is_all_by_hand_is_a_demonstration_and_no_correction(tmp_path, bags):
+    by_hand, corrected = episode(20, 1, human_from=0), episode(20, 2, human_from=8)
+    held = replace(by_hand, facts=replace(by_hand.facts, episode_id="ep_0003", seed=3))
+    held.source[:3] = 0
+    r = replay(*filled(tmp_path / "store", bags, [by_hand, corrected, held]))
+    batch = whole(r)
+    assert [set(batch.source[batch.episode == k].tolist()) for k in range(3)] == [
+        {DEMO},
+        {AUTONOMOUS, BY_HUMAN},
+        {DEMO},
+    ]
 
 
 def test_shares_decide_how_much_of_a_batch_comes_from_people(tmp_path, bags):

@@ -24,10 +24,10 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.durable import InUseError, copy_in_place
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.recording import RecordingError
-from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, DEMONSTRATORS, SOURCES
+from aloe_data.replay import BY_HUMAN, SOURCES, source_of
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.bag_reader import read_record
-from aloe_data.segments import HOLD, HUMAN, SegmentConfig, cut
+from aloe_data.segments import HOLD, SegmentConfig, cut
 from aloe_data.verdicts import verdict_now
 from aloe_policy.promotion import PromotionConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
@@ -141,14 +141,14 @@ def ingest(stage: IngestStage) -> None:
 def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:
     """Facts about all episodes of a store, in order of their bags."""
     found, arms = [], [arm.name for arm in rig.arms]
-    sources, stamps = store.column("source"), store.column("stamps_ns")
+    control, stamps = store.column("source"), store.column("stamps_ns")
     for bag, episode in sorted(store.bags.items()):
         rows = slice(episode.first_tick, episode.first_tick + episode.ticks)
         verdict = verdict_now(bag, episode.verdict)
-        segments = [s for s in cut(sources[rows], arms, verdict) if s.kind != HOLD]
-        by_human = [len(s) for s in segments if s.kind == HUMAN]
-        alone = DEMO if episode.policy in DEMONSTRATORS else AUTONOMOUS
-        ticks = {SOURCES[BY_HUMAN]: sum(by_human), SOURCES[alone]: sum(map(len, segments)) - sum(by_human)}
+        segments = [s for s in cut(control[rows], arms, verdict) if s.kind != HOLD]
+        acted = [(source_of(s, segments, episode.policy), len(s)) for s in segments]
+        by_human = [length for source, length in acted if source == BY_HUMAN]
+        ticks = {name: sum(length for source, length in acted if source == k) for k, name in enumerate(SOURCES)}
         length_s = float(stamps[rows][-1] - stamps[rows][0]) / 1e9
         takeovers = sum(length > SegmentConfig().blip_ticks for length in by_human)
         found.append(EpisodeFacts(bag, episode.seed, verdict, length_s, takeovers, ticks))

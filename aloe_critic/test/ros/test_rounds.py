@@ -40,7 +40,8 @@ def test_facts_of_episodes_tell_who_acted_and_who_took_over(tmp_path):
     made.write_store(tmp_path / "store", tmp_path / "bags", "encoder", ("success", "failure"), human_from=20)
     first, second = rounds.episode_facts(EpisodeStore(tmp_path / "store", made.RIG, made.SIZE), made.RIG)
     assert (first.takeovers, second.takeovers) == (1, 0)
-    assert first.ticks == {"human": 40, "autonomous": 20} and second.ticks == {"human": 0, "autonomous": 60}
+    assert first.ticks == {"demo": 0, "human": 40, "autonomous": 20}
+    assert second.ticks == {"demo": 0, "human": 0, "autonomous": 60}
     assert (first.verdict, second.verdict) == ("success", "failure")
     assert first.length_s == pytest.approx(59 * 0.02)
 
