@@ -114,7 +114,7 @@ def by_advantage(advantage: Array, labels: Labels, config: WeightConfig) -> Arra
     forced = _forced(advantage, labels, config)
     known, weight = np.isfinite(forced), np.zeros(len(forced))
     weight[known] = RULES[config.rule](forced[known], config)
-    return _shared(_without_failures(weight, labels, config), labels, config)
+    return _without_failures(weight, labels, config)
 
 
 def good_chunks(advantage: Array, labels: Labels, config: WeightConfig) -> Flags:
@@ -139,7 +139,20 @@ def by_label(method: str, labels: Labels, config: WeightConfig) -> Array:
         "hg_dagger": (labels.source == BY_HUMAN) | (labels.source == DEMO) & labels.success,
         "uniform": np.ones(len(labels.source), bool),
     }[method]
-    return _shared(_without_failures(chosen.astype(float), labels, config), labels, config)
+    return _without_failures(chosen.astype(float), labels, config)
+
+
+def with_shares(weight: Array, source: NDArray[np.int64], config: WeightConfig) -> Array:
+    """Corrections scaled to their share of the same whole, and the rest to what is left of it [n].
+
+    Source: intervention weighted regression, arXiv:2012.06733, where the share is a half.
+    """
+    human = source == BY_HUMAN
+    theirs, rest = weight[human].sum(), weight[~human].sum()
+    if not (config.correction_share and theirs and rest):
+        return weight
+    share, whole = config.correction_share, theirs + rest
+    return weight * np.where(human, share * whole / theirs, (1 - share) * whole / rest)
 
 
 def by_softmax(q: Array, config: WeightConfig) -> Array:
@@ -158,14 +171,22 @@ def by_softmax(q: Array, config: WeightConfig) -> Array:
 def statistics(
     weight: Array, source: NDArray[np.int64], config: WeightConfig, rule: str, good: Flags | None = None
 ) -> dict[str, object]:
-    """Effective sample size, share at the clip of a rule, of the weight by source, of good chunks; and the amounts."""
+    """Effective sample size, share at the clip of a rule, of the weight by source, of good chunks; and the amounts.
+
+    Args:
+        weight: [n], as by the rule: before `with_shares`.
+        source: of the chunks [n].
+        config: of the weights.
+        rule: which made them, "" for none.
+        good: chunks that the policy is told to be good [n].
+    """
     ends = {"exp_clip": (np.exp(-config.epsilon), np.exp(config.epsilon)), "zscore": (0.0, config.cap)}
-    counted = weight[weight > 0]
+    counted, used = weight[weight > 0], with_shares(weight, source, config)
     known: dict[str, object] = {} if good is None else {"good": _shares_of(good, source)}
     return known | {
-        "effective_sample_size": effective_sample_size(weight),
+        "effective_sample_size": effective_sample_size(used),
         "clipped": _clipped(counted, *ends[rule]) if rule in ends else 0.0,
-        "share": weight_by_source(weight, source),
+        "share": weight_by_source(used, source),
         "chunks": len(weight),
         "positive": len(counted),
     }
@@ -180,19 +201,6 @@ def _forced(advantage: Array, labels: Labels, config: WeightConfig) -> Array:
 
 def _without_failures(weight: Array, labels: Labels, config: WeightConfig) -> Array:
     return weight * ~labels.failure if config.failures == "dropped" else weight
-
-
-def _shared(weight: Array, labels: Labels, config: WeightConfig) -> Array:
-    """Corrections scaled to their share of the same whole, and the rest to what is left of it.
-
-    Source: intervention weighted regression, arXiv:2012.06733, where the share is a half.
-    """
-    human = labels.source == BY_HUMAN
-    theirs, rest = weight[human].sum(), weight[~human].sum()
-    if not (config.correction_share and theirs and rest):
-        return weight
-    share, whole = config.correction_share, theirs + rest
-    return weight * np.where(human, share * whole / theirs, (1 - share) * whole / rest)
 
 
 def _shares_of(good: Flags, source: NDArray[np.int64]) -> dict[str, float]:

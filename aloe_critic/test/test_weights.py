@@ -1,6 +1,7 @@
 """Every rule against a loop, and what holds for all of them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from aloe_critic.weights import (
     good_chunks,
     good_from,
     statistics,
+    with_shares,
 )
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO
 
@@ -142,7 +144,8 @@ def test_methods_without_a_critic_choose_by_who_acted_and_how_it_ended():
 def test_corrections_get_the_share_of_the_weight_that_they_are_to_have(source, share):
     source = np.array(source)
     config, known = WeightConfig(correction_share=share), labels(len(source), source)
-    plain, shared = (by_label("uniform", known, given) for given in (CONFIG, config))
+    plain = by_label("uniform", known, config)
+    shared = with_shares(plain, source, config)
     human = source == BY_HUMAN
     assert shared.sum() == pytest.approx(plain.sum())
     if human.any() and not human.all():
@@ -174,5 +177,7 @@ def test_weights_are_described():
     half = statistics(np.array([1.0, 0.0]), source[:2], CONFIG, "")
     assert (half["clipped"], half["chunks"], half["positive"]) == (0.0, 2, 1)
     assert "good" not in half
+    shared = statistics(weight, source, replace(CONFIG, correction_share=0.5), "exp_clip")
+    assert (shared["clipped"], shared["share"]["human"]) == (0.5, pytest.approx(0.5))
     told = statistics(np.ones(4), np.array([1, 1, 1, 2]), CONFIG, "", np.array([True, False, False, True]))
     assert told["good"] == pytest.approx({"autonomous": 1 / 3, "human": 1.0})

@@ -29,7 +29,7 @@ from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdi
 from aloe_critic.state_value import ValueConfig, crossfitted_values
 from aloe_critic.training import check_outcomes
 from aloe_critic.weighing import Entries, advantages, labels_of, proposals, seen_advantages, stops_of
-from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks, statistics
+from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks, statistics, with_shares
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
@@ -221,16 +221,19 @@ def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str,
 def _as_file(entries: Entries, replay: Replay, meta: dict[str, Any], config: WeightConfig) -> Weights:
     labels, index = labels_of(replay), entries.index
     rule = config.rule if meta["method"] in BY_ADVANTAGE else ""
+    if meta["method"] == "poco":  # whose weights compare chunks within a state
+        config = replace(config, correction_share=0.0)
+    source = labels.source[index]
     return Weights(
         row=replay.rows[index],
         stop=stops_of(replay)[index],
-        weight=entries.weight,
+        weight=with_shares(entries.weight, source, config),
         advantage=entries.advantage,
-        source=labels.source[index],
+        source=source,
         success=labels.success[index],
         chunks=entries.chunks,
         good=entries.good,
-        meta={**meta, "statistics": statistics(entries.weight, labels.source[index], config, rule, entries.good)},
+        meta={**meta, "statistics": statistics(entries.weight, source, config, rule, entries.good)},
     )
 
 
