@@ -42,8 +42,8 @@ def support(bounds: tuple[float, float], bins: int) -> Tensor:
 
 
 def value(out: Tensor, support: Tensor) -> Tensor:
-    """Values [K, B] of outputs [K, B, N]."""
-    return out[..., 0] if out.shape[-1] == 1 else out.softmax(-1) @ support
+    """Values [K, B] of outputs [K, B, N]; a sum, since autocast would do a matrix product in bfloat16 and round them."""
+    return out[..., 0] if out.shape[-1] == 1 else (out.softmax(-1) * support).sum(-1)
 
 
 def aggregate(q: Tensor, how: str, kappa: float = 1.0, pair: Tensor | None = None) -> Tensor:

@@ -147,3 +147,10 @@ def test_a_categorical_value_cannot_leave_its_support():
 def test_ranking_asks_for_a_margin_and_no_more():
     better, worse = torch.tensor([[0.0, -0.1, -1.0]]), torch.tensor([[-0.5, -0.15, -0.5]])
     assert ranking_loss(better, worse, 0.1).item() == pytest.approx((0 + 0.05 + 0.6) / 3)
+
+
+def test_values_are_not_rounded_where_networks_compute_in_bfloat16():
+    out, bins = torch.randn(2, 64, 51), support((-1.0, 0.0), 51)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = value(out, bins)
+    torch.testing.assert_close(found, out.softmax(-1) @ bins, rtol=0, atol=1e-6)
