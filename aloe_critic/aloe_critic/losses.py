@@ -42,7 +42,7 @@ def support(bounds: tuple[float, float], bins: int) -> Tensor:
 
 
 def value(out: Tensor, support: Tensor) -> Tensor:
-    """Values [K, B] of outputs [K, B, N]; a sum, since autocast would do a matrix product in bfloat16 and round them."""
+    """Values [K, B] of outputs [K, B, N]; as a sum: autocast would make a matrix product in bfloat16 of it."""
     return out[..., 0] if out.shape[-1] == 1 else (out.softmax(-1) * support).sum(-1)
 
 
