@@ -22,6 +22,7 @@ from std_srvs.srv import SetBool
 
 from aloe_control.control_loop import ControlLoop
 from aloe_control.joints import time_to_rest_s
+from aloe_control.ros.command_topics import deaf, rivals
 from aloe_control.ros.messages import (
     COMMAND_TYPES,
     command_message,
@@ -46,7 +47,6 @@ from aloe_data.serialized import header_stamp_ns
 
 NS = 1_000_000_000
 REQUEST_DEPTH = 50
-RECORDERS = ("recorder_node", "rosbag2_recorder")  # `ros2 bag record` is the latter
 STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 
 
@@ -157,7 +157,7 @@ class ControlNode(Node):
             response.success, response.message = True, "disarmed"
         elif self._stop_by_s is not None:
             response.success, response.message = False, "not armed: control_node is shutting down"
-        elif problems := self._command_problems():
+        elif problems := [*rivals(self, self._rig), *deaf(self, self._rig)]:
             response.success, response.message = False, "not armed: " + " | ".join(problems)
         else:
             now_ns = self.get_clock().now().nanoseconds
@@ -166,29 +166,6 @@ class ControlNode(Node):
         if self._is_new("arm", f"{request.data} {response.message}"):
             self.get_logger().info(f"/control/arm {str(request.data).lower()}: {response.message}")
         return response
-
-    def _command_problems(self) -> list[str]:
-        """Command topics that somebody else publishes on, or that nobody obeys."""
-        deaf = [arm for arm in self._rig.arms if not self._obeyed(arm.command_topic)]
-        return [
-            *self._rivals(),
-            *(f"nobody obeys {arm.command_topic}; start the driver of '{arm.name}'" for arm in deaf),
-        ]
-
-    def _obeyed(self, topic: str) -> bool:
-        """Whether somebody listens to a command topic who does not merely record it."""
-        return any(info.node_name not in RECORDERS for info in self.get_subscriptions_info_by_topic(topic))
-
-    def _rivals(self) -> list[str]:
-        """Who else publishes commands."""
-        found = []
-        for topic in (arm.command_topic for arm in self._rig.arms):
-            others = [info.node_name for info in self.get_publishers_info_by_topic(topic)]
-            if self.get_name() in others:
-                others.remove(self.get_name())  # once: a second control_node counts
-            if others:
-                found.append(f"{topic} is also published by {', '.join(others)}; stop it, or what replays a bag")
-        return found
 
     def _on_tick(self) -> None:
         began_s = time.monotonic()
@@ -223,8 +200,8 @@ class ControlNode(Node):
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        if self._loop.armed and (rivals := self._rivals()):
-            self._loop.fail(" | ".join(rivals))
+        if self._loop.armed and (others := rivals(self, self._rig)):
+            self._loop.fail(" | ".join(others))
         problems = self._loop.problems(now_ns)
         summary = {name: round(value, 3) for name, value in asdict(self._statistics.summary()).items()}
         summary |= {"refused_chunks": self._loop.refused_chunks, "last_refusal": self._loop.last_refusal}
