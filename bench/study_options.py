@@ -21,6 +21,7 @@ WEIGHTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "recap": ({"method": "recap"}, {}),
     "aloe": ({"method": "aloe"}, {}),
     "aloe_top": ({"method": "aloe"}, {**KEEP_GOOD, "top": 0.5}),
+    "aloe_chance": ({"method": "aloe", "advantage": "chance"}, {**KEEP_GOOD, "top": 0.5}),  # what the critic adds
     "aloe_seen": ({"method": "aloe", "advantage": "seen"}, {**KEEP_GOOD, "top": 0.5}),
     "poco": ({"method": "poco"}, {}),
 }
@@ -30,7 +31,7 @@ AT_RUN_TIME = ("consensus", "guided", "aloe_guided", "aloe_top_guided")
 METHODS = ("bc", *WEIGHTS, *AT_RUN_TIME)
 GROWS = ("out", "methods", "seeds", "rounds", "tested", "processes")
 """What may be asked for otherwise when a study goes on."""
-WITH_CRITIC = ("aloe", "aloe_top", "aloe_seen", "poco", "guided", "aloe_guided", "aloe_top_guided")
+WITH_CRITIC = ("aloe", "aloe_top", "aloe_chance", "aloe_seen", "poco", "guided", "aloe_guided", "aloe_top_guided")
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,8 @@ class WeighConfig(ChunksConfig):
     n_action_steps: int = parameter(0, unit="ticks", low=0, doc="h, executed steps; 0: the critic's, or half a chunk")
     advantage: str = parameter(
         "promised",
-        choices=("promised", "seen"),
-        doc="aloe's: Q - V, or rewards and V of the state after n-step chunks - V",
+        choices=("promised", "seen", "chance"),
+        doc="aloe's: Q - V; rewards and V of the state after n-step chunks - V; or Q - V of other chunks (a control)",
     )
     n_step: int = parameter(
         2, low=1, doc="chunks of h whose rewards add up before the state after them counts (recap, --advantage seen)"
@@ -195,6 +195,8 @@ def _entries(
                 return proposals(scorer, batches, choices.ask.samples, choices.weights, bar.update)
             ask = seen_advantages if config.advantage == "seen" else advantages
             advantage = ask(scorer, batches, drawn, bar.update)
+        if config.advantage == "chance":
+            advantage = np.random.default_rng(0).permutation(advantage)
     return Entries(everything, by_advantage(advantage, labels, choices.weights), advantage)
 
 

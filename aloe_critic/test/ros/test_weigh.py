@@ -77,6 +77,15 @@ def test_what_came_of_a_chunk_counts_where_that_is_asked_for(to_weigh):
     assert not np.allclose(seen.advantage, promised.advantage[np.isin(promised.row, seen.row)])
 
 
+def test_chance_deals_the_same_advantages_to_other_chunks(to_weigh):
+    run(to_weigh)
+    promised = load_weights(to_weigh.out)
+    run(to_weigh, advantage="chance")
+    chance = load_weights(to_weigh.out)
+    assert (np.sort(chance.advantage) == np.sort(promised.advantage)).all()
+    assert (chance.advantage != promised.advantage).mean() > 0.9
+
+
 def test_recap_learns_everything_and_says_what_was_good(to_weigh, capsys):
     run(to_weigh, dataclasses.replace(CHOICES, weights=WeightConfig(top=0.2)), method="recap", n_step=3)
     found = load_weights(to_weigh.out)
