@@ -80,8 +80,8 @@ def test_what_came_of_a_chunk_counts_where_that_is_asked_for(to_weigh):
 def test_chance_deals_the_same_advantages_to_other_chunks(to_weigh):
     run(to_weigh)
     promised = load_weights(to_weigh.out)
-    run(to_weigh, advantage="chance")
-    chance = load_weights(to_weigh.out)
+    run(to_weigh, advantage="chance", out=to_weigh.out.with_name("chance.npz"))
+    chance = load_weights(to_weigh.out.with_name("chance.npz"))
     assert (np.sort(chance.advantage) == np.sort(promised.advantage)).all()
     assert (chance.advantage != promised.advantage).mean() > 0.9
 
