@@ -23,6 +23,7 @@ from aloe_policy.improvement_weights import effective_sample_size, weight_by_sou
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 TINY = 1e-12  # instead of a standard deviation of zero
+ROUNDING = 1e-9  # of a number: what differs by less is equal
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Labels:
 
 def exp_clip(advantage: Array, config: WeightConfig) -> Array:
     """exp(clip(Adv / b, -eps, eps))."""
-    return np.exp(np.clip(advantage / max(config.beta * advantage.std(), TINY), -config.epsilon, config.epsilon))
+    score = advantage / (config.beta * _deviation(advantage, advantage))
+    return np.exp(np.clip(score, -config.epsilon, config.epsilon))
 
 
 def binary(advantage: Array, config: WeightConfig) -> Array:
@@ -81,7 +83,7 @@ def binary(advantage: Array, config: WeightConfig) -> Array:
 
 def zscore(advantage: Array, config: WeightConfig) -> Array:
     """min(exp((Adv - mean) / std), cap)."""
-    score = (advantage - advantage.mean()) / max(advantage.std(), TINY)
+    score = (advantage - advantage.mean()) / _deviation(advantage, advantage)
     return np.exp(np.minimum(score, np.log(config.cap)))
 
 
@@ -163,7 +165,7 @@ def by_softmax(q: Array, config: WeightConfig) -> Array:
     Source: POCO, arXiv:2604.01860.
     """
     inside = q - q.mean(0)
-    score = inside / max(config.beta * inside.std(), TINY)
+    score = inside / (config.beta * _deviation(inside, q))
     power = np.exp(score - score.max(0))
     return len(q) * power / power.sum(0)
 
@@ -190,6 +192,11 @@ def statistics(
         "chunks": len(weight),
         "positive": len(counted),
     }
+
+
+def _deviation(values: Array, size: Array) -> float:
+    """Standard deviation, and no less than the rounding of numbers as large as these."""
+    return max(float(values.std()), ROUNDING * float(np.abs(size).max()), TINY)
 
 
 def _forced(advantage: Array, labels: Labels, config: WeightConfig) -> Array:
