@@ -62,8 +62,9 @@ linked_files() {
 }
 
 pin_files() {
-  printf '%s\n' "$root/requirements-lock.txt" "$root/requirements.txt"
-  if [[ $ros == wheels ]]; then printf '%s\n' "$root/requirements-ros.txt"; fi
+  local of_mode=$root/requirements-system.txt
+  if [[ $ros == wheels ]]; then of_mode=$root/requirements-ros.txt; fi
+  printf '%s\n' "$root/requirements-lock.txt" "$root/requirements.txt" "$of_mode"
 }
 
 # One line that changes whenever something changes that the environment is made from.

@@ -133,6 +133,7 @@ install_underlay() {
   local site
   site=$("$venv/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
   rm -f "$site/aloe_underlay.pth"
+  write_ros2_command
   [[ $ros == wheels ]] || return 0
   # The wheels' CMake files name the folders of the machine that built them.
   local python_include numpy_include
@@ -142,6 +143,10 @@ install_underlay() {
     -e "s#/opt/python/[^;\"]*/numpy/(_core|core)/include#$numpy_include#g" \
     -e "s#/opt/python/[^;\"]*/include/python3\.[0-9]+#$python_include#g"
   printf '%s\n' "$root/underlay" >"$site/aloe_underlay.pth"
+}
+
+# A system's own `ros2` runs under the system's Python, which has none of the suite's packages: launch files need them.
+write_ros2_command() {
   printf '#!%s\nimport sys\n\nfrom ros2cli.cli import main\n\nsys.exit(main())\n' "$venv/bin/python" >"$venv/bin/ros2"
   chmod +x "$venv/bin/ros2"
 }
