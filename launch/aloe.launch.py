@@ -15,6 +15,7 @@ from launch.events.process import ProcessExited
 
 from aloe_critic.rounds.options import LoopOptions, command_words
 from aloe_data.config import from_texts, spec_of
+from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.rollout import check_for_real, find_rig_file, find_teleop_file
 
@@ -45,7 +46,16 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
         named_variation(options.variation)
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
     command = [str(program), "loop", *command_words(options)]
-    return [ExecuteProcess(cmd=command, name="aloe", output="screen", sigterm_timeout=SAVING_S, on_exit=_rounds_ended)]
+    return [
+        ExecuteProcess(
+            cmd=command,
+            name="aloe",
+            output="screen",
+            additional_env=bond(),
+            sigterm_timeout=SAVING_S,
+            on_exit=_rounds_ended,
+        )
+    ]
 
 
 def _rounds_ended(event: ProcessExited, context: LaunchContext) -> None:

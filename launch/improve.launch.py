@@ -16,6 +16,7 @@ from launch.events.process import ProcessExited
 from aloe_critic.rounds.options import ImproveOptions, command_words
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import from_texts, is_required, spec_of
+from aloe_data.launch_bond import bond
 
 SAVING_S = "120"  # time for the stage under way to write its state when it is stopped
 
@@ -38,7 +39,14 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
     command = [str(program), "improve", *command_words(options)]
     return [
-        ExecuteProcess(cmd=command, name="improve", output="screen", sigterm_timeout=SAVING_S, on_exit=_stages_ended)
+        ExecuteProcess(
+            cmd=command,
+            name="improve",
+            output="screen",
+            additional_env=bond(),
+            sigterm_timeout=SAVING_S,
+            on_exit=_stages_ended,
+        )
     ]
 
 

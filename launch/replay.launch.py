@@ -17,6 +17,7 @@ from launch_ros.actions import Node
 
 from aloe_data.bag_folders import bag_files
 from aloe_data.config import ConfigError
+from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_checkpoint, find_critic, find_rig_file
 
@@ -59,6 +60,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
         output="screen",
         parameters=[parameters | {"use_sim_time": True}],
         remappings=[(topic, f"/replay{topic}") for topic in MINE],
+        additional_env=bond(),
         on_exit=_node_ended,
     )
     nodes = [policy]
@@ -72,6 +74,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
             output="screen",
             parameters=[parameters | asked | {"use_sim_time": True}],
             remappings=[(topic, f"/replay{topic}") for topic in CRITICS],
+            additional_env=bond(),
             on_exit=_node_ended,
         )
         nodes.append(critic)

@@ -10,6 +10,7 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.config import spec_of
+from aloe_data.launch_bond import bond
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
 from aloe_data.rollout import NodePlan, RolloutConfig, find_rig_file, find_teleop_file, plan_nodes, rollout_config
@@ -55,7 +56,7 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
 
 def _node(plan: NodePlan, on_exit) -> Node:
     where = {"package": plan.package, "executable": plan.executable, "name": plan.executable, "output": "screen"}
-    return Node(**where, parameters=[dict(plan.parameters)], on_exit=on_exit)
+    return Node(**where, parameters=[dict(plan.parameters)], additional_env=bond(), on_exit=on_exit)
 
 
 def _report_ended(event: ProcessExited, context: LaunchContext) -> list | None:

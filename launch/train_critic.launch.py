@@ -15,6 +15,7 @@ from launch.events.process import ProcessExited
 from aloe_critic.launch_arguments import TrainCriticArguments, command_line
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import from_texts, is_required, spec_of
+from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_checkpoint, find_rig_file
 
@@ -42,7 +43,12 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     command = [str(program), *command_line(given, rig_file, find_checkpoint(given.policy, shipped, task))]
     return [
         ExecuteProcess(
-            cmd=command, name="train_critic", output="screen", sigterm_timeout=SAVING_S, on_exit=_training_ended
+            cmd=command,
+            name="train_critic",
+            output="screen",
+            additional_env=bond(),
+            sigterm_timeout=SAVING_S,
+            on_exit=_training_ended,
         )
     ]
 

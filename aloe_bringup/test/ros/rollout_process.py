@@ -55,6 +55,10 @@ class RolloutProcess:
         """What Ctrl-C in a terminal does: SIGINT to every process in the foreground."""
         os.killpg(self._process.pid, signal.SIGINT)
 
+    def kill_launch(self) -> None:
+        """What SIGTERM does to the official `ros2 launch`: it is gone at once, and tells its nodes nothing."""
+        self._process.kill()
+
     def kill_node(self, name: str) -> None:
         """A node that crashes."""
         found = [p for p in self.processes() if any(part.endswith("/" + name) for part in p.cmdline())]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("launch_ros")
@@ -63,6 +64,20 @@ def test_ctrl_c_leaves_a_valid_bag_and_no_process(rollout: Rollout, tmp_path: Pa
     assert count["/executed_action"] > 0
     assert verdicts(decoded) == [3]
     assert "Traceback" not in process.text
+
+
+def test_a_launch_that_is_killed_takes_its_nodes_with_it_and_leaves_resting_arms_and_a_valid_bag(
+    rollout: Rollout, tmp_path: Path
+) -> None:
+    process = rollout(policy="expert", episodes=5, record=tmp_path)
+    process.wait_for("ep_0000 runs")
+    process.kill_launch()
+    process.wait(30)
+    psutil.wait_procs(process.processes(), timeout=30)
+    assert not process.processes()
+    _, decoded = read_bag(tmp_path / "ep_0000")
+    assert verdicts(decoded) == [3]
+    assert not decoded["/intervention"][-1].armed
 
 
 @pytest.mark.skipif(not SHIPPED.is_dir(), reason="no shipped checkpoint")

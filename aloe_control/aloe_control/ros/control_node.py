@@ -37,6 +37,7 @@ from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_data.codecs import CodecError, select_joints
 from aloe_data.config import parameter
+from aloe_data.launch_bond import end_with_launch
 from aloe_data.rig import Arm, load_rig
 from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
 from aloe_data.ros.pace import pace_of
@@ -249,7 +250,7 @@ class ControlNode(Node):
 
 
 def main() -> None:
-    """Run control_node until SIGINT or SIGTERM; the arms come to rest before it ends."""
+    """Run control_node until SIGINT, SIGTERM or the end of its launch; the arms come to rest before it ends."""
     priority = raise_priority()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
@@ -259,6 +260,7 @@ def main() -> None:
         sys.exit(f"control_node: {error}")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: node.stop())
+    end_with_launch()
     executor = EventsExecutor()
     executor.add_node(node)
     node.get_logger().info(f"rig '{node.rig_name}': {priority}")

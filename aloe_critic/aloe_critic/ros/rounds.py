@@ -23,6 +23,7 @@ from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import InUseError, copy_in_place
 from aloe_data.episode_store import EpisodeStore
+from aloe_data.launch_bond import end_with_launch
 from aloe_data.recording import RecordingError
 from aloe_data.replay import BY_HUMAN, SOURCES, source_of
 from aloe_data.rig import Rig, load_rig
@@ -218,6 +219,7 @@ def main() -> None:
     cls, function = STAGES[options.command]
     if rest and (options.command != "collect" or any(":=" not in word for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    end_with_launch()
     try:
         function(from_arguments(cls, options), *([rest] if options.command == "collect" else []))
     except (*BAD_INPUT, GateError, StageError) as error:

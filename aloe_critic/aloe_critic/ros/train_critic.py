@@ -24,6 +24,7 @@ from aloe_critic.parallel import ALONE, Parallel, launched
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.training import Outcome
 from aloe_data.config import ConfigError, add_arguments, from_arguments
+from aloe_data.launch_bond import end_with_launch
 from aloe_policy.ros.policy_store import BAD_INPUT
 from aloe_policy.training_log import Reporter
 from aloe_policy.training_state import interruptions, state_file
@@ -85,6 +86,7 @@ def main() -> None:
         add_arguments(parser, part)
     try:
         arguments = parser.parse_args()
+        end_with_launch()
         config, network, learning = (from_arguments(part, arguments) for part in parts)
         torch.set_num_threads(config.threads)
         parallel = launched(config.device)

@@ -12,12 +12,15 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from aloe_data.launch_bond import end_with_launch
+
 
 def run_node(make: Callable[[], Node], make_executor: Callable[[], Executor] = EventsExecutor) -> None:
-    """Run a node until SIGINT or SIGTERM, then call its `finish()` in a thread, in bounded time, while it still spins.
+    """Run a node until SIGINT, SIGTERM or the end of its launch; then let it finish.
 
-    A node whose own thread cannot go on sets its attribute `error` and sends its process SIGTERM. Errors that the user
-    can mend (ValueError, OSError, RuntimeError) are printed as one line; the exit code is then 1.
+    Its `finish()` is called in a thread, in bounded time, while it still spins. A node whose own thread cannot go on
+    sets its attribute `error` and sends its process SIGTERM. Errors that the user can mend (ValueError, OSError,
+    RuntimeError) are printed as one line; the exit code is then 1.
     """
     # rclpy's own handlers would close the context at once, and with it the way to the other nodes.
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -26,6 +29,7 @@ def run_node(make: Callable[[], Node], make_executor: Callable[[], Executor] = E
         signal.signal(number, lambda *_: asked.set())
     name = make.__name__
     try:
+        end_with_launch()
         node = make()
         name = node.get_name()
         executor = make_executor()

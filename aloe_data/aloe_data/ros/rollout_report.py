@@ -17,6 +17,7 @@ from rclpy.task import Future
 
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
+from aloe_data.launch_bond import end_with_launch
 from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
@@ -165,6 +166,7 @@ def main() -> None:
     asked_s: list[float] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked_s.append(time.monotonic()))
+    end_with_launch()
     try:
         node = RolloutReport()
     except ValueError as error:

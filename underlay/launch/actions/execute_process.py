@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import shlex
 import signal
@@ -25,16 +24,9 @@ from ..unsupported import refuse_arguments
 from ..utilities import perform
 from .process_output import OutputReader
 
-_PR_SET_PDEATHSIG = 1
 # As officially, `sigterm_timeout:=20` on the command line sets them for all processes.
 _SIGTERM_TIMEOUT = LaunchConfiguration("sigterm_timeout", default=5)
 _SIGKILL_TIMEOUT = LaunchConfiguration("sigkill_timeout", default=5)
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _die_with_the_launch() -> None:
-    """In the child: get SIGTERM when the launch is killed, so that no process outlives it."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class ExecuteProcess(Action):
@@ -179,7 +171,6 @@ class ExecuteProcess(Action):
             "cwd": self.process_details["cwd"],
             "env": self.process_details["env"],
             "process_group": 0,
-            "preexec_fn": _die_with_the_launch,
         }
         if self.shell:
             return await asyncio.create_subprocess_shell(" ".join(self.process_details["cmd"]), **options)
