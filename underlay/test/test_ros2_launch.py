@@ -115,17 +115,6 @@ def test_ctrl_c_in_a_terminal_reaches_the_whole_group(launch_file):
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_a_launch_that_is_killed_takes_its_processes_along(launch_file):
-    process = ros2("launch", launch_file, "seconds:=60")
-    direct = psutil.Process(process.pid).children
-    started(process)
-    children = direct()
-    process.kill()
-    process.communicate(timeout=30)
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
-
-
 def test_run_passes_arguments_and_exit_code_and_names_what_is_missing():
     code, out = output_of("run", "no_such_package", "talker")
     assert (code, out) == (1, "Package 'no_such_package' not found\n")
