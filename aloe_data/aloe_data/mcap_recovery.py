@@ -10,17 +10,27 @@ import mmap
 import re
 import struct
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lz4.frame
 import mcap.records as mcap
-import zstandard
 from mcap.data_stream import ReadDataStream
-from mcap.exceptions import McapError
 from mcap.opcode import Opcode
+
+from aloe_data.mcap_chunk import (
+    DAMAGE,
+    FRAME,
+    FalseFrame,
+    Unreadable,
+    decompressed,
+    parse_chunk,
+    records_inside,
+    whole_content,
+)
 
 MAGIC = b"\x89MCAP0\r\n"
 Record = mcap.Channel | mcap.Schema | mcap.Message | mcap.Metadata
@@ -38,27 +48,16 @@ _READERS: dict[int, Any] = {
     Opcode.DATA_END: mcap.DataEnd.read,
 }
 _OPCODES = frozenset(Opcode)
-_IN_CHUNKS = (Opcode.MESSAGE, Opcode.CHANNEL, Opcode.SCHEMA)
-_FRAME = struct.Struct("<BQ")
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time; the rest is the message
-_CHUNK = struct.Struct("<QQQII")  # first and last time, size and checksum of what is inside, length of the codec's name
+_INDEX = struct.Struct("<HI")  # channel, and size of the list of (log time, position in the chunk) that follows
 _CHUNK_START = re.compile(rb"\x06.{36}(?:\x00\x00\x00\x00|\x04\x00\x00\x00zstd|\x03\x00\x00\x00lz4)", re.DOTALL)
-_MAX_CHUNK = 256 << 20  # what claims to hold more is damaged, or meant to fill the memory
-# What the libraries raise on spoilt bytes.
-DAMAGE = (McapError, struct.error, ValueError, EOFError, MemoryError, zstandard.ZstdError, RuntimeError)
-
-
-class _FalseFrame(Exception):
-    """The bytes are no record: their length means nothing."""
-
-
-class _Unreadable(Exception):
-    """A whole record whose content is spoilt."""
+_CHECKSUM_AT = FRAME.size + 24  # in a chunk's record: behind two times and a size
+_FOOTER_COVERED = 16  # bytes of the footer's content that its own checksum covers
 
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes of a file that could not be read; `tail`: they are its end."""
+    """Bytes of a file that could not be read; `tail`: they are its end. Of size 0 where only a checksum tells."""
 
     offset: int
     size: int
@@ -72,12 +71,11 @@ def recover(path: Path) -> Iterator[Record | Damage]:
     Raises:
         OSError: the file cannot be opened.
     """
-    with path.open("rb") as file:
-        if file.seek(0, io.SEEK_END) == 0:
+    with _mapped(path) as data:
+        if not data:
             yield Damage(0, 0, "the file is empty", tail=True)
             return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield from _walk(data)
+        yield from _Walk(data).records()
 
 
 def is_damaged(path: Path) -> bool:
@@ -85,64 +83,168 @@ def is_damaged(path: Path) -> bool:
     return any(isinstance(record, Damage) for record in recover(path))
 
 
-def _walk(data: mmap.mmap) -> Iterator[Record | Damage]:
-    end = len(data)
-    position = len(MAGIC) if data[: len(MAGIC)] == MAGIC else _next_chunk(data, 0)
-    if position != len(MAGIC):
-        yield Damage(0, position, "it does not begin as an MCAP file does", tail=position == end)
-    finished = False
-    while position < end:
-        if finished and data[position:end] == MAGIC:
+def lacks_checksums(path: Path) -> bool:
+    """Whether a sound file holds messages without any checksum: damage to them cannot be seen.
+
+    rosbag2's own writer computes none by default.
+    """
+    bare = False
+    position = len(MAGIC)
+    with _mapped(path) as data:
+        while position + FRAME.size <= len(data):
+            opcode, length = FRAME.unpack_from(data, position)
+            if opcode == Opcode.DATA_END:
+                return bare and not _uint32(data, position + FRAME.size)
+            if opcode == Opcode.MESSAGE or (opcode == Opcode.CHUNK and not _uint32(data, position + _CHECKSUM_AT)):
+                bare = True
+            position += FRAME.size + length
+    return bare
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
+    with path.open("rb") as file:
+        if file.seek(0, io.SEEK_END) == 0:
+            yield b""
             return
-        try:
-            opcode, body = _frame(data, position)
-            yield from _records(opcode, body)
-            finished = finished or opcode == Opcode.FOOTER
-            position += _FRAME.size + len(body)
-        except _Unreadable as error:
-            yield Damage(position, _FRAME.size + len(body), str(error))
-            position += _FRAME.size + len(body)
-        except _FalseFrame:
-            after = _next_chunk(data, position + 1)
-            if after == end and data[position] == Opcode.CHUNK:
-                yield from _torn_chunk(data[position + _FRAME.size :])
-            yield Damage(position, after - position, "no whole record", tail=after == end)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+def _uint32(data: mmap.mmap | bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 4], "little")
+
+
+class _Walk:
+    """One pass over a file's bytes."""
+
+    def __init__(self, data: mmap.mmap | bytes) -> None:
+        self._data = data
+        self._damaged = False
+        self._summary_at = 0  # behind the end of the data; 0: not yet there
+        # Of the last chunk: by channel, log time and position of each message; None: it was not read.
+        self._messages: dict[int, list[tuple[int, int]]] | None = None
+
+    def records(self) -> Iterator[Record | Damage]:
+        """Everything readable, and every damage."""
+        for found in self._found():
+            self._damaged = self._damaged or isinstance(found, Damage)
+            yield found
+
+    def _found(self) -> Iterator[Record | Damage]:
+        data = self._data
+        end = len(data)
+        position = len(MAGIC) if data[: len(MAGIC)] == MAGIC else _next_chunk(data, 0)
+        if position != len(MAGIC):
+            yield Damage(0, position, "it does not begin as an MCAP file does", tail=position == end)
+        finished = False
+        while position < end:
+            if finished and data[position:end] == MAGIC:
+                return
+            try:
+                opcode, body = _frame(data, position)
+                after = position + FRAME.size + len(body)
+                yield from self._records(opcode, body)
+                yield from self._check(opcode, body, position)
+                finished = finished or opcode == Opcode.FOOTER
+            except Unreadable as error:
+                yield Damage(position, after - position, str(error))
+            except FalseFrame:
+                after = _next_chunk(data, position + 1)
+                if after == end and data[position] == Opcode.CHUNK:
+                    yield from _torn_chunk(data[position + FRAME.size :])
+                yield Damage(position, after - position, "no whole record", tail=after == end)
             position = after
-    if not finished:
-        yield Damage(end, 0, "the file was not finished", tail=True)
+        if not finished:
+            yield Damage(end, 0, "the file was not finished", tail=True)
+
+    def _records(self, opcode: int, body: bytes) -> Iterator[Record]:
+        """What a record outside of chunks holds."""
+        if opcode != Opcode.CHUNK:
+            yield from _kept(opcode, body)
+            return
+        self._messages = None
+        messages: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        for position, inner, content in records_inside(whole_content(parse_chunk(body))):
+            for record in _kept(inner, content):
+                if isinstance(record, mcap.Message):
+                    messages[record.channel_id].append((record.log_time, position))
+                yield record
+        self._messages = messages
+
+    def _check(self, opcode: int, body: bytes, position: int) -> Iterator[Damage]:
+        """Whether a readable record says the same as what stands before it."""
+        after = position + FRAME.size + len(body)
+        if opcode == Opcode.MESSAGE_INDEX:
+            if not self._fits(body):
+                yield Damage(position, after - position, "an index that does not fit the chunk before it")
+        elif opcode == Opcode.DATA_END:
+            self._summary_at = after
+            # Known damage explains a false checksum.
+            if not self._damaged and not self._has_checksum(0, position, _uint32(body, 0)):
+                yield Damage(position, 0, "the checksum of the data does not fit: bytes outside of chunks are spoilt")
+        elif opcode == Opcode.FOOTER and self._summary_at:
+            covered = position + FRAME.size + _FOOTER_COVERED
+            if not self._has_checksum(self._summary_at, covered, _uint32(body, _FOOTER_COVERED)):
+                yield Damage(position, 0, "the checksum of the file's index does not fit")
+
+    def _fits(self, index: bytes) -> bool:
+        """Whether a message index names the messages of the chunk before it."""
+        if self._messages is None:
+            return True  # nothing to compare with
+        channel, _ = _INDEX.unpack_from(index)
+        entries = list(struct.iter_unpack("<QQ", index[_INDEX.size :]))
+        messages = self._messages.get(channel, [])
+        return entries == messages or sorted(entries) == sorted(messages)
+
+    def _has_checksum(self, start: int, end: int, checksum: int) -> bool:
+        if not checksum:
+            return True  # none was computed
+        with memoryview(self._data) as view, view[start:end] as part:
+            return zlib.crc32(part) == checksum
 
 
-def _frame(data: mmap.mmap, position: int) -> tuple[int, bytes]:
+def _frame(data: mmap.mmap | bytes, position: int) -> tuple[int, bytes]:
     """Opcode and content of the record at a position."""
-    head = data[position : position + _FRAME.size]
-    opcode, length = _FRAME.unpack(head) if len(head) == _FRAME.size else (0, 0)
-    start = position + _FRAME.size
+    head = data[position : position + FRAME.size]
+    opcode, length = FRAME.unpack(head) if len(head) == FRAME.size else (0, 0)
+    start = position + FRAME.size
     if opcode not in _OPCODES or start + length > len(data):
-        raise _FalseFrame
+        raise FalseFrame
     return opcode, data[start : start + length]
 
 
-def _next_chunk(data: mmap.mmap, position: int) -> int:
+def _next_chunk(data: mmap.mmap | bytes, position: int) -> int:
     """Where the next chunk begins, recognised by lengths that fit each other; the end if there is none."""
     while found := _CHUNK_START.search(data, position):
         try:
-            if _chunk(_frame(data, found.start())[1]).complete:
+            if parse_chunk(_frame(data, found.start())[1]).complete:
                 return found.start()
-        except _FalseFrame:
+        except FalseFrame:
             pass
         position = found.start() + 1
     return len(data)
 
 
-def _records(opcode: int, body: bytes) -> Iterator[Record]:
-    """What a record outside of chunks holds."""
-    if opcode == Opcode.CHUNK:
-        yield from _inside(_whole_chunk(body))
-    elif opcode == Opcode.MESSAGE:
-        yield _message(body)
+def _torn_chunk(body: bytes) -> Iterator[Record]:
+    """What is inside a chunk that the file's end cuts off."""
+    try:
+        for _, opcode, content in records_inside(decompressed(parse_chunk(body))):
+            yield from _kept(opcode, content)
+    except (FalseFrame, Unreadable):
+        return
+
+
+def _kept(opcode: int, body: bytes) -> Iterator[Record]:
+    """A record if it is one that is handed out; others are looked at all the same."""
+    if opcode == Opcode.MESSAGE:
+        if len(body) < _MESSAGE.size:
+            raise FalseFrame
+        channel, sequence, log_time, publish_time = _MESSAGE.unpack_from(body)
+        yield mcap.Message(channel, log_time, body[_MESSAGE.size :], publish_time, sequence)
     elif opcode == Opcode.MESSAGE_INDEX:
-        if len(body) < 6 or struct.unpack_from("<I", body, 2)[0] != len(body) - 6:
-            raise _FalseFrame
+        if len(body) < _INDEX.size or _INDEX.unpack_from(body)[1] != len(body) - _INDEX.size or len(body) % 16 != 6:
+            raise FalseFrame
     elif opcode in _READERS:
         record = _parse(opcode, body)
         if isinstance(record, _KEPT):
@@ -154,83 +256,7 @@ def _parse(opcode: int, body: bytes) -> Any:
         stream = ReadDataStream(io.BytesIO(body))
         record = _READERS[opcode](stream)
     except DAMAGE as error:
-        raise _FalseFrame from error
+        raise FalseFrame from error
     if stream.count != len(body):
-        raise _FalseFrame
+        raise FalseFrame
     return record
-
-
-def _message(body: bytes) -> mcap.Message:
-    if len(body) < _MESSAGE.size:
-        raise _FalseFrame
-    channel, sequence, log_time, publish_time = _MESSAGE.unpack_from(body)
-    return mcap.Message(channel, log_time, body[_MESSAGE.size :], publish_time, sequence)
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    codec: str
-    data: bytes
-    size: int  # of what is inside
-    checksum: int
-    complete: bool
-
-
-def _chunk(body: bytes) -> _Chunk:
-    try:
-        *_, size, checksum, name = _CHUNK.unpack_from(body)
-        codec = body[_CHUNK.size : _CHUNK.size + name].decode()
-        (length,) = struct.unpack_from("<Q", body, _CHUNK.size + name)
-    except DAMAGE as error:
-        raise _FalseFrame from error
-    data = body[_CHUNK.size + name + 8 :]
-    if codec not in ("", "zstd", "lz4") or len(data) > length:
-        raise _FalseFrame
-    return _Chunk(codec, data, size, checksum, len(data) == length)
-
-
-def _whole_chunk(body: bytes) -> bytes:
-    """What is inside a chunk."""
-    chunk = _chunk(body)
-    if not chunk.complete:
-        raise _FalseFrame
-    inside = _decompress(chunk)
-    if chunk.checksum and zlib.crc32(inside) != chunk.checksum:
-        raise _Unreadable("a chunk whose checksum does not fit")
-    return inside
-
-
-def _torn_chunk(body: bytes) -> Iterator[Record]:
-    """What is inside a chunk that the file's end cuts off."""
-    try:
-        yield from _inside(_decompress(_chunk(body)))
-    except (_FalseFrame, _Unreadable):
-        return
-
-
-def _decompress(chunk: _Chunk) -> bytes:
-    """The content, as far as it goes, but never more than the chunk says."""
-    if chunk.size > _MAX_CHUNK:
-        raise _Unreadable(f"a chunk of {chunk.size} bytes")
-    try:
-        if chunk.codec == "zstd":
-            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(chunk.data)).read(chunk.size)
-        if chunk.codec == "lz4":
-            return lz4.frame.LZ4FrameDecompressor().decompress(chunk.data, max_length=chunk.size)
-    except DAMAGE as error:
-        raise _Unreadable(f"a chunk that cannot be decompressed: {error}") from error
-    return chunk.data
-
-
-def _inside(content: bytes) -> Iterator[Record]:
-    """The whole records in a chunk's content, up to the first that is none."""
-    position = 0
-    while position + _FRAME.size <= len(content):
-        opcode, length = _FRAME.unpack_from(content, position)
-        start, position = position + _FRAME.size, position + _FRAME.size + length
-        if opcode not in _IN_CHUNKS or position > len(content):
-            return
-        try:
-            yield from _records(opcode, content[start:position])
-        except _FalseFrame:
-            return

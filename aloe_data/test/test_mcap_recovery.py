@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 from mcap.records import Channel, Message, Metadata, Schema
 from mcap.writer import CompressionType, Writer
 
-from aloe_data.mcap_recovery import MAGIC, Damage, recover
+from aloe_data.mcap_recovery import MAGIC, Damage, is_damaged, lacks_checksums, recover
 
 COUNT = 60
 
 
-def written(compression: CompressionType = CompressionType.NONE, finish: bool = True, chunk: int = 700) -> bytes:
+def written(
+    compression: CompressionType = CompressionType.NONE, finish: bool = True, chunk: int = 700, **options: bool
+) -> bytes:
     """A file of COUNT numbered messages in several chunks."""
     stream = io.BytesIO()
-    writer = Writer(stream, chunk_size=chunk, compression=compression)
+    writer = Writer(stream, chunk_size=chunk, compression=compression, **options)
     writer.start(profile="ros2")
     writer.add_metadata("rosbag2", {"custom": "data"})
     channel = writer.register_channel("/words", "cdr", writer.register_schema("std_msgs/msg/String", "ros2msg", b"..."))
@@ -83,6 +85,51 @@ def test_damage_anywhere_never_crashes_and_costs_at_most_a_chunk(
         assert numbers == sorted(set(numbers))
     else:
         read(tmp_path_factory.mktemp("spoilt"), data)
+
+
+@settings(max_examples=300)
+@given(position=st.integers(0, 20_000), change=st.integers(1, 255), compression=st.sampled_from(CompressionType))
+def test_a_changed_byte_is_found_wherever_it_is(
+    position: int, change: int, compression: CompressionType, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = bytearray(written(compression, enable_data_crcs=True))  # as this suite writes bags
+    data[position % len(data)] ^= change
+    file = tmp_path_factory.mktemp("changed") / "file.mcap"
+    file.write_bytes(data)
+    assert is_damaged(file)
+
+
+@settings(max_examples=300)
+@given(position=st.integers(0, 20_000), change=st.integers(1, 255), compression=st.sampled_from(CompressionType))
+def test_without_checksums_a_changed_byte_is_found_or_leaves_number_channel_and_time_of_every_message(
+    position: int, change: int, compression: CompressionType, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = bytearray(written(compression, enable_crcs=False))  # as rosbag2's own writer does by default
+    data[position % len(data)] ^= change
+    file = tmp_path_factory.mktemp("changed") / "file.mcap"
+    file.write_bytes(data)
+    records = list(recover(file))
+    if not any(isinstance(record, Damage) for record in records):
+        found = [(record.channel_id, record.log_time) for record in records if isinstance(record, Message)]
+        assert found == [(1, number) for number in range(COUNT)]
+
+
+@pytest.mark.parametrize(
+    ("options", "bare"),
+    [
+        ({}, False),
+        ({"enable_crcs": False}, True),
+        ({"enable_crcs": False, "enable_data_crcs": True}, False),
+        ({"use_chunking": False}, True),
+        ({"use_chunking": False, "enable_data_crcs": True}, False),
+    ],
+)
+def test_a_file_whose_messages_no_checksum_covers_is_known(
+    tmp_path: Path, options: dict[str, bool], bare: bool
+) -> None:
+    file = tmp_path / "file.mcap"
+    file.write_bytes(written(**options))
+    assert lacks_checksums(file) == bare
 
 
 @settings(max_examples=60)

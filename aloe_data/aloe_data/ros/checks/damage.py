@@ -6,7 +6,7 @@ from pathlib import Path
 from mcap.records import Channel, Message
 
 from aloe_data.bag_folders import bag_files
-from aloe_data.mcap_recovery import Damage, recover
+from aloe_data.mcap_recovery import Damage, lacks_checksums, recover
 from aloe_data.ros.checks.findings import Findings
 from aloe_data.ros.repair import told_counts
 
@@ -30,6 +30,8 @@ def check(bag: Path, found: Findings) -> None:
                 numbers[record.channel_id] += 1
         for number, count in numbers.items():
             held_counts[channels.get(number, "a topic without a name")] += count
+        if lacks_checksums(file):
+            found.notes.append(f"{file.name}: written without checksums: damage inside cannot be seen")
     told = told_counts(bag)
     if told is None:
         found.problems.append("metadata.yaml is missing or cannot be read")
