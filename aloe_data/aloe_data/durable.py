@@ -46,7 +46,7 @@ def sync(folder: Path) -> None:
         OSError: the disk failed.
     """
     for path in (*folder.rglob("*"), folder):
-        _sync_one(path)
+        sync_one(path)
 
 
 def put_in_place(draft: Path, path: Path) -> None:
@@ -59,7 +59,7 @@ def put_in_place(draft: Path, path: Path) -> None:
     if path.exists():
         shutil.rmtree(path)
     os.replace(draft, path)
-    _sync_one(path.parent)
+    sync_one(path.parent)
 
 
 def copy_in_place(source: Path, path: Path) -> None:
@@ -87,7 +87,7 @@ def append_line(path: Path, line: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     if not size:
-        _sync_one(path.parent)  # which knows of the file only now
+        sync_one(path.parent)  # which knows of the file only now
 
 
 @contextmanager
@@ -107,10 +107,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync_one(path.parent)
+    sync_one(path.parent)
 
 
-def _sync_one(path: Path) -> None:
+def sync_one(path: Path) -> None:
+    """Bring one file, or a folder's list of files, to the disk.
+
+    Raises:
+        OSError: the disk failed.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

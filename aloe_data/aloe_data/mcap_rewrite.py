@@ -8,18 +8,22 @@ from pathlib import Path
 
 from mcap.reader import SeekingReader
 from mcap.records import Channel, Message, Metadata, Schema
-from mcap.writer import CompressionType, Writer
+from mcap.writer import Writer
 
-from aloe_data.mcap_recovery import DAMAGE, Damage, recover
-
-_CHUNK_BYTES = 256 << 10
+from aloe_data.bag_file import start_mcap
+from aloe_data.mcap_chunk import DAMAGE
+from aloe_data.mcap_recovery import Damage, recover
 
 
 @dataclass
 class Rewritten:
-    """What became of a file: messages kept per topic, what could not be read, messages of topics that nobody names."""
+    """What became of a file: messages kept per topic, what could not be read, messages of topics that nobody names.
+
+    `told`: it tells of its bag, by topics or by metadata, with messages or without.
+    """
 
     kept: Counter[str] = field(default_factory=Counter)
+    told: bool = False
     damage: list[Damage] = field(default_factory=list)
     nameless: int = 0
 
@@ -49,18 +53,18 @@ def rewrite(path: Path, on_message: Callable[[str, Message], None]) -> Rewritten
     Raises:
         OSError: the disk failed; the file is then as it was.
     """
-    out = Rewritten()
     schemas, channels = _declared(path)
+    out = Rewritten(told=bool(channels))
     copy = path.with_suffix(".mcap.repair")
     with copy.open("wb") as stream:
-        writer = Writer(stream, _CHUNK_BYTES, CompressionType.NONE)
-        writer.start(profile="ros2", library="aloe_data repair")
+        writer = start_mcap(stream)
         numbers = _register(writer, schemas, channels)
         for record in recover(path):
             if isinstance(record, Damage):
                 out.damage.append(record)
             elif isinstance(record, Metadata):
                 writer.add_metadata(record.name, record.metadata)
+                out.told = True
             elif isinstance(record, Message) and record.channel_id in numbers:
                 number, topic = numbers[record.channel_id], channels[record.channel_id].topic
                 writer.add_message(number, record.log_time, record.data, record.publish_time, record.sequence)
@@ -71,7 +75,7 @@ def rewrite(path: Path, on_message: Callable[[str, Message], None]) -> Rewritten
         writer.finish()
         stream.flush()
         os.fsync(stream.fileno())
-    if not out.kept and path.stat().st_size > 0 and not channels:
+    if not out.told and path.stat().st_size > 0:
         copy.unlink()
     else:
         if any(not damage.tail for damage in out.damage):

@@ -1,26 +1,26 @@
 """Writing a bag from a thread of its own, so that whoever has messages never waits for the disk."""
 
-import tempfile
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
-import rosbag2_py
-import yaml
 from rclpy.qos import QoSProfile
 
-from aloe_data.durable import held, sync
+from aloe_data.bag_file import BagWriter
+from aloe_data.bag_metadata import BagTopic, with_custom_data
+from aloe_data.durable import held, replacing
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, check_room
+from aloe_data.ros.message_types import message_definition, type_hash
 
 _DRAIN_PERIOD_S = 0.1  # messages are written in batches: a wake-up per message would cost more than the writing
 _ROOM_PERIOD_S = 1.0
-# A killed process loses what is in a queue and in an unfinished chunk; a power failure also what is not synced.
+# With the period above: what a killed process loses of a slow stream. A power failure costs no more.
 _SYNC_PERIOD_S = 0.4
-_CHUNK_BYTES = 256 << 10
-COMPRESSIONS = {"none": "None", "lz4": "Lz4", "zstd": "Zstd"}  # by the names of rosbag2's MCAP storage
 _INFINITE = {"sec": 9223372036, "nsec": 854775807}
 
 
@@ -30,60 +30,65 @@ def open_bag(
     topics: Mapping[RecordedTopic, QoSProfile | None],
     compression: str = "none",
     split_bytes: int = 0,
-) -> rosbag2_py.SequentialWriter:
-    """Start a bag with all its topics declared and the episode's record in its metadata.
+) -> BagWriter:
+    """Start a bag with all its topics declared and the episode's record in its file.
 
     Args:
         folder: the bag's folder, which must not exist.
         record: what is known about the episode so far.
         topics: topics with the QoS that their publishers offer, where known.
-        compression: of the chunks, one of COMPRESSIONS.
+        compression: of the chunks, one of `bag_file.COMPRESSIONS`.
         split_bytes: size at which the bag goes on in a new file; 0: never.
 
     Raises:
         RecordingError: The bag cannot be made.
     """
-    writer = rosbag2_py.SequentialWriter()
-    options = rosbag2_py.StorageOptions(uri=str(folder), storage_id="mcap", max_bagfile_size=split_bytes)
-    options.custom_data = record.to_custom_data()
-    try:
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:  # rosbag2 takes a file only
-            yaml.safe_dump({"compression": COMPRESSIONS[compression], "chunkSize": _CHUNK_BYTES}, config)
-            config.flush()
-            options.storage_config_uri = config.name
-            writer.open(options, rosbag2_py.ConverterOptions("cdr", "cdr"))
-        for number, (topic, qos) in enumerate(topics.items(), start=1):
-            profiles = rosbag2_py.to_rclcpp_qos_vector(_qos_yaml(topic, qos), 9)
-            writer.create_topic(rosbag2_py.TopicMetadata(number, topic.name, topic.type, "cdr", profiles))
-    except RuntimeError as error:
-        raise RecordingError(f"cannot record into {folder}: {error}; make room or choose another folder") from error
-    return writer
+    declared = [bag_topic(topic, qos) for topic, qos in topics.items()]
+    distro = os.environ.get("ROS_DISTRO") or "jazzy"
+    return BagWriter(folder, declared, record.to_custom_data(), compression, split_bytes, distro)
 
 
 def complete_record(folder: Path, record: EpisodeRecord) -> None:
-    """Put what is known at the end (verdict, losses) into the metadata of a closed bag, and all of it on the disk."""
-    io = rosbag2_py.MetadataIo()
-    metadata = io.read_metadata(str(folder))
-    metadata.custom_data = record.to_custom_data()
-    io.write_metadata(str(folder), metadata)
-    sync(folder)
+    """Put what is known of an episode into the metadata of its closed bag, whoever wrote it.
+
+    Raises:
+        RecordingError: The folder has no metadata.yaml that can be read.
+        OSError: The disk failed.
+    """
+    path = folder / "metadata.yaml"
+    try:
+        text = with_custom_data(path.read_text(encoding="utf-8"), record.to_custom_data())
+    except (OSError, ValueError) as error:
+        raise RecordingError(f"{path}: {error}; `ros2 bag reindex {folder}` makes it anew") from error
+    with replacing(path) as stream:
+        stream.write(text.encode())
 
 
-def _qos_yaml(topic: RecordedTopic, qos: QoSProfile | None) -> str:
+def bag_topic(topic: RecordedTopic, qos: QoSProfile | None) -> BagTopic:
+    """A topic as a bag declares it, with the definition of its type as it is installed.
+
+    Args:
+        topic: topic of a recording.
+        qos: profile that its publisher offers; None: unknown.
+    """
+    encoding, definition = message_definition(topic.type)
+    return BagTopic(topic.name, topic.type, definition, encoding, type_hash(topic.type), _policies(topic, qos))
+
+
+def _policies(topic: RecordedTopic, qos: QoSProfile | None) -> dict[str, Any]:
     latched = topic.latched if qos is None else qos.durability.name == "TRANSIENT_LOCAL"
     best_effort = qos is not None and qos.reliability.name == "BEST_EFFORT"
-    profile = {
+    return {
         "history": "keep_last",
         "depth": qos.depth if qos is not None and qos.depth else 10,
         "reliability": "best_effort" if best_effort else "reliable",
         "durability": "transient_local" if latched else "volatile",
-        "deadline": dict(_INFINITE),
-        "lifespan": dict(_INFINITE),
+        "deadline": _INFINITE,
+        "lifespan": _INFINITE,
         "liveliness": "automatic",
-        "liveliness_lease_duration": dict(_INFINITE),
+        "liveliness_lease_duration": _INFINITE,
         "avoid_ros_namespace_conventions": False,
     }
-    return str(yaml.safe_dump([profile]))
 
 
 class BagThread:
@@ -95,7 +100,7 @@ class BagThread:
 
     def __init__(
         self,
-        writer: rosbag2_py.SequentialWriter,
+        writer: BagWriter,
         folder: Path,
         on_written: Callable[[str], None],
         min_free_gib: float,
@@ -124,21 +129,24 @@ class BagThread:
         self._queue.append((topic, message, stamp_ns))
         return True
 
-    def close(self) -> None:
-        """Write what is queued and close the bag; a failure to do so is in `failure`."""
+    def drain(self) -> None:
+        """Write what is queued and take nothing more; a failure to do so is in `failure`."""
         self._closing.set()
         self._thread.join()
+
+    def close(self, record: EpisodeRecord) -> None:
+        """Close the drained bag with what is known at its end; a failure to do so is in `failure`."""
+        try:
+            self._writer.close(record.to_custom_data())
+        except RecordingError as error:
+            self._fail(error)
+        self._hold.close()
 
     def _run(self) -> None:
         try:
             self._write_until_closed()
-        except (RuntimeError, OSError) as error:  # the writer's, and RecordingError
+        except (RecordingError, OSError) as error:
             self._fail(error)
-        try:
-            self._writer.close()
-        except (RuntimeError, OSError) as error:
-            self._fail(error)
-        self._hold.close()
 
     def _write_until_closed(self) -> None:
         next_check_s = next_sync_s = 0.0
@@ -150,7 +158,7 @@ class BagThread:
                 next_check_s = time.monotonic() + _ROOM_PERIOD_S
             self._drain()
             if time.monotonic() >= next_sync_s:
-                sync(self._folder)
+                self._writer.sync()
                 next_sync_s = time.monotonic() + _SYNC_PERIOD_S
 
     def _drain(self) -> None:
@@ -164,6 +172,4 @@ class BagThread:
     def _fail(self, error: Exception) -> None:
         with self._lock:
             if not self.failure:
-                known = isinstance(error, RecordingError)
-                hint = "" if known else f"; check the disk of {self._folder} or record elsewhere (record:=FOLDER)"
-                self.failure = f"the recording ended early: {error}{hint}"
+                self.failure = f"the recording ended early: {error}"

@@ -33,7 +33,7 @@ from aloe_data.recording import (
 from aloe_data.replay import DEMONSTRATORS
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_own_record
-from aloe_data.ros.bag_writer import complete_record, open_bag
+from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 
 _BEGIN_NS = 1_000_000_000
@@ -107,7 +107,6 @@ class _EpisodeBag:
             self._executed(episode, tick)
         self._event(EpisodeEvent.STOP, self._record.verdict.lower())
         self._writer.close()
-        complete_record(self._folder, self._record)
 
     def discard(self) -> None:
         """Remove what was written."""

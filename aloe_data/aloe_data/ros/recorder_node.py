@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
 import aloe_data
+from aloe_data.bag_file import COMPRESSIONS
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
 from aloe_data.owners import Owners
@@ -32,7 +33,7 @@ from aloe_data.recording import (
     recorded_topics,
 )
 from aloe_data.rig import load_rig
-from aloe_data.ros.bag_writer import COMPRESSIONS, BagThread, complete_record, open_bag
+from aloe_data.ros.bag_writer import BagThread, open_bag
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
@@ -209,17 +210,14 @@ class RecorderNode(Node):
             recording, self._recording = self._recording, None
             if recording is None:
                 return None
-            recording.thread.close()
+            recording.thread.drain()
             self._counter.settle()
             losses = self._counter.losses()
             streams = {topic: count.figures() for topic, count in self._counter.heard().items()}
             self._look_around()
             found = {"lost": losses, "streams": streams, "strangers": self._owners.strangers}
             record = replace(recording.record, verdict=verdict.name, reason=reason, **found)
-            try:
-                complete_record(recording.folder, record)
-            except (RuntimeError, OSError) as error:
-                recording.thread.failure = recording.thread.failure or f"metadata of {recording.folder}: {error}"
+            recording.thread.close(record)
             self._report_closed(recording, losses)
             self._closed.set()
             return recording

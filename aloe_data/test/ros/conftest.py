@@ -116,19 +116,22 @@ def until_fixture() -> Callable[..., bool]:
 def write(tmp_path: Path) -> Callable[..., Path]:
     """Writes rows of (time of reception [ms], topic, message) into a bag."""
     from rclpy.serialization import serialize_message
-    from rosbag2_py import ConverterOptions, SequentialWriter, StorageOptions, TopicMetadata
+
+    from aloe_data.bag_file import BagWriter
+    from aloe_data.recording import RecordedTopic
+    from aloe_data.ros.bag_writer import bag_topic
 
     def write_bag(rows: list[tuple[int, str, Any]], name: str = "ep_0004") -> Path:
-        bag, writer, topics = tmp_path / name, SequentialWriter(), set()
-        writer.open(StorageOptions(str(bag), "mcap"), ConverterOptions("cdr", "cdr"))
+        types = {topic: type(message) for _, topic, message in rows}
+        packages = {topic: kind.__module__.partition(".")[0] for topic, kind in types.items()}
+        topics = [
+            bag_topic(RecordedTopic(topic, f"{packages[topic]}/msg/{kind.__name__}"), None)
+            for topic, kind in types.items()
+        ]
+        writer = BagWriter(tmp_path / name, topics, {})
         for stamp_ms, topic, message in rows:
-            if topic not in topics:
-                package = type(message).__module__.partition(".")[0]
-                kind = f"{package}/msg/{type(message).__name__}"
-                writer.create_topic(TopicMetadata(len(topics), topic, kind, "cdr"))
-                topics.add(topic)
             writer.write(topic, serialize_message(message), stamp_ms * 1_000_000)
         writer.close()
-        return bag
+        return tmp_path / name
 
     return write_bag

@@ -169,7 +169,7 @@ def test_a_second_start_and_a_stop_without_start_are_refused(
 
 def own_metadata(bag: str) -> str:
     """The text of a bag's metadata."""
-    return (Path(bag) / "metadata.yaml").read_text().replace("'", "")
+    return (Path(bag) / "metadata.yaml").read_text().replace('"', "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

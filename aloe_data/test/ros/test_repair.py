@@ -16,7 +16,7 @@ from aloe_msgs.srv import StartEpisode, StopEpisode
 from aloe_data.durable import InUseError, held
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, next_episode_id
 from aloe_data.ros.bag_reader import read_messages, read_record
-from aloe_data.ros.bag_writer import complete_record, open_bag
+from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.repair import is_whole, repair
 
 DOMAIN = 66
@@ -37,8 +37,7 @@ def make(bag: Path, verdict: int | None = EpisodeEvent.SUCCESS, ticks: range = r
     if verdict is not None:
         stop = EpisodeEvent(kind=EpisodeEvent.STOP, verdict=verdict, reason="sorted")
         writer.write(EVENTS.name, serialize_message(stop), ticks.stop * 20_000_000)
-    writer.close()
-    complete_record(bag, EpisodeRecord(bag.name, "sort", 3, "SUCCESS", "sorted"))
+    writer.close(EpisodeRecord(bag.name, "sort", 3, "SUCCESS", "sorted").to_custom_data())
     return bag
 
 
@@ -137,6 +136,22 @@ def test_what_is_no_bag_stays_as_it_is_and_is_named_by_the_command(tmp_path: Pat
 def run(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", f"aloe_data.ros.{module}", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_recorder_killed_before_the_first_message_leaves_the_episode_id_and_prompt(
+    peer: Any, rig_file: Path, tmp_path: Path
+) -> None:
+    recorder = peer.start(
+        "aloe_data.ros.recorder_node", rig=rig_file, record=tmp_path, min_free_gib=0.001, hearing_s=0.0
+    )
+    bag = Path(peer.call(StartEpisode, "/recorder/start", prompt="no", seed=7).bag)
+    recorder.kill()
+    recorder.wait()
+    assert "kept 0 messages of 0 topics, 0.00 s" in repair(bag)
+    record = read_record(bag)
+    assert (record.episode_id, record.prompt, record.seed) == ("ep_0000", "no", 7)
+    assert record.reason == "the recording was cut short"
+    assert repair(bag) == []
 
 
 def test_kill_9_costs_at_most_a_second_of_the_open_episode_and_collection_goes_on_with_the_next_number(

@@ -13,7 +13,7 @@ from aloe_control.ros.messages import command_message, executed_action_message, 
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import EpisodeRecord, recorded_topics
-from aloe_data.ros.bag_writer import complete_record, open_bag
+from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.in_process import InProcessRig
@@ -71,11 +71,10 @@ class DemoBag:
         """Record verdict and end, and close the bag."""
         for kind in (EpisodeEvent.VERDICT, EpisodeEvent.STOP):
             self._event(kind, verdict, reason)
-        self._writer.close()
         names = {EpisodeEvent.SUCCESS: "SUCCESS", EpisodeEvent.FAILURE: "FAILURE"}
         names |= {EpisodeEvent.TIMEOUT: "TIMEOUT", EpisodeEvent.ABORT: "ABORT"}
         ended = EpisodeRecord(**{**self._record.__dict__, "verdict": names[verdict], "reason": reason})
-        complete_record(self._folder, ended)
+        self._writer.close(ended.to_custom_data())
 
     def _begin(self) -> None:
         stamp_ns = self._process.stamp_ns
