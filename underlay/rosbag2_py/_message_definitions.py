@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -18,10 +17,10 @@ _PRIMITIVES = {
 }  # fmt: skip
 
 
-def _share_file(type_name: str, suffix: str) -> Path | None:
+def _message_file(type_name: str) -> Path | None:
     package, *kind, name = type_name.split("/")
     try:
-        return Path(get_package_share_directory(package)) / (kind[0] if kind else "msg") / f"{name}{suffix}"
+        return Path(get_package_share_directory(package)) / (kind[0] if kind else "msg") / f"{name}.msg"
     except PackageNotFoundError:
         return None
 
@@ -33,7 +32,7 @@ def _dependencies(text: str, package: str) -> list[str]:
 
 
 def _append(type_name: str, seen: set[str], out: list[str]) -> bool:
-    path = _share_file(type_name, ".msg")
+    path = _message_file(type_name)
     if path is None or not path.exists():
         return False
     text = path.read_text()
@@ -54,20 +53,10 @@ def full_definition(type_name: str) -> str:
     return "".join(out) if _append(type_name, set(), out) else ""
 
 
-@cache
-def type_hash(type_name: str) -> str:
-    """RIHS01 hash of an installed type; "" when unknown."""
-    path = _share_file(type_name, ".json")
-    if path is None or not path.exists():
-        return ""
-    hashes = json.loads(path.read_text())["type_hashes"]
-    return next((entry["hash_string"] for entry in hashes if entry["type_name"] == type_name), "")
-
-
 class LocalMessageDefinitionSource:
     """Definitions of the types that are installed here."""
 
     def get_full_text(self, topic_type: str) -> MessageDefinition:
         """Definition of a type; the encoding is "unknown" and the text empty when it is not installed."""
         text = full_definition(topic_type)
-        return MessageDefinition(topic_type, "ros2msg" if text else "unknown", text, type_hash(topic_type))
+        return MessageDefinition(topic_type, "ros2msg" if text else "unknown", text, "")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from mcap.records import Channel, Message, Metadata, Schema
 
-from rosbag2_py._file_writer import StorageConfig, open_mcap
 from rosbag2_py._mcap_file import metadata_of_files, read_contents, records
 from rosbag2_py._metadata import MetadataIo
-from rosbag2_py._sink import FileSink
 from rosbag2_py._storage import StorageOptions
+from rosbag2_py._writer import open_mcap
 
 
 class Reindexer:
@@ -30,7 +29,7 @@ class Reindexer:
             raise RuntimeError(f"No storage files were found in {folder}: a bag is a folder with an .mcap file")
         for file in files:
             if not read_contents(file).finished:
-                _finish(file, StorageConfig.of(storage_options))
+                _finish(file)
         MetadataIo().write_metadata(str(folder), metadata_of_files(files))
 
 
@@ -40,27 +39,25 @@ def _number(path: Path) -> tuple[int, str]:
     return int(digits) if digits.isdecimal() else 0, path.name
 
 
-def _finish(path: Path, config: StorageConfig) -> None:
+def _finish(path: Path) -> None:
     """Copy the whole records into a finished file that takes the place of the unfinished one."""
     copy = path.with_suffix(".mcap.tmp")
-    copy.unlink(missing_ok=True)
-    sink = FileSink(copy)
-    writer = open_mcap(sink, config)
     schemas: dict[int, int] = {0: 0}
     channels: dict[int, int] = {}
-    for record in records(path):
-        if isinstance(record, Schema) and record.id not in schemas:
-            schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
-        elif isinstance(record, Channel) and record.id not in channels:
-            schema = schemas[record.schema_id]
-            channels[record.id] = writer.register_channel(
-                record.topic, record.message_encoding, schema, record.metadata
-            )
-        elif isinstance(record, Message):
-            channel = channels[record.channel_id]
-            writer.add_message(channel, record.log_time, record.data, record.publish_time, record.sequence)
-        elif isinstance(record, Metadata):
-            writer.add_metadata(record.name, record.metadata)
-    writer.finish()
-    sink.close()
+    with copy.open("wb") as stream:
+        writer = open_mcap(stream)
+        for record in records(path):
+            if isinstance(record, Schema) and record.id not in schemas:
+                schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
+            elif isinstance(record, Channel) and record.id not in channels:
+                schema = schemas[record.schema_id]
+                channels[record.id] = writer.register_channel(
+                    record.topic, record.message_encoding, schema, record.metadata
+                )
+            elif isinstance(record, Message):
+                channel = channels[record.channel_id]
+                writer.add_message(channel, record.log_time, record.data, record.publish_time, record.sequence)
+            elif isinstance(record, Metadata):
+                writer.add_metadata(record.name, record.metadata)
+        writer.finish()
     os.replace(copy, path)

@@ -96,7 +96,7 @@ class ConverterOptions:
 
 @dataclass
 class TopicMetadata:
-    """A topic of a bag. `type_description_hash` is filled in when the topic is created, if the type is installed."""
+    """A topic of a bag. `type_description_hash` stays as it is given."""
 
     id: int
     name: str
