@@ -5,6 +5,7 @@ whole periods, so that a missing message shows in the bag. The recorder runs as 
   lost_messages         of JPEG cameras (40 kB) and all streams at 50 Hz, during --seconds: missing in the bag
   cpu_percent           of one core, the recorder's process during that time
   raw_lost_messages     of raw images (83 MB/s) over reliable QoS, during --raw-seconds
+  split_lost_messages   as lost_messages, with bags in files of 20 MiB, during --split-seconds; split_files: how many
   kills                 how often the recorder was killed by SIGKILL at a random moment of an open episode
   closed_episodes_lost  bags that were closed before and are not whole after
   worst_open_loss_s     from the last message of an open episode, once repaired, to the kill
@@ -46,6 +47,7 @@ RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 DOMAIN = 91
 NS = 1_000_000_000
 RECORDER = "from aloe_data.ros.recorder_node import main; main()"
+SPLIT_MIB = 20
 STAMPS = slice(4, 12)  # where a serialised message with a header has its stamp
 
 
@@ -111,9 +113,10 @@ class Session:
         self._streams = self._run([__file__, "--publish", str(self.rig_file)])
         self.recorder: subprocess.Popen[bytes] | None = None
 
-    def start_recorder(self) -> psutil.Process:
-        """A fresh recorder."""
+    def start_recorder(self, split_mib: int = 0) -> psutil.Process:
+        """A fresh recorder, whose bags go on in a new file at this size [MiB]; 0: never."""
         parameters = {"rig": self.rig_file, "record": self.bags, "min_free_gib": 0.1, "preroll_s": 0.0}
+        parameters["split_mib"] = split_mib
         arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
         self.recorder = self._run(["-c", RECORDER, "--ros-args", *arguments, "--log-level", "warn"])
         return psutil.Process(self.recorder.pid)
@@ -174,18 +177,19 @@ def missing(bag: Path) -> int:
     return sum(int(np.sum(np.round(step / step.min()) - 1)) for step in steps)
 
 
-def measure_losses(seconds: float, raw: bool) -> tuple[int, float]:
-    """Messages lost, and the recorder's share of a core [%]."""
+def measure_losses(seconds: float, raw: bool, split_mib: int = 0) -> tuple[int, float, int]:
+    """Messages lost, the recorder's share of a core [%], and the number of the bag's files."""
     with session(raw) as made:
-        process = made.start_recorder()
+        process = made.start_recorder(split_mib)
         bag = Path(made.call(StartEpisode, "/recorder/start").bag)
         before, began_s = sum(process.cpu_times()[:2]), time.monotonic()
         time.sleep(seconds)
         percent = 100 * (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began_s)
         counted = made.call(StopEpisode, "/recorder/stop").messages_lost
-        size_mb = sum(file.stat().st_size for file in bag.glob("*.mcap")) / 1e6
-        print(f"{'raw' if raw else 'jpeg'}: {size_mb / seconds:.1f} MB/s, {percent:.1f} % of a core", flush=True)
-        return max(missing(bag), counted), percent
+        sizes_mb = [file.stat().st_size / 1e6 for file in bag.glob("*.mcap")]
+        rate = f"{sum(sizes_mb) / seconds:.1f} MB/s in {len(sizes_mb)} files"
+        print(f"{'raw' if raw else 'jpeg'}: {rate}, {percent:.1f} % of a core", flush=True)
+        return max(missing(bag), counted), percent, len(sizes_mb)
 
 
 def measure_kills(kills: int) -> tuple[int, float]:
@@ -219,6 +223,7 @@ def open_loss_s(bag: Path, killed_ns: int) -> float:
 def main() -> None:
     parser = make_parser(__doc__, seconds=60.0)
     parser.add_argument("--raw-seconds", type=float, default=10.0, help="of raw images (default: 10)")
+    parser.add_argument("--split-seconds", type=float, default=300.0, help="in files of 20 MiB (default: 300)")
     parser.add_argument("--kills", type=int, default=100, help="how often to kill the recorder (default: 100)")
     parser.add_argument("--publish", type=Path, help="be the streams of this rig file")
     arguments = parser.parse_args()
@@ -226,14 +231,17 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         publish(arguments.publish)
         return
-    lost, percent = measure_losses(arguments.seconds, raw=False)
-    raw_lost, raw_percent = measure_losses(arguments.raw_seconds, raw=True)
+    lost, percent, _ = measure_losses(arguments.seconds, raw=False)
+    raw_lost, raw_percent, _ = measure_losses(arguments.raw_seconds, raw=True)
+    split_lost, _, split_files = measure_losses(arguments.split_seconds, raw=False, split_mib=SPLIT_MIB)
     spoilt, worst_s = measure_kills(arguments.kills)
     figures = {
         "lost_messages": lost,
         "cpu_percent": percent,
         "raw_lost_messages": raw_lost,
         "raw_cpu_percent": raw_percent,
+        "split_lost_messages": split_lost,
+        "split_files": split_files,
         "kills": arguments.kills,
         "closed_episodes_lost": spoilt,
         "worst_open_loss_s": worst_s,
@@ -242,6 +250,7 @@ def main() -> None:
         "lost_messages": 0,
         "cpu_percent": 15.0,
         "raw_lost_messages": 0,
+        "split_lost_messages": 0,
         "closed_episodes_lost": 0,
         "worst_open_loss_s": 1.0,
     }
