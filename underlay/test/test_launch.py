@@ -42,6 +42,7 @@ is_stand_in = pytest.mark.skipif(not hasattr(launch, "unsupported"), reason="the
 def log_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
     monkeypatch.delenv("OVERRIDE_LAUNCH_PROCESS_OUTPUT", raising=False)
+    launch.logging.reset()
 
 
 def run(*entities) -> int:
@@ -88,7 +89,7 @@ def test_a_value_outside_the_choices_ends_the_launch_with_code_1(capsys):
 @pytest.mark.parametrize(
     ("substitution", "text"),
     [
-        (PathJoinSubstitution(["a", ["b", "c"], "d"]), "a/bc/d"),
+        (PathJoinSubstitution(["a", "b", TextSubstitution(text="d")]), "a/b/d"),
         (PythonExpression(["1 + ", "2"]), "3"),
         (PythonExpression("cos(0.0)"), "1.0"),
         (EnvironmentVariable("NOT_SET_ANYWHERE", default_value="fallback"), "fallback"),

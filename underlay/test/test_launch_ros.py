@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 pytest.importorskip("launch_ros")
+import launch.logging
 from launch import LaunchContext, LaunchDescription, LaunchService
 from launch.actions import GroupAction, SetLaunchConfiguration
 from launch.substitutions import LaunchConfiguration
@@ -20,6 +21,7 @@ from launch_ros.substitutions import ExecutableInPackage, FindPackageShare
 def package(tmp_path, monkeypatch):
     """A package 'pkg' whose executable 'talker' writes its arguments and parameter files to talker.json."""
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
+    launch.logging.reset()
     prefix = tmp_path / "prefix"
     (prefix / "share/ament_index/resource_index/packages").mkdir(parents=True)
     (prefix / "share/ament_index/resource_index/packages/pkg").touch()
