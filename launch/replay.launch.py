@@ -16,7 +16,7 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.bag_folders import bag_files
-from aloe_data.config import ConfigError
+from aloe_data.config import ConfigError, ros_arguments
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.rollout import find_checkpoint, find_critic, find_rig_file
@@ -58,7 +58,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
         executable="policy_node",
         name="policy_node",
         output="screen",
-        parameters=[parameters | {"use_sim_time": True}],
+        ros_arguments=ros_arguments(parameters | {"use_sim_time": True}),
         remappings=[(topic, f"/replay{topic}") for topic in MINE],
         additional_env=bond(),
         on_exit=_node_ended,
@@ -72,7 +72,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
             executable="critic_node",
             name="critic_node",
             output="screen",
-            parameters=[parameters | asked | {"use_sim_time": True}],
+            ros_arguments=ros_arguments(parameters | asked | {"use_sim_time": True}),
             remappings=[(topic, f"/replay{topic}") for topic in CRITICS],
             additional_env=bond(),
             on_exit=_node_ended,

@@ -1,6 +1,7 @@
 """Run a policy on a rig: `ros2 launch aloe_bringup rollout.launch.py [name:=value ...]`; `--show-args` lists names."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -9,7 +10,7 @@ from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, Shutd
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
-from aloe_data.config import spec_of
+from aloe_data.config import ros_arguments, spec_of
 from aloe_data.launch_bond import bond
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
@@ -49,14 +50,14 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
     nodes: list[Node | LogInfo] = [*(_node(plan, _node_died) for plan in plans), _node(report, _report_ended)]
     if teleop and not any(plan.package == "aloe_teleop" for plan in plans):
-        arguments = f"--ros-args -p rig:={rig_file} -p config:={teleop}"
-        nodes.append(LogInfo(msg=IN_A_TERMINAL.format(config.human, arguments)))
+        arguments = ["--ros-args", *ros_arguments({"rig": str(rig_file), "config": str(teleop)})]
+        nodes.append(LogInfo(msg=IN_A_TERMINAL.format(config.human, shlex.join(arguments))))
     return nodes
 
 
 def _node(plan: NodePlan, on_exit) -> Node:
     where = {"package": plan.package, "executable": plan.executable, "name": plan.executable, "output": "screen"}
-    return Node(**where, parameters=[dict(plan.parameters)], additional_env=bond(), on_exit=on_exit)
+    return Node(**where, ros_arguments=ros_arguments(plan.parameters), additional_env=bond(), on_exit=on_exit)
 
 
 def _report_ended(event: ProcessExited, context: LaunchContext) -> list | None:

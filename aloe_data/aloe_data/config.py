@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -9,10 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
+
 from aloe_data.section import nearest
 
 T = TypeVar("T")
 _REQUIRED = dataclasses.MISSING
+# Launch configurations that `launch` itself understands, beside the arguments of a launch file.
+_OF_LAUNCH = (
+    "launch-prefix", "launch-prefix-filter", "sigterm_timeout", "sigkill_timeout", "emulate_tty",
+    "ros_namespace", "ros_remaps", "global_params",
+)  # fmt: skip
 
 
 class ConfigError(ValueError):
@@ -116,14 +124,43 @@ def from_arguments(cls: type[T], namespace: argparse.Namespace) -> T:
 
 
 def from_texts(cls: type[T], texts: Mapping[str, str], source: str) -> T:
-    """Build a configuration from texts, such as launch arguments.
+    """Build a configuration from the configurations of a launch, which are all text.
 
     Raises:
         ConfigError: see `from_mapping`.
     """
-    hints, words = typing.get_type_hints(cls), {"true": True, "false": False}
-    values = {k: words.get(v.lower(), v) if hints.get(k) is bool else _parse(hints.get(k), v) for k, v in texts.items()}
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for name, text in texts.items():
+        if hints.get(name) is bool:
+            values[name] = {"true": True, "false": False}.get(text.lower(), text)
+        elif name not in _OF_LAUNCH:
+            values[name] = _parse(hints.get(name), text)
     return from_mapping(cls, values, source)
+
+
+def ros_arguments(parameters: Mapping[str, Any]) -> list[str]:
+    """Parameters of a node as the words that follow `--ros-args`.
+
+    ROS reads each value as YAML, by other rules than the launch system that writes parameter files: there `123E5`, `n`
+    and `nan` are text, for the node they are numbers and a truth value. Text in quotes is text for both.
+
+    Args:
+        parameters: Values by name: texts, numbers, truth values, and lists of these.
+    """
+    words = []
+    for name, value in parameters.items():
+        words += ["-p", f"{name}:={_as_yaml(value)}"]
+    return words
+
+
+def _as_yaml(value: Any) -> str:
+    if isinstance(value, str):
+        quoted = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=math.inf)
+        return quoted.removesuffix("\n")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_as_yaml(item) for item in value)}]"
+    return json.dumps(value)
 
 
 def _fields(cls: type) -> tuple["dataclasses.Field[Any]", ...]:
@@ -164,7 +201,8 @@ def _scalar(where: str, spec: Spec, hint: type, value: Any) -> Any:
         value = float(value)
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
         unit = f" [{spec.unit}]" if spec.unit else ""
-        raise ConfigError(f"{where}: expected {hint.__name__}{unit}, got {value!r}")
+        remedy = f"; YAML reads that as {type(value).__name__}, and as text in quotes: '\"...\"'" if hint is str else ""
+        raise ConfigError(f"{where}: expected {hint.__name__}{unit}, got {value!r}{remedy}")
     if isinstance(value, int | float) and hint is not bool:
         low = -math.inf if spec.low is None else spec.low
         high = math.inf if spec.high is None else spec.high

@@ -33,6 +33,11 @@ def test_arguments_come_as_text_and_leave_with_their_types() -> None:
     assert config == RolloutConfig(episodes=5, headless=False, real_time_factor=2.0, policy="123")
 
 
+def test_what_launch_itself_understands_is_left_to_it() -> None:
+    asked = {"prompt": "no", "sigterm_timeout": "20", "launch-prefix": "nice", "emulate_tty": "true"}
+    assert rollout_config(asked) == RolloutConfig(prompt="no")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [

@@ -32,7 +32,8 @@ def verdicts(decoded: dict[str, list[Any]]) -> list[int]:
 
 
 def test_an_episode_runs_ends_by_itself_and_leaves_a_complete_bag(rollout: Rollout, tmp_path: Path) -> None:
-    process = rollout(policy="expert", episodes=1, record=tmp_path, seed=3)
+    prompt = """no: blue left, # it's "1e3" green right"""  # which YAML would read in another way
+    process = rollout(policy="expert", episodes=1, record=tmp_path, seed=3, prompt=prompt)
     assert process.wait(120) == 0, process.text
     assert "episode 1/1  success" in process.text
     assert "95 % interval" in process.text
@@ -50,8 +51,7 @@ def test_an_episode_runs_ends_by_itself_and_leaves_a_complete_bag(rollout: Rollo
     assert events[0][0] == 0 and verdicts(decoded) == [1]
     ticks = [m.tick for m in decoded["/executed_action"]]
     assert ticks == list(range(ticks[0], ticks[0] + len(ticks))), "a control tick is missing"
-    prompts = {s.prompt for s in decoded["/episode/state"] if s.episode_id}
-    assert len(prompts) == 1 and all(prompts)
+    assert {s.prompt for s in decoded["/episode/state"] if s.episode_id} == {prompt}
 
 
 def test_ctrl_c_leaves_a_valid_bag_and_no_process(rollout: Rollout, tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import rclpy
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from aloe_data.config import ConfigError, parameter
+from aloe_data.config import ConfigError, parameter, ros_arguments
 from aloe_data.ros.parameters import declare_parameters
 
 
@@ -51,7 +53,7 @@ def test_overrides_and_defaults_become_the_dataclass(context: rclpy.Context) -> 
         ({"rig": "a", "rate_hz": 5000.0}, "example: rate_hz: 5000.0 is outside 1 to 1000 Hz"),
         ({"rig": "a", "rate_hz": "fast"}, "example: rate_hz: expected float"),
         ({"rig": "a", "record": "yes"}, "example: record: expected bool"),
-        ({"rig": 3}, "example: rig: expected str"),
+        ({"rig": 3}, "example: rig: expected str, got 3; YAML reads that as int, and as text in quotes"),
     ],
 )
 def test_wrong_parameters_name_the_node_and_the_remedy(
@@ -59,3 +61,27 @@ def test_wrong_parameters_name_the_node_and_the_remedy(
 ) -> None:
     with pytest.raises(ConfigError, match=expected):
         declare_parameters(node_with(context, **values), Example)
+
+
+# Texts that YAML takes for something else, in the rules of the launch system or in those of a node.
+TEXTS = [
+    "123E5", "1e3", "no", "n", "y", "ON", "nan", "inf", "0x10", "010", "1_000", "~", "null", "", " a ", "a: b", "a #b",
+    "[1, 2]", "{a: 1}", "'a'", '"a"', "it's \"a\"", "- a", "&a", "*a", "!a", "%a", "@a", "a\nb", "\t", "\\", "ä 杯 🙂",
+]  # fmt: skip
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=50))
+@example(TEXTS)
+@settings(max_examples=10)
+def test_text_reaches_a_node_letter_by_letter(texts: list[str]) -> None:
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=58)
+    asked = {f"p{i}": text for i, text in enumerate(texts)} | {"flag": True, "rate": 2.5, "list": ["no", "1"], "n": 3}
+    arguments = ["--ros-args", *ros_arguments(asked)]
+    node = Node(
+        "example", context=context, cli_args=arguments, enable_rosout=False,
+        automatically_declare_parameters_from_overrides=True,
+    )  # fmt: skip
+    assert {name: node.get_parameter(name).value for name in asked} == asked
+    node.destroy_node()
+    context.try_shutdown()
