@@ -29,13 +29,13 @@ class BaseEventHandler:
 
 
 class EventHandler(BaseEventHandler):
-    """Answers the events that `matcher` picks with fixed entities, or with what a callable(event, context) returns."""
+    """Answers the events that `matcher` picks with entities."""
 
     def __init__(
         self,
         *,
         matcher: Callable[[Event], bool],
-        entities: SomeEntitiesType | Callable[[Any, LaunchContext], SomeEntitiesType | None] | None = None,
+        entities: SomeEntitiesType | None = None,
         handle_once: bool = False,
     ) -> None:
         super().__init__(matcher=matcher, handle_once=handle_once)
@@ -43,4 +43,17 @@ class EventHandler(BaseEventHandler):
 
     def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
         super().handle(event, context)
-        return self.entities(event, context) if callable(self.entities) else self.entities
+        return self.entities
+
+
+class OnEvent(EventHandler):
+    """Answers also with what a callable(event, context) returns (internal: officially each kind does that itself)."""
+
+    def __init__(self, *, matcher: Callable[[Event], bool], answer: Any, handle_once: bool = False) -> None:
+        fixed = None if callable(answer) else answer
+        super().__init__(matcher=matcher, entities=fixed, handle_once=handle_once)
+        self._answer = answer
+
+    def handle(self, event: Event, context: LaunchContext) -> SomeEntitiesType | None:
+        fixed = super().handle(event, context)
+        return self._answer(event, context) if callable(self._answer) else fixed

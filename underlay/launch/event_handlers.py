@@ -7,7 +7,7 @@ from typing import Any
 
 from .action import Action
 from .event import Event
-from .event_handler import EventHandler
+from .event_handler import OnEvent
 from .events import Shutdown
 from .events.process import ProcessExited, ProcessStarted
 from .unsupported import missing_names
@@ -27,24 +27,22 @@ def _of_process(kind: type[Event], target: Action | Callable[[Action], bool] | N
     raise ValueError(f"target_action must be an ExecuteProcess, a callable or None, got {target!r}")
 
 
-class OnProcessExit(EventHandler):
+class OnProcessExit(OnEvent):
     """Answers the end of a process: of `target_action`, of those for which it returns true, or of any."""
 
     def __init__(self, *, target_action: Any = None, on_exit: Any, handle_once: bool = False) -> None:
-        super().__init__(matcher=_of_process(ProcessExited, target_action), entities=on_exit, handle_once=handle_once)
+        super().__init__(matcher=_of_process(ProcessExited, target_action), answer=on_exit, handle_once=handle_once)
 
 
-class OnProcessStart(EventHandler):
+class OnProcessStart(OnEvent):
     """Answers the start of a process, chosen as by `OnProcessExit`."""
 
     def __init__(self, *, target_action: Any = None, on_start: Any, handle_once: bool = False) -> None:
-        super().__init__(matcher=_of_process(ProcessStarted, target_action), entities=on_start, handle_once=handle_once)
+        super().__init__(matcher=_of_process(ProcessStarted, target_action), answer=on_start, handle_once=handle_once)
 
 
-class OnShutdown(EventHandler):
+class OnShutdown(OnEvent):
     """Answers the shutdown of the launch."""
 
     def __init__(self, *, on_shutdown: Any, handle_once: bool = False) -> None:
-        super().__init__(
-            matcher=lambda event: isinstance(event, Shutdown), entities=on_shutdown, handle_once=handle_once
-        )
+        super().__init__(matcher=lambda event: isinstance(event, Shutdown), answer=on_shutdown, handle_once=handle_once)

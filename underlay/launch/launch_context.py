@@ -29,7 +29,6 @@ class LaunchContext:
         self._event_handlers: deque[BaseEventHandler] = deque()
         self._saved_configurations: list[dict[str, str]] = []
         self._saved_environments: list[dict[str, str]] = []
-        self._process_count = 0
 
     def emit_event_sync(self, event: Event) -> None:
         """Queue an event; it is handled after those before it."""
@@ -59,7 +58,3 @@ class LaunchContext:
 
     def _pop_environment(self) -> None:
         self.environment = self._saved_environments.pop()
-
-    def _next_process_number(self) -> int:
-        self._process_count += 1
-        return self._process_count

@@ -54,7 +54,11 @@ class LaunchService:
 
     async def run_async(self, *, shutdown_when_idle: bool = True) -> int:
         """As `run`, inside a running event loop."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("LaunchService can only be run in the main thread.")
         loop = asyncio.get_running_loop()
+        self._logger.info(f"All log files can be found below {launch_logging.launch_config.log_dir}")
+        self._logger.info("Default logging verbosity is set to INFO")
         self.context.asyncio_loop = loop
         signals = self._handle_signals(loop)
         try:
@@ -102,18 +106,16 @@ class LaunchService:
                     self._visit(entity)
 
     def _visit(self, entity: LaunchDescriptionEntity) -> None:
+        if not isinstance(entity, LaunchDescriptionEntity):
+            raise RuntimeError(f"expected a LaunchDescriptionEntity, got '{entity}'")
         for sub_entity in entity.visit(self.context) or []:
-            if not isinstance(sub_entity, LaunchDescriptionEntity):
-                raise RuntimeError(f"expected a LaunchDescriptionEntity, got '{sub_entity}'")
             self._visit(sub_entity)
         future = entity.get_asyncio_future()
         if future is not None and not future.done():
             self._futures.add(future)
 
     def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> list[signal.Signals]:
-        """Answer Ctrl-C and SIGTERM by an orderly shutdown; only a main thread gets signals."""
-        if threading.current_thread() is not threading.main_thread():
-            return []
+        """Answer Ctrl-C and SIGTERM by an orderly shutdown."""
         loop.add_signal_handler(signal.SIGINT, self._on_sigint)
         # The official launch warns here that processes may be orphaned; this one stops them.
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):

@@ -45,8 +45,20 @@ class _LaunchConfig:
             self._log_file = (Path(self.log_dir) / "launch.log").open("a", buffering=1)
         self._log_file.write(f"{datetime.datetime.now().timestamp():.7f} {line}\n")
 
+    def reset(self) -> None:
+        """Begin a new log where the next line is written."""
+        if self._log_file is not None:
+            self._log_file.close()
+        self._log_dir = None
+        self._log_file = None
+
 
 launch_config = _LaunchConfig()
+
+
+def reset() -> None:
+    """Forget this process's launch log; officially the screen that was captured is forgotten as well."""
+    launch_config.reset()
 
 
 def _show(line: str) -> None:

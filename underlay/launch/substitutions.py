@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from .launch_context import LaunchContext
@@ -76,31 +76,32 @@ class EnvironmentVariable(Substitution):
 
 
 class PathJoinSubstitution(Substitution):
-    """Path components, joined by the system's separator; each may be a list of parts that are put together."""
+    """Path components, joined by the system's separator."""
 
-    def __init__(self, substitutions: Iterable[SomeSubstitutionsType]) -> None:
-        self.substitutions = [normalize_to_list_of_substitutions(component) for component in substitutions]
+    def __init__(self, substitutions: Iterable[str | Substitution]) -> None:
+        self.substitutions = normalize_to_list_of_substitutions(substitutions)
 
     def describe(self) -> str:
-        components = (" + ".join(part.describe() for part in component) for component in self.substitutions)
-        return f"PathJoin({', '.join(components)})"
+        return f"PathJoin('{' + '.join(part.describe() for part in self.substitutions)}')"
 
     def perform(self, context: LaunchContext) -> str:
-        return os.path.join(*(perform_substitutions(context, component) for component in self.substitutions))
+        return os.path.join(*(component.perform(context) for component in self.substitutions))
 
 
 class PythonExpression(Substitution):
     """The text of an evaluated Python expression; `math` is at hand, other modules by `python_modules`."""
 
-    def __init__(self, expression: SomeSubstitutionsType, python_modules: Sequence[str] = ("math",)) -> None:
+    def __init__(self, expression: SomeSubstitutionsType, python_modules: SomeSubstitutionsType = ("math",)) -> None:
         self.expression = normalize_to_list_of_substitutions(expression)
-        self.python_modules = list(python_modules)
+        self.python_modules = normalize_to_list_of_substitutions(python_modules)
 
     def describe(self) -> str:
-        return f"PythonExpr({' + '.join(part.describe() for part in self.expression)})"
+        modules = ", ".join(part.describe() for part in self.python_modules)
+        return f"PythonExpr({' + '.join(part.describe() for part in self.expression)}, [{modules}])"
 
     def perform(self, context: LaunchContext) -> str:
-        scope: dict[str, Any] = {name: importlib.import_module(name) for name in self.python_modules}
+        names = [part.perform(context) for part in self.python_modules]
+        scope: dict[str, Any] = {name: importlib.import_module(name) for name in names}
         if "math" in scope:
             scope.update({name: value for name, value in vars(math).items() if not name.startswith("_")})
         return str(eval(perform_substitutions(context, self.expression), {}, scope))

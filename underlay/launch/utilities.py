@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +12,25 @@ if TYPE_CHECKING:
 
 
 def normalize_to_list_of_substitutions(subst: SomeSubstitutionsType) -> list[Substitution]:
-    """Turn text, a path, a substitution or a sequence of these into a list of substitutions.
+    """Turn text, a substitution or a sequence of these into a list of substitutions.
 
     Raises:
-        TypeError: for anything else, as the official function does.
+        TypeError: for anything else, such as a path, as the official function does.
     """
     from .substitutions import TextSubstitution
 
-    parts: Iterable[Any] = [subst] if isinstance(subst, (str, os.PathLike, Substitution)) else subst
+    parts: Iterable[Any] = [subst] if isinstance(subst, (str, Substitution)) else subst
     result: list[Substitution] = []
     for part in parts:
         if isinstance(part, Substitution):
             result.append(part)
-        elif isinstance(part, (str, os.PathLike)):
-            result.append(TextSubstitution(text=os.fspath(part)))
+        elif isinstance(part, str):
+            result.append(TextSubstitution(text=part))
         else:
-            raise TypeError(f"expected text, a path or a Substitution, got {part!r} of type {type(part).__name__}")
+            raise TypeError(
+                f"Failed to normalize given item of type '{type(part)}', when only 'str' or 'launch.Substitution' "
+                f"were expected: {part!r}"
+            )
     return result
 
 

@@ -14,7 +14,7 @@ from launch.utilities import normalize_to_list_of_substitutions, perform, perfor
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 
-from .parameters import GLOBAL_PARAMETERS, evaluate_parameters, evaluate_value, write_parameters
+from .parameters import GLOBAL_PARAMETERS, evaluate_parameters, evaluate_value
 from .substitutions import ExecutableInPackage
 
 __getattr__ = missing_names(__name__, "launch_ros")
@@ -40,30 +40,34 @@ class Node(ExecuteProcess):
         name: SomeSubstitutionsType | None = None,
         namespace: SomeSubstitutionsType | None = None,
         exec_name: SomeSubstitutionsType | None = None,
-        parameters: Iterable[Any] | None = None,
+        parameters: list[Any] | None = None,
         remappings: Iterable[tuple[SomeSubstitutionsType, SomeSubstitutionsType]] | None = None,
-        ros_arguments: Iterable[SomeSubstitutionsType] | None = None,
+        ros_arguments: list[SomeSubstitutionsType] | None = None,
         arguments: Iterable[SomeSubstitutionsType] | None = None,
         **kwargs: Any,
     ) -> None:
-        program = executable if package is None else ExecutableInPackage(package=package, executable=executable)
-        super().__init__(cmd=[program, *(arguments or [])], name=exec_name, **kwargs)
-        for option, value in (("parameters", parameters), ("remappings", remappings)):
-            if value is not None and (isinstance(value, (str, dict)) or not isinstance(value, Iterable)):
+        for option, value in (("parameters", parameters), ("ros_arguments", ros_arguments)):
+            if value is not None and not isinstance(value, list):
                 raise TypeError(f"Node '{option}' expects a list, got {value!r}")
+        for rule in remappings or []:
+            if not isinstance(rule, tuple) or len(rule) != 2:
+                raise TypeError(f"Node 'remappings' expects tuples of length 2, got {rule!r}")
+        program = executable if package is None else ExecutableInPackage(package=package, executable=executable)
+        for_ros = ["--ros-args", *ros_arguments] if ros_arguments is not None else []
+        super().__init__(cmd=[program, *(arguments or []), *for_ros, "--ros-args"], name=exec_name, **kwargs)
         self.node_package, self.node_executable = package, executable
         self._node_name, self._namespace = name, namespace
-        self._parameters, self._remappings = list(parameters or []), list(remappings or [])
-        self._ros_arguments = list(ros_arguments or [])
+        self._parameters = parameters or []
+        self._remappings = list(remappings or [])
 
     def _command(self, context: LaunchContext) -> list[str]:
-        return [*super()._command(context), "--ros-args", *self._for_ros(context)]
+        return [*super()._command(context), *self._for_ros(context)]
 
     def _for_ros(self, context: LaunchContext) -> list[str]:
-        """Return what stands behind `--ros-args`."""
-        arguments = [perform(context, argument) for argument in self._ros_arguments]
-        if self._node_name is not None:
-            name = perform(context, self._node_name)
+        """Return what stands behind `--ros-args`, other than the launch file's own `ros_arguments`."""
+        arguments = []
+        name = None if self._node_name is None else perform(context, self._node_name)
+        if name is not None:
             validate_node_name(name)
             arguments += ["-r", f"__node:={name}"]
         namespace = prefix_namespace(
@@ -73,9 +77,11 @@ class Node(ExecuteProcess):
         if namespace is not None:
             validate_namespace(namespace)
             arguments += ["-r", f"__ns:={namespace}"]
-        global_parameters: Any = context.launch_configurations.get(GLOBAL_PARAMETERS)
-        files = [write_parameters(global_parameters)] if global_parameters else []
-        for file in files + evaluate_parameters(context, self._parameters):
+        for_all: Any = context.launch_configurations.get(GLOBAL_PARAMETERS, [])
+        for parameter, value in for_all:
+            arguments += ["-p", f"{parameter}:={value}"]
+        key = "/**" if name is None or namespace is None else f"{namespace.rstrip('/')}/{name}"
+        for file in evaluate_parameters(context, self._parameters, key):
             arguments += ["--params-file", file]
         for source, target in self._remappings:
             arguments += ["-r", f"{perform(context, source)}:={perform(context, target)}"]
@@ -109,11 +115,9 @@ class SetParameter(Action):
 
     def execute(self, context: LaunchContext) -> None:
         name = perform(context, self._name)
-        previous: Any = context.launch_configurations.get(GLOBAL_PARAMETERS) or {}
-        context.launch_configurations[GLOBAL_PARAMETERS] = {  # type: ignore[assignment]
-            **previous,
-            name: evaluate_value(context, name, self._value),
-        }
+        previous: Any = context.launch_configurations.get(GLOBAL_PARAMETERS, [])
+        mine = (name, evaluate_value(context, name, self._value))
+        context.launch_configurations[GLOBAL_PARAMETERS] = [*previous, mine]  # type: ignore[assignment]
 
 
 def prefix_namespace(base: str | None, namespace: str | None) -> str | None:

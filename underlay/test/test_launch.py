@@ -1,5 +1,6 @@
 """The behaviour of `launch` that the stand-in follows; these tests also describe the official package."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from launch.substitutions import (  # noqa: E402
     PythonExpression,
     TextSubstitution,
 )
+from launch.utilities import perform_substitutions  # noqa: E402
 
 is_stand_in = pytest.mark.skipif(not hasattr(launch, "unsupported"), reason="the official launch has these")
 
@@ -49,6 +51,13 @@ def run(*entities) -> int:
     service = LaunchService(noninteractive=True)
     service.include_launch_description(LaunchDescription(list(entities)))
     return service.run()
+
+
+def printed(capsys) -> str:
+    """What the launch printed, its processes numbered from 1: the official numbers go on through all launches."""
+    out = capsys.readouterr().out
+    numbers = {old: f"-{new}]" for new, old in enumerate(sorted(set(re.findall(r"-(\d+)\]", out)), key=int), 1)}
+    return re.sub(r"-(\d+)\]", lambda found: numbers[found.group(1)], out)
 
 
 def shell(script: str, **kwargs) -> ExecuteProcess:
@@ -77,13 +86,13 @@ def test_an_argument_has_its_default_unless_it_is_given():
 
 def test_a_missing_argument_ends_the_launch_with_code_1(capsys):
     assert run(DeclareLaunchArgument("needed")) == 1
-    assert 'Required launch argument "needed" was not provided.' in capsys.readouterr().out
+    assert 'Required launch argument "needed" was not provided.' in printed(capsys)
 
 
 def test_a_value_outside_the_choices_ends_the_launch_with_code_1(capsys):
     mode = DeclareLaunchArgument("mode", choices=["a", "b"], default_value=TextSubstitution(text="c"))
     assert run(mode) == 1
-    assert 'Argument "mode" provided value "c" is not valid' in capsys.readouterr().out
+    assert 'Argument "mode" provided value "c" is not valid' in printed(capsys)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +134,7 @@ def test_a_condition_that_is_no_truth_value_is_an_error():
 
 def test_an_action_whose_condition_fails_is_not_executed(capsys):
     assert run(LogInfo(msg="shown"), LogInfo(msg="hidden", condition=IfCondition("false"))) == 0
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "[INFO] [launch.user]: shown" in out
     assert "hidden" not in out
 
@@ -148,7 +157,7 @@ def test_an_environment_variable_reaches_later_processes_of_its_group_only(capsy
         shell("echo out=$COLOUR"),
         shell("echo own=$COLOUR", additional_env={"COLOUR": "blue"}),
     )
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "[bash-1] in=red\n" in out
     assert "[bash-2] out=\n" in out
     assert "[bash-3] own=blue\n" in out
@@ -167,14 +176,14 @@ def test_an_included_file_gets_its_arguments(tmp_path, capsys):
     )
     include = IncludeLaunchDescription(PythonLaunchDescriptionSource(path), launch_arguments=[("who", "world")])
     assert run(include) == 0
-    assert "[launch.user]: world" in capsys.readouterr().out
+    assert "[launch.user]: world" in printed(capsys)
 
 
 def test_an_include_without_a_required_argument_names_it(tmp_path, capsys):
     path = write_launch_file(tmp_path, "a.launch.py", "DeclareLaunchArgument('who', description='a name')")
     assert run(IncludeLaunchDescription(path)) == 1
     wanted = "Included launch description missing required argument 'who' (description: 'a name'), given: []"
-    assert wanted in capsys.readouterr().out
+    assert wanted in printed(capsys)
 
 
 def test_arguments_of_groups_and_includes_are_listed_once(tmp_path):
@@ -193,12 +202,12 @@ def test_arguments_of_groups_and_includes_are_listed_once(tmp_path):
 def test_a_file_without_the_function_is_refused(tmp_path, capsys):
     (tmp_path / "a.launch.py").write_text("x = 1\n")
     assert run(IncludeLaunchDescription(PythonLaunchDescriptionSource(str(tmp_path / "a.launch.py")))) == 1
-    assert "generate_launch_description()" in capsys.readouterr().out
+    assert "generate_launch_description()" in printed(capsys)
 
 
 def test_output_is_printed_line_by_line_behind_the_process_name(capsys):
     run(shell("echo one; echo two >&2; printf three"))
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "[INFO] [bash-1]: process started with pid [" in out
     for line in ("[bash-1] one\n", "[bash-1] two\n", "[bash-1] three\n", "process has finished cleanly [pid "):
         assert line in out
@@ -206,7 +215,7 @@ def test_output_is_printed_line_by_line_behind_the_process_name(capsys):
 
 def test_output_log_shows_only_stderr(capsys):
     run(shell("echo quiet; echo loud >&2", output="log"))
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "loud" in out
     assert "quiet" not in out
 
@@ -217,19 +226,19 @@ def test_a_terminal_can_be_emulated(capsys):
             cmd=[sys.executable, "-c", "import sys; print(sys.stdout.isatty())"], output="screen", emulate_tty=True
         )
     )
-    assert "] True\n" in capsys.readouterr().out
+    assert "] True" in printed(capsys)
 
 
 def test_a_failing_process_is_reported_and_does_not_change_the_exit_code(capsys):
     assert run(shell("exit 7")) == 0
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "[ERROR] [bash-1]: process has died [pid " in out
     assert "exit code 7, cmd 'bash -c exit 7']." in out
 
 
 def test_a_command_that_does_not_exist_is_reported(capsys):
     run(ExecuteProcess(cmd=["/nonexistent/command"]))
-    assert "exception occurred while executing process" in capsys.readouterr().out
+    assert "exception occurred while executing process" in printed(capsys)
 
 
 def test_process_events_reach_handlers_of_that_process():
@@ -248,18 +257,68 @@ def test_process_events_reach_handlers_of_that_process():
         first,
         second,
     )
-    assert codes == ["started", (3, "bash-1")]
+    assert codes == ["started", (3, first.process_details["name"])]
 
 
 def test_what_follows_a_process_may_be_started_on_its_exit(capsys):
     run(shell("echo first", on_exit=[shell("echo second")]))
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert out.index("[bash-1] first") < out.index("[bash-2] second")
+
+
+def test_a_process_is_started_again_as_often_as_asked_for(capsys):
+    assert run(shell("echo here", respawn=True, respawn_delay=0.05, respawn_max_retries=2)) == 0
+    assert printed(capsys).count("[bash-1] here\n") == 3
+
+
+def test_a_shutdown_ends_the_wait_for_another_start(capsys):
+    again = shell("echo here", respawn=True, respawn_delay=60.0)
+    assert run(again, TimerAction(period=0.5, actions=[EmitEvent(event=ShutdownEvent(reason="test"))])) == 0
+    assert printed(capsys).count("[bash-1] here\n") == 1
+
+
+def test_a_prefix_for_all_processes_may_be_limited_to_names(capsys):
+    run(
+        SetLaunchConfiguration("launch-prefix", "env COLOUR=red"),
+        SetLaunchConfiguration("launch-prefix-filter", "ba.*"),
+        shell("echo with=$COLOUR", name="one"),
+        ExecuteProcess(cmd=["sh", "-c", "echo without=$COLOUR"], output="screen", name="two"),
+        shell("echo own=$COLOUR", name="three", prefix="nice -n 1"),
+    )
+    lines = printed(capsys).splitlines()
+    assert {"[one-1] with=red", "[two-2] without=", "[three-3] own="} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: ExecuteProcess(cmd=[Path("true")]),
+        lambda: PathJoinSubstitution(["a", ["b", "c"]]),
+        lambda: TimerAction(period=1, actions=[]),
+        lambda: DeclareLaunchArgument("x", default_value=1),
+        lambda: LogInfo("x"),
+        lambda: IfCondition(True),
+        lambda: OnProcessExit(target_action="talker", on_exit=[]),
+    ],
+)
+def test_arguments_of_the_wrong_type_are_refused(wrong):
+    with pytest.raises((TypeError, ValueError)):
+        wrong()
+
+
+def test_what_a_handler_returns_has_to_be_entities(capsys):
+    assert run(shell("true", on_exit=lambda event, context: ["text"])) == 1
+    assert "expected a LaunchDescriptionEntity" in printed(capsys)
+
+
+def test_the_command_of_a_process_is_a_list_of_lists_of_substitutions():
+    process = ExecuteProcess(cmd=["echo", ["a", LaunchConfiguration("b", default="c")]])
+    assert [perform_substitutions(LaunchContext(), part) for part in process.cmd] == ["echo", "ac"]
 
 
 def test_shutdown_on_exit_stops_the_others_and_ends_with_code_0(capsys):
     assert run(shell("sleep 60"), shell("true", on_exit=Shutdown(reason="done"))) == 0
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "[INFO] [bash-1]: sending signal 'SIGINT' to process[bash-1]" in out
     assert "exit code -2" in out
 
@@ -269,7 +328,7 @@ def test_shutdown_escalates_from_sigint_to_sigterm_to_sigkill(capsys):
         "trap '' INT TERM; echo ready; while true; do sleep 0.05; done", sigterm_timeout="0.2", sigkill_timeout="0.2"
     )
     assert run(deaf, TimerAction(period=0.5, actions=[EmitEvent(event=ShutdownEvent(reason="test"))])) == 0
-    out = capsys.readouterr().out
+    out = printed(capsys)
     signals = [f"sending signal '{name}' to process[bash-1]" for name in ("SIGINT", "SIGTERM", "SIGKILL")]
     positions = [out.index(text) for text in signals]
     assert positions == sorted(positions)
@@ -283,7 +342,7 @@ def test_shutdown_handlers_run_and_timers_are_cancelled(capsys):
         TimerAction(period=60.0, actions=[LogInfo(msg="too late")]),
         EmitEvent(event=ShutdownEvent(reason="test")),
     )
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "bye" in out
     assert "too late" not in out
 
@@ -293,7 +352,7 @@ def test_an_exception_in_the_launch_stops_its_processes_and_gives_code_1(capsys)
         raise RuntimeError("no such rig")
 
     assert run(shell("sleep 60"), TimerAction(period=0.2, actions=[OpaqueFunction(function=fail)])) == 1
-    out = capsys.readouterr().out
+    out = printed(capsys)
     assert "[ERROR] [launch]: Caught exception in launch (see debug for traceback): no such rig" in out
     assert "exit code -2" in out
 
@@ -302,8 +361,8 @@ def test_an_exception_in_the_launch_stops_its_processes_and_gives_code_1(capsys)
 def test_what_the_stand_in_lacks_is_refused_by_name():
     with pytest.raises(ImportError, match=r"launch\.actions\.ForLoop .*ros-jazzy-launch"):
         from launch.actions import ForLoop  # noqa: F401
-    with pytest.raises(ImportError, match=r"ExecuteProcess\(respawn=\.\.\.\)"):
-        ExecuteProcess(cmd=["true"], respawn=True)
+    with pytest.raises(ImportError, match=r"ExecuteProcess\(cached_output=\.\.\.\)"):
+        ExecuteProcess(cmd=["true"], cached_output=True)
     with pytest.raises(TypeError, match="nonsense"):
         LogInfo(msg="x", nonsense=1)
 
@@ -311,4 +370,4 @@ def test_what_the_stand_in_lacks_is_refused_by_name():
 @is_stand_in
 def test_launch_files_in_xml_are_refused_by_the_package_that_reads_them(tmp_path, capsys):
     assert run(IncludeLaunchDescription(str(tmp_path / "a.launch.xml"))) == 1
-    assert "ros-jazzy-launch-xml" in capsys.readouterr().out
+    assert "ros-jazzy-launch-xml" in printed(capsys)

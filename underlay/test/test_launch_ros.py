@@ -10,7 +10,7 @@ import yaml
 pytest.importorskip("launch_ros")
 import launch.logging
 from launch import LaunchContext, LaunchDescription, LaunchService
-from launch.actions import GroupAction, SetLaunchConfiguration
+from launch.actions import GroupAction, OpaqueFunction, SetLaunchConfiguration
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace, SetParameter
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
@@ -39,19 +39,21 @@ def package(tmp_path, monkeypatch):
     return prefix
 
 
-def calls(package, *entities):
-    """Launch, and return per node its command line and the merged parameters of its files."""
+def calls(package, *entities, keys=False):
+    """Launch, and return per node its command line and its parameters merged, or the keys of its parameter files."""
     service = LaunchService(noninteractive=True)
     service.include_launch_description(LaunchDescription(list(entities)))
     assert service.run() == 0
     result = []
     for line in (package.parent / "calls.jsonl").read_text().splitlines():
         arguments, files = json.loads(line)
-        parameters = {}
+        words = [word.partition(":=") for i, word in enumerate(arguments) if i and arguments[i - 1] == "-p"]
+        parameters = {name: yaml.safe_load(value) for name, _, value in words}
         for text in files:
-            for block in yaml.safe_load(text).values():
+            for key, block in yaml.full_load(text).items():
+                result += [key] if keys else []
                 parameters.update(block["ros__parameters"])
-        result.append((arguments, parameters))
+        result += [] if keys else [(arguments, parameters)]
     return result
 
 
@@ -90,10 +92,66 @@ def test_parameters_keep_their_types_and_later_ones_override(package, tmp_path):
         "count": 3,
         "on": False,
         "name": "1",
-        "nested.list": [1, 2],
+        "nested.list": pytest.approx([1, 2]),  # officially a tuple, which nodes take for a list
         "guessed": 12,
         "text": "12",
     }
+
+
+@pytest.mark.parametrize("text", ["123E5", "no", "a: b", "a #b", "", "[1, 2]", "~"])
+def test_text_stays_text_and_a_substitution_is_read_as_yaml_unless_it_is_typed(package, text):
+    typed = ParameterValue(LaunchConfiguration("x"), value_type=str)
+    [(_, found)] = calls(package, SetLaunchConfiguration("x", text), node(parameters=[{"plain": text, "typed": typed}]))
+    assert found == {"plain": text, "typed": text}
+
+
+@pytest.mark.parametrize(
+    "value", [[], [1, "a"], None, {"x": None}, LaunchConfiguration("x"), [LaunchConfiguration("x")]]
+)
+def test_values_that_no_parameter_can_have_end_the_launch(package, capsys, value):
+    def start(context):
+        return [node(parameters=[{"p": value}])]
+
+    service = LaunchService(noninteractive=True)
+    entities = [SetLaunchConfiguration("x", "{a: 1}"), OpaqueFunction(function=start)]
+    service.include_launch_description(LaunchDescription(entities))
+    assert service.run() == 1
+    assert "Caught exception in launch" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"parameters": {"x": 1}}, {"remappings": [["in", "out"]]}, {"remappings": [("in",)]}, {"ros_arguments": ("-p",)}],
+)
+def test_arguments_of_the_wrong_type_are_refused(wrong):
+    with pytest.raises(TypeError):
+        node(**wrong)
+    with pytest.raises(TypeError):
+        ParameterValue(3, value_type=str)
+
+
+def test_parameters_are_for_the_node_where_name_and_namespace_are_known(package):
+    found = calls(
+        package,
+        node(name="bob", parameters=[{"x": 1}]),
+        node(name="bob", namespace="n", parameters=[{"x": 1}]),
+        node(namespace="n", parameters=[{"x": 1}]),
+        keys=True,
+    )
+    assert sorted(found) == ["/**", "/**", "/n/bob"]
+
+
+def test_a_parameter_file_that_is_missing_is_warned_of(package, capsys):
+    [(arguments, _)] = calls(package, node(parameters=["/nowhere/p.yaml"]))
+    assert arguments == ["--ros-args"]
+    wanted = "[WARNING] [launch_ros.actions.node]: Parameter file path is not a file: /nowhere/p.yaml"
+    assert wanted in capsys.readouterr().out
+
+
+def test_further_arguments_for_ros_may_be_given(package):
+    [(arguments, parameters)] = calls(package, node(ros_arguments=["-p", "x:=1"], name="bob"))
+    assert arguments == ["--ros-args", "-p", "x:=1", "--ros-args", "-r", "__node:=bob"]
+    assert parameters == {"x": 1}
 
 
 def test_a_parameter_file_may_be_a_substitution(package, tmp_path):

@@ -159,7 +159,7 @@ class RegisterEventHandler(Action):
 
     def describe_conditional_sub_entities(self) -> list[tuple[str, list[LaunchDescriptionEntity]]]:
         entities = getattr(self.event_handler, "entities", None)
-        return [("on event", as_entities(entities))] if entities is not None and not callable(entities) else []
+        return [] if entities is None else [("on event", as_entities(entities))]
 
     def execute(self, context: LaunchContext) -> None:
         context.register_event_handler(self.event_handler)
@@ -188,7 +188,9 @@ class TimerAction(Action):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._period: SomeSubstitutionsType = str(period) if isinstance(period, (int, float)) else period
+        if isinstance(period, int):
+            raise TypeError(f"TimerAction: expected 'period' to be a float or a substitution, got {period!r}")
+        self._period: SomeSubstitutionsType = str(period) if isinstance(period, float) else period
         self.actions = list(actions)
         self._cancel_on_shutdown = cancel_on_shutdown
         self._future: asyncio.Future[None] | None = None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
+import re
 import shlex
 import signal
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import logging as launch_logging
 from ..action import Action
+from ..conditions import IfCondition
 from ..event_handler import BaseEventHandler
 from ..event_handlers import OnProcessExit, OnShutdown
 from ..events import Shutdown
@@ -21,12 +25,15 @@ from ..launch_description_entity import LaunchDescriptionEntity
 from ..substitution import SomeSubstitutionsType
 from ..substitutions import LaunchConfiguration
 from ..unsupported import refuse_arguments
-from ..utilities import perform
+from ..utilities import normalize_to_list_of_substitutions, perform, perform_substitutions
 from .process_output import OutputReader
 
 # As officially, `sigterm_timeout:=20` on the command line sets them for all processes.
 _SIGTERM_TIMEOUT = LaunchConfiguration("sigterm_timeout", default=5)
 _SIGKILL_TIMEOUT = LaunchConfiguration("sigkill_timeout", default=5)
+_LAUNCH_PREFIX = LaunchConfiguration("launch-prefix", default="")
+_LAUNCH_PREFIX_FILTER = LaunchConfiguration("launch-prefix-filter", default="")
+_process_numbers = itertools.count(1)  # as officially, through all launches of a Python process
 
 
 class ExecuteProcess(Action):
@@ -52,17 +59,23 @@ class ExecuteProcess(Action):
         output: SomeSubstitutionsType = "log",
         log_cmd: bool = False,
         on_exit: Any = None,
+        respawn: bool | SomeSubstitutionsType = False,
+        respawn_delay: float | None = None,
+        respawn_max_retries: int = -1,
         condition: Any = None,
         **unknown: Any,
     ) -> None:
         refuse_arguments(self, unknown)
         super().__init__(condition=condition)
-        self.cmd = list(cmd)
+        self.cmd = [normalize_to_list_of_substitutions(part) for part in cmd]
         self.shell = shell
         self._prefix, self._name, self._cwd = prefix, name, cwd
         self._env, self._additional_env = env, dict(additional_env or {})
         self._timeouts = (sigterm_timeout, sigkill_timeout)
         self._emulate_tty, self._output, self._log_cmd, self._on_exit = emulate_tty, output, log_cmd, on_exit
+        self._respawn = IfCondition(str(respawn) if isinstance(respawn, bool) else respawn)
+        self._respawn_delay = respawn_delay or 0.0
+        self._respawns_left = float("inf") if respawn_max_retries < 0 else respawn_max_retries
         self._handlers: list[BaseEventHandler] = []
         self._process: asyncio.subprocess.Process | None = None
         self._done: asyncio.Future[None] | None = None
@@ -84,9 +97,11 @@ class ExecuteProcess(Action):
 
     def _command(self, context: LaunchContext) -> list[str]:
         """Return the final command line."""
-        command = [perform(context, part) for part in self.cmd]
+        command = [perform_substitutions(context, part) for part in self.cmd]
         if self._prefix is not None:
-            command = [*shlex.split(perform(context, self._prefix)), *command]
+            return [*shlex.split(perform(context, self._prefix)), *command]
+        if re.match(_LAUNCH_PREFIX_FILTER.perform(context), os.path.basename(command[0])):
+            return [*shlex.split(_LAUNCH_PREFIX.perform(context)), *command]
         return command
 
     def _environment(self, context: LaunchContext) -> dict[str, str]:
@@ -102,11 +117,10 @@ class ExecuteProcess(Action):
             return
         assert context.asyncio_loop is not None
         command = self._command(context)
-        program = perform(context, self.cmd[0])
-        name = perform(context, self._name) if self._name is not None else os.path.basename(program.split()[0])
+        name = os.path.basename(command[0]) if self._name is None else perform(context, self._name)
         self.process_details = {
             "action": self,
-            "name": f"{name}-{context._next_process_number()}",
+            "name": f"{name}-{next(_process_numbers)}",
             "cmd": command,
             "cwd": None if self._cwd is None else perform(context, self._cwd),
             "env": self._environment(context),
@@ -124,7 +138,7 @@ class ExecuteProcess(Action):
         self._task = context.asyncio_loop.create_task(self._run(context, sinks))
 
     async def _run(self, context: LaunchContext, sinks: tuple[Any, Any]) -> None:
-        assert self.process_details is not None and self._done is not None
+        assert self.process_details is not None and context.asyncio_loop is not None
         details, logger = self.process_details, launch_logging.get_logger(self.process_details["name"])
         tty = context.launch_configurations.get("emulate_tty", str(self._emulate_tty)).lower() in ("true", "1")
         if self._log_cmd:
@@ -160,7 +174,21 @@ class ExecuteProcess(Action):
             command = " ".join(part for part in details["cmd"] if part.strip())
             logger.error(f"process has died [pid {self._process.pid}, exit code {returncode}, cmd '{command}'].")
         context.emit_event_sync(ProcessExited(returncode=returncode, **details))
-        self._finish(context)
+        if await self._is_due_again(context):
+            self._process = None
+            self._task = context.asyncio_loop.create_task(self._run(context, sinks))
+        else:
+            self._finish(context)
+
+    async def _is_due_again(self, context: LaunchContext) -> bool:
+        """Wait until the process is to be started anew; not at all where that is not asked for or a shutdown comes."""
+        if not self._respawn.evaluate(context) or self._respawns_left <= 0:
+            return False
+        self._respawns_left -= 1
+        due_s = time.monotonic() + self._respawn_delay
+        while not context.is_shutdown and time.monotonic() < due_s:
+            await asyncio.sleep(0.02)
+        return not context.is_shutdown
 
     async def _start(self, readers: list[OutputReader]) -> asyncio.subprocess.Process:
         assert self.process_details is not None

@@ -55,8 +55,6 @@ def main(args: argparse.Namespace) -> int:
     if args.show_all_subprocesses_output:
         os.environ["OVERRIDE_LAUNCH_PROCESS_OUTPUT"] = "both"
     logger = launch_logging.get_logger("launch")
-    logger.info(f"All log files can be found below {launch_logging.launch_config.log_dir}")
-    logger.info("Default logging verbosity is set to INFO")
     service = LaunchService(argv=words, noninteractive=args.noninteractive, debug=args.debug)
     include = IncludeLaunchDescription(source, launch_arguments=list(given.items()))
     try:
