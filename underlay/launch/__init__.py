@@ -9,6 +9,7 @@ from .launch_context import LaunchContext
 from .launch_description import LaunchDescription
 from .launch_description_entity import LaunchDescriptionEntity
 from .launch_description_source import LaunchDescriptionSource
+from .launch_introspector import LaunchIntrospector
 from .launch_service import LaunchService
 from .substitution import SomeSubstitutionsType, Substitution
 from .unsupported import missing_names
@@ -23,6 +24,7 @@ __all__ = [
     "LaunchDescription",
     "LaunchDescriptionEntity",
     "LaunchDescriptionSource",
+    "LaunchIntrospector",
     "LaunchService",
     "SomeEntitiesType",
     "SomeSubstitutionsType",

@@ -9,7 +9,8 @@ import time
 import psutil
 import pytest
 
-pytest.importorskip("launch")
+launch = pytest.importorskip("launch")
+official = not hasattr(launch, "unsupported")
 
 FILE = """
 from launch import LaunchDescription
@@ -53,12 +54,15 @@ def output_of(*arguments) -> tuple[int, str]:
 
 
 def started(process: subprocess.Popen) -> list[psutil.Process]:
-    """Wait until both processes of the launch file and the grandchild run, and return all three."""
+    """Wait until both processes of the launch file and the grandchild run, and return those that end with the launch.
+
+    The official launch ends what it started, but not what that has started itself.
+    """
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         children = psutil.Process(process.pid).children(recursive=True)
         if sorted(child.name() for child in children) == ["bash", "sleep", "sleep"]:
-            return children
+            return psutil.Process(process.pid).children() if official else children
         time.sleep(0.05)
     raise AssertionError("the launched processes do not run")
 
@@ -83,6 +87,7 @@ def test_a_malformed_argument_is_refused(launch_file):
     assert "malformed launch argument 'seconds=3', expected format '<name>:=<value>'" in out
 
 
+@pytest.mark.skipif(official, reason="the official launch takes undeclared arguments in silence")
 def test_an_argument_that_is_not_declared_is_warned_about(launch_file):
     code, out = output_of("launch", launch_file, "second:=3")
     assert code == 0
@@ -95,7 +100,17 @@ def test_a_launch_file_that_is_not_there_is_named():
     assert "file 'absent.launch.py' was not found in the share directory of package 'rclpy'" in out
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 0),
+        pytest.param(
+            signal.SIGTERM,
+            1,
+            marks=pytest.mark.skipif(official, reason="the official launch leaves its processes then"),
+        ),
+    ],
+)
 def test_a_signal_ends_the_launch_and_all_its_processes(launch_file, number, code):
     process = ros2("launch", launch_file, "seconds:=60")
     children = started(process)
@@ -123,10 +138,30 @@ def test_run_passes_arguments_and_exit_code_and_names_what_is_missing():
     assert "No executable found" in out
 
 
-def test_commands_that_are_not_here_are_refused_by_the_official_package():
-    code, out = output_of("bw")
+def test_commands_that_are_not_here_are_refused():
+    code, out = output_of("burst")
     assert code == 2
-    assert "ros-jazzy-ros2cli" in out
+    assert official or "ros-jazzy-ros2cli" in out
+
+
+def test_the_description_is_printed_without_launching(launch_file):
+    code, out = output_of("launch", "--print", launch_file)
+    assert code == 0
+    _, declared, log, sleep, bash = out.splitlines()
+    assert "DeclareLaunchArgument" in declared
+    assert log == "├── LogInfo('seconds=' + LaunchConfig('seconds'))"
+    assert sleep.startswith("├── ExecuteProcess(cmd=['sleep', LaunchConfig('seconds')], ")
+    assert bash.startswith("└── ExecuteProcess(cmd=['bash', '-c', 'sleep ' + LaunchConfig('seconds') + ' & wait'], ")
+
+
+def test_a_prefix_goes_before_the_executables_that_the_filter_names(launch_file):
+    code, out = output_of("launch", launch_file, "--launch-prefix", "false", "--launch-prefix-filter", "sl.*")
+    assert code == 0
+    assert "exit code 1, cmd 'false sleep 0']" in out
+    assert "[INFO] [bash-2]: process has finished cleanly" in out
+    code, out = output_of("launch", launch_file, "--launch-prefix-filter", "sl.*")
+    assert code == 1
+    assert "--launch-prefix must be specified if --launch-prefix-filter is provided" in out
 
 
 def test_a_screen_that_is_gone_keeps_nothing_from_its_end(launch_file):

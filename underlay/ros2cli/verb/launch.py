@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the launch system non-interactively, with no terminal associated",
     )
     parser.add_argument("-d", "--debug", action="store_true", help="print tracebacks")
-    parser.add_argument(
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
+        "-p", "--print", "--print-description", action="store_true", help="print the description, launch nothing"
+    )
+    shown.add_argument(
         "-s", "--show-args", "--show-arguments", action="store_true", help="show arguments of the launch file"
     )
     parser.add_argument(
@@ -29,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="show all launched subprocesses' output by setting OVERRIDE_LAUNCH_PROCESS_OUTPUT=both",
     )
+    parser.add_argument(
+        "--launch-prefix", help="command that goes before all executables, such as 'gdb -ex run --args'"
+    )
+    parser.add_argument("--launch-prefix-filter", help="only before those whose name this regular expression matches")
     parser.add_argument("package_name", help="name of the ROS package which contains the launch file, or its path")
     parser.add_argument("launch_file_name", nargs="?", help="name of the launch file")
     parser.add_argument(
@@ -37,18 +45,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    from launch import LaunchDescription, LaunchService
+    from launch import LaunchContext, LaunchDescription, LaunchIntrospector, LaunchService
     from launch import logging as launch_logging
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import AnyLaunchDescriptionSource
 
     try:
         path, words = _find(args)
+        words += _prefixes(args)
         given = parse_launch_arguments(words)
     except (OSError, PackageNotFoundError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 1
     source = AnyLaunchDescriptionSource(path)
+    if args.print:
+        print(LaunchIntrospector().format_launch_description(source.get_launch_description(LaunchContext())))
+        return 0
     if args.show_args:
         print_arguments(source.try_get_launch_description_without_context())
         return 0
@@ -64,6 +76,14 @@ def main(args: argparse.Namespace) -> int:
         pass
     service.include_launch_description(LaunchDescription([include]))
     return service.run()
+
+
+def _prefixes(args: argparse.Namespace) -> list[str]:
+    """Return the options about prefixes as the launch arguments that they stand for."""
+    if args.launch_prefix_filter and not args.launch_prefix:
+        raise RuntimeError("--launch-prefix must be specified if --launch-prefix-filter is provided")
+    words = [f"launch-prefix:={args.launch_prefix}"] if args.launch_prefix else []
+    return [*words, *([f"launch-prefix-filter:={args.launch_prefix_filter}"] if args.launch_prefix_filter else [])]
 
 
 def _find(args: argparse.Namespace) -> tuple[str, list[str]]:
@@ -111,7 +131,7 @@ def unknown_arguments(given: dict[str, str], include: object) -> list[str]:
     from launch import LaunchDescription
 
     declared = [a.name for a in LaunchDescription([include]).get_launch_arguments()]  # type: ignore[list-item]
-    always_known = ("emulate_tty", "sigterm_timeout", "sigkill_timeout")
+    always_known = ("emulate_tty", "sigterm_timeout", "sigkill_timeout", "launch-prefix", "launch-prefix-filter")
     warnings = []
     for name in given:
         if name not in declared and name not in always_known:
