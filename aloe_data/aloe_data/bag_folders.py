@@ -1,27 +1,188 @@
-"""Where bags are: a bag is a folder with .mcap files, NAME_0.mcap, NAME_1.mcap, ..."""
+"""Where bags are: a bag is a folder with NAME_0.mcap, NAME_1.mcap, ..., and metadata.yaml once it is closed.
 
+Folders are searched to any depth, also behind symbolic links; every folder is entered once. What looks like a bag and
+is none that can be read is never passed over in silence: `find_bags` names it, with the reason and the remedy.
+"""
+
+import os
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
+from aloe_data.folder_entries import METADATA, PACKED, STORAGES, FolderEntries
 from aloe_data.recording import RecordingError
 
+_ROOT_KEY = b"rosbag2_bagfile_information"  # metadata.yaml of rosbag2 begins with it
+_LOOK_INTO = 2000  # entries of a hidden folder that are looked at to tell whether it holds bags
 
-def find_bags(folder: Path) -> list[Path]:
-    """The bag that `folder` is, or all bags below it, in order of name.
+
+def find_bags(folder: Path, say: Callable[[str], object] | None = None) -> list[Path]:
+    """The bag that `folder` is, or all bags below it, in order of their paths; each once, whatever links lead to it.
+
+    Args:
+        folder: bag, or folder of bags.
+        say: called with a line for everything that looks like a bag and is left out; None: nobody asks.
 
     Raises:
-        RecordingError: there is none.
+        RecordingError: there is no bag; what was left out is named.
     """
-    bags = [folder] if bag_files(folder) else sorted({path.parent for path in folder.rglob("*.mcap")})
-    if not bags:
-        raise RecordingError(f"{folder}: no bags found (folders with .mcap files); give a bag or a folder of bags")
-    return bags
+    search = _Search()
+    search.begin(folder)
+    lines = [f"left out: {path}: {reason}" for path, reason in sorted(search.left_out.items())]
+    if not search.bags:
+        none = f"{folder}: no bags found (folders with .mcap files); give a bag or a folder of bags"
+        raise RecordingError("\n".join([none, *lines]))
+    if say is not None:
+        for line in lines:
+            say(line)
+    return sorted(search.bags)
 
 
 def bag_files(bag: Path) -> list[Path]:
-    """The files of a bag in the order of their numbers."""
-    return sorted(bag.glob("*.mcap"), key=_number)
+    """The files of a bag in the order of their numbers; hidden ones (._NAME of macOS) are no part of it."""
+    return sorted((path for path in bag.glob("*.mcap") if not path.name.startswith(".")), key=_number)
 
 
 def _number(path: Path) -> tuple[int, str]:
     digits = path.stem.rpartition("_")[2]
     return int(digits) if digits.isdecimal() else 0, path.name
+
+
+def _base(name: str) -> str:
+    """What the files of one bag have in common: NAME of NAME_0.mcap."""
+    stem = name.removesuffix(".mcap")
+    base, _, digits = stem.rpartition("_")
+    return base if digits.isdecimal() else stem
+
+
+class _Search:
+    """Walks through folders; links come last, so that a bag is known by its own path and not by that of a link."""
+
+    def __init__(self) -> None:
+        self.bags: list[Path] = []
+        self.left_out: dict[Path, str] = {}  # what looks like a bag: why it is none, and what to do
+        self._entered: set[tuple[int, int]] = set()  # device and inode
+        self._links: list[Path] = []
+
+    def begin(self, folder: Path) -> None:
+        """Search a folder and everything below it."""
+        if not folder.is_dir():
+            return
+        self._enter(folder)
+        while self._links:
+            self._enter(self._links.pop(0))
+
+    def _enter(self, folder: Path) -> bool:
+        """Search a folder; whether there is something in it that is a bag or looks like one."""
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in self._entered:
+                return False
+            self._entered.add((status.st_dev, status.st_ino))
+            entries = FolderEntries.of(folder)
+        except OSError as error:
+            self._leave_out(folder, f"cannot be read: {error.strerror}; give yourself the right to read it")
+            return False
+        self._name_hidden(folder, entries)
+        before = len(self.bags), len(self.left_out)
+        for name in entries.folders:
+            self._enter(folder / name)
+        links = [folder / name for name in entries.links]
+        if entries.files and not entries.has_metadata:
+            for link in links:  # now: whether these files are a bag depends on what lies beside them
+                self._enter(link)
+        else:
+            self._links += links
+        below = (len(self.bags), len(self.left_out)) != before
+        return self._take(folder, entries, below, before[0]) or below
+
+    def _take(self, folder: Path, entries: FolderEntries, below: bool, first_below: int) -> bool:
+        """Judge the files of a folder itself; whether they are a bag or look like one.
+
+        Args:
+            folder: that holds them.
+            entries: of it.
+            below: whether there are bags in its folders.
+            first_below: index in `bags` of the first of those.
+        """
+        if entries.packed:
+            self._leave_out(folder, _unpack(folder, entries.packed))
+        elif entries.databases and not (entries.files and _names_one(folder, entries.files)):
+            self._leave_out(folder, _convert(folder))
+        elif entries.files and entries.has_metadata:
+            self._leave_out_inner(folder, first_below)
+            self.bags.append(folder)
+        elif entries.files and (below or len({_base(name) for name in entries.files}) > 1):
+            for name in entries.files:
+                self._leave_out(folder / name, _move(folder / name))
+        elif entries.files:
+            self.bags.append(folder)  # its recording was cut short
+        elif entries.has_metadata and _is_of_bag(folder / METADATA):
+            self._leave_out(folder, f"its {METADATA} is there, its .mcap files are not; copy the bag once more, whole")
+        else:
+            return False
+        return True
+
+    def _leave_out_inner(self, folder: Path, first: int) -> None:
+        inner = self.bags[first:]
+        del self.bags[first:]
+        for bag in inner:
+            self._leave_out(bag, f"lies inside the bag {folder}; move it beside that one")
+
+    def _name_hidden(self, folder: Path, entries: FolderEntries) -> None:
+        for name in sorted(entries.hidden):
+            if _holds_bags(folder / name):
+                self._leave_out(folder / name, "a hidden or system folder with bags; move out of it what is to be read")
+        for name in sorted(entries.broken):
+            target = os.readlink(folder / name)
+            self._leave_out(folder / name, f"a link to {target}, which is not there; correct or remove the link")
+
+    def _leave_out(self, path: Path, reason: str) -> None:
+        self.left_out[path] = reason
+
+
+def _names_one(folder: Path, files: list[str]) -> bool:
+    """Whether a bag's metadata tells of one of the files."""
+    try:
+        text = (folder / METADATA).read_text(errors="replace")
+    except OSError:
+        return True
+    return any(name in text for name in files)
+
+
+def _is_of_bag(metadata: Path) -> bool:
+    try:
+        with metadata.open("rb") as file:
+            return _ROOT_KEY in file.read(256)
+    except OSError:
+        return False
+
+
+def _holds_bags(folder: Path) -> bool:
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(_looks_recorded(name) for name in islice(names, _LOOK_INTO))
+
+
+def _looks_recorded(name: str) -> bool:
+    return not name.startswith("._") and name.endswith((*STORAGES, *PACKED))
+
+
+def _unpack(folder: Path, packed: list[str]) -> str:
+    tool = "lz4 -d --rm -m" if packed[0].endswith(".lz4") else "zstd -d --rm"
+    pattern = f"{folder}/*{''.join(Path(packed[0]).suffixes[-2:])}"
+    return f"compressed as files, {packed[0]}; unpack it: {tool} {pattern} && ros2 bag reindex -s mcap {folder}"
+
+
+def _convert(folder: Path) -> str:
+    return (
+        f"stored as sqlite3 (.db3); on a machine with ROS 2 make an MCAP bag of it: ros2 bag convert -i {folder} -o "
+        f"FILE, with FILE: {{output_bags: [{{uri: {folder}_mcap, storage_id: mcap, all: true}}]}}"
+    )
+
+
+def _move(file: Path) -> str:
+    own = file.with_suffix("")
+    return (
+        f"a file on its own, beside other recordings; give it a folder if it is an episode: mkdir {own} && mv {file} "
+        f"{own} && ros2 run aloe_data repair {own}"
+    )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from aloe_data.bag_folders import bag_files
 from aloe_data.durable import append_line
 from aloe_data.episode import Verdict
 from aloe_data.section import nearest
@@ -106,7 +107,7 @@ def _is_verdict(row: object) -> bool:
 
 def _episodes(folder: Path) -> list[str]:
     try:
-        return sorted(path.name for path in folder.iterdir() if any(path.glob("*.mcap")))
+        return sorted(path.name for path in folder.iterdir() if bag_files(path))
     except OSError:
         return []
 

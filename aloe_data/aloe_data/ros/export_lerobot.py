@@ -37,7 +37,7 @@ def export(config: ExportConfig) -> None:
     if bool(size[0]) != bool(size[1]):
         raise ConfigError("give both image_width and image_height, or neither")
     rig, number = load_rig(config.rig), 0
-    bags, writer = find_bags(config.bags), DatasetWriter(config.out, rig)
+    bags, writer = find_bags(config.bags.expanduser(), print), DatasetWriter(config.out, rig)
     for episode in read_episodes(bags, rig, size if size[0] else None, "exporting"):
         writer.add(episode)
         number += 1

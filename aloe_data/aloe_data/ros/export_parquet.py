@@ -69,7 +69,7 @@ def export(config: ParquetConfig) -> None:
     Raises:
         ConfigError, RigError, RecordingError: bad input.
     """
-    rig, bags, ticks = load_rig(config.rig), find_bags(config.bags), 0
+    rig, bags, ticks = load_rig(config.rig), find_bags(config.bags.expanduser(), print), 0
     if config.out.exists():
         raise ConfigError(f"{config.out}: exists already; name a new file")
     config.out.parent.mkdir(parents=True, exist_ok=True)

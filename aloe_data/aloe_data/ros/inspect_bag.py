@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from aloe_data.bag_folders import bag_files
 from aloe_data.bag_pictures import contact_sheet, save_timing
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.frames import Episode, EpisodeError
@@ -69,7 +70,7 @@ def inspect(bag: Path, config: InspectConfig) -> None:
 def _facts(bag: Path, record: EpisodeRecord) -> list[str]:
     given = verdict_of(bag)
     changed = f" (changed by {given.source})" if given else ""
-    size_mib = sum(file.stat().st_size for file in bag.glob("*.mcap")) / 2**20
+    size_mib = sum(file.stat().st_size for file in bag_files(bag)) / 2**20
     whole = "closed in order" if is_whole(bag) else "not closed in order: ros2 run aloe_data repair"
     rows = {
         "episode": f"{record.episode_id}, seed {record.seed}, {record.prompt}",

@@ -66,9 +66,10 @@ def main() -> None:
     """Entry point of `list`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dir", type=Path, metavar="DIR", help="a folder of bags")
-    entries, unread = [], []
+    entries: list[Entry] = []
+    unread: list[str] = []
     try:
-        bags = find_bags(parser.parse_args().dir.expanduser())
+        bags = find_bags(parser.parse_args().dir.expanduser(), unread.append)
     except RecordingError as error:
         sys.exit(f"list: {error}")
     for bag in bags:

@@ -141,7 +141,7 @@ def main() -> None:
     folder = parser.parse_args().dir.expanduser()
     failed = repaired = 0
     try:
-        bags = find_bags(folder)
+        bags = find_bags(folder, print)
     except RecordingError as error:
         sys.exit(f"repair: {error}")
     for bag in bags:

@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dir", type=Path, metavar="DIR", help="a bag, or a folder of bags")
     try:
-        bags = find_bags(parser.parse_args().dir.expanduser())
+        bags = find_bags(parser.parse_args().dir.expanduser(), print)
     except RecordingError as error:
         sys.exit(f"verify: {error}")
     bad = 0

@@ -78,7 +78,7 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
         ConfigError, RigError, RecordingError, StoreError: bad input, before anything is read.
     """
     rig, encoder = load_rig(config.rig), load_encoder(config.encoder)
-    bags = find_bags(config.bags.expanduser().resolve())  # a store knows bags by their full paths
+    bags = find_bags(config.bags.expanduser().resolve(), print)  # a store knows bags by their full paths
     config.store.mkdir(parents=True, exist_ok=True)
     with held(config.store, f"{config.store}: another command reads bags into it; waiting for its end"):
         return _bring_up_to_date(config, rig, encoder, bags)

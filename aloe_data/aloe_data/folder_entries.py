@@ -1,0 +1,81 @@
+"""What a folder holds, by what it means for bags."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+METADATA = "metadata.yaml"
+STORAGES = (".mcap", ".db3")
+PACKED = tuple(f"{storage}{packing}" for storage in STORAGES for packing in (".zstd", ".zst", ".lz4"))
+# What desktops, file systems and network storages keep beside the names that begin with a dot (.Trash-1000, .Trashes).
+_SYSTEM_FOLDERS = ("lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle")
+
+
+@dataclass
+class FolderEntries:
+    """Names in a folder by kind; hidden files (such as ._NAME, which macOS leaves) are none of them.
+
+    Attributes:
+        files: recordings, NAME.mcap.
+        packed: recordings that are compressed as files, without the unpacked file beside them.
+        databases: recordings as sqlite3, NAME.db3.
+        folders: those that may hold bags.
+        links: to folders.
+        broken: links that lead to nothing.
+        hidden: folders that are the system's, or begin with a dot.
+        has_metadata: metadata.yaml is there.
+    """
+
+    files: list[str] = field(default_factory=list)
+    packed: list[str] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    has_metadata: bool = False
+
+    @classmethod
+    def of(cls, folder: Path) -> "FolderEntries":
+        """Read a folder.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        found = cls()
+        names = set[str]()
+        for entry in os.scandir(folder):
+            names.add(entry.name)
+            found._take(entry)
+        found.packed = sorted(name for name in found.packed if name.rpartition(".")[0] not in names)
+        for kind in (found.files, found.folders, found.links):
+            kind.sort()
+        return found
+
+    def _take(self, entry: "os.DirEntry[str]") -> None:
+        name = entry.name
+        hidden = name.startswith(".") or name in _SYSTEM_FOLDERS
+        if _leads(entry.is_dir):
+            kind = self.hidden if hidden else self.links if entry.is_symlink() else self.folders
+            kind.append(name)
+        elif hidden:
+            return
+        elif entry.is_symlink() and not _leads(entry.is_file):
+            self.broken.append(name)
+        elif name == METADATA:
+            self.has_metadata = True
+        elif name.endswith(".mcap"):
+            self.files.append(name)
+        elif name.endswith(".db3"):
+            self.databases.append(name)
+        elif name.endswith(PACKED):
+            self.packed.append(name)
+
+
+def _leads(to: Callable[[], bool]) -> bool:
+    """What `is_dir` or `is_file` of a folder's entry says; a link that leads to itself does neither."""
+    try:
+        return to()
+    except OSError:
+        return False
