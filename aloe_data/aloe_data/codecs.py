@@ -1,6 +1,5 @@
 """Images and joint states between their bytes on the wire and arrays, with every fault named."""
 
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,15 +7,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from aloe_data.image_header import read_header
 from aloe_data.rig import Arm, Camera
 
 Image = NDArray[np.uint8]
 RAW_ENCODINGS = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8")
+_BITS = 8  # per channel of a picture
+# What EXIF says of the camera's orientation turns no image: calibration and policy know it as the sensor has it.
+_AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _MAX_POSITION = 4 * np.pi  # no joint is there: such a value is in degrees or garbage
 
 
 class CodecError(ValueError):
     """Data that is not what its stream must carry; the message says what, where and what to do."""
+
+
+class RgbCompressed(bytes):
+    """A JPEG or PNG whose channels are red, green, blue where every decoder expects blue, green, red."""
 
 
 def encode_jpeg(image: Image, quality: int = 85) -> bytes:
@@ -30,18 +37,21 @@ def encode_jpeg(image: Image, quality: int = 85) -> bytes:
 
 
 def check_compressed(data: bytes, camera: Camera) -> None:
-    """Check, without decoding, that bytes are a complete JPEG or PNG of the camera's size.
+    """Check, without decoding, that bytes are a complete JPEG or PNG of the camera's size with 8 bits per channel.
 
     Raises:
         CodecError: naming the camera and the fault.
     """
-    size = compressed_size(data)
-    if size is None:
+    header = read_header(data)
+    if header is None:
         raise CodecError(f"{_where(camera)}: neither JPEG nor PNG (starts with {data[:4].hex()}); publish JPEG")
-    complete = b"\xff\xd9" in data[-64:] if data[:2] == b"\xff\xd8" else b"IEND" in data[-12:]
-    if not complete:
+    if not header.complete:
         raise CodecError(f"{_where(camera)}: image ends early ({len(data)} bytes); check the driver and the network")
-    check_size(size[0], size[1], camera)
+    if header.bits > _BITS:
+        raise CodecError(
+            f"{_where(camera)}: image has {header.bits} bits per channel, as depth images have; publish {_BITS}"
+        )
+    check_size(header.width, header.height, camera)
 
 
 def check_size(width: int, height: int, camera: Camera) -> None:
@@ -54,18 +64,9 @@ def check_size(width: int, height: int, camera: Camera) -> None:
 
 
 def compressed_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height [px] from the header of a JPEG or PNG; None if it is neither."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return int(width), int(height)
-    position = 2
-    while data[:2] == b"\xff\xd8" and position + 9 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # the start of a frame
-            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
-            return int(width), int(height)
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return None
+    """Width and height [px] from the header of a JPEG or PNG; None if it is neither, or ends before."""
+    header = read_header(data)
+    return (header.width, header.height) if header and header.width else None
 
 
 def decode_compressed(data: bytes, camera: Camera) -> Image:
@@ -84,9 +85,11 @@ def decode_checked(data: bytes, camera: Camera) -> Image:
     Raises:
         CodecError: broken data.
     """
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
     if image is None:
         raise CodecError(f"{_where(camera)}: OpenCV cannot decode the image ({len(data)} bytes); check the driver")
+    if isinstance(data, RgbCompressed):
+        return np.asarray(image, dtype=np.uint8)
     return _rgb(image, cv2.COLOR_BGR2RGB)
 
 

@@ -1,5 +1,6 @@
 """Images and joint states: round trips, and every fault named."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -52,6 +53,33 @@ def test_a_truncated_image_is_refused(part: float) -> None:
     data = codecs.encode_jpeg(picture())
     with pytest.raises(CodecError, match="camera head"):
         codecs.decode_compressed(data[: int(part * len(data))], CAMERA)
+
+
+def exif_turned(jpeg: bytes, orientation: int) -> bytes:
+    """The JPEG with an EXIF entry that asks viewers to turn it."""
+    entry = struct.pack("<HHIHH", 0x112, 3, 1, orientation, 0)
+    payload = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + entry + bytes(4)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(payload) + 2) + payload + jpeg[2:]
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_exif_turns_no_image(orientation: int) -> None:
+    jpeg = codecs.encode_jpeg(picture())
+    turned = exif_turned(jpeg, orientation)
+    np.testing.assert_array_equal(codecs.decode_compressed(turned, CAMERA), codecs.decode_compressed(jpeg, CAMERA))
+
+
+def test_bytes_behind_the_end_marker_change_no_pixel() -> None:
+    for data in (codecs.encode_jpeg(picture()), cv2.imencode(".png", picture())[1].tobytes()):
+        for tail in (bytes(64), bytes(20_000), data[: len(data) // 2]):
+            decoded = codecs.decode_compressed(data + tail, CAMERA)
+            np.testing.assert_array_equal(decoded, codecs.decode_compressed(data, CAMERA))
+
+
+def test_images_of_16_bits_are_refused() -> None:
+    data = cv2.imencode(".png", np.zeros((240, 320), np.uint16))[1].tobytes()
+    with pytest.raises(CodecError, match=r"camera head .*16 bits per channel, as depth images have; publish 8"):
+        codecs.decode_compressed(data, CAMERA)
 
 
 def test_an_image_of_the_wrong_size_names_both_sizes_and_the_remedy() -> None:

@@ -12,6 +12,8 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from aloe_data import codecs
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import CodecError
+from aloe_data.image_header import read_header
+from aloe_data.picture_format import picture_format
 from aloe_data.rig import Arm, Camera
 
 _NS = 1_000_000_000
@@ -36,10 +38,14 @@ def image_from_message(message: CompressedImage | Image, camera: Camera) -> byte
     if isinstance(message, Image):
         pixels = bytes(message.data)
         return codecs.decode_raw(pixels, message.encoding, message.width, message.height, message.step, camera)
-    if not any(name in message.format.lower() for name in ("jpeg", "jpg", "png")):
-        where = f"camera {camera.name} ({camera.topic})"
+    kind = picture_format(message.format)
+    where = f"camera {camera.name} ({camera.topic})"
+    if kind.problem:
+        raise CodecError(f"{where}: {kind.problem}")
+    data = bytes(message.data)
+    if not kind.names_codec and read_header(data) is None:
         raise CodecError(f"{where}: format '{message.format}' is not supported; publish jpeg or png")
-    return bytes(message.data)
+    return codecs.RgbCompressed(data) if kind.is_rgb else data
 
 
 def compressed_to_message(data: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -12,8 +13,10 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import CodecError, decode_compressed, encode_jpeg
+from aloe_data.observation import ObservationAssembler
 from aloe_data.rig import load_rig
 from aloe_data.ros import convert
+from aloe_data.stream_buffer import Sample
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 CAMERA = RIG.camera("head")
@@ -58,6 +61,28 @@ def test_compressed_and_raw_images_arrive_as_the_same_rgb() -> None:
     np.testing.assert_allclose(decode_compressed(data, CAMERA), rgb, atol=4)
     raw = Image(encoding="bgr8", width=320, height=240, step=960, data=rgb[..., ::-1].tobytes())
     np.testing.assert_array_equal(convert.image_from_message(raw, CAMERA), rgb)
+
+
+@pytest.mark.parametrize("codec", [".jpg", ".png"])
+def test_channels_that_are_compressed_as_rgb_are_not_swapped(codec: str) -> None:
+    rgb = np.full((240, 320, 3), (200, 100, 50), np.uint8)
+    as_bgr = cv2.imencode(codec, rgb[..., ::-1])[1].tobytes()
+    as_rgb = cv2.imencode(codec, rgb)[1].tobytes()
+    for format_, data in (("rgb8; jpeg compressed bgr8", as_bgr), ("rgb8; jpeg compressed rgb8", as_rgb), ("", as_bgr)):
+        image = convert.image_from_message(CompressedImage(format=format_, data=data), CAMERA)
+        assembler = ObservationAssembler(RIG)
+        assembler.push_image("head", 1, image)
+        decoded = assembler.decode(CAMERA, Sample(1, image))
+        np.testing.assert_allclose(decoded, rgb, atol=4, err_msg=format_)
+
+
+def test_an_unknown_format_is_read_where_its_bytes_are_jpeg_and_else_named() -> None:
+    jpeg = encode_jpeg(np.zeros((240, 320, 3), np.uint8))
+    assert convert.image_from_message(CompressedImage(format="from my driver", data=jpeg), CAMERA) == jpeg
+    with pytest.raises(CodecError, match=r"camera head .*format 'webp' is not supported; publish jpeg or png"):
+        convert.image_from_message(CompressedImage(format="webp", data=b"RIFF0000WEBP"), CAMERA)
+    with pytest.raises(CodecError, match=r"camera head .*format '16UC1; png compressed' is a depth image"):
+        convert.image_from_message(CompressedImage(format="16UC1; png compressed", data=jpeg), CAMERA)
 
 
 def test_images_of_unknown_encoding_name_the_camera_and_what_is_supported() -> None:

@@ -1,0 +1,50 @@
+"""The field `format` of sensor_msgs/CompressedImage: are the bytes a picture, and in which order are its colours.
+
+Source: sensor_msgs/msg/CompressedImage.msg ("ORIG_PIXFMT; CODEC compressed [COMPRESSED_PIXFMT]", all else is JPEG in
+bgr8 or mono8), as compressed_subscriber.cpp of image_transport_plugins reads it.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+_CODECS = ("jpeg", "jpg", "png")
+_MATRIX = re.compile(r"(8|16|32|64)[usf](c\d+)?")  # an OpenCV type such as 16UC1, which says nothing of colours
+_TARGET = re.compile(r"compressed\s+(rgb|bgr)")
+
+
+class PictureFormat(NamedTuple):
+    """What a `format` means.
+
+    Attributes:
+        problem: "" or why such data is no picture, with the remedy.
+        is_rgb: the compressed channels are red, green, blue already; decoders take them for blue, green, red.
+        names_codec: it names JPEG or PNG, or nothing at all; otherwise the bytes alone tell.
+    """
+
+    problem: str
+    is_rgb: bool
+    names_codec: bool
+
+
+@lru_cache(maxsize=64)
+def picture_format(text: str) -> PictureFormat:
+    """Read a `format`, which is the same for all messages of a camera."""
+    lower = text.lower()
+    original, _, rest = lower.partition(";")
+    target = _TARGET.search(rest)
+    names_codec = not lower.strip() or any(codec in lower for codec in _CODECS)
+    problem = _problem(text, original.strip(), bool(target))
+    return PictureFormat(problem, target is not None and target[1] == "rgb", names_codec)
+
+
+def _problem(text: str, original: str, has_colours: bool) -> str:
+    if original.startswith("bayer"):
+        return f"format '{text}' is a sensor's colour mosaic; publish rgb8 (image_proc's debayer node makes it)"
+    is_matrix = _MATRIX.fullmatch(original) is not None
+    is_wide = is_matrix and not original.startswith("8")
+    if "compresseddepth" in text.lower() or is_wide:
+        return f"format '{text}' is a depth image, no picture; name a colour camera's topic in the rig file"
+    if is_matrix and not has_colours:
+        return f"format '{text}' does not tell its colours; publish rgb8, bgr8 or mono8"
+    return ""
