@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.rig import Rig
+from aloe_data.section import parse_yaml
 
 _EPISODE = re.compile(r"ep_(\d{4,})")
 GIB = 1 << 30
@@ -113,7 +114,8 @@ def check_room(folder: Path, min_free_gib: float) -> None:
 class EpisodeRecord:
     """What a bag says about its episode, in the custom data of its metadata.
 
-    `rig` is the text of the rig file and `urdfs` that of its URDFs by file name: the bag can be read without them.
+    `rig` is the text of the rig file and `urdfs` that of its URDFs (`urdf_text`) by the name that the rig file gives
+    them, or in bags of version 0.1 by the file's name alone: the bag can be read without any of these files.
     `lost` counts messages by topic; `streams` has all figures of every topic (`stream_counts.TopicCount.figures`);
     `strangers` names, by topic, the nodes that published what another one owns (`owners.Owners`).
     """
@@ -153,5 +155,18 @@ class EpisodeRecord:
 
 
 def read_rig_files(path: Path, rig: Rig) -> tuple[str, dict[str, str]]:
-    """Text of a rig file, and of its URDFs by file name."""
-    return path.read_text(), {arm.urdf.name: arm.urdf.read_text() for arm in rig.arms}
+    """Text of a rig file, and of its URDFs by the name that the rig file gives each, such as "../urdf/arm.urdf"."""
+    text = path.read_text(encoding="utf-8-sig")
+    names = [arm["urdf"] for arm in parse_yaml(text)["arms"]]
+    urdfs = {name: urdf_text(arm.urdf.read_bytes()) for name, arm in zip(names, rig.arms, strict=True)}
+    return text, urdfs
+
+
+def urdf_text(data: bytes) -> str:
+    """The bytes of a URDF, in whichever encoding it declares, as a text that keeps each of them (PEP 383)."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def urdf_bytes(text: str) -> bytes:
+    """The bytes that `urdf_text` was given."""
+    return text.encode("utf-8", "surrogateescape")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import pi
 from pathlib import Path
@@ -29,7 +29,7 @@ _MAX_ANGLE_RAD = 4 * pi  # joints that turn further do not exist on arms: such a
 _MAX_LENGTH_M = 5.0
 
 
-def read_rig(path: Path) -> Rig:
+def read_rig(path: Path, urdfs: Mapping[str, Path] | None = None) -> Rig:
     """Read and check a rig file; see `rig.load_rig`."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -41,10 +41,10 @@ def read_rig(path: Path) -> Rig:
         raise RigError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise RigError(f"{path}: not valid YAML: {error}") from error
-    return _rig(Section(tree, Rig, str(path), "", RigError), path)
+    return _rig(Section(tree, Rig, str(path), "", RigError), path, urdfs)
 
 
-def _rig(top: Section, path: Path) -> Rig:
+def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
     simulated = top.boolean("simulated")
     if not simulated and top.has("simulation"):
         top.fail("simulation", "only allowed with 'simulated: true'; remove it")
@@ -57,7 +57,7 @@ def _rig(top: Section, path: Path) -> Rig:
         action_space=top.choice("action_space", ACTION_SPACES),
         policy_max_age_s=top.number("policy_max_age_s", 0.02, 10, "s"),
         cameras=tuple(_camera(section) for section in top.sections("cameras", Camera)),
-        arms=tuple(_arm(section, path) for section in top.sections("arms", Arm)),
+        arms=tuple(_arm(section, path, urdfs) for section in top.sections("arms", Arm)),
         takeover=_takeover(top.section("takeover", Takeover)) if top.has("takeover") else Takeover(),
         simulation=_simulation(top.section("simulation", Simulation)) if simulated else Simulation(),
         calibration=_mounts(top.section("calibration", None)) if top.has("calibration") else {},
@@ -136,7 +136,7 @@ def _camera(section: Section) -> Camera:
     return camera
 
 
-def _arm(section: Section, path: Path) -> Arm:
+def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
     rate_hz = section.number("rate_hz", 1, 2000, "Hz")
     joints = tuple(_joint(joint) for joint in section.sections("joints", Joint))
     arm = Arm(
@@ -146,7 +146,7 @@ def _arm(section: Section, path: Path) -> Arm:
         command_type=section.choice("command_type", COMMAND_TYPES),
         rate_hz=rate_hz,
         max_age_s=_max_age(section, rate_hz),
-        urdf=(path.parent / section.text("urdf")).resolve(),
+        urdf=_urdf(section, path, urdfs),
         base_link=section.text("base_link"),
         tool_link=section.text("tool_link"),
         base_xyz=section.numbers("base_xyz", 3, -10, 10, "m"),
@@ -161,6 +161,17 @@ def _arm(section: Section, path: Path) -> Arm:
             section.fail(f"home[{index}]", f"{value} is outside {joint.name}'s {joint.lower} to {joint.upper}")
     _check_against_urdf(section, arm)
     return arm
+
+
+def _urdf(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Path:
+    """The named file or, where copies are given, its copy and nothing else: the file may have changed since."""
+    name = section.text("urdf")
+    if urdfs is None:
+        return (path.parent / name).resolve()
+    copy = urdfs.get(name) or urdfs.get(Path(name).name)  # the file's name alone in older bags
+    if copy is None:
+        section.fail("urdf", f"there is no copy of '{name}', but of {', '.join(urdfs) or 'no file'}")
+    return copy
 
 
 def _joint(section: Section) -> Joint:

@@ -1,10 +1,12 @@
 """The serial chain between two links of a URDF file: just what kinematics and limits need."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
 Vector = tuple[float, float, float]
+_DECLARED_ENCODING = re.compile(rb"<\?xml[^>]*\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _KINDS = ("revolute", "continuous", "prismatic", "fixed")
 
 
@@ -42,8 +44,8 @@ def load_chain(path: Path, base_link: str, tool_link: str) -> tuple[ChainJoint, 
         UrdfError: unreadable file, unknown link, no chain between the links, unsupported joint type.
     """
     try:
-        root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+        root = _parse(path.read_bytes())
+    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:
         raise UrdfError(f"{path}: cannot be read as URDF: {error}") from error
     links = [link.get("name", "") for link in root.findall("link")]
     for name in (base_link, tool_link):
@@ -58,6 +60,18 @@ def load_chain(path: Path, base_link: str, tool_link: str) -> tuple[ChainJoint, 
         chain.append(_joint(by_child[link], path))
         link = chain[-1].parent
     return tuple(reversed(chain))
+
+
+def _parse(data: bytes) -> ElementTree.Element:
+    """The root element of a document in the encoding that it declares."""
+    try:
+        return ElementTree.fromstring(data)
+    except ValueError:  # of encodings with several bytes per character, expat knows UTF-8 and "utf-16" alone
+        declared = _DECLARED_ENCODING.search(data.replace(b"\0", b""))
+        if declared is None:
+            raise
+        text = data.decode(declared[1].decode("ascii"))
+        return ElementTree.fromstring(text.removeprefix("\ufeff"))
 
 
 def _joint(element: ElementTree.Element, path: Path) -> ChainJoint:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics
+from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics, urdf_bytes
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_serialized
 from aloe_data.serialized import header_stamp_ns, leading_sequence
@@ -78,11 +78,15 @@ def rig_inside(record: EpisodeRecord) -> Iterator[Rig]:
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rig.yaml"
-        file.write_text(record.rig)
-        for name, text in record.urdfs.items():
-            (Path(folder) / Path(name).name).write_text(text)
+        file.write_text(record.rig, encoding="utf-8")
+        copies = {}
+        for number, (name, text) in enumerate(record.urdfs.items()):
+            # Two URDFs may have one file name, and a name may lead out of the folder: each has a folder of its own.
+            copies[name] = Path(folder) / str(number) / Path(name).name
+            copies[name].parent.mkdir()
+            copies[name].write_bytes(urdf_bytes(text))
         try:
-            rig = load_rig(file)
+            rig = load_rig(file, copies)
         except RigError as error:
             raise RecordingError(f"the rig file inside cannot be used: {error}; name one with --rig") from error
         yield rig
