@@ -8,7 +8,6 @@ beside /policy/action_chunk, what was said then. With critic:=FOLDER, what a cri
 
 from pathlib import Path
 
-import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
@@ -16,10 +15,10 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.bag_folders import bag_files
-from aloe_data.config import ConfigError, ros_arguments
+from aloe_data.config import ConfigError, from_texts, ros_arguments
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
-from aloe_data.rollout import find_checkpoint, find_critic, find_rig_file
+from aloe_data.rollout import RolloutConfig, find_checkpoint, find_critic, find_rig_file
 
 ARGUMENTS = {
     "bag": (None, "folder of the bag"),
@@ -65,7 +64,9 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
     )
     nodes = [policy]
     if given["critic"]:
-        asked = {name: yaml.safe_load(given[f"critic_{name}"]) for name in ("force", "other_policy")}
+        flags = {name: given[name] for name in ("critic_force", "critic_other_policy")}
+        checked = from_texts(RolloutConfig, flags, "arguments")
+        asked = {"force": checked.critic_force, "other_policy": checked.critic_other_policy}
         asked["critic"] = str(find_critic(given["critic"]))
         critic = Node(
             package="aloe_critic",

@@ -1,6 +1,7 @@
 """Parameters as frozen dataclasses: one declaration serves a node, a command line and the tests."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import math
@@ -198,7 +199,8 @@ def _scalar(where: str, spec: Spec, hint: type, value: Any) -> Any:
     if hint is Path and isinstance(value, str | Path):
         return Path(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        with contextlib.suppress(OverflowError):  # then it is refused as what it is
+            value = float(value)
     if not isinstance(value, hint) or (hint is not bool and isinstance(value, bool)):
         unit = f" [{spec.unit}]" if spec.unit else ""
         remedy = f"; YAML reads that as {type(value).__name__}, and as text in quotes: '\"...\"'" if hint is str else ""
@@ -206,7 +208,7 @@ def _scalar(where: str, spec: Spec, hint: type, value: Any) -> Any:
     if isinstance(value, int | float) and hint is not bool:
         low = -math.inf if spec.low is None else spec.low
         high = math.inf if spec.high is None else spec.high
-        if not low <= value <= high:
+        if not low <= value <= high or value in (-math.inf, math.inf):
             raise ConfigError(f"{where}: {value} is outside {low:g} to {high:g} {spec.unit}".rstrip())
     if spec.choices and value not in spec.choices:
         raise ConfigError(f"{where}: unknown value '{value}'; {nearest(str(value), spec.choices)}")

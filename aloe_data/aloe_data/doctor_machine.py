@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from aloe_data.doctor import Finding, Level, Measured, Stream
 from aloe_data.recording import RecordingError, check_folder
 from aloe_data.rig import Camera, Rig
@@ -153,17 +151,10 @@ def input_devices(text: str) -> list[InputDevice]:
     return found
 
 
-def teleop_devices(path: Path) -> dict[str, Mapping[str, Any]]:
-    """The devices of a teleop file by name; teleop_node checks the rest of it."""
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    devices = tree.get("devices") if isinstance(tree, dict) else None
-    return {str(name): d for name, d in devices.items() if isinstance(d, dict)} if isinstance(devices, dict) else {}
-
-
 def leader_streams(devices: Mapping[str, Mapping[str, Any]]) -> tuple[Stream, ...]:
     """The joint states of leader arms among the devices of a teleop file."""
     joints = "sensor_msgs/msg/JointState"
-    return tuple(Stream(name, str(d["topic"]), joints, _LEADER_AGE_S) for name, d in devices.items() if "topic" in d)
+    return tuple(Stream(name, d["topic"], joints, _LEADER_AGE_S) for name, d in devices.items() if "topic" in d)
 
 
 def check_devices(

@@ -8,8 +8,6 @@ from math import pi
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from aloe_data.rig import (
     ACTION_SPACES,
     COMMAND_TYPES,
@@ -22,8 +20,9 @@ from aloe_data.rig import (
     Simulation,
     Takeover,
 )
-from aloe_data.section import Section, nearest, parse_yaml
+from aloe_data.section import Section, nearest
 from aloe_data.urdf import ChainJoint, UrdfError, load_chain
+from aloe_data.yaml_file import read_yaml
 
 _MAX_ANGLE_RAD = 4 * pi  # joints that turn further do not exist on arms: such a limit is in degrees
 _MAX_LENGTH_M = 5.0
@@ -31,16 +30,7 @@ _MAX_LENGTH_M = 5.0
 
 def read_rig(path: Path, urdfs: Mapping[str, Path] | None = None) -> Rig:
     """Read and check a rig file; see `rig.load_rig`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        tree = parse_yaml(text)
-    except FileNotFoundError as error:
-        others = ", ".join(sorted(str(p) for p in path.parent.glob("rig_*.yaml"))) or "none"
-        raise RigError(f"{path}: no such rig file; rig files in that folder: {others}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RigError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise RigError(f"{path}: not valid YAML: {error}") from error
+    tree = read_yaml(path, RigError, "rig file", "rig_*.yaml")
     return _rig(Section(tree, Rig, str(path), "", RigError), path, urdfs)
 
 
@@ -83,7 +73,7 @@ def _takeover(section: Section) -> Takeover:
 def _simulation(section: Section) -> Simulation:
     return Simulation(
         task=section.text("task"),
-        reset_service=_topic(section, "reset_service"),
+        reset_service=section.topic("reset_service"),
         cameras=_mounts(section.section("cameras", None)),
     )
 
@@ -127,7 +117,7 @@ def _camera(section: Section) -> Camera:
     rate_hz = section.number("rate_hz", 0.1, 1000, "Hz")
     camera = Camera(
         name=_name(section),
-        topic=_topic(section, "topic"),
+        topic=section.topic("topic"),
         width=section.integer("width", 8, 8192, "px"),
         height=section.integer("height", 8, 8192, "px"),
         rate_hz=rate_hz,
@@ -141,8 +131,8 @@ def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
     joints = tuple(_joint(joint) for joint in section.sections("joints", Joint))
     arm = Arm(
         name=_name(section),
-        joint_state_topic=_topic(section, "joint_state_topic"),
-        command_topic=_topic(section, "command_topic"),
+        joint_state_topic=section.topic("joint_state_topic"),
+        command_topic=section.topic("command_topic"),
         command_type=section.choice("command_type", COMMAND_TYPES),
         rate_hz=rate_hz,
         max_age_s=_max_age(section, rate_hz),
@@ -221,13 +211,6 @@ def _name(section: Section) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         section.fail("name", f"'{name}' must be lower-case letters, digits and underscores, as in 'left_arm'")
     return name
-
-
-def _topic(section: Section, key: str) -> str:
-    topic = section.text(key)
-    if not re.fullmatch(r"(/[A-Za-z_][A-Za-z0-9_]*)+", topic):
-        section.fail(key, f"'{topic}' is not an absolute ROS name such as '/left_arm/joint_states'")
-    return topic
 
 
 def _max_age(section: Section, rate_hz: float) -> float:

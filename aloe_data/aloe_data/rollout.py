@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from aloe_data.config import ConfigError, from_texts, parameter
 from aloe_data.recording import next_episode_id
 from aloe_data.rig import Rig
+from aloe_data.section import Section
+from aloe_data.yaml_file import read_yaml
 
 EXPERT = "expert"
 NO = "false"
@@ -138,12 +138,36 @@ def find_critic(critic: str) -> Path:
     return path
 
 
+def teleop_devices(teleop_file: Path | None) -> dict[str, dict[str, Any]]:
+    """The devices that a teleop file names, by name; teleop_node, which knows the kinds, checks the rest of it.
+
+    Raises:
+        ConfigError: with file, line, key and remedy.
+    """
+    if teleop_file is None:
+        return {}
+    tree = read_yaml(teleop_file, ConfigError, "teleop file", "teleop_*.yaml")
+    section = Section(tree, None, str(teleop_file), "", ConfigError).section("devices", None)
+    return {name: _device(section.section(name, None)) for name in section.names()}
+
+
+def _device(section: Section) -> dict[str, Any]:
+    """A device; what others than teleop_node want to know of it is checked."""
+    section.text("kind")
+    if section.has("topic"):
+        section.topic("topic")
+    if section.has("device"):
+        section.text("device")
+    return {key: section.take(key) for key in section.names()}
+
+
 def device_kinds(teleop_file: Path | None) -> set[str]:
-    """Kinds of the devices that a teleop file names; teleop_node checks the rest of it."""
-    tree = yaml.safe_load(teleop_file.read_text(encoding="utf-8")) if teleop_file else None
-    devices = tree.get("devices") if isinstance(tree, dict) else None
-    found = devices.values() if isinstance(devices, dict) else ()
-    return {str(device.get("kind")) for device in found if isinstance(device, dict)}
+    """Kinds of the devices that a teleop file names.
+
+    Raises:
+        ConfigError: see `teleop_devices`.
+    """
+    return {device["kind"] for device in teleop_devices(teleop_file).values()}
 
 
 def check_for_real(rig: Rig, rig_file: Path, teleop: Path | None, policy: str, prompt: str) -> None:

@@ -17,9 +17,9 @@ from aloe_data.doctor_machine import (
     measure_disk,
     needed_bytes_per_s,
     read_buffers,
-    teleop_devices,
 )
 from aloe_data.rig import load_rig
+from aloe_data.rollout import teleop_devices
 
 CONFIG = Path(__file__).parents[2] / "config"
 RIG = load_rig(CONFIG / "rig_sim.yaml")

@@ -157,11 +157,26 @@ def test_what_needs_a_simulator_is_refused_on_a_real_rig() -> None:
         plan(human="pedal")
 
 
-def test_a_file_without_devices_names_no_kinds(tmp_path: Path) -> None:
-    file = tmp_path / "empty.yaml"
-    for text in ("", "devices:", "- a", "devices: {x: 3}"):
-        file.write_text(text)
-        assert device_kinds(file) == set()
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "mine.yaml: top level: expected a mapping .* got nothing"),
+        ("- a", "mine.yaml: top level: expected a mapping .* got \\['a'\\]"),
+        ("operator: me\ndevices:", "mine.yaml: devices: expected a mapping .*line 2"),
+        ("devices: {x: 3}", "devices.x: expected a mapping"),
+        ("devices:\n  x: {kind: leader, topic: no}", "devices.x.topic: .* False; put it in quotes .line 2"),
+        ("devices:\n  x: {kind: leader, topic: /a b}", "devices.x.topic: '/a b' is not an absolute ROS name .*line 2"),
+        ("devices:\n  on: {kind: pedals}", "devices: the key True is no text; put it in quotes .line 2"),
+        ("devices:\n\tx: {kind: pedals}", "line 2, column 1: .*indent with spaces"),
+    ],
+)
+def test_a_teleop_file_that_cannot_be_read_is_refused_before_anything_starts(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        device_kinds(file)
 
 
 def test_collecting_goes_on_with_the_scene_after_the_last_episode(tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from aloe_data.rig import Rig
 from aloe_data.section import Section, nearest
+from aloe_data.yaml_file import read_yaml
 
 MAX_TIME_S: Final = 86_400.0
 
@@ -167,14 +166,8 @@ def read_schedule(path: Path, rig: Rig) -> list[Planned]:
     Raises:
         FaultError: with file, entry and remedy.
     """
-    try:
-        entries = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise FaultError(f"{path}: cannot be read: {error}") from error
-    return [
-        _entry(item, rig)
-        for item in Section({"faults": entries}, None, str(path), "", FaultError).sections("faults", None)
-    ]
+    top = Section({"faults": read_yaml(path, FaultError, "schedule of faults")}, None, str(path), "", FaultError)
+    return [_entry(item, rig) for item in top.sections("faults", None)]
 
 
 def plan(at_s: float, fault: Fault, for_s: float | None) -> Planned:

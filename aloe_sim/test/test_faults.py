@@ -90,7 +90,7 @@ def test_a_file_gives_a_schedule(tmp_path):
         ("- {at: 3, fault: nan_chunk, during: 2}", r"unknown key 'during'"),
         ("- {fault: nan_chunk}", r"faults\[0\].at: missing"),
         ("faults", "expected a list"),
-        ("[", "cannot be read"),
+        ("[", "not valid YAML: line 1"),
     ],
 )
 def test_a_file_that_is_no_schedule_is_refused_with_file_and_entry(tmp_path, text, complaint):

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from aloe_data.config import ConfigError, from_mapping
 from aloe_data.rig import Rig
-from aloe_data.section import Section, parse_yaml
+from aloe_data.section import Section
+from aloe_data.yaml_file import read_yaml
 from aloe_teleop.device import Device
 from aloe_teleop.devices.registry import KINDS
 
@@ -32,7 +31,8 @@ def load_devices(path: Path, rig: Rig) -> tuple[str, dict[str, Device]]:
     Raises:
         ConfigError: with file, key and remedy; two devices that command one arm are refused.
     """
-    top = Section(_tree(path), TeleopFile, str(path), "", ConfigError)
+    top = Section(read_yaml(path, ConfigError, "teleop file", "teleop_*.yaml"), TeleopFile, str(path), "", ConfigError)
+    operator = top.text("operator")
     section = top.section("devices", None)
     devices: dict[str, Device] = {}
     try:
@@ -47,7 +47,7 @@ def load_devices(path: Path, rig: Rig) -> tuple[str, dict[str, Device]]:
         raise
     if not devices:
         top.fail("devices", "name at least one device")
-    return top.text("operator"), devices
+    return operator, devices
 
 
 def _device(section: Section, mapping: dict[str, Any], name: str, source: str, rig: Rig) -> Device:
@@ -56,17 +56,7 @@ def _device(section: Section, mapping: dict[str, Any], name: str, source: str, r
     try:
         return kind.make(name, config, rig)
     except ValueError as error:
-        raise ConfigError(f"{source}: {error}") from error
-
-
-def _tree(path: Path) -> Any:
-    try:
-        return parse_yaml(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        others = ", ".join(sorted(str(other) for other in path.parent.glob("teleop_*.yaml"))) or "none"
-        raise ConfigError(f"{path}: no such file; teleop files in that folder: {others}") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+        section.fail("", str(error))
 
 
 def _refuse_shared_arms(devices: dict[str, Device], source: str) -> None:

@@ -71,5 +71,5 @@ def test_a_wrong_file_is_refused_with_place_and_remedy(
 
 
 def test_a_missing_file_names_those_that_are_there(rig: Rig) -> None:
-    with pytest.raises(ConfigError, match=r"no such file; teleop files in that folder: .*teleop_pedals.yaml"):
+    with pytest.raises(ConfigError, match=r"no such teleop file; teleop files in that folder: .*teleop_pedals.yaml"):
         load_devices(CONFIG / "teleop_pedal.yaml", rig)

@@ -38,12 +38,11 @@ from aloe_data.doctor_machine import (
     leader_streams,
     needed_bytes_per_s,
     read_buffers,
-    teleop_devices,
 )
 from aloe_data.frames import EpisodeError
 from aloe_data.recording import RecordingError, recorded_topics
 from aloe_data.rig import Rig, RigError, load_rig
-from aloe_data.rollout import EXPERT, NO, find_checkpoint, find_rig_file, find_teleop_file
+from aloe_data.rollout import EXPERT, NO, find_checkpoint, find_rig_file, find_teleop_file, teleop_devices
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.doctor_probe import Probe
 from aloe_policy.actions import ActionSpace, Normaliser
@@ -75,7 +74,7 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
     rig = load_rig(find_rig_file(config.rig, files))
     teleop = find_teleop_file(config.teleop, files)
-    devices = teleop_devices(teleop) if teleop else {}
+    devices = teleop_devices(teleop)
     streams, topics = (*streams_of(rig), *leader_streams(devices)), recorded_topics(rig, use_sim_time=False)
     probe = Probe(rclpy.create_node("doctor"), rig, streams, topics)
     began = ProcessorTimes.now()
