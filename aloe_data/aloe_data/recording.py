@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.rig import Rig
-from aloe_data.section import parse_yaml
+from aloe_data.yaml_file import parse_yaml
 
 _EPISODE = re.compile(r"ep_(\d{4,})")
 GIB = 1 << 30

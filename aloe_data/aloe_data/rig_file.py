@@ -20,7 +20,7 @@ from aloe_data.rig import (
     Simulation,
     Takeover,
 )
-from aloe_data.section import Section, nearest
+from aloe_data.section import Section, nearest, show
 from aloe_data.urdf import ChainJoint, UrdfError, load_chain
 from aloe_data.yaml_file import read_yaml
 
@@ -157,7 +157,10 @@ def _urdf(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Pat
     """The named file or, where copies are given, its copy and nothing else: the file may have changed since."""
     name = section.text("urdf")
     if urdfs is None:
-        return (path.parent / name).resolve()
+        try:
+            return (path.parent / name).resolve()
+        except (OSError, ValueError, RuntimeError) as error:  # links in a circle; characters that no file name may have
+            section.fail("urdf", f"{show(name)} is no path of a file: {error}")
     copy = urdfs.get(name) or urdfs.get(Path(name).name)  # the file's name alone in older bags
     if copy is None:
         section.fail("urdf", f"there is no copy of '{name}', but of {', '.join(urdfs) or 'no file'}")
@@ -186,7 +189,7 @@ def _check_against_urdf(section: Section, arm: Arm) -> None:
     moving = [joint for joint in chain if joint.kind != "fixed"]
     names = [joint.name for joint in arm.joints]
     if [joint.name for joint in moving] != names:
-        found = ", ".join(joint.name for joint in moving)
+        found = ", ".join(joint.name for joint in moving) or "none"
         section.fail("joints", f"{', '.join(names)} are not the moving joints of {arm.urdf.name} in its order: {found}")
     for index, (joint, urdf) in enumerate(zip(arm.joints, moving, strict=True)):
         _check_limits(section, f"joints[{index}]", joint, urdf, arm.urdf.name)

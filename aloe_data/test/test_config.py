@@ -47,6 +47,8 @@ def test_whole_numbers_and_lists_become_the_declared_type() -> None:
         ({"rate": 3.0}, "unknown parameter 'rate'; did you mean 'rate_hz'"),
         ({"steps": 0}, "steps: 0 is outside 1 to 100"),
         ({"rate_hz": float("nan")}, "rate_hz: nan is outside 1 to 1000 Hz"),
+        ({"gains": [float("inf")]}, "gains: inf is outside"),
+        ({"rate_hz": 10**400}, "rate_hz: expected float"),
         ({"steps": 2.5}, "steps: expected int, got 2.5"),
         ({"steps": True}, "steps: expected int, got True"),
         ({"record": 1}, "record: expected bool, got 1"),

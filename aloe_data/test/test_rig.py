@@ -1,10 +1,13 @@
 """The rig description: what it derives, and that nothing wrong in a rig file gets through."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aloe_data.rig import Rig, RigError, load_rig
 
@@ -18,6 +21,10 @@ def rig() -> Rig:
 
 @pytest.fixture
 def tree() -> Any:
+    return make_tree()
+
+
+def make_tree() -> Any:
     """The simulated rig's file as plain values, free of shared anchors."""
     tree = yaml.safe_load((CONFIG / "rig_sim.yaml").read_text())
     for arm in tree["arms"]:
@@ -107,6 +114,12 @@ BAD = {
     "beyond the URDF": (change("arms", 0, "joints", 0, "upper", to=3.0), ["joints[0]", "waist", "exceeds", "narrow"]),
     "faster than the URDF": (change("arms", 0, "joints", 0, "max_velocity", to=9.0), ["max_velocity", "exceeds 3"]),
     "wrong joint name": (change("arms", 0, "joints", 0, "name", to="weist"), ["arms[0].joints", "weist", "waist"]),
+    "no number": (change("rate_hz", to="3,14"), ["rate_hz", "'3,14'", "decimal point", "(line "]),
+    "an expression": (change("arms", 0, "home", 1, to="${-pi}"), ["arms[0].home[1]", "expressions", "(line "]),
+    "text as a truth": (change("name", to=False), ["name", "False", "quotes"]),
+    "truth as a text": (change("simulated", to="perhaps"), ["simulated", "true or false"]),
+    "no path": (change("arms", 0, "urdf", to="a\0b"), ["arms[0].urdf", "no path"]),
+    "folder for a URDF": (change("arms", 0, "urdf", to="."), ["arms[0].urdf", "is a folder"]),
     "no URDF": (change("arms", 0, "urdf", to="none.urdf"), ["arms[0].urdf", "none.urdf"]),
     "unknown link": (change("arms", 0, "tool_link", to="hand"), ["arms[0].urdf", "'hand'", "tool"]),
     "relative topic": (change("cameras", 0, "topic", to="head/image"), ["cameras[0].topic", "absolute"]),
@@ -149,3 +162,45 @@ def test_unknown_camera_or_arm_is_named_with_the_nearest(rig: Rig) -> None:
         rig.camera("left_wrst")
     with pytest.raises(RigError, match="did you mean 'left_arm'"):
         rig.action_slice("leftarm")
+
+
+ODD = [None, True, 0, -1, 10**400, 1e308, float("nan"), float("inf"), "", "nan", "${-pi}", "a\0b", [], {}, [[]], {1: 2}]
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values of a tree."""
+    keys = tree.keys() if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else ()
+    return [path, *(below for key in keys for below in places(tree[key], (*path, key)))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(places(make_tree())[1:]), st.sampled_from([..., *ODD]))
+def test_whatever_a_value_is_replaced_by_it_is_a_rig_or_a_refusal_that_names_the_key(
+    tmp_path_factory: pytest.TempPathFactory, path: tuple[Any, ...], value: Any
+) -> None:
+    tree = make_tree()
+    change(*path, to=value)(tree)
+    try:
+        load_tree(tree, tmp_path_factory.getbasetemp())
+    except RigError as error:
+        named = str(error).partition("rig_test.yaml: ")[2].partition(":")[0]
+        assert re.split(r"[.\[]", named)[0] in ("top level", *make_tree()), str(error)
+
+
+TEXT = (CONFIG / "rig_sim.yaml").read_text().replace("sim_arm.urdf", str(CONFIG / "sim_arm.urdf")).encode()
+PIECES = st.binary(max_size=4) | st.sampled_from(
+    [b"\t", b": ", b"- ", b"{", b"]", b"'", b"<<: *joints", b"\xef\xbb\xbf"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(TEXT)), st.integers(0, 40), PIECES)
+def test_however_a_file_is_spoilt_it_is_a_rig_or_a_refusal_that_names_it(
+    tmp_path_factory: pytest.TempPathFactory, begin: int, count: int, new: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "rig_spoilt.yaml"
+    path.write_bytes(TEXT[:begin] + new + TEXT[begin + count :])
+    try:
+        load_rig(path)
+    except RigError as error:
+        assert "rig_spoilt.yaml: " in str(error) and "\n" not in str(error)

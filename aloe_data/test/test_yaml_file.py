@@ -83,10 +83,7 @@ def test_what_is_no_file_is_named_with_the_files_that_are_there(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "a: 3,14",
-            "odd_1.yaml: a: expected a number .rad., got '3,14'; write a decimal point instead of the comma .line 1",
-        ),
+        ("a: 3,14", "odd_1.yaml: a: .*, got '3,14'; write a decimal point instead of the comma .line 1"),
         ("\na: ${-pi}", "got '\\${-pi}'; expressions are not evaluated: write their value .line 2"),
         ("a: '3'", "got '3'; write it without quotes"),
         ("a:", "got nothing"),
