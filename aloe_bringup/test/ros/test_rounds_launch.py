@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("launch_ros")
 from launch import LaunchContext
+from launch.utilities import perform_substitutions
 
 from aloe_critic.rounds.options import ImproveOptions, LoopOptions
 from aloe_data.config import ConfigError, add_arguments, from_arguments
@@ -26,7 +27,7 @@ def start(file: str, **given: str) -> list[str]:
     context = LaunchContext()
     context.launch_configurations.update(given)
     (process,) = module.start(context)
-    return [str(word) for word in process.cmd]
+    return [perform_substitutions(context, word) for word in process.cmd]
 
 
 def parsed(words: list[str], cls: type) -> Any:

@@ -53,7 +53,7 @@ def test_an_episode_is_taken_over_and_finished_by_a_person_and_collecting_ends_w
 
 def test_a_keyboard_is_told_where_to_start_and_nothing_moves_before(rollout: Callable[..., Any]) -> None:
     process = rollout(human="keyboard", policy="expert", record="false")
-    process.wait_for("waiting for human:=keyboard.* ros2 run aloe_teleop teleop_node --ros-args -p rig:=")
+    process.wait_for("waiting for human:=keyboard.* ros2 run aloe_teleop teleop_node --ros-args -p .rig:=")
     process.wait_for("/control/arm true: not armed: .*device")
     process.interrupt()
     process.wait(30)

@@ -92,7 +92,7 @@ def test_a_bag_without_a_urdf_says_which_and_does_not_read_the_present_one(tmp_p
     urdf = tmp_path / "arm.urdf"
     write_urdf(urdf, "as it is now")
     record = EpisodeRecord("ep_0000", rig=rig_file(tmp_path, str(urdf), str(urdf)).read_text(), urdfs={})
-    with pytest.raises(RecordingError, match=r"urdf: there is no copy of '.*arm\.urdf', but of no file; name one with"):
+    with pytest.raises(RecordingError, match=r"no copy of '.*arm\.urdf', but of no file .*; name one with"):
         rig_of(record)
 
 
