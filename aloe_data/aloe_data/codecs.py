@@ -1,6 +1,7 @@
 """Images and joint states between their bytes on the wire and arrays, with every fault named."""
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 import cv2
@@ -126,6 +127,11 @@ def resize_image(image: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def is_foreign(names: Sequence[str], arm: Arm) -> bool:
+    """Whether a joint state is another device's that uses the same topic: it holds none of the arm's joints."""
+    return len(names) > 0 and set(names).isdisjoint(arm.joint_names)
+
+
 def select_joints(names: Sequence[str], positions: Sequence[float], arm: Arm) -> NDArray[np.float64]:
     """Positions [dof] of an arm's joints in the rig's order, gripper last; joints the rig does not know are ignored.
 
@@ -133,18 +139,19 @@ def select_joints(names: Sequence[str], positions: Sequence[float], arm: Arm) ->
         CodecError: naming the missing, repeated, non-finite or impossible joints.
     """
     where = f"{arm.name} ({arm.joint_state_topic})"
-    if len(names) != len(positions):
-        raise CodecError(f"{where}: {len(names)} names but {len(positions)} positions; check the driver")
-    by_name = dict(zip(names, positions, strict=True))
-    missing = [name for name in arm.joint_names if name not in by_name]
+    missing = [name for name in arm.joint_names if name not in names]
     if missing:
-        has = ", ".join(names) or "nothing"
+        has = ", ".join(_nearest_first(missing[0], names)) or "nothing"
         raise CodecError(
             f"{where}: no position of {', '.join(missing)}; it has {has}; correct the rig file or the driver"
         )
+    if len(names) != len(positions):
+        raise CodecError(f"{where}: {len(names)} names but {len(positions)} positions; check the driver")
+    by_name = dict(zip(names, positions, strict=True))
     if len(by_name) != len(names):
-        twice = sorted({name for name in names if list(names).count(name) > 1})
-        raise CodecError(f"{where}: joint {', '.join(twice)} is given twice; check the driver")
+        twice = [name for name in arm.joint_names if list(names).count(name) > 1]
+        if twice:
+            raise CodecError(f"{where}: joint {', '.join(twice)} is given twice; check the driver")
     values = [by_name[name] for name in arm.joint_names]
     selected = np.array(values, dtype=np.float64)
     if all(abs(value) <= _MAX_POSITION for value in values):  # NaN is not
@@ -154,6 +161,10 @@ def select_joints(names: Sequence[str], positions: Sequence[float], arm: Arm) ->
         raise CodecError(f"{where}: position of {_bad_names(arm, ~finite)} is not a number; check encoder and driver")
     far = np.abs(selected) > _MAX_POSITION
     raise CodecError(f"{where}: position of {_bad_names(arm, far)} is beyond any joint's range; publish rad and m")
+
+
+def _nearest_first(name: str, others: Sequence[str]) -> list[str]:
+    return sorted(others, key=lambda other: SequenceMatcher(None, name, other).ratio(), reverse=True)
 
 
 def _bad_names(arm: Arm, bad: NDArray[np.bool_]) -> str:

@@ -11,7 +11,7 @@ from itertools import groupby, product
 import numpy as np
 
 from aloe_data.recording import RecordedTopic
-from aloe_data.rig import Rig
+from aloe_data.rig import Arm, Rig
 
 _NS = 1e9
 _SLOW, _FAST = 0.8, 1.2  # of the rate that the rig file promises
@@ -43,7 +43,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Stream:
-    """A topic that somebody must publish before an arm may move; `rate_hz` 0: at any rate."""
+    """What somebody must publish on a topic before an arm may move.
+
+    `rate_hz` 0: at any rate. `shares_topic`: other arms' joints come on the topic as well, perhaps in other messages.
+    """
 
     name: str
     topic: str
@@ -51,6 +54,12 @@ class Stream:
     max_age_s: float
     rate_hz: float = 0.0
     is_camera: bool = False
+    shares_topic: bool = False
+
+    @property
+    def key(self) -> str:
+        """What its own messages are measured by."""
+        return f"{self.topic} ({self.name})" if self.shares_topic else self.topic
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class Endpoint:
 
 @dataclass
 class Measured:
-    """One topic as it was heard, on the clock that stamps are expected from.
+    """One topic, or the part of it that is one stream's, as it was heard, on the clock that stamps are expected from.
 
     Attributes:
         publishers, subscriptions: all that are known, without the doctor's own.
@@ -104,8 +113,19 @@ class Measured:
 def streams_of(rig: Rig) -> tuple[Stream, ...]:
     """The cameras and joint states of a rig."""
     cameras = [Stream(f"camera {c.name}", c.topic, c.message_type, c.max_age_s, c.rate_hz, True) for c in rig.cameras]
-    joints = "sensor_msgs/msg/JointState"
-    return (*cameras, *(Stream(a.name, a.joint_state_topic, joints, a.max_age_s, a.rate_hz) for a in rig.arms))
+    return (*cameras, *(_arm_stream(rig, arm) for arm in rig.arms))
+
+
+def _arm_stream(rig: Rig, arm: Arm) -> Stream:
+    topic = arm.joint_state_topic
+    return Stream(
+        arm.name,
+        topic,
+        "sensor_msgs/msg/JointState",
+        arm.max_age_s,
+        arm.rate_hz,
+        shares_topic=len(rig.arms_on(topic)) > 1,
+    )
 
 
 def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], simulated: bool) -> list[Finding]:
@@ -117,7 +137,7 @@ def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], si
         found.append(_fail("topics", f"nobody publishes {', '.join(silent)}", remedy))
     for stream in streams:
         publishers = measured[stream.topic].publishers
-        if len(publishers) > 1:
+        if len(publishers) > 1 and not stream.shares_topic:
             names = ", ".join(sorted(publisher.node for publisher in publishers))
             stop = "stop all but one (is a bag being played?)"
             found.append(_fail("topics", f"{stream.name}: {names} publish {stream.topic}", stop))
@@ -154,7 +174,7 @@ def check_rates(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> 
     """Streams come at the rig's rate, without pauses at which the arms would hold."""
     found, slowest = [], []
     for stream in _spoken(streams, measured):
-        heard = measured[stream.topic]
+        heard = measured[stream.key]
         if not heard.arrivals_ns:
             remedy = "does its driver work, does the network let it through? ros2 topic info --verbose tells more"
             nothing = f"{stream.name}: has a publisher, but nothing came in {heard.seconds:.1f} s"
@@ -182,7 +202,7 @@ def check_clocks(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
     found, ages_ms = [], []
     synchronise = "synchronise the machines (chrony), and give all nodes the same use_sim_time"
     for stream in _spoken(streams, measured):
-        heard = measured[stream.topic]
+        heard = measured[stream.key]
         if not heard.stamps_ns:
             continue
         age_s = float(np.median(np.subtract(heard.arrivals_ns, heard.stamps_ns))) / _NS
@@ -208,10 +228,10 @@ def check_clocks(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
 
 def check_images(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> list[Finding]:
     """Cameras show what is new."""
-    cameras = [s for s in _spoken(streams, measured) if s.is_camera and len(measured[s.topic].contents) > 1]
+    cameras = [s for s in _spoken(streams, measured) if s.is_camera and len(measured[s.key].contents) > 1]
     found = []
     for camera in cameras:
-        heard = measured[camera.topic]
+        heard = measured[camera.key]
         runs = [sum(1 for _ in run) for _, run in groupby(heard.contents)]
         frozen_s, repeated = (max(runs) - 1) / heard.rate_hz, 1 - len(runs) / len(heard.contents)
         if frozen_s > camera.max_age_s:
@@ -227,8 +247,8 @@ def check_images(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
 
 def check_contents(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> list[Finding]:
     """What streams say is what the rig file describes: image sizes, joint names, finite positions."""
-    spoken = [stream for stream in streams if measured[stream.topic].arrivals_ns]
-    faults = [Finding(Level.FAIL, "contents", measured[s.topic].fault) for s in spoken if measured[s.topic].fault]
+    spoken = [stream for stream in streams if measured[stream.key].arrivals_ns or measured[stream.key].fault]
+    faults = [Finding(Level.FAIL, "contents", measured[s.key].fault) for s in spoken if measured[s.key].fault]
     if faults or not spoken:
         return faults
     return [_ok("contents", f"{len(spoken)} streams: image sizes and joint names are those of the rig file")]
@@ -236,7 +256,7 @@ def check_contents(streams: Sequence[Stream], measured: Mapping[str, Measured]) 
 
 def _spoken(streams: Iterable[Stream], measured: Mapping[str, Measured]) -> list[Stream]:
     """Those with a promised rate and somebody who may keep it; of the others `check_topics` tells."""
-    return [stream for stream in streams if stream.rate_hz and measured[stream.topic].publishers]
+    return [stream for stream in streams if stream.rate_hz and measured[stream.key].publishers]
 
 
 def _ok(check: str, what: str) -> Finding:

@@ -167,6 +167,10 @@ class Rig:
         """The arm of that name."""
         return _by_name(self.arms, name, "arm")
 
+    def arms_on(self, joint_state_topic: str) -> tuple["Arm", ...]:
+        """The arms whose joints are published on a topic; several may share one."""
+        return tuple(arm for arm in self.arms if arm.joint_state_topic == joint_state_topic)
+
     def contract_fields(self) -> dict[str, Any]:
         """What a policy depends on, as plain values, so that a mismatch can be explained by field."""
         return {

@@ -56,10 +56,23 @@ def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
         top.fail("arms", "a rig needs at least one arm")
     _refuse_duplicates(top, "name", [*(camera.name for camera in rig.cameras), *(arm.name for arm in rig.arms)])
     _check_mounts(top, rig)
-    topics = [camera.topic for camera in rig.cameras]
-    topics += [topic for arm in rig.arms for topic in (arm.joint_state_topic, arm.command_topic)]
-    _refuse_duplicates(top, "topic", topics)
+    _check_topics(top, rig)
     return rig
+
+
+def _check_topics(top: Section, rig: Rig) -> None:
+    """Every topic is one stream's, but arms may share joint states, where each one finds its joints by their names."""
+    states = dict.fromkeys(arm.joint_state_topic for arm in rig.arms)
+    topics = [camera.topic for camera in rig.cameras] + [arm.command_topic for arm in rig.arms]
+    _refuse_duplicates(top, "topic", [*topics, *states])
+    for topic in states:
+        owner: dict[str, str] = {}
+        for arm in rig.arms_on(topic):
+            for joint in arm.joint_names:
+                if joint in owner:
+                    both = f"'{owner[joint]}' and '{arm.name}' both have a joint '{joint}' on {topic}"
+                    top.fail("arms", f"{both}; give the joints different names, or the arms different topics")
+                owner[joint] = arm.name
 
 
 def _takeover(section: Section) -> Takeover:

@@ -121,7 +121,11 @@ def test_joints_come_in_the_rigs_order_whatever_the_messages(order: list[int], v
 
 ZEROS = [0.0] * len(NAMES)
 BAD_JOINTS = {
-    "missing": (NAMES[1:], ZEROS[1:], r"left_arm \(/left_arm/joint_states\): no position of waist; it has shoulder"),
+    "missing": (
+        NAMES[1:],
+        ZEROS[1:],
+        r"left_arm \(/left_arm/joint_states\): no position of waist; it has wrist_roll, pi",
+    ),
     "none at all": ([], [], "no position of waist, shoulder.*it has nothing"),
     "fewer positions": (NAMES, ZEROS[1:], "7 names but 6 positions"),
     "repeated": ([*NAMES, "waist"], [*ZEROS, 0.0], "joint waist is given twice"),

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared_topic import write_shared_rig
 
+from aloe_data.recording import recorded_topics
 from aloe_data.rig import Rig, RigError, load_rig
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -124,6 +126,14 @@ BAD = {
     "unknown link": (change("arms", 0, "tool_link", to="hand"), ["arms[0].urdf", "'hand'", "tool"]),
     "relative topic": (change("cameras", 0, "topic", to="head/image"), ["cameras[0].topic", "absolute"]),
     "shared topic": (change("cameras", 1, "topic", to="/cameras/head/image_raw/compressed"), ["used twice"]),
+    "one topic, the same joints": (
+        lambda tree: [arm.update(joint_state_topic="/joint_states") for arm in tree["arms"]],
+        ["arms", "'left_arm' and 'right_arm' both have a joint 'waist' on /joint_states", "different"],
+    ),
+    "command where states are": (
+        change("arms", 0, "command_topic", to="/right_arm/joint_states"),
+        ["'/right_arm/joint_states' is used twice"],
+    ),
     "shared name": (change("arms", 1, "name", to="left_arm"), ["'left_arm' is used twice"]),
     "no arms": (change("arms", to=[]), ["at least one arm"]),
     "cameras as text": (change("cameras", to="head"), ["cameras", "list"]),
@@ -155,6 +165,13 @@ def test_files_that_are_no_mapping_are_refused(text: str, tmp_path: Path) -> Non
     path.write_text(text)
     with pytest.raises(RigError, match=r"rig_x\.yaml"):
         load_rig(path)
+
+
+def test_arms_may_share_joint_states_where_their_joints_have_different_names(tmp_path: Path) -> None:
+    rig = load_rig(write_shared_rig(tmp_path))
+    assert rig.arms_on("/joint_states") == rig.arms
+    topics = [topic for topic in recorded_topics(rig, use_sim_time=False) if topic.name == "/joint_states"]
+    assert [(topic.rate_hz, topic.shared, topic.continuous) for topic in topics] == [(50.0, True, True)]
 
 
 def test_unknown_camera_or_arm_is_named_with_the_nearest(rig: Rig) -> None:

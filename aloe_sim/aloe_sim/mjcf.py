@@ -19,6 +19,8 @@ _ACTUATORS = (  # joint, position gain [Nm/rad], torque limit [Nm]
     ("pitch", 60, 20),
     ("wrist_roll", 40, 15),
 )
+JOINTS = tuple(name for name, _, _ in _ACTUATORS)  # in the model, whatever the rig file calls them
+GRIPPER = "gripper"
 _LIGHT_GREY, _DARK = ".85 .85 .88 1", ".2 .2 .22 1"
 
 
@@ -46,7 +48,8 @@ def arm_body(rig: Rig, arm: Arm) -> str:
     """One 6-DoF arm with a parallel gripper; its kinematics are those of config/sim_arm.urdf (a test compares them)."""
     p = f"{arm.name}/"
     x, y, z = arm.base_xyz
-    limits = {j.name: f'range="{j.lower} {j.upper}"' for j in arm.joints}
+    ranges = [f'range="{joint.lower} {joint.upper}"' for joint in arm.joints]
+    limits = dict(zip(JOINTS, ranges, strict=True))
     return f"""
 <body name="{p}base" pos="{x} {y} {z}" euler="{_numbers(arm.base_rpy)}">
  <geom class="visual" type="cylinder" size=".06 .05" pos="0 0 .05" rgba=".15 .15 .17 1"/>

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aloe_sim.experts import Expert
+from aloe_sim.mjcf import JOINTS
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, Task
 from aloe_sim.tasks.phone_assembly import COVER_HALF_Z_M
@@ -137,7 +138,7 @@ def _wrong_ends(sim: SimRig, task: PhoneAssembly, names: list[str]) -> list[Trou
 
 def _rests(sim: SimRig, arm: str) -> bool:
     """Whether an arm does not move: one that has missed and moves may be about to try again."""
-    return all(abs(sim.data.joint(f"{arm}/{joint.name}").qvel[0]) < STILL for joint in sim.rig.arm(arm).joints)
+    return all(abs(sim.data.joint(f"{arm}/{joint}").qvel[0]) < STILL for joint in JOINTS)
 
 
 def _grasps(sim: SimRig, arm: str, cube: np.ndarray) -> bool:

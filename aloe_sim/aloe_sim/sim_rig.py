@@ -8,7 +8,7 @@ import numpy as np
 
 from aloe_data.rig import Rig
 from aloe_sim.disturbances import Disturber
-from aloe_sim.mjcf import FINGER_OPEN_M, scene_xml
+from aloe_sim.mjcf import FINGER_OPEN_M, GRIPPER, JOINTS, scene_xml
 from aloe_sim.scenery import Scenery
 from aloe_sim.tasks import Task, make_task
 from aloe_sim.variation import Variation
@@ -55,12 +55,17 @@ class SimRig:
         self.noise = noise or ActuatorNoise()
         if variation is not None:
             self.task.variation = variation
+        for arm in rig.arms:
+            if len(arm.joints) != len(JOINTS):
+                has = f"{arm.name} has {len(arm.joints)} joints, a simulated arm {len(JOINTS)} ({', '.join(JOINTS)})"
+                raise ValueError(f"the rig '{rig.name}': {has}; use config/sim_arm.urdf")
         size = max(c.width for c in rig.cameras), max(c.height for c in rig.cameras)
         self.model = mujoco.MjModel.from_xml_string(scene_xml(rig, self.task, offscreen=size))
         self.data = mujoco.MjData(self.model)
-        self._qpos = {a.name: self._joint_addresses(a.name, [j.name for j in a.joints]) for a in rig.arms}
+        self._qpos = {arm.name: self._joint_addresses(arm.name) for arm in rig.arms}
         self._actuators = {
-            a.name: np.array([self.model.actuator(f"{a.name}/{n}").id for n in a.joint_names]) for a in rig.arms
+            arm.name: np.array([self.model.actuator(f"{arm.name}/{joint}").id for joint in (*JOINTS, GRIPPER)])
+            for arm in rig.arms
         }
         self._scenery = Scenery(self.model, self.task.variation)
         self._disturber = Disturber(rig, self.model, self.task.variation)
@@ -73,8 +78,8 @@ class SimRig:
         self.prompt = ""
         self.reset(0)
 
-    def _joint_addresses(self, arm: str, joints: list[str]) -> np.ndarray:
-        names = [f"{arm}/{j}" for j in joints] + [f"{arm}/finger_left"]
+    def _joint_addresses(self, arm: str) -> np.ndarray:
+        names = [f"{arm}/{joint}" for joint in (*JOINTS, "finger_left")]
         return np.array([self.model.joint(n).qposadr[0] for n in names])
 
     @property

@@ -161,9 +161,9 @@ class View:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a device wants to see beyond the rig: joint-state topics by a name of its own, the simulator's task."""
+    """What a device wants to see beyond the rig: joint states of other arms, by a name of its own, and the task."""
 
-    joint_states: Mapping[str, str] = field(default_factory=dict)
+    joint_states: Mapping[str, Arm] = field(default_factory=dict)
     task: bool = False
 
 

@@ -16,8 +16,8 @@ from sensor_msgs.msg import JointState
 
 from aloe_control.audit import Audit, Kind, Unsafe
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
-from aloe_data.codecs import CodecError, select_joints
-from aloe_data.rig import Rig
+from aloe_data.codecs import CodecError, is_foreign, select_joints
+from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
 SLACK_S = 0.1  # in which control_node may have heard something earlier or later
@@ -31,7 +31,7 @@ _CHUNKS, _REQUESTS = "/policy/action_chunk", "/intervention/request"
 
 def audited_topics(rig: Rig) -> list[str]:
     """The topics of a bag that an audit needs."""
-    devices = [camera.topic for camera in rig.cameras] + [arm.joint_state_topic for arm in rig.arms]
+    devices = [camera.topic for camera in rig.cameras] + list(dict.fromkeys(arm.joint_state_topic for arm in rig.arms))
     arms = [topic for arm in rig.arms for topic in (arm.command_topic, f"/teleop/{arm.name}/command")]
     return [*devices, *arms, _TICKS, _STATE, _CHUNKS, _REQUESTS]
 
@@ -50,7 +50,7 @@ class _BagAudit:
     def __init__(self, rig: Rig) -> None:
         self._rig, self._audit = rig, Audit(rig, slack_s=SLACK_S)
         self._cameras = {camera.topic: camera.name for camera in rig.cameras}
-        self._arms = {arm.joint_state_topic: arm for arm in rig.arms}
+        self._arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
         self._commands = {arm.command_topic: arm for arm in rig.arms}
         self._sent: dict[tuple[str, int], list[np.ndarray]] = {}  # (arm, stamp) -> commands
         self._fault, self._tick, self._armed = "", 0, False
@@ -86,7 +86,8 @@ class _BagAudit:
         elif topic in self._cameras:
             self._audit.image(self._cameras[topic], *message)
         elif topic in self._arms:
-            self._take_joints(topic, message)
+            for arm in self._arms[topic]:
+                self._take_joints(arm, message)
         elif topic == _CHUNKS:
             self._take_chunk(message)
         elif topic == _REQUESTS:
@@ -94,8 +95,9 @@ class _BagAudit:
         else:
             self._audit.command(human_command_from_message(message), time_ns)
 
-    def _take_joints(self, topic: str, message: JointState) -> None:
-        arm = self._arms[topic]
+    def _take_joints(self, arm: Arm, message: JointState) -> None:
+        if is_foreign(message.name, arm):
+            return
         try:
             positions = select_joints(message.name, message.position, arm)
         except CodecError:

@@ -35,7 +35,7 @@ from aloe_control.ros.messages import (
 )
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
-from aloe_data.codecs import CodecError, select_joints
+from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.rig import Arm, load_rig
@@ -70,6 +70,7 @@ class ControlNode(Node):
         self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
         self._published: tuple[object, ...] | None = None
         self._logged: dict[str, str] = {}
+        self._found_arms: set[str] = set()  # whose joints were in a message
         self._stop_by_s: float | None = None
         self._ticked_ns = -1
         self.finished = False
@@ -110,13 +111,17 @@ class ControlNode(Node):
         )
 
     def _on_joint_state(self, arm: Arm, message: JointState) -> None:
+        foreign = is_foreign(message.name, arm)
+        if foreign and arm.name in self._found_arms:
+            return  # another device's on the same topic; before the arm was heard it tells what is wrong
         try:
             positions = select_joints(message.name, message.position, arm)
         except CodecError as error:
             self._loop.spoil_joint_state(arm.name, str(error))
-            if self._is_new(arm.name, str(error)):
+            if not foreign and self._is_new(arm.name, str(error)):
                 self.get_logger().warning(str(error))
             return
+        self._found_arms.add(arm.name)
         self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
 
     def _on_image(self, camera: str, serialised: bytes) -> None:

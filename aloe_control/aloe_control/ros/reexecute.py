@@ -6,20 +6,24 @@ change of the control loop changes what robots do, and for looking into a moment
 
 import argparse
 import sys
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 from aloe_msgs.msg import Intervention
+from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
 
 from aloe_control.reexecution import TOLERANCE_RAD, Recording, ReexecutionError, difference_rad, reexecute
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_control.takeover import Request
 from aloe_control.tick import ControlConfig, TickResult
-from aloe_data.codecs import CodecError, select_joints
+from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Arm, Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.bag_survey import rig_inside
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
@@ -67,7 +71,7 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
     Raises:
         RecordingError: no bag of the recorder, or a damaged one.
     """
-    arms = {arm.joint_state_topic: arm for arm in rig.arms}
+    arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
     people = {f"/teleop/{arm.name}/command" for arm in rig.arms}
     ticks, chunks, requests, commands, joints, states = [], [], [], [], [], []
     for topic, message, received_ns in read_messages(bag, [_TICKS, _STATE, _CHUNKS, _REQUESTS, *arms, *people]):
@@ -83,13 +87,23 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
             elif topic in people:
                 commands.append((received_ns, human_command_from_message(message)))
             else:
-                positions = select_joints(message.name, message.position, arms[topic])
-                joints.append((stamp_to_ns(message.header.stamp), arms[topic].name, positions))
+                joints += _joints_of(message, arms[topic])
         except CodecError:
             continue  # control_node refused it as well
     told = _times_of(requests, states, {tick.stamp_ns for tick in ticks})
     armed_ns = [stamp_to_ns(arm.since) for state in states if state.armed for arm in state.arms]
     return Recording(ticks, chunks, told, commands, joints, sorted(armed_ns))
+
+
+def _joints_of(message: JointState, arms: Sequence[Arm]) -> list[tuple[int, str, NDArray[np.float64]]]:
+    """Stamp [ns], name and positions [dof] of each arm whose joints a message holds."""
+    found = []
+    for arm in arms:
+        if not is_foreign(message.name, arm):
+            with suppress(CodecError):  # control_node refused it as well
+                positions = select_joints(message.name, message.position, arm)
+                found.append((stamp_to_ns(message.header.stamp), arm.name, positions))
+    return found
 
 
 def _times_of(

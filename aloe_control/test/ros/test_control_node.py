@@ -1,12 +1,15 @@
 """control_node as a process of its own, against fake arms, cameras, chunks and people over real DDS."""
 
+import re
 import signal
 
 import numpy as np
+import pytest
 from aloe_msgs.msg import ArmAction, InterventionRequest
-from node_world import start
+from node_world import World, start
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
+from shared_topic import write_shared_rig
 
 
 def test_a_camera_that_never_publishes_keeps_the_arms_disarmed_and_is_named(world, control):
@@ -28,6 +31,25 @@ def test_joints_in_another_order_are_sorted_and_the_arms_follow_chunks_without_a
     for arm in ticks[-1].arms:
         np.testing.assert_allclose(arm.executed, world.rig.arm(arm.arm).home, atol=1e-3)
     assert world.commands[-1].name in [list(arm.joint_names) for arm in world.rig.arms]
+
+
+@pytest.fixture
+def shared_world(tmp_path):
+    path = write_shared_rig(tmp_path)
+    path.write_text(re.sub(r"max_age_s: [\d.]+", "max_age_s: 1.0", path.read_text()))
+    world = World(path)
+    process = start(path)
+    yield world
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+    world.close()
+
+
+def test_arms_whose_joint_states_come_in_turns_on_one_topic_follow_chunks(shared_world):
+    shared_world.follow_policy()
+    begin = len(shared_world.executed)
+    shared_world.until(lambda: len(shared_world.executed) > begin + 50, what="50 ticks more")
+    assert all(tick.armed and tick.chunk_id > 0 for tick in shared_world.executed[begin:])
 
 
 def test_a_joint_state_that_is_not_a_number_stops_and_disarms(world, control):

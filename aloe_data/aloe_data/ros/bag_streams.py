@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.chunk import Chunk
-from aloe_data.codecs import CodecError
+from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.observation import Observation, ObservationAssembler, StaleInput
-from aloe_data.rig import Rig
+from aloe_data.rig import Arm, Rig
 from aloe_data.ros.bag_reader import read_messages, read_own_record
 from aloe_data.ros.convert import chunk_from_message, image_from_message, joint_positions, stamp_to_ns
 
@@ -24,36 +24,74 @@ class BagStreams:
 
     Attributes:
         assembler: holds all that was taken.
-        refused: topic to the number of its messages that a live node would have refused as well.
-        fault: the first reason why; "" for none.
     """
 
     def __init__(self, rig: Rig, image_size: tuple[int, int] | None = None) -> None:
         self.assembler = ObservationAssembler(rig, keep_all=True, image_size=image_size)
-        self.refused: Counter[str] = Counter()
-        self.fault = ""
+        self._refused: Counter[str] = Counter()
+        self._fault = ""
+        self._foreign: dict[str, tuple[int, str]] = {}  # arms not found yet: messages without their joints, why
+        self._found: set[str] = set()  # arms that were found
         self._cameras = {camera.topic: camera for camera in rig.cameras}
-        self._arms = {arm.joint_state_topic: arm for arm in rig.arms}
+        self._arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
 
     @property
     def topics(self) -> list[str]:
         """Whose messages it takes."""
         return [*self._cameras, *self._arms]
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """Topic to the number of its messages that a live node would have refused as well."""
+        lost = {self._topic(arm): count for arm, (count, _) in self._foreign.items()}
+        return dict(self._refused + Counter(lost))
+
+    @property
+    def fault(self) -> str:
+        """The first reason why; "" for none."""
+        reasons = [self._fault, *(f"{self._topic(arm)}: {why}" for arm, (_, why) in self._foreign.items())]
+        return next(filter(None, reasons), "")
+
     def take(self, topic: str, message: Any) -> None:
         """One message, in the order of reception."""
-        try:
-            self._push(topic, message)
-        except CodecError as error:
-            self.refused[topic] += 1
-            self.fault = self.fault or f"the first of {topic} that was refused: {error}"
-
-    def _push(self, topic: str, message: Any) -> None:
         if topic in self._cameras:
-            camera, stamp_ns = self._cameras[topic], stamp_to_ns(message.header.stamp)
-            self.assembler.push_image(camera.name, stamp_ns, image_from_message(message, camera))
+            self._push_image(topic, message)
+            return
+        for arm in self._arms[topic]:
+            self._push_joints(arm, message)
+
+    def _push_image(self, topic: str, message: Any) -> None:
+        camera = self._cameras[topic]
+        try:
+            image = image_from_message(message, camera)
+            self.assembler.push_image(camera.name, stamp_to_ns(message.header.stamp), image)
+        except CodecError as error:
+            self._refuse(topic, error)
+
+    def _push_joints(self, arm: Arm, message: Any) -> None:
+        """An arm's joints of a message; one without any of them is another device's on the same topic."""
+        stamp_ns, names, positions = joint_positions(message)
+        foreign = is_foreign(names, arm)
+        if foreign and arm.name in self._found:
+            return
+        try:
+            self.assembler.push_joint_state(arm.name, stamp_ns, names, positions)
+        except CodecError as error:
+            if not foreign:
+                self._refuse(arm.joint_state_topic, error)
+                return
+            count, why = self._foreign.get(arm.name, (0, str(error)))
+            self._foreign[arm.name] = count + 1, why
         else:
-            self.assembler.push_joint_state(self._arms[topic].name, *joint_positions(message))
+            self._found.add(arm.name)
+            self._foreign.pop(arm.name, None)
+
+    def _refuse(self, topic: str, error: CodecError) -> None:
+        self._refused[topic] += 1
+        self._fault = self._fault or f"the first of {topic} that was refused: {error}"
+
+    def _topic(self, arm: str) -> str:
+        return next(topic for topic, arms in self._arms.items() if arm in [a.name for a in arms])
 
 
 def read_observations(

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import JointState
 
+from aloe_data.codecs import is_foreign
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics, urdf_bytes
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Arm, Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_serialized
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.stream_counts import StreamCounts
@@ -42,8 +45,10 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
         RecordingError: no bag, or a damaged one.
     """
     topics = {topic.name: topic for topic in recorded_topics(rig, use_sim_time=False)} if rig else {}
+    shared = _shared_arms(rig) if rig else {}
+    rates = {name: topic.rate_hz for name, topic in topics.items()} | dict.fromkeys(shared, 0.0)
     found = Survey()
-    found.counts.reset({name: topic.rate_hz for name, topic in topics.items()})
+    found.counts.reset(rates | {_of_arm(arm): arm.rate_hz for arms in shared.values() for arm in arms})
     for name, data, received_ns in read_serialized(bag):
         topic = topics.get(name, RecordedTopic(name, ""))
         if name not in found.counts.counts:
@@ -56,7 +61,31 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
         found.counts.received(name, stamp_ns, sequence)
         found.counts.written(name)
         found.stamps_ns[name].append(stamp_ns)
+        if name not in shared:
+            continue
+        try:
+            joints = deserialize_message(data, JointState).name
+        except RuntimeError as error:
+            raise RecordingError(
+                f"{bag}: a message on {name} at {received_ns} ns is no joint state: {error}"
+            ) from error
+        for arm in shared[name]:
+            if not is_foreign(joints, arm):
+                found.counts.received(_of_arm(arm), stamp_ns)
+                found.counts.written(_of_arm(arm))
+                found.stamps_ns[_of_arm(arm)].append(stamp_ns)
     return found
+
+
+def _shared_arms(rig: Rig) -> dict[str, tuple[Arm, ...]]:
+    """The arms of every topic that several of them share: each has its own rate and order on it."""
+    topics = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
+    return {topic: arms for topic, arms in topics.items() if len(arms) > 1}
+
+
+def _of_arm(arm: Arm) -> str:
+    """What an arm's part of a topic is called among the topics."""
+    return f"{arm.joint_state_topic} ({arm.name})"
 
 
 def rig_of(record: EpisodeRecord) -> Rig:

@@ -62,6 +62,25 @@ def joint_state_to_message(arm: Arm, positions: Sequence[float], stamp_ns: int) 
     return message
 
 
+def joint_state_messages(
+    arms: Sequence[Arm], positions: Mapping[str, Sequence[float]], stamp_ns: int
+) -> dict[str, JointState]:
+    """One message per topic of joint states; arms that share a topic share its message, as drivers do.
+
+    Args:
+        arms: whose joints are published.
+        positions: of these arms by name [dof], gripper last.
+        stamp_ns: when they were measured.
+    """
+    messages: dict[str, JointState] = {}
+    for arm in arms:
+        message = messages.setdefault(arm.joint_state_topic, JointState())
+        message.header.stamp = ns_to_stamp(stamp_ns)
+        message.name = [*message.name, *arm.joint_names]
+        message.position = array("d", [*message.position, *positions[arm.name]])
+    return messages
+
+
 def joint_positions(message: JointState) -> tuple[int, list[str], Sequence[float]]:
     """Stamp [ns], joint names and positions of a message, as `ObservationAssembler.push_joint_state` takes them."""
     return stamp_to_ns(message.header.stamp), list(message.name), message.position

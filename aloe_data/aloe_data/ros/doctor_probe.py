@@ -12,8 +12,9 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
+from sensor_msgs.msg import JointState
 
-from aloe_data.codecs import CodecError, check_compressed, select_joints
+from aloe_data.codecs import CodecError, check_compressed, is_foreign, select_joints
 from aloe_data.doctor import Endpoint, Measured, Stream
 from aloe_data.recording import RecordedTopic
 from aloe_data.rig import Rig
@@ -36,16 +37,20 @@ class Probe:
         topics: whose endpoints are looked up beside those of the streams.
 
     Attributes:
-        measured: by topic.
+        measured: by topic, and by `Stream.key`.
         joints: by arm, its joint positions in the rig's order, message by message.
     """
 
     def __init__(self, node: Node, rig: Rig, streams: Iterable[Stream], topics: Iterable[RecordedTopic]) -> None:
         self._rig, self._streams = rig, tuple(streams)
-        names = [*(stream.topic for stream in self._streams), *(topic.name for topic in topics)]
+        names = [*(name for stream in self._streams for name in (stream.topic, stream.key))]
+        names += [topic.name for topic in topics]
         self.measured = {name: Measured() for name in names}
         self.joints: dict[str, list[Any]] = {arm.name: [] for arm in rig.arms}
+        arms = [(arm, stream) for arm in rig.arms for stream in self._streams if stream.name == arm.name]
+        self._arms = {stream.key: arm for arm, stream in arms if stream.topic == arm.joint_state_topic}
         self._checks = self._content_checks()
+        self._foreign: dict[str, str] = {}  # arms that were not found so far, by key: what their topic holds instead
         self._node, self._executor = node, EventsExecutor(context=node.context)
         self._executor.add_node(node)
         for stream in self._streams:
@@ -61,7 +66,11 @@ class Probe:
         if any(self._node.count_publishers(stream.topic) for stream in self._streams):
             self._begin()
             self._spin(seconds)
-        for topic, measured in self.measured.items():
+        for stream in self._streams:
+            heard = self.measured[stream.key]
+            heard.fault = heard.fault or self._foreign.get(stream.key, "")
+        for name, measured in self.measured.items():
+            topic = name.partition(" ")[0]  # of a key
             measured.ended_ns = self._now_ns()
             measured.publishers = self._endpoints(self._node.get_publishers_info_by_topic(topic))
             measured.subscriptions = self._endpoints(self._node.get_subscriptions_info_by_topic(topic))
@@ -87,12 +96,14 @@ class Probe:
                 values.clear()
 
     def _take(self, stream: Stream, data: bytes) -> None:
-        measured = self.measured[stream.topic]
+        if self._is_others(stream, data):
+            return
+        measured = self.measured[stream.key]
         measured.arrivals_ns.append(self._now_ns())
         measured.stamps_ns.append(header_stamp_ns(data))
         measured.contents.append(zlib.crc32(memoryview(data)[_STAMP_END:]))
         measured.sizes.append(len(data))
-        check = self._checks.get(stream.topic)
+        check = self._checks.get(stream.key)
         heavy = stream.type.endswith("/Image") and len(measured.sizes) > 1  # one raw image tells of the others
         if check and not measured.fault and not heavy:
             try:
@@ -100,9 +111,26 @@ class Probe:
             except CodecError as error:
                 measured.fault = str(error)
 
+    def _is_others(self, stream: Stream, data: bytes) -> bool:
+        """Whether it is another device's joint state, on a topic that it shares with an arm."""
+        arm = self._arms.get(stream.key)
+        if arm is None:
+            return False
+        message = deserialize_message(data, JointState)
+        if not is_foreign(message.name, arm):
+            self._foreign.pop(stream.key, None)
+            return False
+        if not self.measured[stream.key].arrivals_ns:
+            try:
+                select_joints(message.name, message.position, arm)
+            except CodecError as error:
+                self._foreign[stream.key] = str(error)
+        return True
+
     def _content_checks(self) -> dict[str, Callable[[Any], None]]:
+        """By `Stream.key`."""
         cameras = {camera.topic: partial(self._check_image, camera) for camera in self._rig.cameras}
-        return cameras | {arm.joint_state_topic: partial(self._check_joints, arm) for arm in self._rig.arms}
+        return cameras | {key: partial(self._check_joints, arm) for key, arm in self._arms.items()}
 
     def _check_image(self, camera: Any, message: Any) -> None:
         image = image_from_message(message, camera)

@@ -34,7 +34,7 @@ from aloe_data.replay import DEMONSTRATORS
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.ros.convert import compressed_to_message, joint_state_messages, ns_to_stamp
 
 _BEGIN_NS = 1_000_000_000
 _MIN_FREE_GIB = 1.0
@@ -120,9 +120,10 @@ class _EpisodeBag:
             message = compressed_to_message(data, self._now_ns, camera.name)
             message.format = "png" if data.startswith(b"\x89PNG") else "jpeg"
             self._write(camera.topic, message)
-        for arm in self._rig.arms:
-            positions = episode.state[tick, self._rig.state_slice(arm.name)].astype(float)
-            self._write(arm.joint_state_topic, joint_state_to_message(arm, positions, self._now_ns))
+        state = episode.state[tick].astype(float)
+        positions = {arm.name: state[self._rig.state_slice(arm.name)] for arm in self._rig.arms}
+        for topic, message in joint_state_messages(self._rig.arms, positions, self._now_ns).items():
+            self._write(topic, message)
 
     def _executed(self, episode: DatasetEpisode, tick: int) -> None:
         message = ExecutedAction(tick=tick, armed=True)

@@ -8,7 +8,7 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
-from aloe_data.codecs import CodecError
+from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.observation import ObservationAssembler, StaleInput
 from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.ros.convert import image_from_message, joint_positions, stamp_to_ns
@@ -40,6 +40,7 @@ class LiveStreams:
         self.assembler = ObservationAssembler(rig, image_size=image_size)
         self._on_new, self._jumped = on_new, on_jump
         self._refusals: dict[str, str] = {}  # of streams whose last message was a bad one
+        self._known: set[str] = set()  # streams that had a good message
         for camera in rig.cameras:
             kind = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
             node.create_subscription(kind, camera.topic, partial(self._on_image, camera), SENSOR)
@@ -58,6 +59,8 @@ class LiveStreams:
         self._take(camera.name, lambda: push(camera.name, stamp_ns, image_from_message(message, camera)))
 
     def _on_joint_state(self, arm: Arm, message: JointState) -> None:
+        if arm.name in self._known and is_foreign(message.name, arm):
+            return  # another device's; before the arm was heard it tells what the topic holds instead
         self._take(arm.name, lambda: self.assembler.push_joint_state(arm.name, *joint_positions(message)))
 
     def _take(self, stream: str, push: Callable[[], bool]) -> None:
@@ -67,6 +70,7 @@ class LiveStreams:
             self._refusals[stream] = str(error)
             return
         self._refusals.pop(stream, None)
+        self._known.add(stream)
         self._on_new()
 
     def _on_jump(self, _: object) -> None:

@@ -14,7 +14,7 @@ from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import EpisodeRecord, recorded_topics
 from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_messages, ns_to_stamp
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.real_time import Metronome
@@ -54,9 +54,9 @@ class DemoBag:
     def joint_states(self) -> None:
         """Record the measured positions of this moment."""
         stamp_ns = self._process.stamp_ns
-        for arm in self._rig.arms:
-            positions = self._process.sim.joint_positions(arm.name)
-            self._write(arm.joint_state_topic, joint_state_to_message(arm, positions, stamp_ns), stamp_ns)
+        positions = {arm.name: self._process.sim.joint_positions(arm.name) for arm in self._rig.arms}
+        for topic, message in joint_state_messages(self._rig.arms, positions, stamp_ns).items():
+            self._write(topic, message, stamp_ns)
 
     def tick(self, result: TickResult) -> None:
         """Record a control tick: commands, what was executed, and who commands from now on if that has changed."""

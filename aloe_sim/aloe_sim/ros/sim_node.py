@@ -24,7 +24,7 @@ from aloe_sim.fault_injector import FaultInjector
 from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.ros.expert_publisher import ExpertPublisher
-from aloe_sim.ros.streams import ArmStream, CameraStreams
+from aloe_sim.ros.streams import CameraStreams, CommandStream, JointStream
 from aloe_sim.ros.task_stream import TaskStream
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
@@ -71,7 +71,9 @@ class SimNode(Node):
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._faults = FaultInjector(self.rig)
         self.create_subscription(String, "/sim/faults", self._on_fault, 10)
-        self._arms = [ArmStream(self, self.sim, arm, self._faults) for arm in self.rig.arms]
+        topics = dict.fromkeys(arm.joint_state_topic for arm in self.rig.arms)
+        self._joints = [JointStream(self, self.sim, topic, self._faults) for topic in topics]
+        self._commands = [CommandStream(self, self.sim, arm) for arm in self.rig.arms]
         self._cameras = CameraStreams(
             self, self.sim, self._faults, quality=self.config.jpeg_quality, shadows=self.config.shadows
         )
@@ -126,8 +128,8 @@ class SimNode(Node):
         """Publish what is due at this stamp; called between pieces of physics."""
         if self._clock is not None:
             self._clock.publish(Clock(clock=ns_to_stamp(self._faults.stamp(stamp_ns))))
-        for arm in self._arms:
-            arm.publish_if_due(stamp_ns)
+        for stream in self._joints:
+            stream.publish_if_due(stamp_ns)
         self._cameras.offer_if_due(stamp_ns)
         self._task.publish_if_due(stamp_ns)
         for expert in self._experts:

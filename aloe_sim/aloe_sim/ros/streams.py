@@ -11,7 +11,7 @@ from std_msgs.msg import Float64MultiArray
 
 from aloe_data.codecs import CodecError, encode_jpeg, select_joints
 from aloe_data.rig import Arm
-from aloe_data.ros.convert import compressed_to_message, joint_state_to_message
+from aloe_data.ros.convert import compressed_to_message, joint_state_messages
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
@@ -19,22 +19,38 @@ from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
 COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
 
 
-class ArmStream:
-    """One arm: joint states out at the arm's rate, commands in."""
+class JointStream:
+    """One topic of joint states, out at the rate of each arm on it; arms that are due together share a message."""
 
-    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm, faults: FaultInjector) -> None:
-        self._sim, self._arm, self._log = sim, arm, node.get_logger()
-        self._stream = SpoiltStream(faults, arm.name, first_is_nan)
-        self._beat = Metronome(arm.rate_hz)
-        self._publisher = node.create_publisher(JointState, arm.joint_state_topic, 50)
-        node.create_subscription(COMMAND_TYPES[arm.command_type], arm.command_topic, self._on_command, 10)
+    def __init__(self, node: Node, sim: RealTimeSim, topic: str, faults: FaultInjector) -> None:
+        self._sim = sim
+        self._arms = sim.sim.rig.arms_on(topic)
+        self._streams = {arm.name: SpoiltStream(faults, arm.name, first_is_nan) for arm in self._arms}
+        self._beats = {arm.name: Metronome(arm.rate_hz) for arm in self._arms}
+        self._publisher = node.create_publisher(JointState, topic, 50)
 
     def publish_if_due(self, stamp_ns: int) -> None:
         """Publish the measured positions of exactly this time."""
-        if self._beat.due(stamp_ns):
-            positions = self._sim.sim.joint_positions(self._arm.name)
-            for sent_ns, sent in self._stream.passed(stamp_ns, positions):
-                self._publisher.publish(joint_state_to_message(self._arm, sent, sent_ns))
+        sent: dict[int, dict[str, np.ndarray]] = {}  # by stamp and arm: faults may hold back what one of them says
+        for arm in self._arms:
+            if self._beats[arm.name].due(stamp_ns):
+                positions = self._sim.sim.joint_positions(arm.name)
+                for sent_ns, values in self._streams[arm.name].passed(stamp_ns, positions):
+                    sent.setdefault(sent_ns, {})[arm.name] = values
+        for sent_ns, values_of in sorted(sent.items()):
+            arms = [arm for arm in self._arms if arm.name in values_of]
+            for message in joint_state_messages(arms, values_of, sent_ns).values():
+                self._publisher.publish(message)
+
+
+class CommandStream:
+    """The commands of one arm, in."""
+
+    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm) -> None:
+        self._sim = sim
+        self._arm = arm
+        self._log = node.get_logger()
+        node.create_subscription(COMMAND_TYPES[arm.command_type], arm.command_topic, self._on_command, 10)
 
     def _on_command(self, message: JointState | Float64MultiArray) -> None:
         named = isinstance(message, JointState)

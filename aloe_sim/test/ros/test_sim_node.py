@@ -22,6 +22,7 @@ from aloe_msgs.srv import ResetScene
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, JointState
+from shared_topic import TOPIC, write_shared_rig
 
 from aloe_data.codecs import decode_compressed
 from aloe_data.rig import load_rig
@@ -133,6 +134,17 @@ def test_streams_are_complete_regular_and_stamped_with_the_time_of_the_state(gra
     assert stamps(joints)[-1] <= now_ns + 20_000_000
     common = set(stamps(images["head"])) & set(stamps(images["left_wrist"]))
     assert len(common) >= len(images["head"]) - 2, "all cameras show the same instants"
+
+
+def test_arms_that_share_a_topic_share_its_messages(graph: Graph, run: Any, tmp_path: Path) -> None:
+    rig_file = write_shared_rig(tmp_path)
+    run(f"rig:={rig_file}")
+    arms = load_rig(rig_file).arms
+    joints = graph.hear(JointState, TOPIC)
+    assert until(lambda: len(joints) > 20)
+    assert list(joints[0].name) == [name for arm in arms for name in arm.joint_names]
+    np.testing.assert_allclose(joints[0].position, [value for arm in arms for value in arm.home], atol=0.02)
+    assert (np.diff(stamps(joints)) > 0).all()
 
 
 def test_an_arm_goes_where_it_is_told_and_a_bad_command_is_refused(graph: Graph, run: Any) -> None:

@@ -48,7 +48,6 @@ class Leader:
         self._name, self._config = name, config
         self._arm = rig.arm(config.arm)
         self.arms = (self._arm.name,)
-        self.inputs = Inputs(joint_states={name: config.topic})
         dof = self._arm.dof
         for field in ("joints", "scale", "offset"):
             values = getattr(config, field)
@@ -61,6 +60,7 @@ class Leader:
         tolerances = [config.tolerance_rad] * (dof - 1) + [config.gripper_tolerance_m]
         self._tolerances = np.array(tolerances)
         self._as_leader = _renamed(self._arm, name, config)
+        self.inputs = Inputs(joint_states={name: self._as_leader})
 
     def poll(self, now_ns: int, view: View) -> Sample:
         """See `Device.poll`."""

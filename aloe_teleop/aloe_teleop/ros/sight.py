@@ -8,8 +8,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from aloe_data.chunk import Chunk
-from aloe_data.codecs import CodecError
-from aloe_data.rig import Rig
+from aloe_data.codecs import CodecError, is_foreign
+from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, joint_positions, stamp_to_ns
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_teleop.device import ArmView, Authority, Inputs, JointReading, TaskView, View
@@ -34,11 +34,11 @@ class Sight:
         node.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         node.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
         for arm in rig.arms:
-            self._read_joints(self._joints, arm.name, arm.joint_state_topic)
+            self._read_joints(self._joints, arm.name, arm)
         wanted = tuple(wanted)
         for inputs in wanted:
-            for name, topic in inputs.joint_states.items():
-                self._read_joints(self._streams, name, topic)
+            for name, arm in inputs.joint_states.items():
+                self._read_joints(self._streams, name, arm)
         if any(inputs.task for inputs in wanted):
             node.create_subscription(TaskState, "/sim/task_state", self._on_task_state, 10)
             node.create_subscription(ActionChunk, "/sim/expert_chunk", self._on_expert_chunk, 10)
@@ -58,10 +58,13 @@ class Sight:
             expert=self._expert,
         )
 
-    def _read_joints(self, into: dict[str, JointReading], name: str, topic: str) -> None:
-        self._node.create_subscription(JointState, topic, partial(self._on_joint_state, into, name), SENSOR)
+    def _read_joints(self, into: dict[str, JointReading], name: str, arm: Arm) -> None:
+        take = partial(self._on_joint_state, into, name, arm)
+        self._node.create_subscription(JointState, arm.joint_state_topic, take, SENSOR)
 
-    def _on_joint_state(self, into: dict[str, JointReading], name: str, message: JointState) -> None:
+    def _on_joint_state(self, into: dict[str, JointReading], name: str, arm: Arm, message: JointState) -> None:
+        if name in into and is_foreign(message.name, arm):
+            return  # another device's on the same topic; before the arm was heard it tells what is wrong
         into[name] = JointReading(*joint_positions(message))
 
     def _on_intervention(self, message: Intervention) -> None:
