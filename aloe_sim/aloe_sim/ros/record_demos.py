@@ -108,7 +108,8 @@ def main() -> None:
     arguments = {"rig": rig_file, "policy": "expert", "episodes": config.episodes, "seed": config.seed}
     arguments |= {"task": config.task, "variation": config.variation}
     arguments |= {"record": config.out, "timeout_s": config.timeout_s, "noise": config.noise}
-    command = ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *(f"{k}:={v}" for k, v in arguments.items())]
+    given = (f"{name}:={value}" for name, value in arguments.items() if value != "")  # an empty one is malformed
+    command = ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *given]
     os.execvp(command[0], command)
 
 
