@@ -1,7 +1,8 @@
 """Reading a recorded episode: its messages in order, and what its metadata says."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rosidl_runtime_py.utilities import get_message
 from aloe_data.bag_folders import bag_files
 from aloe_data.message_definition import definition_difference
 from aloe_data.recording import EpisodeRecord, RecordingError
+from aloe_data.ros.former_messages import FormerType
 from aloe_data.verdicts import VerdictError, verdict_of
 
 
@@ -59,18 +61,18 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
         RecordingError: No bag, a damaged one, a type that is not installed, or a message that does not fit its type.
     """
     reader, kinds = _open(bag, topics)
-    classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
-    _check_definitions(bag, reader, set(kinds.values()))
+    decoders = _decoders(bag, reader, kinds)
     for topic, data, stamp_ns in _rows(bag, reader):
-        if topic not in classes:
+        if topic not in decoders:
             raise RecordingError(f"{bag}: its metadata does not tell of {topic}; ros2 run aloe_data repair {bag}")
         try:
-            yield topic, deserialize_message(data, classes[topic]), stamp_ns
-        except RuntimeError as error:
+            message = decoders[topic](data)
+        except (RecordingError, RuntimeError) as error:
             raise RecordingError(
                 f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
                 f" version of the interfaces? ({error})"
             ) from error
+        yield topic, message, stamp_ns
 
 
 def read_serialized(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, bytes, int]]:
@@ -122,17 +124,49 @@ def _message_class(bag: Path, topic: str, kind: str) -> type:
         ) from error
 
 
-def _check_definitions(bag: Path, reader: rosbag2_py.SequentialReader, kinds: set[str]) -> None:
-    """See that messages mean what they meant when they were recorded: other fields would be misread, not refused."""
-    installed = rosbag2_py.LocalMessageDefinitionSource()
+def changed_types(bag: Path) -> dict[str, str]:
+    """The types of a bag whose fields or constants have changed since it was recorded, with what has, in words.
+
+    Raises:
+        RecordingError: No bag, or a damaged one.
+    """
+    reader, kinds = _open(bag, ())
+    changed = _changed_definitions(reader, set(kinds.values()))
+    return {kind: definition_difference(kind, recorded, installed) for kind, recorded, installed in changed}
+
+
+def _decoders(
+    bag: Path, reader: rosbag2_py.SequentialReader, kinds: Mapping[str, str]
+) -> dict[str, Callable[[bytes], Any]]:
+    """What makes messages of the installed types, by topic: messages keep the meaning that they were recorded with."""
+    classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
+    decoders: dict[str, Callable[[bytes], Any]] = {
+        name: partial(_deserialize, message_class) for name, message_class in classes.items()
+    }
+    try:
+        for kind, recorded, installed in _changed_definitions(reader, set(kinds.values())):
+            former = FormerType(kind, recorded, installed)
+            decoders |= {name: former.read for name in kinds if kinds[name] == kind}
+    except RecordingError as error:
+        raise RecordingError(f"{bag}: {error}") from error
+    return decoders
+
+
+def _deserialize(message_class: type, data: bytes) -> Any:
+    return deserialize_message(data, message_class)
+
+
+def _changed_definitions(reader: rosbag2_py.SequentialReader, kinds: set[str]) -> Iterator[tuple[str, str, str]]:
+    """Types with their recorded and their installed definition, where these differ."""
+    source = rosbag2_py.LocalMessageDefinitionSource()
     for recorded in reader.get_all_message_definitions():
         kind = recorded.topic_type
-        now = installed.get_full_text(kind) if kind in kinds else recorded
-        if recorded.encoding != now.encoding:
+        if kind not in kinds:
+            continue
+        installed = source.get_full_text(kind)
+        if recorded.encoding != installed.encoding:
             continue  # nothing to compare with: a writer that stores no text, or IDL
-        difference = definition_difference(kind, recorded.encoded_message_definition, now.encoded_message_definition)
-        if difference:
-            raise RecordingError(
-                f"{bag}: recorded with another version of {kind.replace('/msg/', '/')}: {difference};"
-                " read it with the interfaces it was recorded with, or record anew"
-            )
+        before = recorded.encoded_message_definition
+        now = installed.encoded_message_definition
+        if before != now and definition_difference(kind, before, now):
+            yield kind, before, now

@@ -16,7 +16,7 @@ from sensor_msgs.msg import JointState
 from aloe_data.codecs import is_foreign
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics, urdf_bytes
 from aloe_data.rig import Arm, Rig, RigError, load_rig
-from aloe_data.ros.bag_reader import read_serialized
+from aloe_data.ros.bag_reader import changed_types, read_serialized
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.stream_counts import StreamCounts
 
@@ -45,6 +45,7 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
         RecordingError: no bag, or a damaged one.
     """
     topics = {topic.name: topic for topic in recorded_topics(rig, use_sim_time=False)} if rig else {}
+    changed = changed_types(bag)  # their messages may begin with other fields
     shared = _shared_arms(rig) if rig else {}
     rates = {name: topic.rate_hz for name, topic in topics.items()} | dict.fromkeys(shared, 0.0)
     found = Survey()
@@ -54,8 +55,9 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
         if name not in found.counts.counts:
             found.counts.add(name)
         try:
-            stamp_ns = header_stamp_ns(data) if topic.continuous else received_ns
-            sequence = leading_sequence(data) if topic.sequenced else None
+            known = topic.type not in changed
+            stamp_ns = header_stamp_ns(data) if topic.continuous and known else received_ns
+            sequence = leading_sequence(data) if topic.sequenced and known else None
         except (struct.error, IndexError) as error:
             raise RecordingError(f"{bag}: a message on {name} at {received_ns} ns is too short: {error}") from error
         found.counts.received(name, stamp_ns, sequence)
