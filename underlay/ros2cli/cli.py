@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import pkgutil
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -46,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary = (module.__doc__ or "").strip().splitlines()[0]
         verb = verbs.add_parser(name, help=summary, description=summary)
         module.add_arguments(verb)
-        verb.set_defaults(main=module.main)
+        if hasattr(module, "main"):  # else each of its own verbs has one
+            verb.set_defaults(main=module.main)
     args = parser.parse_args(argv)
     try:
         return int(args.main(args) or 0)
@@ -54,4 +56,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return signal.SIGINT

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
 from rosidl_runtime_py.utilities import get_message
 
 from ros2cli.cli import CommandError
@@ -43,13 +45,15 @@ def until_interrupted() -> Iterator[None]:
 
 
 @contextmanager
-def direct_node() -> Iterator[Node]:
-    """A hidden node for one command."""
-    rclpy.init()
+def direct_node(signals: SignalHandlerOptions = SignalHandlerOptions.ALL) -> Iterator[Node]:
+    """A hidden node for one command, which ends with the number of the signal that ends it."""
+    rclpy.init(signal_handler_options=signals)
     node = rclpy.create_node(f"_ros2cli_{os.getpid()}", start_parameter_services=False, enable_rosout=False)
     try:
         with until_interrupted(), contextlib.suppress(BrokenPipeError):
             yield node
+        if not rclpy.ok():
+            raise SystemExit(int(signal.SIGTERM))
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
@@ -97,7 +101,7 @@ def message_class(identifier: str) -> Any:
     try:
         return get_message(identifier)
     except (ValueError, ModuleNotFoundError, AttributeError) as error:
-        raise CommandError(f"The message type '{identifier}' is invalid: {error}") from None
+        raise CommandError(f"The passed message type is invalid: {error}") from None
 
 
 def matching_qos(node: Node, topic: str, depth: int = 10) -> QoSProfile:
@@ -127,6 +131,11 @@ def apply_qos_arguments(qos: QoSProfile, args: argparse.Namespace) -> QoSProfile
     if args.qos_depth:
         qos.depth = args.qos_depth
     return qos
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a part of a name begins with an underscore, which marks what is not for users."""
+    return any(part.startswith("_") for part in name.split("/"))
 
 
 def full_name(node_name: str, namespace: str) -> str:

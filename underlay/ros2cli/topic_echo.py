@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 import rclpy
-from rosidl_runtime_py.convert import DEFAULT_TRUNCATE_LENGTH, message_to_ordereddict, to_yaml
+from rosidl_runtime_py.convert import DEFAULT_TRUNCATE_LENGTH, message_to_yaml
 
 from ros2cli.node import (
     CommandError,
@@ -37,14 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_discovery_argument(parser)
 
 
-def main(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace) -> None:
     with direct_node() as node:
         type_name = args.message_type or topic_type(node, args.topic_name, args.spin_time)
         if type_name is None:
-            raise CommandError(
-                f"WARNING: topic [{args.topic_name}] does not appear to be published yet\n"
-                "Could not determine the type for the passed topic"
-            )
+            print(f"WARNING: topic [{args.topic_name}] does not appear to be published yet")
+            raise CommandError("Could not determine the type for the passed topic")
         kind = message_class(type_name)
         qos = apply_qos_arguments(matching_qos(node, args.topic_name), args)
         seen = rclpy.task.Future()
@@ -59,20 +57,20 @@ def main(args: argparse.Namespace) -> int:
         node.create_subscription(kind, args.topic_name, show, qos)
         if args.once or args.timeout:
             rclpy.spin_until_future_complete(node, seen, timeout_sec=args.timeout)
-            return 0 if seen.done() or not args.once else 1
-        rclpy.spin(node)
-    return 0
+        else:
+            rclpy.spin(node)
 
 
 def format_message(message: Any, args: argparse.Namespace) -> str:
-    """Return a message, or its chosen field, as YAML."""
-    limit = None if args.full_length else args.truncate_length
-    value: Any = message_to_ordereddict(message, truncate_length=limit, no_arr=args.no_arr, no_str=args.no_str)
+    """Return a message, or its chosen field, as YAML; a field that is no message as it is."""
     for name in args.field.split(".") if args.field else ():
         try:
-            value = value[int(name)] if isinstance(value, list) else value[name]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise CommandError(f"Invalid field '{args.field}' for a message of type {type(message).__name__}") from None
-    if isinstance(value, (dict, list)):
-        return to_yaml(value, flow_style=args.flow_style)
-    return f"{value}\n"
+            message = getattr(message, name)
+        except AttributeError as error:
+            raise CommandError(f"Invalid field '{args.field}': {error}") from None
+    if not hasattr(message, "get_fields_and_field_types"):
+        return f"{message}\n"
+    limit = None if args.full_length else args.truncate_length
+    return message_to_yaml(
+        message, truncate_length=limit, no_arr=args.no_arr, no_str=args.no_str, flow_style=args.flow_style
+    )

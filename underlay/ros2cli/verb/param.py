@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import rclpy
+import yaml
 from rcl_interfaces.msg import Parameter, ParameterType
 from rclpy.node import Node
 from rclpy.parameter import get_parameter_value, parameter_value_to_python
@@ -16,37 +18,50 @@ from ros2cli.node import CommandError, add_discovery_argument, direct_node, full
 
 SERVICE_TIMEOUT_S = 5.0
 ATTEMPTS = 3  # a response is lost if the node has not heard of this client yet; to ask twice does no harm
-LABELS = {
-    ParameterType.PARAMETER_BOOL: "Boolean value is:",
-    ParameterType.PARAMETER_INTEGER: "Integer value is:",
-    ParameterType.PARAMETER_DOUBLE: "Double value is:",
-    ParameterType.PARAMETER_STRING: "String value is:",
-    ParameterType.PARAMETER_BYTE_ARRAY: "Byte values are:",
-    ParameterType.PARAMETER_BOOL_ARRAY: "Boolean values are:",
-    ParameterType.PARAMETER_INTEGER_ARRAY: "Integer values are:",
-    ParameterType.PARAMETER_DOUBLE_ARRAY: "Double values are:",
-    ParameterType.PARAMETER_STRING_ARRAY: "String values are:",
+TYPES = {
+    ParameterType.PARAMETER_BOOL: "boolean",
+    ParameterType.PARAMETER_INTEGER: "integer",
+    ParameterType.PARAMETER_DOUBLE: "double",
+    ParameterType.PARAMETER_STRING: "string",
+    ParameterType.PARAMETER_BYTE_ARRAY: "byte array",
+    ParameterType.PARAMETER_BOOL_ARRAY: "boolean array",
+    ParameterType.PARAMETER_INTEGER_ARRAY: "integer array",
+    ParameterType.PARAMETER_DOUBLE_ARRAY: "double array",
+    ParameterType.PARAMETER_STRING_ARRAY: "string array",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="param_verb", metavar="get | set | list", required=True)
+    verbs = parser.add_subparsers(metavar="get | set | list | describe | dump", required=True)
     get = verbs.add_parser("get", help="get parameter")
     put = verbs.add_parser("set", help="set parameter")
-    for verb in (get, put):
-        verb.add_argument("node_name", help="name of the ROS node")
-        verb.add_argument("parameter_name", help="name of the parameter")
+    listing = verbs.add_parser("list", help="output a list of available parameters")
+    describe = verbs.add_parser("describe", help="show descriptive information about declared parameters")
+    dump = verbs.add_parser("dump", help="show all of the parameters of a node in a YAML file format")
+    for verb, main in (
+        (get, get_parameter),
+        (put, set_parameter),
+        (listing, list_parameters),
+        (describe, describe_parameters),
+        (dump, dump_parameters),
+    ):
+        if verb is listing:
+            verb.add_argument("node_name", nargs="?", help="name of the ROS node; default is all")
+        else:
+            verb.add_argument("node_name", help="name of the ROS node")
+        verb.set_defaults(main=run, of_param=main)
         add_discovery_argument(verb)
+    for verb in (get, put):
+        verb.add_argument("parameter_name", help="name of the parameter")
     get.add_argument("--hide-type", action="store_true", help="hide the type information")
     put.add_argument("value", help="value of the parameter")
-    listing = verbs.add_parser("list", help="output a list of available parameters")
-    listing.add_argument("node_name", nargs="?", help="name of the ROS node; default is all")
-    add_discovery_argument(listing)
+    describe.add_argument("parameter_names", nargs="+", help="names of the parameters")
 
 
-def main(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
+    """Run a verb with a node of its own."""
     with direct_node() as node:
-        {"get": get_parameter, "set": set_parameter, "list": list_parameters}[args.param_verb](node, args)
+        args.of_param(node, args)
 
 
 def get_parameter(node: Node, args: argparse.Namespace) -> None:
@@ -56,7 +71,8 @@ def get_parameter(node: Node, args: argparse.Namespace) -> None:
     if not value or value[0].type == ParameterType.PARAMETER_NOT_SET:
         raise CommandError(f"Parameter not set: node '{args.node_name}' has no parameter '{args.parameter_name}'")
     shown = parameter_value_to_python(value[0])
-    print(shown if args.hide_type else f"{LABELS[value[0].type]} {shown}")
+    plain, _, array = TYPES[value[0].type].capitalize().partition(" ")
+    print(shown if args.hide_type else f"{plain} {'values are' if array else 'value is'}: {shown}")
 
 
 def set_parameter(node: Node, args: argparse.Namespace) -> None:
@@ -64,9 +80,11 @@ def set_parameter(node: Node, args: argparse.Namespace) -> None:
     client = client_of(node, args.node_name, args.spin_time)
     parameter = Parameter(name=args.parameter_name, value=get_parameter_value(args.value))
     result = finished(node, lambda: client.set_parameters([parameter])).results[0]
-    if not result.successful:
-        raise CommandError(f"Setting parameter failed: {result.reason}")
-    print("Set parameter successful" + (f": {result.reason}" if result.reason else ""))
+    reason = f": {result.reason}" if result.reason else ""
+    if result.successful:
+        print(f"Set parameter successful{reason}")
+    else:
+        print(f"Setting parameter failed{reason}", file=sys.stderr)  # officially with exit code 0
 
 
 def list_parameters(node: Node, args: argparse.Namespace) -> None:
@@ -80,6 +98,40 @@ def list_parameters(node: Node, args: argparse.Namespace) -> None:
         print(f"{name}:")
         for parameter in names:
             print(f"  {parameter}")
+
+
+def describe_parameters(node: Node, args: argparse.Namespace) -> None:
+    """Print what a node has declared about parameters."""
+    client = client_of(node, args.node_name, args.spin_time)
+    for found in finished(node, lambda: client.describe_parameters(args.parameter_names)).descriptors:
+        print(f"Parameter name: {found.name}\n  Type: {TYPES[found.type]}")
+        if found.description:
+            print(f"  Description: {found.description}")
+        print("  Constraints:")
+        if found.read_only:
+            print("    Read only: true")
+        for bounds in [*found.floating_point_range, *found.integer_range][:1]:
+            print(f"    Min value: {bounds.from_value}\n    Max value: {bounds.to_value}")
+            if bounds.step:
+                print(f"    Step: {bounds.step}")
+        if found.additional_constraints:
+            print(f"    Additional constraints: {found.additional_constraints}")
+
+
+def dump_parameters(node: Node, args: argparse.Namespace) -> None:
+    """Print a node's parameters as a parameter file."""
+    names = parameter_names(node, args.node_name, args.spin_time)
+    client = client_of(node, args.node_name, args.spin_time)
+    values = finished(node, lambda: client.get_parameters(names)).values
+    tree: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        *groups, last = name.split(".")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+        branch[last] = parameter_value_to_python(value)
+    name = args.node_name if args.node_name.startswith("/") else f"/{args.node_name}"
+    print(yaml.dump({name: {"ros__parameters": tree}}, default_flow_style=False))
 
 
 def parameter_names(node: Node, name: str, timeout_s: float) -> list[str]:

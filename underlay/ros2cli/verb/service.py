@@ -13,7 +13,7 @@ from ros2cli.node import CommandError, add_discovery_argument, direct_node, sett
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="service_verb", metavar="list | call", required=True)
+    verbs = parser.add_subparsers(metavar="list | call", required=True)
     listing = verbs.add_parser("list", help="output a list of available services")
     listing.add_argument("-t", "--show-types", action="store_true", help="additionally show the service type")
     listing.add_argument("-c", "--count-services", action="store_true", help="only display the number of services")
@@ -22,13 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     call.add_argument("service_name", help="name of the service to call to (e.g. '/set_bool')")
     call.add_argument("service_type", help="type of the service (e.g. 'std_srvs/srv/SetBool')")
     call.add_argument("values", nargs="?", default="{}", help="values to fill the request with in YAML format")
-
-
-def main(args: argparse.Namespace) -> None:
-    if args.service_verb == "list":
-        list_services(args)
-    else:
-        call_service(args.service_name, args.service_type, args.values)
+    listing.set_defaults(main=list_services)
+    call.set_defaults(main=lambda args: call_service(args.service_name, args.service_type, args.values))
 
 
 def list_services(args: argparse.Namespace) -> None:
