@@ -64,6 +64,10 @@ class Damage:
     reason: str
     tail: bool = False
 
+    def __str__(self) -> str:
+        where = "its end" if self.tail else f"byte {self.offset}"
+        return f"{self.reason} ({self.size} bytes unreadable at {where})" if self.size else self.reason
+
 
 def recover(path: Path) -> Iterator[Record | Damage]:
     """All readable records in the file's order, and what lies between them that is none.

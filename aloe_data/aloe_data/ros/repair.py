@@ -112,9 +112,7 @@ def _missing(results: dict[Path, Rewritten], before: Counter[str] | None) -> lis
     """What the files and the former metadata say is missing."""
     lines = []
     for file, result in results.items():
-        for damage in result.damage:
-            where = "its end" if damage.tail else f"byte {damage.offset}"
-            lines.append(f"{file.name}: {damage.reason}; {damage.size} bytes unreadable at {where}")
+        lines += [f"{file.name}: {damage}" for damage in result.damage]
         if result.nameless:
             lines.append(f"{file.name}: {result.nameless} messages whose topic is not named any more")
         if file.with_suffix(".mcap.damaged").exists():

@@ -23,7 +23,7 @@ def check(bag: Path, found: Findings) -> None:
         numbers = Counter[int]()
         for record in recover(file):
             if isinstance(record, Damage):
-                found.problems.append(f"{file.name}: {record.reason}: {record.size} bytes at {record.offset}")
+                found.problems.append(f"{file.name}: {record}")
             elif isinstance(record, Channel):
                 channels[record.id] = record.topic
             elif isinstance(record, Message):
