@@ -36,11 +36,12 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
+from aloe_data.bag_state import is_whole
 from aloe_data.recording import RecordingError
 from aloe_data.rig import load_rig
 from aloe_data.ros.bag_reader import read_serialized
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
-from aloe_data.ros.repair import is_whole, repair
+from aloe_data.ros.repair import repair
 from aloe_data.serialized import header_stamp_ns
 
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"

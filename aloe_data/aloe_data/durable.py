@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,6 +73,26 @@ def copy_in_place(source: Path, path: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(source, draft)
     put_in_place(draft, path)
+
+
+def keep_aside(path: Path) -> Path:
+    """Let a file stand under a second name, NAME.damaged or one with a number, before another takes its place.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    aside = spare_name(path)
+    try:
+        os.link(path, aside)
+    except OSError:  # some disks have no links
+        shutil.copy2(path, aside)
+    return aside
+
+
+def spare_name(path: Path) -> Path:
+    """NAME.damaged, or NAME.damaged2, ...: the first that nothing has, so that no earlier one is lost."""
+    names = (path.with_name(f"{path.name}.damaged{number if number > 1 else ''}") for number in count(1))
+    return next(name for name in names if not name.exists())
 
 
 def append_line(path: Path, line: str) -> None:

@@ -4,7 +4,7 @@ from aloe_data.episode import Ending, Verdict
 
 _SOURCE = "episode_node"
 _REMEDIES = {
-    "recorder_node": "is it running? the bag may end early (ros2 bag reindex)",
+    "recorder_node": "is it running? the bag may end early (ros2 run aloe_data repair)",
     "control_node": "is it running? nobody commands the arms; look at the robot",
 }
 

@@ -10,7 +10,7 @@ import mmap
 import re
 import struct
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,9 +82,34 @@ def recover(path: Path) -> Iterator[Record | Damage]:
         yield from _Walk(data).records()
 
 
-def is_damaged(path: Path) -> bool:
-    """Whether a file has bytes that cannot be read; reads all of it."""
-    return any(isinstance(record, Damage) for record in recover(path))
+@dataclass(frozen=True)
+class Content:
+    """What a file really holds: readable messages by topic, and the bytes that cannot be read."""
+
+    counts: Counter[str]
+    damage: tuple[Damage, ...]
+
+
+def read_content(path: Path) -> Content:
+    """Read all of a file.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    topics: dict[int, str] = {}
+    numbers = Counter[int]()
+    damage = []
+    for record in recover(path):
+        if isinstance(record, Damage):
+            damage.append(record)
+        elif isinstance(record, mcap.Channel):
+            topics[record.id] = record.topic
+        elif isinstance(record, mcap.Message):
+            numbers[record.channel_id] += 1
+    counts = Counter[str]()
+    for number, count in numbers.items():
+        counts[topics.get(number, "a topic without a name")] += count
+    return Content(counts, tuple(damage))
 
 
 def lacks_checksums(path: Path) -> bool:

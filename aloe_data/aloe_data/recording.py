@@ -8,11 +8,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from aloe_data.episode import Verdict
 from aloe_data.rig import Rig
+from aloe_data.section import nearest
 from aloe_data.yaml_file import parse_yaml
 
 _EPISODE = re.compile(r"ep_(\d{4,})")
 GIB = 1 << 30
+NO_RECORD = "the bag's metadata has no episode_id: it was not recorded by recorder_node"
+_ANEW = "correct it there, or remove metadata.yaml and run `ros2 run aloe_data repair`"
+_STRUCTURED = {"seed": int, "urdfs": dict, "versions": dict, "lost": dict, "streams": dict, "strangers": dict}
 
 
 class RecordingError(RuntimeError):
@@ -148,16 +153,30 @@ class EpisodeRecord:
         """The record of a bag.
 
         Raises:
-            RecordingError: The bag was not made by the recorder.
+            RecordingError: The bag was not made by the recorder, or a value is none of those that it writes.
         """
-        if "episode_id" not in data:
-            raise RecordingError("the bag's metadata has no episode_id: it was not recorded by recorder_node")
-        structured = {"seed": "0", "urdfs": "{}", "versions": "{}", "lost": "{}", "streams": "{}", "strangers": "{}"}
-        values: dict[str, Any] = {
-            key: data.get(key, "") for key in ("episode_id", "prompt", "verdict", "reason", "rig")
-        }
-        values |= {key: json.loads(data.get(key, default)) for key, default in structured.items()}
-        return cls(**values)
+        if not data.get("episode_id"):
+            raise RecordingError(NO_RECORD)
+        texts = ("episode_id", "prompt", "verdict", "reason", "rig")
+        values: dict[str, Any] = {key: data[key] for key in texts if key in data}
+        values |= {key: _structured(data, key) for key in _STRUCTURED if key in data}
+        record = cls(**values)
+        if record.verdict not in Verdict.__members__:
+            hint = nearest(record.verdict, Verdict.__members__)
+            raise RecordingError(f"the metadata's custom_data: verdict '{record.verdict}' is unknown; {hint}")
+        return record
+
+
+def _structured(data: Mapping[str, str], key: str) -> Any:
+    """A value that is stored as JSON."""
+    try:
+        value = json.loads(data[key])
+    except json.JSONDecodeError as error:
+        raise RecordingError(f"the metadata's custom_data: {key} is no JSON: {error}; {_ANEW}") from error
+    kind = _STRUCTURED[key]
+    if not isinstance(value, kind):
+        raise RecordingError(f"the metadata's custom_data: {key} is {data[key]}, no {kind.__name__}; {_ANEW}")
+    return value
 
 
 def read_rig_files(path: Path, rig: Rig) -> tuple[str, dict[str, str]]:

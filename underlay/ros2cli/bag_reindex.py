@@ -1,4 +1,4 @@
-"""Reconstruct the metadata of a bag, and the end of a file that has none."""
+"""Reconstruct the metadata of a bag."""
 
 from __future__ import annotations
 

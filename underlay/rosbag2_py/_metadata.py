@@ -17,7 +17,8 @@ from rosbag2_py._storage import TopicMetadata
 VERSION = 9
 _FILE_NAME = "metadata.yaml"
 _ROOT = "rosbag2_bagfile_information"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times quicker, and not everywhere
+# As yaml-cpp reads it: every scalar is text, letter by letter. libyaml's is ten times quicker, and not everywhere.
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass
@@ -160,7 +161,7 @@ def _encode(metadata: BagMetadata) -> dict[str, Any]:
 
 def _decode_topic(index: int, tree: dict[str, Any], version: int) -> TopicInformation:
     fields = tree["topic_metadata"]
-    profiles = to_rclcpp_qos_vector(fields.get("offered_qos_profiles") or "", version)
+    profiles = to_rclcpp_qos_vector(fields.get("offered_qos_profiles", ""), version)
     topic = TopicMetadata(
         index,
         fields["name"],
@@ -169,31 +170,36 @@ def _decode_topic(index: int, tree: dict[str, Any], version: int) -> TopicInform
         profiles,
         fields.get("type_description_hash", ""),
     )
-    return TopicInformation(topic, tree["message_count"])
+    return TopicInformation(topic, int(tree["message_count"]))
+
+
+def _filled(tree: Any, kind: type) -> Any:
+    """A list or mapping; an empty one of what stands for nothing ("~", "null", nothing at all)."""
+    return tree if isinstance(tree, kind) else kind()
 
 
 def _decode(tree: dict[str, Any]) -> BagMetadata:
-    version = tree["version"]
-    topics = enumerate(tree["topics_with_message_count"] or [], start=1)
+    version = int(tree["version"])
+    topics = enumerate(_filled(tree["topics_with_message_count"], list), start=1)
     return BagMetadata(
         version=version,
         storage_identifier=tree["storage_identifier"],
-        relative_file_paths=tree["relative_file_paths"],
+        relative_file_paths=_filled(tree["relative_file_paths"], list),
         files=[
             FileInformation(
                 file["path"],
-                Time(nanoseconds=file["starting_time"]["nanoseconds_since_epoch"]),
-                Duration(nanoseconds=file["duration"]["nanoseconds"]),
-                file["message_count"],
+                Time(nanoseconds=int(file["starting_time"]["nanoseconds_since_epoch"])),
+                Duration(nanoseconds=int(file["duration"]["nanoseconds"])),
+                int(file["message_count"]),
             )
-            for file in tree.get("files") or []
+            for file in _filled(tree.get("files"), list)
         ],
-        duration=Duration(nanoseconds=tree["duration"]["nanoseconds"]),
-        starting_time=Time(nanoseconds=tree["starting_time"]["nanoseconds_since_epoch"]),
-        message_count=tree["message_count"],
+        duration=Duration(nanoseconds=int(tree["duration"]["nanoseconds"])),
+        starting_time=Time(nanoseconds=int(tree["starting_time"]["nanoseconds_since_epoch"])),
+        message_count=int(tree["message_count"]),
         topics_with_message_count=[_decode_topic(index, topic, version) for index, topic in topics],
         compression_format=tree.get("compression_format", ""),
         compression_mode=tree.get("compression_mode", ""),
-        custom_data={str(key): str(value) for key, value in (tree.get("custom_data") or {}).items()},
+        custom_data=dict(_filled(tree.get("custom_data"), dict)),
         ros_distro=tree.get("ros_distro", ""),
     )

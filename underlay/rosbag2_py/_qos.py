@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import yaml
@@ -45,9 +46,9 @@ _ENUMS: dict[str, type[IntEnum]] = {
 _DURATIONS = ("deadline", "lifespan", "liveliness_lease_duration")
 
 
-def _value(policy: str, name: str | int) -> IntEnum:
-    if isinstance(name, int):  # bags before version 9
-        return _ENUMS[policy](name)
+def _value(policy: str, name: str) -> IntEnum:
+    if name.isdecimal():  # bags before version 9
+        return _ENUMS[policy](int(name))
     members = _ENUMS[policy].__members__
     return members.get(f"RMW_QOS_POLICY_{policy}_{name}".upper(), members[f"RMW_QOS_POLICY_{policy}_UNKNOWN".upper()])
 
@@ -143,14 +144,20 @@ def to_rclcpp_qos_vector(serialized: str | list[dict[str, Any]], version: int) -
         serialized: YAML text, or the list that it holds; "" is no profile.
         version: metadata version; up to 8 the policies are numbers, from 9 on names. Both are understood.
     """
-    profiles = yaml.safe_load(serialized) if isinstance(serialized, str) else serialized
+    profiles = _parsed(serialized) if isinstance(serialized, str) else serialized
     out = []
-    for profile in profiles or []:
+    for profile in profiles if isinstance(profiles, list) else []:
         fields = {policy: _value(policy, profile[policy]) for policy in _ENUMS}
-        durations = {key: Duration(profile[key]["sec"], profile[key]["nsec"]) for key in _DURATIONS}
-        avoid = profile["avoid_ros_namespace_conventions"]
-        out.append(QoS(profile["depth"])._set(**fields, **durations, avoid_ros_namespace_conventions=avoid))
+        durations = {key: Duration(int(profile[key]["sec"]), int(profile[key]["nsec"])) for key in _DURATIONS}
+        avoid = profile["avoid_ros_namespace_conventions"].lower() in ("true", "yes", "on", "y")
+        out.append(QoS(int(profile["depth"]))._set(**fields, **durations, avoid_ros_namespace_conventions=avoid))
     return out
+
+
+@cache
+def _parsed(text: str) -> Any:
+    """The topics of a bag have few profiles between them. Scalars are text, as in metadata.yaml."""
+    return yaml.load(text, yaml.BaseLoader)
 
 
 def convert_rclcpp_qos_to_rclpy_qos(qos: QoS) -> Any:

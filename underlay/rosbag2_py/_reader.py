@@ -47,9 +47,9 @@ class SequentialReader:
             self._metadata, folder = metadata_of(uri), uri.parent
         else:
             self._metadata, folder = MetadataIo().read_metadata(str(uri)), uri
-        if self._metadata.storage_identifier != "mcap" or self._metadata.compression_mode:
-            kind = self._metadata.compression_mode or self._metadata.storage_identifier
-            raise refuse(f"a bag stored as '{kind}' ({uri})")
+        storage, mode = self._metadata.storage_identifier, self._metadata.compression_mode
+        if storage not in ("", "mcap") or mode.lower() not in ("", "none"):
+            raise refuse(f"a bag stored as '{storage}' with compression '{mode}' ({uri})")
         paths = [folder / name for name in self._metadata.relative_file_paths]
         self._files: list[tuple[Path, Contents]] = [(path, read_contents(path)) for path in paths]
         self._restart()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 rosbag2_py = pytest.importorskip("rosbag2_py")
 pytest.importorskip("rclpy")
@@ -22,6 +23,10 @@ QOS_YAML = """
   liveliness: automatic
   liveliness_lease_duration: {sec: 9223372036, nsec: 854775807}
   avoid_ros_namespace_conventions: false
+"""
+NUMBERED_QOS = """
+- {history: 1, depth: 5, reliability: 2, durability: 1, deadline: {sec: 0, nsec: 0}, lifespan: {sec: 0, nsec: 0},
+   liveliness: 1, liveliness_lease_duration: {sec: 0, nsec: 0}, avoid_ros_namespace_conventions: false}
 """
 
 
@@ -197,3 +202,38 @@ def test_what_only_the_official_package_does_is_refused_by_name(tmp_path: Path, 
         rosbag2_py.SequentialReader().open(rosbag2_py.StorageOptions("x", "sqlite3"), rosbag2_py.ConverterOptions())
     with pytest.raises(ImportError, match="ros-jazzy-rosbag2-py"):
         _ = rosbag2_py.Recorder
+
+
+@pytest.mark.parametrize("text", ["no", "1e3", "007", "12:30", "2026-11-30", "0x1F", "1_000", "fold: it # now"])
+def test_custom_data_is_text_letter_by_letter_however_it_stands_in_the_file(bag: Path, text: str) -> None:
+    file = bag / "metadata.yaml"
+    tree = yaml.safe_load(file.read_text())
+    tree["rosbag2_bagfile_information"]["custom_data"] = {"prompt": "TEXT"}
+    quoted = f'"{text}"' if "#" in text else text  # yaml-cpp writes the others without quotes
+    file.write_text(yaml.safe_dump(tree).replace("TEXT", quoted))
+    assert rosbag2_py.Info().read_metadata(str(bag), "mcap").custom_data == {"prompt": text}
+    rosbag2_py.MetadataIo().write_metadata(str(bag), rosbag2_py.MetadataIo().read_metadata(str(bag)))
+    assert rosbag2_py.MetadataIo().read_metadata(str(bag)).custom_data == {"prompt": text}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"storage_identifier": ""},
+        {"compression_mode": "NONE"},
+        {"compression_mode": "none"},
+        {"custom_data": None},
+        {"version": 4, "files": None, "custom_data": None, "ros_distro": None},
+    ],
+)
+def test_metadata_of_other_versions_is_read_like_this_one(bag: Path, changes: dict[str, object]) -> None:
+    before = read_all(bag)
+    file = bag / "metadata.yaml"
+    tree = yaml.safe_load(file.read_text())
+    root = tree["rosbag2_bagfile_information"]
+    root |= changes
+    if root["version"] < 9:
+        for topic in root["topics_with_message_count"]:
+            topic["topic_metadata"]["offered_qos_profiles"] = NUMBERED_QOS
+    file.write_text(yaml.safe_dump(tree))
+    assert read_all(bag) == before

@@ -1,29 +1,40 @@
 """Reading a recorded episode: its messages in order, and what its metadata says."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import rosbag2_py
+from aloe_msgs.msg import EpisodeEvent
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
-from aloe_data.bag_folders import bag_files
+from aloe_data.bag_state import BagState
+from aloe_data.episode import Verdict
 from aloe_data.message_definition import definition_difference
-from aloe_data.recording import EpisodeRecord, RecordingError
+from aloe_data.recording import NO_RECORD, EpisodeRecord, RecordingError
+from aloe_data.ros.bag_opening import OpenBag, readable_bag
 from aloe_data.ros.former_messages import FormerType
 from aloe_data.verdicts import VerdictError, verdict_of
 
+_EVENTS = "/episode/events"
+_NEARBY = 500  # messages among which one of every stream is, unless that is silent
 
-def read_record(bag: Path) -> EpisodeRecord:
-    """What the bag's metadata says about its episode, with the verdict that was given on it afterwards, if any.
+
+def read_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
+    """What the bag says about its episode, with the verdict that was given on it afterwards, if any.
+
+    Args:
+        bag: folder of the bag.
+        state: of the bag, where it is known.
 
     Raises:
-        RecordingError: There is no bag, or it was not made by the recorder.
+        RecordingError: There is no bag, it was not made by the recorder, or a given verdict cannot be read.
     """
-    record = read_own_record(bag)
+    record = read_own_record(bag, state)
     try:
         given = verdict_of(bag)
     except VerdictError as error:
@@ -31,20 +42,42 @@ def read_record(bag: Path) -> EpisodeRecord:
     return replace(record, verdict=given.verdict.upper(), reason=given.reason) if given else record
 
 
-def read_own_record(bag: Path) -> EpisodeRecord:
-    """What the bag's own metadata says about its episode.
+def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
+    """What the bag itself says about its episode: its metadata, and where that tells no more, its messages.
+
+    `ros2 bag reindex` leaves the metadata as it was when the recording began, without a verdict; metadata before
+    version 6, or made by another tool, has no record at all. The episode's events tell of both.
+
+    Args:
+        bag, state: see `read_record`.
 
     Raises:
-        RecordingError: see `read_record`.
+        RecordingError: There is no bag, or it was not made by the recorder.
     """
-    if not bag.suffix and not (bag / "metadata.yaml").exists():
-        ended_early = f"its recording ended early; complete it with `ros2 run aloe_data repair {bag}`"
-        raise RecordingError(f"{bag}: {ended_early if bag_files(bag) else 'no bag is there; give the folder of one'}")
+    state = state or readable_bag(bag)
+    custom_data = state.custom_data
     try:
-        metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
-        return EpisodeRecord.from_custom_data(metadata.custom_data)
-    except (RuntimeError, ValueError) as error:
+        record = EpisodeRecord.from_custom_data(custom_data) if custom_data else None
+    except RecordingError as error:
         raise RecordingError(f"{bag}: {error}") from error
+    if state.missing and record is None:
+        reasons = "; ".join(state.missing)
+        raise RecordingError(f"{bag}: {reasons}; complete it with `ros2 run aloe_data repair {bag}`")
+    if not state.missing and (record is None or record.verdict == Verdict.NONE.name):
+        record = _with_events(bag, record)
+    if record is None:
+        raise RecordingError(f"{bag}: {NO_RECORD}")
+    return record
+
+
+def _with_events(bag: Path, record: EpisodeRecord | None) -> EpisodeRecord | None:
+    """A record with the verdict of the episode's last STOP; where there is none, one that its START begins."""
+    for _, event, _ in read_messages(bag, [_EVENTS]):
+        if event.kind == EpisodeEvent.START and record is None:
+            record = EpisodeRecord(event.episode_id, event.prompt, event.seed)
+        elif event.kind == EpisodeEvent.STOP and record and event.verdict in iter(Verdict):
+            record = replace(record, verdict=Verdict(event.verdict).name, reason=event.reason)
+    return record
 
 
 def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, Any, int]]:
@@ -60,19 +93,36 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
     Raises:
         RecordingError: No bag, a damaged one, a type that is not installed, or a message that does not fit its type.
     """
-    reader, kinds = _open(bag, topics)
-    decoders = _decoders(bag, reader, kinds)
-    for topic, data, stamp_ns in _rows(bag, reader):
-        if topic not in decoders:
-            raise RecordingError(f"{bag}: its metadata does not tell of {topic}; ros2 run aloe_data repair {bag}")
-        try:
-            message = decoders[topic](data)
-        except (RecordingError, RuntimeError) as error:
-            raise RecordingError(
-                f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
-                f" version of the interfaces? ({error})"
-            ) from error
-        yield topic, message, stamp_ns
+    opened = OpenBag(bag, topics)
+    decoders = _decoders(bag, opened)
+    for topic, data, stamp_ns in opened.rows():
+        yield topic, _message(bag, decoders[topic], topic, data, stamp_ns), stamp_ns
+
+
+def read_samples(bag: Path, topics: Collection[str], places: Collection[float]) -> Iterator[tuple[str, Any]]:
+    """From each place on the first message of every topic; no more of the bag is read.
+
+    Args:
+        bag: folder of the bag.
+        topics: names of the wanted topics.
+        places: shares of the bag, from 0 (its beginning) to below 1.
+
+    Yields:
+        (topic, message).
+
+    Raises:
+        RecordingError: see `read_messages`.
+    """
+    opened = OpenBag(bag, topics)
+    decoders = _decoders(bag, opened)
+    for place in places:
+        wanted = set(opened.types)
+        for topic, data, stamp_ns in islice(opened.rows_from(place), _NEARBY):
+            if topic in wanted:
+                yield topic, _message(bag, decoders[topic], topic, data, stamp_ns)
+                wanted.remove(topic)
+            if not wanted:
+                break
 
 
 def read_serialized(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, bytes, int]]:
@@ -81,7 +131,7 @@ def read_serialized(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[s
     Raises:
         RecordingError: No bag, or a damaged one.
     """
-    yield from _rows(bag, _open(bag, topics)[0])
+    yield from OpenBag(bag, topics).rows()
 
 
 def topic_types(bag: Path) -> dict[str, str]:
@@ -90,28 +140,17 @@ def topic_types(bag: Path) -> dict[str, str]:
     Raises:
         RecordingError: No bag, or a damaged one.
     """
-    return _open(bag, ())[1]
+    return OpenBag(bag).types
 
 
-def _open(bag: Path, topics: Collection[str]) -> tuple[rosbag2_py.SequentialReader, dict[str, str]]:
-    """A reader of the wanted topics, and their types by name."""
+def _message(bag: Path, decode: Callable[[bytes], Any], topic: str, data: bytes, stamp_ns: int) -> Any:
     try:
-        reader = rosbag2_py.SequentialReader()
-        reader.open(rosbag2_py.StorageOptions(str(bag), "mcap"), rosbag2_py.ConverterOptions("cdr", "cdr"))
-        if topics:
-            reader.set_filter(rosbag2_py.StorageFilter(topics=sorted(topics)))
-        known = {topic.name: topic.type for topic in reader.get_all_topics_and_types()}
-    except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
-        raise RecordingError(f"{bag}: {error}") from error
-    return reader, {name: kind for name, kind in known.items() if not topics or name in topics}
-
-
-def _rows(bag: Path, reader: rosbag2_py.SequentialReader) -> Iterator[tuple[str, bytes, int]]:
-    try:
-        while reader.has_next():
-            yield reader.read_next()
-    except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
-        raise RecordingError(f"{bag}: {error}") from error
+        return decode(data)
+    except (RecordingError, RuntimeError) as error:
+        raise RecordingError(
+            f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
+            f" version of the interfaces? ({error})"
+        ) from error
 
 
 def _message_class(bag: Path, topic: str, kind: str) -> type:
@@ -130,23 +169,20 @@ def changed_types(bag: Path) -> dict[str, str]:
     Raises:
         RecordingError: No bag, or a damaged one.
     """
-    reader, kinds = _open(bag, ())
-    changed = _changed_definitions(reader, set(kinds.values()))
+    changed = _changed_definitions(OpenBag(bag))
     return {kind: definition_difference(kind, recorded, installed) for kind, recorded, installed in changed}
 
 
-def _decoders(
-    bag: Path, reader: rosbag2_py.SequentialReader, kinds: Mapping[str, str]
-) -> dict[str, Callable[[bytes], Any]]:
+def _decoders(bag: Path, opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
     """What makes messages of the installed types, by topic: messages keep the meaning that they were recorded with."""
-    classes = {name: _message_class(bag, name, kind) for name, kind in kinds.items()}
+    classes = {name: _message_class(bag, name, kind) for name, kind in opened.types.items()}
     decoders: dict[str, Callable[[bytes], Any]] = {
         name: partial(_deserialize, message_class) for name, message_class in classes.items()
     }
     try:
-        for kind, recorded, installed in _changed_definitions(reader, set(kinds.values())):
+        for kind, recorded, installed in _changed_definitions(opened):
             former = FormerType(kind, recorded, installed)
-            decoders |= {name: former.read for name in kinds if kinds[name] == kind}
+            decoders |= {name: former.read for name, its in opened.types.items() if its == kind}
     except RecordingError as error:
         raise RecordingError(f"{bag}: {error}") from error
     return decoders
@@ -156,10 +192,11 @@ def _deserialize(message_class: type, data: bytes) -> Any:
     return deserialize_message(data, message_class)
 
 
-def _changed_definitions(reader: rosbag2_py.SequentialReader, kinds: set[str]) -> Iterator[tuple[str, str, str]]:
+def _changed_definitions(opened: OpenBag) -> Iterator[tuple[str, str, str]]:
     """Types with their recorded and their installed definition, where these differ."""
     source = rosbag2_py.LocalMessageDefinitionSource()
-    for recorded in reader.get_all_message_definitions():
+    kinds = set(opened.types.values())
+    for recorded in opened.definitions():
         kind = recorded.topic_type
         if kind not in kinds:
             continue

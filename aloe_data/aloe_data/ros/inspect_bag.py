@@ -13,8 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from aloe_data.bag_folders import bag_files
 from aloe_data.bag_pictures import contact_sheet, save_timing
+from aloe_data.bag_state import bag_state
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import EpisodeRecord, RecordingError
@@ -22,7 +22,6 @@ from aloe_data.rig import RigError, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.ros.bag_survey import Survey, rig_of, survey
-from aloe_data.ros.repair import is_whole
 from aloe_data.segments import episode_segments
 from aloe_data.verdicts import verdict_of
 
@@ -70,12 +69,13 @@ def inspect(bag: Path, config: InspectConfig) -> None:
 def _facts(bag: Path, record: EpisodeRecord) -> list[str]:
     given = verdict_of(bag)
     changed = f" (changed by {given.source})" if given else ""
-    size_mib = sum(file.stat().st_size for file in bag_files(bag)) / 2**20
-    whole = "closed in order" if is_whole(bag) else "not closed in order: ros2 run aloe_data repair"
+    state = bag_state(bag)
+    faults = "; ".join(state.faults)
+    whole = f"not closed in order: {faults}: ros2 run aloe_data repair" if faults else "closed in order"
     rows = {
         "episode": f"{record.episode_id}, seed {record.seed}, {record.prompt}",
         "verdict": f"{record.verdict.lower()}{changed}, {record.reason}".rstrip(", "),
-        "bag": f"{bag}, {size_mib:.1f} MiB, {whole}",
+        "bag": f"{bag}, {state.size_bytes / 2**20:.1f} MiB, {whole}",
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
     }
     return [f"{name:9}{text}" for name, text in rows.items()]

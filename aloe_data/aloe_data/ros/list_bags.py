@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import rosbag2_py
-
 from aloe_data.bag_folders import find_bags
 from aloe_data.recording import EpisodeRecord, RecordingError
+from aloe_data.ros.bag_opening import whole_bag
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.verdicts import verdict_of
 
@@ -19,7 +18,7 @@ _NS = 1e9
 
 @dataclass(frozen=True)
 class Entry:
-    """One bag of a list; `changed`: its verdict was given after the recording."""
+    """One bag of a list; `changed`: its verdict was given after the recording; `fault`: of its metadata.yaml."""
 
     bag: Path
     record: EpisodeRecord
@@ -27,6 +26,7 @@ class Entry:
     length_s: float
     size_mib: float
     changed: bool
+    fault: str
 
     def __str__(self) -> str:
         start = f"{datetime.fromtimestamp(self.start_s):%Y-%m-%d %H:%M:%S}"
@@ -40,17 +40,20 @@ def read_entry(bag: Path) -> Entry:
     """What the metadata of a bag says.
 
     Raises:
-        RecordingError: it has none; the message names the remedy.
+        RecordingError: it is not whole, or not the recorder's; the message names the remedy.
     """
-    try:
-        record = read_record(bag)
-    except RecordingError as error:
-        if (bag / "metadata.yaml").exists():
-            raise
-        raise RecordingError(f"{bag}: not closed in order; ros2 run aloe_data repair {bag}") from error
-    metadata = rosbag2_py.Info().read_metadata(str(bag), "mcap")
-    start_s, length_s = metadata.starting_time.nanoseconds / _NS, metadata.duration.nanoseconds / _NS
-    return Entry(bag, record, start_s, length_s, metadata.bag_size / 2**20, verdict_of(bag) is not None)
+    state = whole_bag(bag)
+    record = read_record(bag, state)
+    told = state.metadata
+    return Entry(
+        bag=bag,
+        record=record,
+        start_s=told.start_ns / _NS,
+        length_s=told.duration_ns / _NS,
+        size_mib=state.size_bytes / 2**20,
+        changed=verdict_of(bag) is not None,
+        fault=f"{bag}: {state.index_fault}; ros2 run aloe_data repair {bag}" if state.index_fault else "",
+    )
 
 
 def summary(entries: list[Entry]) -> str:
@@ -75,10 +78,13 @@ def main() -> None:
     for bag in bags:
         try:
             entries.append(read_entry(bag))
-            print(entries[-1])
         except RecordingError as error:
             unread.append(str(error))
-    print("\n".join([*unread, summary(entries)]))
+            continue
+        print(entries[-1])
+    faults = [entry.fault for entry in entries if entry.fault]
+    # One bad line of verdicts.jsonl is the reason of every bag beside it.
+    print("\n".join([*faults, *dict.fromkeys(unread), summary(entries)]))
 
 
 if __name__ == "__main__":

@@ -8,19 +8,24 @@ import argparse
 import struct
 import sys
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import rosbag2_py
 from aloe_msgs.msg import EpisodeEvent
-from mcap.records import Message
+from mcap.records import Channel, Message
 from rclpy.serialization import deserialize_message
 
-from aloe_data.bag_folders import bag_files, find_bags
-from aloe_data.durable import InUseError, held
+from aloe_data.bag_facts import FILE_NAME
+from aloe_data.bag_folders import find_bags
+from aloe_data.bag_state import BagState, bag_state
+from aloe_data.durable import InUseError, held, keep_aside, replacing, spare_name, sync
 from aloe_data.episode import Verdict
-from aloe_data.mcap_recovery import is_damaged
-from aloe_data.mcap_rewrite import Rewritten, finished_counts, rewrite
+from aloe_data.mcap_recovery import read_content, recover
+from aloe_data.mcap_rewrite import Rewritten, rewrite
+from aloe_data.mcap_summary import McapSummary, read_summary
 from aloe_data.recording import SEQUENCED, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import complete_record
@@ -29,22 +34,6 @@ from aloe_data.stream_counts import StreamCounts
 
 _EVENTS = "/episode/events"
 _NS = 1_000_000_000
-
-
-def told_counts(bag: Path) -> Counter[str] | None:
-    """Messages per topic that a bag's metadata tells of; None where it has none."""
-    try:
-        metadata = rosbag2_py.MetadataIo().read_metadata(str(bag))
-    except RuntimeError:
-        return None
-    return Counter({info.topic_metadata.name: info.message_count for info in metadata.topics_with_message_count})
-
-
-def is_whole(bag: Path) -> bool:
-    """Whether a bag was closed in order: every file has its end, and the metadata tells of what they hold."""
-    counts = [finished_counts(file) for file in bag_files(bag)]
-    held_counts = sum((Counter(count) for count in counts if count is not None), Counter())
-    return None not in counts and told_counts(bag) == held_counts
 
 
 class Story:
@@ -70,64 +59,134 @@ class Story:
         except (struct.error, IndexError, RuntimeError):
             return  # a message of another make tells nothing
 
-    def complete(self, record: EpisodeRecord) -> EpisodeRecord:
-        """The episode's record with what is known of its end."""
-        lost = self._losses.losses()
-        if self.stop is None or self.stop.verdict not in iter(Verdict):
-            return replace(record, verdict=Verdict.NONE.name, reason="the recording was cut short", lost=lost)
-        return replace(record, verdict=Verdict(self.stop.verdict).name, reason=self.stop.reason, lost=lost)
+    def complete(self, record: EpisodeRecord, nothing_lost: bool) -> EpisodeRecord:
+        """The episode's record with what is known of its end.
+
+        Args:
+            record: what the bag's metadata says.
+            nothing_lost: all that was recorded is there, so that a verdict in the record is about all of it.
+        """
+        counted = self._losses.losses()
+        lost = {topic: max(record.lost.get(topic, 0), counted.get(topic, 0)) for topic in {*record.lost, *counted}}
+        if self.stop is not None and self.stop.verdict in iter(Verdict):
+            return replace(record, verdict=Verdict(self.stop.verdict).name, reason=self.stop.reason, lost=lost)
+        if nothing_lost and record.verdict != Verdict.NONE.name:
+            return replace(record, lost=lost)
+        return replace(record, verdict=Verdict.NONE.name, reason="the recording was cut short", lost=lost)
 
 
 def repair(bag: Path) -> list[str]:
     """Repair one bag; what is to be said about it, nothing where it was whole.
+
+    Files that are sound are not touched. Of what is replaced the original stays until the new bag is whole on the disk,
+    and for good where it holds bytes that could not be read, or another metadata.yaml.
 
     Raises:
         RecordingError: it holds nothing readable, or the disk fails.
         InUseError: it is being recorded.
     """
     with held(bag):
-        if is_whole(bag) and not any(is_damaged(file) for file in bag_files(bag)):
+        state = bag_state(bag)
+        faulty = [file for file, summary in zip(state.files, state.summaries, strict=True) if _differs(file, summary)]
+        if not state.faults and not faulty:
             return []
-        before, story = told_counts(bag), Story()
-        results = {file: rewrite(file, story.take) for file in bag_files(bag)}
-        unreadable = [file for file in results if finished_counts(file) is None]
-        if len(unreadable) == len(results):
+        story = Story()
+        results = {file: rewrite(file, story.take) if file in faulty else _heard(file, story) for file in state.files}
+        sound = [file for file in results if read_summary(file)]
+        if not sound:
             raise RecordingError("it holds nothing readable, and stays as it is")
-        for file in unreadable:
-            file.rename(file.with_suffix(".mcap.damaged"))
+        for file in results.keys() - sound:
+            results[file].aside = file.rename(spare_name(file))
+        record = _record(state, story, nothing_lost=not faulty and not state.missing)
+        _write_metadata(bag, sound, record)
+        sync(bag)
+        for result in results.values():
+            if result.damage and all(damage.tail for damage in result.damage):
+                _remove_aside(result)  # all that was readable is in the new file, and that is on the disk
+        return [*_kept(results, story), *_missing(state, results), *_said(record)]
+
+
+def _differs(file: Path, summary: McapSummary | None) -> bool:
+    """Whether a file has to be written anew: it has no end, spoilt bytes, or not the messages that its end tells of."""
+    if summary is None:
+        return True
+    content = read_content(file)
+    return bool(content.damage) or content.counts != summary.counts
+
+
+def _heard(file: Path, story: Story) -> Rewritten:
+    """A sound file, which stays as it is: the story alone is taken from it."""
+    result = Rewritten()
+    topics: dict[int, str] = {}
+    for record in recover(file):
+        if isinstance(record, Channel):
+            topics[record.id] = record.topic
+        elif isinstance(record, Message):
+            story.take(topics[record.channel_id], record)
+            result.kept[topics[record.channel_id]] += 1
+    return result
+
+
+def _remove_aside(result: Rewritten) -> None:
+    if result.aside:
+        result.aside.unlink()
+        result.aside = None
+
+
+def _record(state: BagState, story: Story, nothing_lost: bool) -> EpisodeRecord | None:
+    """What is known of the episode; None: nothing is."""
+    try:
+        record = read_own_record(state.bag)
+    except RecordingError:
+        return None
+    return story.complete(record, nothing_lost)
+
+
+def _write_metadata(bag: Path, files: Collection[Path], record: EpisodeRecord | None) -> None:
+    """Make metadata.yaml anew from files; a former one that differs stays beside it."""
+    with TemporaryDirectory() as folder:
+        # Elsewhere, with these files alone: rosbag2 would take hidden files for the bag's, and writes in place.
+        draft = Path(folder) / bag.name
+        draft.mkdir()
+        for file in files:
+            (draft / file.name).symlink_to(file.resolve())
         try:
-            rosbag2_py.Reindexer().reindex(rosbag2_py.StorageOptions(str(bag), "mcap"))
+            rosbag2_py.Reindexer().reindex(rosbag2_py.StorageOptions(str(draft), "mcap"))
         except RuntimeError as error:
-            raise RecordingError(str(error)) from error
-        return [*_kept(results, story), *_missing(results, before), *_complete(bag, story)]
+            raise RecordingError(f"{error} (rosbag2 wants files called NAME_0.mcap, NAME_1.mcap, ...)") from error
+        if record:
+            complete_record(draft, record)
+        metadata = (draft / FILE_NAME).read_bytes()
+    present = bag / FILE_NAME
+    if present.exists() and present.read_bytes() != metadata:
+        keep_aside(present)
+    with replacing(present) as stream:
+        stream.write(metadata)
 
 
-def _kept(results: dict[Path, Rewritten], story: Story) -> list[str]:
+def _kept(results: Mapping[Path, Rewritten], story: Story) -> list[str]:
     kept = sum((result.kept for result in results.values()), Counter())
     first, last = story.stamps_ns or (0, 0)
     return [f"kept {kept.total()} messages of {len(kept)} topics, {(last - first) / _NS:.2f} s"]
 
 
-def _missing(results: dict[Path, Rewritten], before: Counter[str] | None) -> list[str]:
+def _missing(state: BagState, results: Mapping[Path, Rewritten]) -> list[str]:
     """What the files and the former metadata say is missing."""
-    lines = []
+    lines = [f"{state.index_fault}: made anew from its files"] if state.index_fault and not state.missing else []
     for file, result in results.items():
         lines += [f"{file.name}: {damage}" for damage in result.damage]
         if result.nameless:
             lines.append(f"{file.name}: {result.nameless} messages whose topic is not named any more")
-        if file.with_suffix(".mcap.damaged").exists():
-            lines.append(f"{file.name}: as it was is kept in {file.name}.damaged")
-    gone = (before or Counter()) - sum((result.kept for result in results.values()), Counter())
+        if result.aside:
+            lines.append(f"{file.name}: as it was is kept in {result.aside.name}")
+    gone = state.metadata.counts - sum((result.kept for result in results.values()), Counter())
     lines += [f"{topic}: {number} messages less than its metadata told" for topic, number in sorted(gone.items())]
     return lines
 
 
-def _complete(bag: Path, story: Story) -> list[str]:
-    try:
-        record = story.complete(read_own_record(bag))
-    except RecordingError:
+def _said(record: EpisodeRecord | None) -> list[str]:
+    if record is None:
         return ["no record of its episode inside: rig, prompt and verdict are unknown"]
-    complete_record(bag, record)
     lines = [f"{topic}: {number} messages missing by their numbers" for topic, number in record.lost.items()]
     return [*lines, f"verdict {record.verdict.lower()}: {record.reason}"]
 

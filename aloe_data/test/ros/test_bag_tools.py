@@ -112,13 +112,15 @@ def test_list_has_a_line_per_bag_and_names_those_that_were_not_closed(
 ) -> None:
     make("ep_0000", lost={"/executed_action": 3})
     make("ep_0001")
-    (make("ep_0002") / "metadata.yaml").unlink()
+    torn = next(make("ep_0002").glob("*.mcap"))
+    torn.write_bytes(torn.read_bytes()[:-100])
     give_verdict(tmp_path, GivenVerdict("ep_0001", "failure", "eva", "dropped", 0))
     assert run(list_bags, monkeypatch, tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "success      3 lost  sort the cubes" in lines[0]
     assert "failure*" in lines[1]
-    assert lines[2].endswith(f"not closed in order; ros2 run aloe_data repair {tmp_path / 'ep_0002'}")
+    assert "ep_0002_0.mcap was not finished" in lines[2]
+    assert f"`ros2 run aloe_data repair {tmp_path / 'ep_0002'}` keeps what is readable" in lines[2]
     assert "2 episodes, 0.00 h" in lines[3] and "1 success, 1 failure; * verdict changed" in lines[3]
 
 
@@ -145,7 +147,7 @@ def test_verify_reads_everything_and_names_what_is_wrong(
     assert "/executed_action: 5 messages lost" in said["ep_0002"]
     assert "1 START and 0 STOP" in said["ep_0003"]
     assert "checksum does not fit" in said["ep_0004"] and "repair" in said["ep_0004"]
-    assert "metadata.yaml is missing or cannot be read" in said["ep_0005"]
+    assert "metadata.yaml cannot be read: line 2" in said["ep_0005"]
     assert "6 bags: 1 sound, 5 with problems" in lines[-1]
 
 

@@ -13,11 +13,12 @@ import pytest
 from aloe_msgs.msg import EpisodeEvent, ExecutedAction
 from aloe_msgs.srv import StartEpisode, StopEpisode
 
+from aloe_data.bag_state import is_whole
 from aloe_data.durable import InUseError, held
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, next_episode_id
 from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.repair import is_whole, repair
+from aloe_data.ros.repair import repair
 
 DOMAIN = 66
 Until = Callable[..., bool]

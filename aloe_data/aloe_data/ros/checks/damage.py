@@ -1,41 +1,40 @@
-"""Whether every byte of a bag can be read, and it holds what its metadata tells of."""
+"""Whether a bag holds all that it should, and every byte of it can be read."""
 
-from collections import Counter
 from pathlib import Path
 
-from mcap.records import Channel, Message
-
-from aloe_data.bag_folders import bag_files
-from aloe_data.mcap_recovery import Damage, lacks_checksums, recover
+from aloe_data.bag_state import BagState
+from aloe_data.mcap_recovery import lacks_checksums, read_content
+from aloe_data.mcap_summary import McapSummary, misplaced_chunks
 from aloe_data.ros.checks.findings import Findings
-from aloe_data.ros.repair import told_counts
 
 
-def check(bag: Path, found: Findings) -> None:
-    """Find bytes that cannot be read, and counts that differ from what the metadata tells; reads all of the bag.
+def check(state: BagState, found: Findings, quick: bool) -> bool:
+    """Find what is missing and what cannot be read; whether all can be read.
+
+    Args:
+        state: of the bag.
+        found: is added to.
+        quick: see only whether chunks are where the files' ends say; else read every byte.
 
     Raises:
-        OSError: a file cannot be opened.
+        OSError: a file cannot be read.
     """
-    held_counts = Counter[str]()
-    for file in bag_files(bag):
-        channels: dict[int, str] = {}
-        numbers = Counter[int]()
-        for record in recover(file):
-            if isinstance(record, Damage):
-                found.problems.append(f"{file.name}: {record}")
-            elif isinstance(record, Channel):
-                channels[record.id] = record.topic
-            elif isinstance(record, Message):
-                numbers[record.channel_id] += 1
-        for number, count in numbers.items():
-            held_counts[channels.get(number, "a topic without a name")] += count
-        if lacks_checksums(file):
+    damage: list[str] = []
+    for file, summary in zip(state.files, state.summaries, strict=True):
+        damage += _damage(file, summary, quick)
+        if not quick and lacks_checksums(file):
             found.notes.append(f"{file.name}: written without checksums: damage inside cannot be seen")
-    told = told_counts(bag)
-    if told is None:
-        found.problems.append("metadata.yaml is missing or cannot be read")
-        return
-    for topic in sorted(told.keys() | held_counts.keys()):
-        if told[topic] != held_counts[topic]:
-            found.problems.append(f"{topic}: {held_counts[topic]} messages, its metadata tells of {told[topic]}")
+    found.problems += [*state.faults, *damage]
+    for stray in state.strays:
+        found.notes.append(f"{stray.name} does not belong to it by its metadata.yaml, and is not read")
+    return not state.missing and not damage
+
+
+def _damage(file: Path, summary: McapSummary | None, quick: bool) -> list[str]:
+    if quick:
+        misplaced = misplaced_chunks(file, summary) if summary else 0
+        return [f"{file.name}: {misplaced} chunks are not where its end says"] if misplaced else []
+    content = read_content(file)
+    if summary and not content.damage and content.counts != summary.counts:
+        return [f"{file.name}: holds other messages than its end tells of"]
+    return [f"{file.name}: {damage}" for damage in content.damage]

@@ -1,26 +1,23 @@
 """Whether a bag is one episode with a beginning, an end and a verdict."""
 
-from pathlib import Path
-
 from aloe_msgs.msg import EpisodeEvent
 
-from aloe_data.recording import EpisodeRecord
 from aloe_data.ros.bag_reader import read_messages
-from aloe_data.ros.checks.findings import Findings
+from aloe_data.ros.checks.findings import Findings, Subject
 
 _EVENTS = "/episode/events"
 
 
-def check(bag: Path, record: EpisodeRecord, found: Findings) -> None:
+def check(bag: Subject, found: Findings) -> None:
     """Find START and STOP events that are missing or too many, and a missing verdict.
 
     Raises:
         RecordingError: the bag cannot be read.
     """
-    events = [message for _, message, _ in read_messages(bag, [_EVENTS])]
+    events = [message for _, message, _ in read_messages(bag.state.bag, [_EVENTS])]
     starts = sum(event.kind == EpisodeEvent.START for event in events)
     stops = sum(event.kind == EpisodeEvent.STOP for event in events)
     if (starts, stops) != (1, 1):
         found.problems.append(f"{starts} START and {stops} STOP events instead of one each")
-    if record.verdict == "NONE":
+    if bag.record.verdict == "NONE":
         found.notes.append("no verdict")

@@ -1,0 +1,124 @@
+"""What rosbag2's metadata says about a bag, as far as the suite needs it.
+
+Versions 1 to 10 are read alike, and newer ones as long as the keys below are where they were. Quality of service,
+storage identifier and compression of files are not needed to read MCAP, and are therefore not looked at: a bag is not
+lost because a number stands there where another version writes a word.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aloe_data.bag_metadata import ROOT
+
+FILE_NAME = "metadata.yaml"
+# As rosbag2's own reader: every scalar is text, letter by letter. libyaml's is ten times quicker, and not everywhere.
+_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+
+class MetadataError(ValueError):
+    """Metadata that cannot be read; the message says why, without the path."""
+
+
+@dataclass(frozen=True)
+class BagFacts:
+    """A bag's description.
+
+    Attributes:
+        start_ns, duration_ns: time of the first message, and from there to the last [ns].
+        counts: messages by topic.
+        files: names of its files in their order.
+        compression_mode: "file" or "message" where rosbag2 compressed them, else "".
+        custom_data: text by key, as it was given when the bag was opened.
+    """
+
+    start_ns: int = 0
+    duration_ns: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    files: tuple[str, ...] = ()
+    compression_mode: str = ""
+    custom_data: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_facts(bag: Path) -> BagFacts | None:
+    """What the metadata.yaml of a bag's folder says; None where there is none.
+
+    Raises:
+        MetadataError: it cannot be read.
+    """
+    try:
+        text = (bag / FILE_NAME).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MetadataError(f"{FILE_NAME} cannot be read: {error.strerror}") from error
+    try:
+        return _metadata(_mapping(_parse(text), "the file")[ROOT])
+    except (KeyError, MetadataError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise MetadataError(f"{FILE_NAME} cannot be read: {reason}") from error
+
+
+def parse_facts(text: str) -> BagFacts:
+    """What a metadata record inside an MCAP file says.
+
+    Raises:
+        MetadataError: it cannot be read.
+    """
+    try:
+        return _metadata(_parse(text.encode()))
+    except KeyError as error:
+        raise MetadataError(f"{error} is missing") from error
+
+
+def _parse(text: bytes) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        raise MetadataError(f"line {line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise MetadataError(str(error)) from error
+
+
+def _metadata(tree: Any) -> BagFacts:
+    tree = _mapping(tree, ROOT)
+    counts: Counter[str] = Counter()
+    for entry in tree["topics_with_message_count"] or ():
+        topic = _mapping(_mapping(entry, "a topic")["topic_metadata"], "topic_metadata")["name"]
+        counts[topic] += _number(entry, "message_count")
+    mode = tree.get("compression_mode", "")
+    custom_data = tree.get("custom_data")
+    return BagFacts(
+        start_ns=_number(_mapping(tree["starting_time"], "starting_time"), "nanoseconds_since_epoch"),
+        duration_ns=_number(_mapping(tree["duration"], "duration"), "nanoseconds"),
+        counts=counts,
+        # Up to version 3 the names stand behind the folder's; a bag that was moved may have whole paths.
+        files=tuple(Path(name).name for name in tree["relative_file_paths"] or ()),
+        compression_mode=mode.lower() if str(mode).lower() in ("file", "message") else "",
+        custom_data=_texts(custom_data) if isinstance(custom_data, dict) else {},
+    )
+
+
+def _mapping(tree: Any, name: str) -> dict[str, Any]:
+    if not isinstance(tree, dict):
+        raise MetadataError(f"{name} is no mapping of keys to values")
+    return tree
+
+
+def _number(tree: dict[str, Any], key: str) -> int:
+    try:
+        return int(tree[key])
+    except (TypeError, ValueError) as error:
+        raise MetadataError(f"{key} is {tree[key]!r}, no whole number") from error
+
+
+def _texts(tree: dict[str, Any]) -> dict[str, str]:
+    for key, value in tree.items():
+        if not isinstance(value, str):
+            raise MetadataError(f"custom_data: {key} is no text")
+    return tree

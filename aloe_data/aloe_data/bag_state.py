@@ -1,0 +1,125 @@
+"""Whether a bag is whole: the one definition, which every command asks.
+
+A bag is whole when each of its files was finished in order, all files are there, and they hold what `metadata.yaml`
+tells of. Without a readable `metadata.yaml` its files tell everything: nothing is lost, only the index has to be made
+anew. Only the metadata and the files' ends are read here; bytes that were spoilt in between show when they are read.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloe_data.bag_facts import FILE_NAME, BagFacts, MetadataError, read_facts
+from aloe_data.bag_folders import bag_files
+from aloe_data.mcap_summary import McapSummary, embedded_custom_data, read_summary
+
+
+@dataclass(frozen=True)
+class BagState:
+    """What a bag is made of, and what is wrong with that.
+
+    Attributes:
+        bag: the bag's folder, or its only file.
+        files: to be read, in this order.
+        summaries: of these files; None of one that was not finished.
+        metadata: of metadata.yaml; where that cannot be read, of the files.
+        missing: why messages are missing or cannot be read, a sentence each.
+        index_fault: why metadata.yaml has to be made anew though nothing is lost; "" for no reason.
+        strays: MCAP files in the folder that do not belong to the bag.
+    """
+
+    bag: Path
+    files: tuple[Path, ...]
+    summaries: tuple[McapSummary | None, ...]
+    metadata: BagFacts
+    missing: tuple[str, ...]
+    index_fault: str
+    strays: tuple[Path, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """All that `ros2 run aloe_data repair` has to mend."""
+        return (*self.missing, self.index_fault) if self.index_fault else self.missing
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return sum(file.stat().st_size for file in self.files)
+
+    @property
+    def custom_data(self) -> Mapping[str, str]:
+        """What the recorder wrote of the episode, in metadata.yaml or else in the newest file that has it; {}: none."""
+        if "episode_id" in self.metadata.custom_data:
+            return self.metadata.custom_data
+        inside = (embedded_custom_data(file) for file in reversed(self.files))
+        return next((found for found in inside if "episode_id" in found), {})
+
+
+def bag_state(bag: Path) -> BagState:
+    """Look at a bag: a folder, or one .mcap file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if bag.is_file():
+        return _judge(bag, (bag,), None, "", ())
+    present = tuple(bag_files(bag))
+    try:
+        told = read_facts(bag)
+        fault = "" if told else f"{FILE_NAME} is missing"
+    except MetadataError as error:
+        told, fault = None, str(error)
+    if told is None:
+        return _judge(bag, present, None, fault, ())
+    named = tuple(bag / _unpacked(name) for name in told.files)
+    files = named if set(named) <= set(present) else present
+    return _judge(bag, files, told, "", tuple(file for file in present if file not in files))
+
+
+def is_whole(bag: Path) -> bool:
+    """Whether a bag was closed in order, and nothing of it is missing."""
+    return not bag_state(bag).faults
+
+
+def _judge(bag: Path, files: tuple[Path, ...], told: BagFacts | None, fault: str, strays: tuple[Path, ...]) -> BagState:
+    summaries = tuple(map(read_summary, files))
+    missing = [f"{file.name} was not finished" for file, summary in zip(files, summaries, strict=True) if not summary]
+    if not files:
+        missing.append("it has no .mcap file")
+    if told and told.compression_mode == "message":
+        missing.append("its messages are compressed one by one, which is not read; `ros2 bag convert` unpacks them")
+    finished = [summary for summary in summaries if summary]
+    if told and not missing:
+        absent = [name for name in told.files if not (bag / _unpacked(name)).exists()]
+        differences = _differences(told.counts, sum((summary.counts for summary in finished), Counter()))
+        if differences:
+            missing += [f"{name} is not there, which {FILE_NAME} names" for name in absent]
+            missing += differences
+        elif absent:
+            fault = f"{FILE_NAME} names {', '.join(absent)}, which is not there"
+    metadata = told or _of_files(files, finished)
+    return BagState(bag, files, summaries, metadata, tuple(missing), fault, strays)
+
+
+def _differences(told: Counter[str], held: Counter[str]) -> list[str]:
+    return [
+        f"{topic}: {held[topic]} messages, its metadata tells of {told[topic]}"
+        for topic in sorted(told.keys() | held.keys())
+        if told[topic] != held[topic]
+    ]
+
+
+def _of_files(files: tuple[Path, ...], finished: list[McapSummary]) -> BagFacts:
+    """The metadata that files give together; those without messages do not count for the time."""
+    told = [summary for summary in finished if summary.counts.total()]
+    start_ns = min((summary.start_ns for summary in told), default=0)
+    end_ns = max((summary.end_ns for summary in told), default=0)
+    counts = sum((summary.counts for summary in finished), Counter())
+    return BagFacts(start_ns, end_ns - start_ns, counts, tuple(file.name for file in files))
+
+
+def _unpacked(name: str) -> str:
+    """The name that a file of a compressed bag has when it is unpacked: NAME.mcap of NAME.mcap.zstd."""
+    stem, mcap, _ = name.partition(".mcap")
+    return stem + mcap

@@ -1,0 +1,113 @@
+"""Opening a bag: its MCAP files one after the other, whatever `metadata.yaml` says.
+
+Each file holds its topics, types and definitions itself. rosbag2 would read them from the folder's metadata first, and
+refuse a bag whose metadata another version has written or a person has edited.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import rosbag2_py
+
+from aloe_data.bag_state import BagState, bag_state
+from aloe_data.recording import RecordingError
+
+
+class OpenBag:
+    """A whole bag, opened for reading.
+
+    Args:
+        bag: folder of the bag, or its .mcap file.
+        topics: names of the wanted topics; empty: all.
+
+    Attributes:
+        types: of the wanted topics that the bag declares, by name.
+
+    Raises:
+        RecordingError: there is no bag, or one that is not whole; names the remedy.
+    """
+
+    def __init__(self, bag: Path, topics: Collection[str] = ()) -> None:
+        self._state = whole_bag(bag)
+        self._readers = [self._open(file, topics) for file in self._state.files]
+        declared = [topic for reader in self._readers for topic in reader.get_all_topics_and_types()]
+        self.types = {topic.name: topic.type for topic in declared if not topics or topic.name in topics}
+
+    def definitions(self) -> Iterator[rosbag2_py.MessageDefinition]:
+        """The text of every type as it was when the bag was recorded."""
+        for reader in self._readers:
+            yield from reader.get_all_message_definitions()
+
+    def rows(self) -> Iterator[tuple[str, bytes, int]]:
+        """(topic, serialised message, time of reception [ns]), file after file, each in the order of reception.
+
+        Raises:
+            RecordingError: a file is damaged.
+        """
+        for reader in self._readers:
+            yield from self._rows(reader)
+
+    def rows_from(self, share: float) -> Iterator[tuple[str, bytes, int]]:
+        """As `rows`, from a place on, to the end of the file that it lies in.
+
+        Args:
+            share: of the bag's files and of the time in them, from 0 (its beginning) to below 1.
+        """
+        number, within = divmod(share * len(self._readers), 1)
+        reader, summary = self._readers[int(number)], self._state.summaries[int(number)]
+        assert summary is not None, "a whole bag's files have their ends"
+        with self._naming():
+            reader.seek(summary.start_ns + int(within * (summary.end_ns - summary.start_ns)))
+        yield from self._rows(reader)
+
+    def _open(self, file: Path, topics: Collection[str]) -> rosbag2_py.SequentialReader:
+        with self._naming():
+            reader = rosbag2_py.SequentialReader()
+            reader.open(rosbag2_py.StorageOptions(str(file), "mcap"), rosbag2_py.ConverterOptions("cdr", "cdr"))
+            if topics:
+                reader.set_filter(rosbag2_py.StorageFilter(topics=sorted(topics)))
+        return reader
+
+    def _rows(self, reader: rosbag2_py.SequentialReader) -> Iterator[tuple[str, bytes, int]]:
+        with self._naming():
+            while reader.has_next():
+                yield reader.read_next()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """What the official reader and its stand-in raise, with the bag's name."""
+        try:
+            yield
+        except RecordingError:
+            raise
+        except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
+            raise RecordingError(f"{self._state.bag}: {error}; ros2 run aloe_data verify tells more") from error
+
+
+def whole_bag(bag: Path) -> BagState:
+    """The state of a bag that nothing is missing of; its metadata.yaml may have to be made anew.
+
+    Raises:
+        RecordingError: there is none, or it is not whole; names the remedy.
+    """
+    state = readable_bag(bag)
+    if state.missing:
+        reasons = "; ".join(state.missing)
+        raise RecordingError(f"{bag}: {reasons}; `ros2 run aloe_data repair {bag}` keeps what is readable")
+    return state
+
+
+def readable_bag(bag: Path) -> BagState:
+    """The state of a bag, whole or not.
+
+    Raises:
+        RecordingError: there is none.
+    """
+    try:
+        state = bag_state(bag)
+    except OSError as error:
+        raise RecordingError(f"{bag}: {error.strerror}") from error
+    if not state.files:
+        raise RecordingError(f"{bag}: no bag is there; give the folder of one")
+    return state
