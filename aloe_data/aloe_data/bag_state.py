@@ -6,12 +6,13 @@ anew. Only the metadata and the files' ends are read here; bytes that were spoil
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from aloe_data.bag_facts import FILE_NAME, BagFacts, MetadataError, read_facts
 from aloe_data.bag_folders import bag_files
+from aloe_data.mcap_recovery import MAGIC
 from aloe_data.mcap_summary import McapSummary, embedded_custom_data, read_summary
 
 
@@ -47,13 +48,10 @@ class BagState:
         """Of all files."""
         return sum(file.stat().st_size for file in self.files)
 
-    @property
-    def custom_data(self) -> Mapping[str, str]:
-        """What the recorder wrote of the episode, in metadata.yaml or else in the newest file that has it; {}: none."""
-        if "episode_id" in self.metadata.custom_data:
-            return self.metadata.custom_data
-        inside = (embedded_custom_data(file) for file in reversed(self.files))
-        return next((found for found in inside if "episode_id" in found), {})
+    def custom_data(self) -> Iterator[Mapping[str, str]]:
+        """What the recorder wrote of the episode: in metadata.yaml, then in the files, the newest first."""
+        yield self.metadata.custom_data
+        yield from (embedded_custom_data(file) for file in reversed(self.files))
 
 
 def bag_state(bag: Path) -> BagState:
@@ -84,7 +82,7 @@ def is_whole(bag: Path) -> bool:
 
 def _judge(bag: Path, files: tuple[Path, ...], told: BagFacts | None, fault: str, strays: tuple[Path, ...]) -> BagState:
     summaries = tuple(map(read_summary, files))
-    missing = [f"{file.name} was not finished" for file, summary in zip(files, summaries, strict=True) if not summary]
+    missing = [_unfinished(file) for file, summary in zip(files, summaries, strict=True) if not summary]
     if not files:
         missing.append("it has no .mcap file")
     if told and told.compression_mode == "message":
@@ -100,6 +98,12 @@ def _judge(bag: Path, files: tuple[Path, ...], told: BagFacts | None, fault: str
             fault = f"{FILE_NAME} names {', '.join(absent)}, which is not there"
     metadata = told or _of_files(files, finished)
     return BagState(bag, files, summaries, metadata, tuple(missing), fault, strays)
+
+
+def _unfinished(file: Path) -> str:
+    with file.open("rb") as stream:
+        begins_right = stream.read(len(MAGIC)) == MAGIC
+    return f"{file.name} was not finished" if begins_right else f"{file.name} does not begin as an MCAP file does"
 
 
 def _differences(told: Counter[str], held: Counter[str]) -> list[str]:

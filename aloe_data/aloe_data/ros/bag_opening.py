@@ -94,7 +94,8 @@ def whole_bag(bag: Path) -> BagState:
     state = readable_bag(bag)
     if state.missing:
         reasons = "; ".join(state.missing)
-        raise RecordingError(f"{bag}: {reasons}; `ros2 run aloe_data repair {bag}` keeps what is readable")
+        folder = bag if bag.is_dir() else bag.parent
+        raise RecordingError(f"{bag}: {reasons}; `ros2 run aloe_data repair {folder}` keeps what is readable")
     return state
 
 

@@ -45,8 +45,8 @@ def read_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
 def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
     """What the bag itself says about its episode: its metadata, and where that tells no more, its messages.
 
-    `ros2 bag reindex` leaves the metadata as it was when the recording began, without a verdict; metadata before
-    version 6, or made by another tool, has no record at all. The episode's events tell of both.
+    `ros2 bag reindex` may leave the metadata as it was when the recording began, without a verdict; metadata before
+    version 6, or made by another tool, has no record at all. The files and the episode's events tell of both.
 
     Args:
         bag, state: see `read_record`.
@@ -55,11 +55,7 @@ def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
         RecordingError: There is no bag, or it was not made by the recorder.
     """
     state = state or readable_bag(bag)
-    custom_data = state.custom_data
-    try:
-        record = EpisodeRecord.from_custom_data(custom_data) if custom_data else None
-    except RecordingError as error:
-        raise RecordingError(f"{bag}: {error}") from error
+    record = _recorded(bag, state)
     if state.missing and record is None:
         reasons = "; ".join(state.missing)
         raise RecordingError(f"{bag}: {reasons}; complete it with `ros2 run aloe_data repair {bag}`")
@@ -68,6 +64,22 @@ def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
     if record is None:
         raise RecordingError(f"{bag}: {NO_RECORD}")
     return record
+
+
+def _recorded(bag: Path, state: BagState) -> EpisodeRecord | None:
+    """The first record with a verdict, else the first one; None: the recorder wrote none."""
+    first = None
+    for custom_data in state.custom_data():
+        if not custom_data.get("episode_id"):
+            continue
+        try:
+            record = EpisodeRecord.from_custom_data(custom_data)
+        except RecordingError as error:
+            raise RecordingError(f"{bag}: {error}") from error
+        if record.verdict != Verdict.NONE.name:
+            return record
+        first = first or record
+    return first
 
 
 def _with_events(bag: Path, record: EpisodeRecord | None) -> EpisodeRecord | None:

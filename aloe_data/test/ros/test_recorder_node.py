@@ -236,5 +236,5 @@ def test_bags_that_cannot_be_read_say_why(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=str(tmp_path / "nothing")):
         list(read_messages(tmp_path / "nothing"))
     (tmp_path / "x.mcap").write_bytes(os.urandom(1000))
-    with pytest.raises(RecordingError, match="not an MCAP"):
+    with pytest.raises(RecordingError, match="does not begin as an MCAP file does"):
         list(read_messages(tmp_path / "x.mcap"))
