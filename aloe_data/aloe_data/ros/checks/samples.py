@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from aloe_data.codecs import CodecError
+from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.observation import ObservationAssembler
 from aloe_data.rig import Camera, Rig
 from aloe_data.ros.bag_reader import read_messages, read_samples
@@ -72,7 +72,7 @@ class _Trial:
 
     def take(self, topic: str, message: Any) -> None:
         """One message; those of other topics are passed over."""
-        if topic not in self.topics:
+        if topic not in self.topics or self._is_foreign(topic, message):
             return
         self.tried[topic] += 1
         try:
@@ -91,6 +91,12 @@ class _Trial:
         self._assembler.decode(camera, Sample(stamp_ns, image))
 
     def _take_state(self, topic: str, message: Any) -> None:
-        for arm in self._rig.arms:
-            if arm.joint_state_topic == topic:
+        arms = self._rig.arms_on(topic)
+        for arm in arms:
+            if len(arms) == 1 or not is_foreign(message.name, arm):
                 self._assembler.push_joint_state(arm.name, *joint_positions(message))
+
+    def _is_foreign(self, topic: str, message: Any) -> bool:
+        """Whether a joint state on a topic that arms share is of none of them."""
+        arms = self._rig.arms_on(topic)
+        return len(arms) > 1 and all(is_foreign(message.name, arm) for arm in arms)
