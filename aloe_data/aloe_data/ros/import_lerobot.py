@@ -14,14 +14,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
 from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CompressedImage, Image
 from tqdm import tqdm
 
+from aloe_data.codecs import decode_compressed
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.frames import VERDICTS
 from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, read_dataset
+from aloe_data.lerobot_info import DEGREES, RADIANS, read_info
 from aloe_data.recording import (
     EpisodeRecord,
     RecordingError,
@@ -31,7 +33,7 @@ from aloe_data.recording import (
     recorded_topics,
 )
 from aloe_data.replay import DEMONSTRATORS
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Camera, Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages, ns_to_stamp
@@ -46,6 +48,9 @@ class ImportConfig:
 
     dataset: Path = parameter(doc="folder of the dataset")
     rig: Path = parameter(doc="rig file with the dataset's joints and cameras")
+    units: str = parameter(
+        RADIANS, choices=(RADIANS, DEGREES), doc="of the arms' angles; grippers are in the rig's unit"
+    )
     out: Path = parameter(
         doc="folder for one bag per episode; numbering goes on where it stands, and so does an import that was stopped"
     )
@@ -61,8 +66,11 @@ def import_dataset(config: ImportConfig) -> int:
     check_folder(config.out, _MIN_FREE_GIB)
     text, urdfs = read_rig_files(config.rig, rig)
     reason = f"imported from {config.dataset.resolve()}"
+    for note in read_info(config.dataset, rig, config.units).notes:
+        print(f"{config.dataset}: {note}")
     done = sum(_reason(bag) == reason for bag in config.out.glob("ep_*"))
-    for episode in islice(tqdm(read_dataset(config.dataset, rig), unit="episode", desc="importing"), done, None):
+    episodes = read_dataset(config.dataset, rig, config.units)
+    for episode in islice(tqdm(episodes, unit="episode", desc="importing"), done, None):
         name = next_episode_id(path.name for path in config.out.iterdir())
         verdict, seed = _facts(episode, config.dataset)
         record = EpisodeRecord(name, episode.prompt, seed, verdict.upper(), reason, rig=text, urdfs=urdfs)
@@ -88,8 +96,8 @@ def _facts(episode: DatasetEpisode, dataset: Path) -> tuple[str, int]:
     verdict, seed = episode.facts.get("verdict", "none"), episode.facts.get("seed", 0)
     if verdict not in VERDICTS:
         raise DatasetError(f"{dataset}: verdict '{verdict}' is none of {', '.join(VERDICTS)}; correct the column")
-    if not isinstance(seed, int | np.integer):
-        raise DatasetError(f"{dataset}: seed '{seed}' is no number; correct the column")
+    if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
+        raise DatasetError(f"{dataset}: seed '{seed}' is no whole number from 0; correct the column")
     return str(verdict), int(seed)
 
 
@@ -116,14 +124,23 @@ class _EpisodeBag:
 
     def _observation(self, episode: DatasetEpisode, tick: int) -> None:
         for camera in self._rig.cameras:
-            data = episode.images[camera.name][tick]
-            message = compressed_to_message(data, self._now_ns, camera.name)
-            message.format = "png" if data.startswith(b"\x89PNG") else "jpeg"
-            self._write(camera.topic, message)
+            self._write(camera.topic, self._picture(camera, episode.images[camera.name][tick]))
         state = episode.state[tick].astype(float)
         positions = {arm.name: state[self._rig.state_slice(arm.name)] for arm in self._rig.arms}
         for topic, message in joint_state_messages(self._rig.arms, positions, self._now_ns).items():
             self._write(topic, message)
+
+    def _picture(self, camera: Camera, data: bytes) -> CompressedImage | Image:
+        """A picture of the type that the camera's topic has."""
+        if camera.message_type.endswith("/CompressedImage"):
+            message = compressed_to_message(data, self._now_ns, camera.name)
+            message.format = "png" if data.startswith(b"\x89PNG") else "jpeg"
+            return message
+        message = Image(height=camera.height, width=camera.width, encoding="rgb8", step=3 * camera.width)
+        message.header.stamp = ns_to_stamp(self._now_ns)
+        message.header.frame_id = camera.name
+        message.data = array("B", decode_compressed(data, camera).tobytes())
+        return message
 
     def _executed(self, episode: DatasetEpisode, tick: int) -> None:
         message = ExecutedAction(tick=tick, armed=True)
