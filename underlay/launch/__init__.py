@@ -2,7 +2,7 @@
 
 from . import actions, conditions, event_handlers, events, launch_description_sources, logging, substitutions
 from .action import Action
-from .condition import Condition
+from .conditions import Condition
 from .event import Event
 from .event_handler import EventHandler, SomeEntitiesType
 from .launch_context import LaunchContext

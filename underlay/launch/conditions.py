@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from .condition import Condition
+from collections.abc import Callable
+
 from .launch_context import LaunchContext
 from .substitution import SomeSubstitutionsType
 from .unsupported import missing_names
 from .utilities import normalize_to_list_of_substitutions, perform_substitutions
 
 __getattr__ = missing_names(__name__)
+
+
+class Condition:
+    """Wraps a predicate over the launch's context."""
+
+    def __init__(self, *, predicate: Callable[[LaunchContext], bool]) -> None:
+        self._predicate = predicate
+
+    def evaluate(self, context: LaunchContext) -> bool:
+        return self._predicate(context)
 
 
 class InvalidConditionExpressionError(ValueError):

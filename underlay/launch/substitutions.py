@@ -105,39 +105,3 @@ class PythonExpression(Substitution):
         if "math" in scope:
             scope.update({name: value for name, value in vars(math).items() if not name.startswith("_")})
         return str(eval(perform_substitutions(context, self.expression), {}, scope))
-
-
-class EqualsSubstitution(Substitution):
-    """'true' where both sides are equal as truth values, as numbers, or as text; else 'false'."""
-
-    def __init__(self, left: Any, right: Any) -> None:
-        self.left = normalize_to_list_of_substitutions(_as_text(left))
-        self.right = normalize_to_list_of_substitutions(_as_text(right))
-
-    def describe(self) -> str:
-        return f"{type(self).__name__}({self.left} {self.right})"
-
-    def perform(self, context: LaunchContext) -> str:
-        left, right = perform_substitutions(context, self.left), perform_substitutions(context, self.right)
-        truths = {"true": True, "1": True, "false": False, "0": False}
-        if left.lower() in truths and right.lower() in truths:
-            return str(truths[left.lower()] == truths[right.lower()]).lower()
-        try:
-            return str(math.isclose(float(left), float(right))).lower()
-        except ValueError:
-            return str(left == right).lower()
-
-
-class NotEqualsSubstitution(EqualsSubstitution):
-    """'true' where `EqualsSubstitution` says 'false'."""
-
-    def perform(self, context: LaunchContext) -> str:
-        return "false" if super().perform(context) == "true" else "true"
-
-
-def _as_text(value: Any) -> SomeSubstitutionsType:
-    if isinstance(value, (Substitution, list, tuple)):
-        return value
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -34,13 +34,6 @@ class _OfPackage(Substitution):
         return f"{type(self).__name__}(pkg={' + '.join(part.describe() for part in self.package)})"
 
 
-class FindPackagePrefix(_OfPackage):
-    """The folder into which a package is installed."""
-
-    def perform(self, context: LaunchContext) -> str:
-        return get_package_prefix(perform_substitutions(context, self.package))
-
-
 class FindPackageShare(_OfPackage):
     """The share folder of a package, which holds its launch and config files."""
 

@@ -1,4 +1,4 @@
-"""Stand-in for message_filters: subscriptions as filters, a cache, and synchronisation by time stamps."""
+"""Stand-in for message_filters: subscriptions as filters, and synchronisation by time stamps."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rclpy.duration import Duration
 from rclpy.logging import get_logger
 from rclpy.time import Time
 
-__all__ = ["ApproximateTimeSynchronizer", "Cache", "SimpleFilter", "Subscriber", "TimeSynchronizer"]
-_OFFICIAL_ONLY = {"Chain", "DeltaFilter", "InputAligner", "LatestTimeSync", "TimeSequencer"}
+__all__ = ["ApproximateTimeSynchronizer", "SimpleFilter", "Subscriber", "TimeSynchronizer"]
+_OFFICIAL_ONLY = {"Cache", "Chain", "DeltaFilter", "InputAligner", "LatestTimeSync", "TimeSequencer"}
 
 
 def __getattr__(name: str) -> object:
@@ -76,62 +76,6 @@ class Subscriber(SimpleFilter):
         if key == "sub":  # not made yet
             raise AttributeError(key)
         return getattr(self.sub, key)
-
-
-class Cache(SimpleFilter):
-    """Keeps the last `cache_size` messages of a filter and finds them by time; passes everything on."""
-
-    def __init__(self, f: SimpleFilter, cache_size: int = 1, allow_headerless: bool = False) -> None:
-        super().__init__()
-        self.cache_size = cache_size
-        self.allow_headerless = allow_headerless
-        self.cache_msgs: list[Any] = []
-        self.cache_times: list[Time] = []
-        self.connectInput(f)
-
-    def connectInput(self, f: SimpleFilter) -> None:
-        """Take the output of a filter."""
-        self.incoming_connection = f.registerCallback(self.add)
-
-    def add(self, msg: Any) -> None:
-        """Put a message in, the oldest out."""
-        stamp = _stamp(msg, self.allow_headerless, "message_filters_cache")
-        if stamp is None:
-            return
-        self.cache_times.append(stamp)
-        self.cache_msgs.append(msg)
-        if len(self.cache_msgs) > self.cache_size:
-            del self.cache_msgs[0], self.cache_times[0]
-        self.signalMessage(msg)
-
-    def _where(self, wanted: Callable[[Time], bool]) -> list[Any]:
-        return [msg for msg, time in zip(self.cache_msgs, self.cache_times, strict=True) if wanted(time)]
-
-    def getInterval(self, from_stamp: Time, to_stamp: Time) -> list[Any]:
-        """Messages from one time to another, both included."""
-        assert from_stamp <= to_stamp
-        return self._where(lambda time: from_stamp <= time <= to_stamp)
-
-    def getElemAfterTime(self, stamp: Time) -> Any:
-        """Oldest message at or after a time, or None."""
-        return next(iter(self._where(lambda time: time >= stamp)), None)
-
-    def getElemBeforeTime(self, stamp: Time) -> Any:
-        """Newest message at or before a time, or None."""
-        return next(reversed(self._where(lambda time: time <= stamp)), None)
-
-    def getLastestTime(self) -> Time | None:
-        """Time of the newest message, or None."""
-        return self.cache_times[-1] if self.cache_times else None
-
-    def getOldestTime(self) -> Time | None:
-        """Time of the oldest message, or None."""
-        return self.cache_times[0] if self.cache_times else None
-
-    def getLast(self) -> Any:
-        """The newest message, or None."""
-        latest = self.getLastestTime()
-        return None if latest is None else self.getElemAfterTime(latest)
 
 
 class TimeSynchronizer(SimpleFilter):

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -131,6 +131,15 @@ def apply_qos_arguments(qos: QoSProfile, args: argparse.Namespace) -> QoSProfile
     if args.qos_depth:
         qos.depth = args.qos_depth
     return qos
+
+
+def print_found(found: Sequence[tuple[str, Sequence[str]]], only_count: bool, show_types: bool) -> None:
+    """Print how many names were found, or the names, with their types where asked for."""
+    if only_count:
+        print(len(found))
+        return
+    for name, types in found:
+        print(f"{name} [{', '.join(types)}]" if show_types else name)
 
 
 def is_hidden(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ros2cli.node import add_discovery_argument, direct_node, settled
+from ros2cli.node import add_discovery_argument, direct_node, is_hidden, print_found, settled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,9 +18,5 @@ def main(args: argparse.Namespace) -> None:
     with direct_node() as node:
         topics = settled(node, lambda: sorted(node.get_topic_names_and_types()), args.spin_time)
     if not args.include_hidden_topics:
-        topics = [(name, types) for name, types in topics if "/_" not in name]
-    if args.count_topics:
-        print(len(topics))
-        return
-    for name, types in topics:
-        print(f"{name} [{', '.join(types)}]" if args.show_types else name)
+        topics = [(name, types) for name, types in topics if not is_hidden(name)]
+    print_found(topics, args.count_topics, args.show_types)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Protocol
+from typing import Any
 
 import rclpy
 from rclpy.qos import qos_profile_sensor_data
@@ -12,14 +12,6 @@ from rclpy.qos import qos_profile_sensor_data
 from ros2cli.node import direct_node, message_class, topic_type
 
 PRINT_PERIOD_S = 1.0
-
-
-class Meter(Protocol):
-    """Statistics of the messages of a topic."""
-
-    def arrived(self, now_s: float, message: bytes) -> None: ...
-
-    def report(self, now_s: float) -> str | None: ...
 
 
 def add_meter_arguments(parser: argparse.ArgumentParser, window: int) -> None:
@@ -38,8 +30,13 @@ def positive_int(text: str) -> int:
     return value
 
 
-def watch(topic: str, meter: Meter) -> None:
-    """Print a meter's report every second, from the topic's first publisher until interrupted."""
+def watch(topic: str, meter: Any) -> None:
+    """Print a meter's report every second, from the topic's first publisher until interrupted.
+
+    Args:
+        topic: Name of the topic.
+        meter: Is told of each message by `arrived(now_s, message)`; `report(now_s)` is what to print, or None.
+    """
     with direct_node() as node:
         type_name = topic_type(node, topic, 1.0)
         if type_name is None:

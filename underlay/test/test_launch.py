@@ -28,9 +28,7 @@ from launch.events import Shutdown as ShutdownEvent  # noqa: E402
 from launch.launch_description_sources import PythonLaunchDescriptionSource  # noqa: E402
 from launch.substitutions import (  # noqa: E402
     EnvironmentVariable,
-    EqualsSubstitution,
     LaunchConfiguration,
-    NotEqualsSubstitution,
     PathJoinSubstitution,
     PythonExpression,
     TextSubstitution,
@@ -103,10 +101,6 @@ def test_a_value_outside_the_choices_ends_the_launch_with_code_1(capsys):
         (PythonExpression("cos(0.0)"), "1.0"),
         (EnvironmentVariable("NOT_SET_ANYWHERE", default_value="fallback"), "fallback"),
         (LaunchConfiguration("absent", default="fallback"), "fallback"),
-        (EqualsSubstitution("1", "true"), "true"),
-        (EqualsSubstitution("1.0", "1"), "true"),
-        (EqualsSubstitution("a", "b"), "false"),
-        (NotEqualsSubstitution("a", "b"), "true"),
     ],
 )
 def test_substitutions_perform_to_text(substitution, text):

@@ -35,7 +35,6 @@ __all__ = [
     "SetLaunchConfiguration",
     "Shutdown",
     "TimerAction",
-    "UnregisterEventHandler",
 ]
 
 
@@ -163,17 +162,6 @@ class RegisterEventHandler(Action):
 
     def execute(self, context: LaunchContext) -> None:
         context.register_event_handler(self.event_handler)
-
-
-class UnregisterEventHandler(Action):
-    """Removes an event handler."""
-
-    def __init__(self, event_handler: BaseEventHandler, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.event_handler = event_handler
-
-    def execute(self, context: LaunchContext) -> None:
-        context.unregister_event_handler(self.event_handler)
 
 
 class TimerAction(Action):

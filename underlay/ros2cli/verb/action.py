@@ -14,7 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 from rosidl_runtime_py import message_to_yaml, set_message_fields
 from rosidl_runtime_py.utilities import get_action
 
-from ros2cli.node import CommandError, add_discovery_argument, direct_node, settled
+from ros2cli.node import CommandError, add_discovery_argument, direct_node, print_found, settled
 
 STATUS = {
     getattr(GoalStatus, f"STATUS_{name}"): name
@@ -41,11 +41,7 @@ def list_actions(args: argparse.Namespace) -> None:
     """Print the actions that can be seen."""
     with direct_node() as node:
         actions = settled(node, lambda: sorted(get_action_names_and_types(node)), args.spin_time)
-    if args.count_actions:
-        print(len(actions))
-        return
-    for name, types in actions:
-        print(f"{name} [{', '.join(types)}]" if args.show_types else name)
+    print_found(actions, args.count_actions, args.show_types)
 
 
 def send_goal(args: argparse.Namespace) -> None:
@@ -69,8 +65,8 @@ def send_goal(args: argparse.Namespace) -> None:
         if not handle.accepted:
             print("Goal was rejected.")
             return
-        print(f"Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n", flush=True)
         try:
+            print(f"Goal accepted with ID: {bytes(handle.goal_id.uuid).hex()}\n", flush=True)
             result = _answer(node, handle.get_result_async())
         except KeyboardInterrupt:
             print("Canceling goal...", flush=True)

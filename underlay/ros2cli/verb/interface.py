@@ -34,11 +34,13 @@ def main_show(args: argparse.Namespace) -> None:
 def show_interface(name: str, comments: bool, nested_comments: bool, indention: str = "") -> None:
     """Print an interface; the messages in it are indented by one more tabulator."""
     for line in interface_lines(name):
-        code = line.partition("#")[0].rstrip()
+        code, _, comment = line.partition("#")
         if comments:
             print(f"{indention}{line}" if line else "")
-        elif code:
-            print(indention + code)
+        elif code.strip():
+            # As officially, where a space follows it, the sign of the comment stays.
+            end = line.find(comment.strip()) - 1 if comment else None
+            print(indention + line[:end].rstrip())
         field = _FIELD.match(code)
         if field and not _PLAIN.fullmatch(field[1]):
             package, _, message = field[1].rpartition("/")

@@ -9,7 +9,7 @@ import yaml
 from rosidl_runtime_py import set_message_fields
 from rosidl_runtime_py.utilities import get_service
 
-from ros2cli.node import CommandError, add_discovery_argument, direct_node, settled
+from ros2cli.node import CommandError, add_discovery_argument, direct_node, is_hidden, print_found, settled
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +30,8 @@ def list_services(args: argparse.Namespace) -> None:
     """Print the services that can be seen."""
     with direct_node() as node:
         services = settled(node, lambda: sorted(node.get_service_names_and_types()), args.spin_time)
-    services = [(name, types) for name, types in services if "/_" not in name]
-    if args.count_services:
-        print(len(services))
-        return
-    for name, types in services:
-        print(f"{name} [{', '.join(types)}]" if args.show_types else name)
+    services = [(name, types) for name, types in services if not is_hidden(name)]
+    print_found(services, args.count_services, args.show_types)
 
 
 def call_service(name: str, type_name: str, values: str) -> None:
