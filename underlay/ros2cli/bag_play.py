@@ -25,6 +25,8 @@ from rosbag2_py import (
 from rosgraph_msgs.msg import Clock
 from rosidl_runtime_py.utilities import get_message
 
+from ros2cli.bag_info import add_reader_arguments
+
 
 def positive(text: str) -> float:
     value = float(text)
@@ -34,8 +36,7 @@ def positive(text: str) -> float:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag_path", help="bag to play: a folder, or one .mcap file")
-    parser.add_argument("-s", "--storage", default="", help="storage identifier: mcap")
+    add_reader_arguments(parser)
     parser.add_argument("-r", "--rate", type=positive, default=1.0, help="rate at which to play back messages")
     parser.add_argument("--topics", nargs="+", default=[], help="topics to replay; all if none are given")
     parser.add_argument("-e", "--regex", default="", help="replay topics that match")
@@ -76,8 +77,8 @@ def main(args: argparse.Namespace) -> None:
             player.play(start_ns)
             if not args.loop:
                 break
-    except ExternalShutdownException:
-        pass
+    except (ExternalShutdownException, KeyboardInterrupt):
+        pass  # as officially, a player that is told to end has done what it should
     finally:
         node.destroy_node()
         rclpy.try_shutdown()

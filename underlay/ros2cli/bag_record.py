@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> None:
     topics = {"/" + name.lstrip("/") for name in [*args.topics, *args.topics_positional]}
     if args.all == bool(topics):
-        raise CommandError("[ERROR] [ros2bag]: name the topics to record, or give --all")
+        raise CommandError("[ERROR] [ros2bag]: Need to specify one option out of --all, --topics; or name the topics")
     output = args.output or datetime.now().strftime("rosbag2_%Y_%m_%d-%H_%M_%S")
     if any("=" not in item for item in args.custom_data):
         raise CommandError("[ERROR] [ros2bag]: --custom-data takes KEY=VALUE")

@@ -6,10 +6,9 @@ import argparse
 
 from rosbag2_py import Reindexer, StorageOptions
 
+from ros2cli.bag_info import add_reader_arguments as add_arguments
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bag_path", help="folder of the bag")
-    parser.add_argument("-s", "--storage", default="", help="storage identifier: mcap")
+__all__ = ["add_arguments", "main"]
 
 
 def main(args: argparse.Namespace) -> None:

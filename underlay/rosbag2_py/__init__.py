@@ -13,8 +13,6 @@ from rosbag2_py._reindexer import Reindexer
 from rosbag2_py._storage import (
     ConverterOptions,
     MessageDefinition,
-    ReadOrder,
-    ReadOrderSortBy,
     StorageFilter,
     StorageOptions,
     TopicMetadata,
@@ -37,8 +35,6 @@ __all__ = [
     "LocalMessageDefinitionSource",
     "MessageDefinition",
     "MetadataIo",
-    "ReadOrder",
-    "ReadOrderSortBy",
     "Reindexer",
     "SequentialReader",
     "SequentialWriter",
@@ -56,7 +52,8 @@ __all__ = [
 ]
 
 _OFFICIAL_ONLY = {
-    "CompressionMode", "CompressionOptions", "PlayOptions", "Player", "RecordOptions", "Recorder",
+    "CompressionMode", "CompressionOptions", "PlayOptions", "Player", "ReadOrder", "ReadOrderSortBy", "RecordOptions",
+    "Recorder",
     "SequentialCompressionReader", "SequentialCompressionWriter", "ServiceRequestsSource", "bag_rewrite",
     "compression_mode_from_string", "compression_mode_to_string",
 }  # fmt: skip

@@ -96,10 +96,8 @@ def _scan(path: Path) -> Contents:
     return out
 
 
-def messages(
-    path: Path, contents: Contents, wanted: Callable[[str], bool], start_ns: int, by_time: bool, reverse: bool
-) -> Iterator[Row]:
-    """(topic, serialised message, time [ns]) of the wanted topics from `start_ns` on (reversed: down from it).
+def messages(path: Path, contents: Contents, wanted: Callable[[str], bool], start_ns: int) -> Iterator[Row]:
+    """(topic, serialised message, time [ns]) of the wanted topics from `start_ns` on, by time.
 
     Raises:
         RuntimeError: The file is damaged, though it was finished.
@@ -114,10 +112,9 @@ def messages(
                 if topic in topics:
                     yield topic, record.data, record.log_time
         return
-    limits = {"ending_at": start_ns} if reverse and start_ns else {"starting_at": start_ns}
     with path.open("rb") as stream:
         reader = SeekingReader(stream, validate_crcs=True)
-        rows = reader.iter_messages(topics, log_time_order=by_time, reverse=reverse, **limits)
+        rows = reader.iter_messages(topics, starting_at=start_ns)
         try:
             for _, channel, message in rows:
                 yield channel.topic, message.data, message.log_time

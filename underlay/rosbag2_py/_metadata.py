@@ -12,6 +12,7 @@ from rclpy.duration import Duration
 from rclpy.time import Time
 
 from rosbag2_py._qos import qos_to_yaml, to_rclcpp_qos_vector
+from rosbag2_py._shown import shown
 from rosbag2_py._storage import TopicMetadata
 
 VERSION = 9
@@ -56,6 +57,9 @@ class BagMetadata:
     compression_mode: str = ""
     custom_data: dict[str, str] = field(default_factory=dict)
     ros_distro: str = ""
+
+    def __str__(self) -> str:
+        return shown(self)
 
 
 def span(files: list[FileInformation]) -> tuple[Time, Duration]:

@@ -12,8 +12,6 @@ from rosbag2_py._refusal import refuse
 from rosbag2_py._storage import (
     ConverterOptions,
     MessageDefinition,
-    ReadOrder,
-    ReadOrderSortBy,
     StorageFilter,
     StorageOptions,
     TopicMetadata,
@@ -32,7 +30,7 @@ class SequentialReader:
         self._metadata: BagMetadata | None = None
         self._rows: Iterator[Row] = iter(())
         self._next: Row | None = None
-        self._filter, self._order, self._start_ns = StorageFilter(), ReadOrder(), 0
+        self._filter, self._start_ns = StorageFilter(), 0
 
     def open(self, storage_options: StorageOptions, converter_options: ConverterOptions) -> None:
         """Open a bag.
@@ -101,18 +99,8 @@ class SequentialReader:
         """Read all topics again."""
         self.set_filter(StorageFilter())
 
-    def set_read_order(self, read_order: ReadOrder) -> bool:
-        """Choose the order; False where it is not possible, as in official rosbag2."""
-        if read_order.sort_by == ReadOrderSortBy.PublishedTimestamp:
-            return False
-        if read_order.reverse and read_order.sort_by == ReadOrderSortBy.File:
-            return False
-        self._order = read_order
-        self._restart()
-        return True
-
     def seek(self, time_stamp: int) -> None:
-        """Go on with the first message at or after a time [ns] (at or before it, when the order is reversed)."""
+        """Go on with the first message at or after a time [ns]."""
         self._start_ns = time_stamp
         self._restart()
 
@@ -130,9 +118,8 @@ class SequentialReader:
         self._next, self._rows = None, self._iterate()
 
     def _iterate(self) -> Iterator[Row]:
-        by_time = self._order.sort_by == ReadOrderSortBy.ReceivedTimestamp
-        for path, contents in reversed(self._files) if self._order.reverse else self._files:
-            yield from messages(path, contents, self._wanted, self._start_ns, by_time, self._order.reverse)
+        for path, contents in self._files:
+            yield from messages(path, contents, self._wanted, self._start_ns)
 
     def _wanted(self, topic: str) -> bool:
         chosen = self._filter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from rosbag2_py._qos import (
     Duration,
@@ -22,8 +21,6 @@ __all__ = [
     "Duration",
     "MessageDefinition",
     "QoS",
-    "ReadOrder",
-    "ReadOrderSortBy",
     "StorageFilter",
     "StorageOptions",
     "TopicMetadata",
@@ -139,19 +136,3 @@ class MessageDefinition:
     encoding: str
     encoded_message_definition: str
     type_hash: str
-
-
-class ReadOrderSortBy(IntEnum):
-    """What messages are ordered by."""
-
-    ReceivedTimestamp = 0
-    PublishedTimestamp = 1
-    File = 2
-
-
-@dataclass
-class ReadOrder:
-    """Order in which a reader hands out messages."""
-
-    sort_by: ReadOrderSortBy = ReadOrderSortBy.ReceivedTimestamp
-    reverse: bool = False

@@ -9,6 +9,7 @@ pytest.importorskip("sensor_msgs")
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
+is_stand_in = "underlay" in cv_bridge.__file__
 BRIDGE = cv_bridge.CvBridge()
 RNG = np.random.default_rng(0)
 
@@ -42,8 +43,9 @@ def test_colours_are_reordered_as_asked() -> None:
 def test_row_padding_and_byte_order_are_undone() -> None:
     msg = Image(height=2, width=2, encoding="16UC1", step=6, is_bigendian=1, data=bytes([0, 1, 0, 2, 9, 9] * 2))
     assert BRIDGE.imgmsg_to_cv2(msg).tolist() == [[1, 2], [1, 2]]
-    odd = Image(height=2, width=2, encoding="16UC1", step=5, is_bigendian=0, data=bytes([1, 0, 2, 0, 9] * 2))
-    assert BRIDGE.imgmsg_to_cv2(odd).tolist() == [[1, 2], [1, 2]]
+    if is_stand_in:  # the official bridge takes the padding of odd rows for pixels
+        odd = Image(height=2, width=2, encoding="16UC1", step=5, is_bigendian=0, data=bytes([1, 0, 2, 0, 9] * 2))
+        assert BRIDGE.imgmsg_to_cv2(odd).tolist() == [[1, 2], [1, 2]]
 
 
 def test_jpeg_and_png_survive_the_way_there_and_back() -> None:
@@ -61,11 +63,15 @@ def test_impossible_conversions_say_why() -> None:
         BRIDGE.imgmsg_to_cv2(msg, "bgr8")
     with pytest.raises(cv_bridge.CvBridgeError, match="incompatible type 8UC3"):
         BRIDGE.cv2_to_imgmsg(np.zeros((2, 2, 3), np.uint8), encoding="mono8")
+    with pytest.raises(TypeError, match="numpy"):
+        BRIDGE.cv2_to_imgmsg([1, 2])
+
+
+@pytest.mark.skipif(not is_stand_in, reason="the official bridge has mosaics, and other errors for spoilt data")
+def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(cv_bridge.CvBridgeError, match="ros-jazzy-cv-bridge"):
         BRIDGE.imgmsg_to_cv2(Image(height=1, width=1, step=1, encoding="bayer_rggb8", data=b"1"))
     with pytest.raises(cv_bridge.CvBridgeError, match="bytes"):
         BRIDGE.imgmsg_to_cv2(Image(height=2, width=2, step=2, encoding="mono8", data=b"1"))
     with pytest.raises(cv_bridge.CvBridgeError, match="decoded"):
         BRIDGE.compressed_imgmsg_to_cv2(CompressedImage(format="jpeg", data=b"broken"))
-    with pytest.raises(TypeError, match="numpy"):
-        BRIDGE.cv2_to_imgmsg([1, 2])

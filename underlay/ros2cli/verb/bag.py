@@ -11,7 +11,7 @@ from typing import Any
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from ros2cli import bag_info, bag_play, bag_record, bag_reindex
 
-    verbs = parser.add_subparsers(dest="bag_verb", metavar="info | play | record | reindex", required=True)
+    verbs = parser.add_subparsers(metavar="info | play | record | reindex", required=True)
     modules: dict[str, Any] = {"info": bag_info, "play": bag_play, "record": bag_record, "reindex": bag_reindex}
     for name, module in modules.items():
         verb = verbs.add_parser(name, help=module.__doc__, description=module.__doc__)
