@@ -12,7 +12,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.time import Time
 from rosbag2_py import (
@@ -26,6 +26,9 @@ from rosgraph_msgs.msg import Clock
 from rosidl_runtime_py.utilities import get_message
 
 from ros2cli.bag_info import add_reader_arguments
+
+
+CLOCK_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def positive(text: str) -> float:
@@ -93,7 +96,7 @@ class Player:
         self._interrupted = interrupted
         self._node, self._reader, self._rate, self._clock_hz = node, reader, rate, clock_hz
         self._publishers = dict(self._make_publishers())
-        self._clock = node.create_publisher(Clock, "/clock", 1) if clock_hz else None
+        self._clock = node.create_publisher(Clock, "/clock", CLOCK_QOS) if clock_hz else None
 
     def _make_publishers(self) -> Iterator[tuple[str, Publisher]]:
         for topic in self._reader.get_all_topics_and_types():

@@ -15,7 +15,7 @@ rclpy = pytest.importorskip("rclpy")
 pytest.importorskip("ros2cli.cli")
 
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
-from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data  # noqa: E402
 from rclpy.serialization import serialize_message  # noqa: E402
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
@@ -65,7 +65,9 @@ class Listener:
         self.clocks: list[int] = []
         self.node.create_subscription(String, "/words", self._on_word, 50)
         self.node.create_subscription(String, "/latched", lambda m: self.latched.append(m.data), LATCHED)
-        self.node.create_subscription(Clock, "/clock", lambda m: self.clocks.append(m.clock.sec), 50)
+        self.node.create_subscription(
+            Clock, "/clock", lambda m: self.clocks.append(m.clock.sec), qos_profile_sensor_data
+        )
 
     def _on_word(self, message: String) -> None:
         self.words.append((message.data, time.monotonic()))
@@ -164,7 +166,7 @@ def test_mistakes_are_explained(tmp_path: Path) -> None:
     assert nothing.returncode == 1
     assert "[ERROR] [ros2bag]: Need to specify" in nothing.stderr
     assert ros2_bag("play", tmp_path, "--rate", "0").returncode == 2
-    assert ros2_bag("burst", tmp_path).returncode == 2
+    assert ros2_bag("no_such_verb", tmp_path).returncode == 2
 
 
 def test_reindex_makes_lost_metadata_anew(bag: Path) -> None:
