@@ -2,7 +2,7 @@
 
     store.json          rig, contract, image size
     episodes.jsonl      one line per episode, written last: what it does not name does not exist
-    gone.json           bags that are no longer there: their episodes are left out, and come back with them
+    bags.json           where their bags are now; episodes of bags that are gone are left out, and come back with them
     ticks/NAME.TYPE     rows of all episodes' control ticks, one after the other
     features/HASH/      features of all frames, by the hash of the encoder that made them
 
@@ -10,15 +10,16 @@ A crash leaves at most rows that no line names; the next append writes over them
 """
 
 import json
-import os
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aloe_data.bag_index import BagIndex
+from aloe_data.columns import Column, mapped, write_rows
 from aloe_data.durable import append_line, replacing
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
@@ -35,8 +36,8 @@ class StoredEpisode:
     """One line of `episodes.jsonl`.
 
     Attributes:
-        bag: folder of the bag.
-        fingerprint: of the bag's content; a bag that changed is ingested anew.
+        bag: folder of the bag: in the file, the one that it was ingested from; in `EpisodeStore.bags`, where it is now.
+        fingerprint: of the bag's content, by which it is known wherever it lies; one that changed is ingested anew.
         episode_id, prompt, seed, verdict: as in EpisodeFacts; the verdict is the bag's own at the time of ingest.
         policy: version of the policy that commanded most of its ticks, "" for none.
         first_tick, ticks: its rows in `ticks/`.
@@ -56,18 +57,6 @@ class StoredEpisode:
     frames: int
 
 
-@dataclass(frozen=True)
-class _Column:
-    """Type and shape of one row."""
-
-    dtype: str
-    shape: tuple[int, ...]
-
-    @property
-    def row_bytes(self) -> int:
-        return np.dtype(self.dtype).itemsize * int(np.prod(self.shape, dtype=int))
-
-
 class EpisodeStore:
     """A folder of episodes of one rig, at one image size.
 
@@ -84,35 +73,79 @@ class EpisodeStore:
         self.folder, self.rig = folder, rig
         cameras, arms = len(rig.cameras), len(rig.arms)
         self._columns = {
-            "stamps_ns": _Column("<i8", ()),
-            "state": _Column("<f4", (rig.state_dim,)),
-            "executed": _Column("<f4", (rig.state_dim,)),
-            "source": _Column("|u1", (arms,)),
-            "observed": _Column("|u1", ()),
-            "frame": _Column("<i8", (cameras,)),  # row in features; -1 where not observed
+            "stamps_ns": Column("<i8", ()),
+            "state": Column("<f4", (rig.state_dim,)),
+            "executed": Column("<f4", (rig.state_dim,)),
+            "source": Column("|u1", (arms,)),
+            "observed": Column("|u1", ()),
+            "frame": Column("<i8", (cameras,)),  # row in features; -1 where not observed
         }
         self._check_header({"format": FORMAT, "rig": rig.name, "contract": rig.contract, "image_size": [*image_size]})
         self.episodes = read_index(folder)
-        self._gone = _read_gone(folder / "gone.json")
+        try:
+            self._index = BagIndex(folder, ((episode.fingerprint, episode.bag) for episode in self.episodes))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            file = folder / "bags.json"
+            raise StoreError(f"{file}: cannot be read: {error}; remove it, and ingest again") from error
+        self._newest = {self._index.key(episode.fingerprint): episode for episode in self.episodes}
 
     @property
     def bags(self) -> Mapping[str, StoredEpisode]:
-        """The newest episode of each bag, by its folder, without those that are gone."""
-        return {episode.bag: episode for episode in self.episodes if episode.bag not in self._gone}
+        """The newest episode of each bag, by its key, without those that are gone; a key is a fingerprint.
 
-    def follow(self, folder: Path, bags: Collection[str]) -> list[str]:
-        """Leave out what was ingested from a folder and is not among its bags now; returns which bags are gone."""
-        below = {episode.bag for episode in self.episodes if Path(episode.bag).is_relative_to(folder)}
-        gone = below - set(bags)
-        if gone != self._gone & below:
-            self._gone = self._gone - below | gone
-            _write_json(self.folder / "gone.json", sorted(self._gone))
-        return sorted(gone)
+        A bag has one key wherever it lies; so do its copies, and the same episode in another form.
+        """
+        there = {key: episode for key, episode in self._newest.items() if not self._index.is_gone(key)}
+        return {key: replace(episode, bag=self._index.place(key)) for key, episode in there.items()}
+
+    def fingerprint(self, bag: Path) -> str:
+        """The fingerprint of a bag, see `aloe_data.fingerprint`; remembered as long as its files stay as they are."""
+        return self._index.fingerprint(bag)
+
+    def find(self, fingerprint: str) -> StoredEpisode | None:
+        """The newest episode of a bag, also of one that is gone; None where it was never ingested."""
+        return self._newest.get(self._index.key(fingerprint))
+
+    def key_of(self, name: str) -> str | None:
+        """The key, among those of `bags`, of the bag that was named so before; None: it is not there.
+
+        Args:
+            name: key of the bag when somebody wrote it down, or its folder, which was its name in former versions. A
+                bag that has been replaced since, as `repair` does, is the one that is in its place now.
+        """
+        rows = [episode for episode in self.episodes if name in (episode.fingerprint, episode.bag)]
+        key = self._index.key(rows[-1].fingerprint) if rows else None
+        bags = self.bags
+        while key is not None and key not in bags:
+            key = self._index.after(key)
+        return key
+
+    def twin(self, episode: Episode) -> StoredEpisode | None:
+        """The stored episode that is the same tick by tick, as that of a bag which was converted since; else None."""
+        rows = (e for e in reversed(self.episodes) if e.episode_id == episode.facts.episode_id)
+        return next((stored for stored in rows if self._holds(stored, episode)), None)
+
+    def unite(self, fingerprint: str, known: StoredEpisode) -> None:
+        """From now on a fingerprint is one of a stored episode."""
+        own, key = self._index.key(fingerprint), self._index.key(known.fingerprint)
+        if own != key:
+            self._newest.pop(own, None)
+            self._index.unite(own, key)
+
+    def follow(self, folder: Path, found: Mapping[str, str], keep_gone: bool = False) -> list[str]:
+        """Take note of which bags are below a folder now; returns the folders of those that are gone from it.
+
+        Args:
+            folder: that was searched.
+            found: fingerprints of all bags below it, by their folders.
+            keep_gone: go on with episodes of bags that are gone.
+        """
+        return self._index.follow(folder, found, keep_gone)
 
     def column(self, name: str) -> NDArray[Any]:
         """All rows of a column, memory-mapped: [ticks, ...]."""
         column = self._columns[name]
-        return _mapped(self._path(name), column, self._end("first_tick", "ticks"))
+        return mapped(self._path(name), column, self._end("first_tick", "ticks"))
 
     def append(self, episode: Episode, bag: str, fingerprint: str) -> StoredEpisode:
         """Add an episode; it is on the disk when this returns."""
@@ -129,7 +162,7 @@ class EpisodeStore:
             "frame": frame,
         }
         for name, values in rows.items():
-            _write_rows(self._path(name), self._columns[name], first_tick, values)
+            write_rows(self._path(name), self._columns[name], first_tick, values)
         facts = episode.facts
         stored = StoredEpisode(
             bag=bag,
@@ -146,7 +179,22 @@ class EpisodeStore:
         )
         append_line(self.folder / "episodes.jsonl", json.dumps(asdict(stored)))
         self.episodes = (*self.episodes, stored)
+        self._index.add(fingerprint, bag)
+        self._newest[self._index.key(fingerprint)] = stored
         return stored
+
+    def _holds(self, stored: StoredEpisode, episode: Episode) -> bool:
+        """Whether a stored episode has the ticks of another one, and as many frames."""
+        frames = sum(len(views) for views in episode.frames.values())
+        if (stored.ticks, stored.frames) != (len(episode), frames):
+            return False
+        rows = slice(stored.first_tick, stored.first_tick + stored.ticks)
+        columns: dict[str, NDArray[Any]] = {
+            "stamps_ns": episode.stamps_ns,
+            "state": episode.state,
+            "executed": episode.executed,
+        }
+        return all(_equal(self.column(name)[rows], values) for name, values in columns.items())
 
     def _check_header(self, header: dict[str, Any]) -> None:
         path = self.folder / "store.json"
@@ -191,11 +239,8 @@ def read_index(folder: Path) -> tuple[StoredEpisode, ...]:
     return tuple(episodes)
 
 
-def _read_gone(path: Path) -> set[str]:
-    try:
-        return set(json.loads(path.read_text())) if path.exists() else set()
-    except (OSError, json.JSONDecodeError, TypeError) as error:
-        raise StoreError(f"{path}: cannot be read: {error}; remove it, and ingest again") from error
+def _equal(stored: NDArray[Any], values: NDArray[Any]) -> bool:
+    return np.array_equal(stored, values.astype(stored.dtype), equal_nan=stored.dtype.kind == "f")
 
 
 class FeatureStore:
@@ -214,7 +259,7 @@ class FeatureStore:
     """
 
     def __init__(self, store: EpisodeStore, encoder: str, shape: tuple[int, ...]) -> None:
-        self.encoder, self._store, self._column = encoder, store, _Column("<f2", tuple(shape))
+        self.encoder, self._store, self._column = encoder, store, Column("<f2", tuple(shape))
         self._folder = store.folder / "features" / encoder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._check_header(self._folder / "shape.json")
@@ -236,34 +281,20 @@ class FeatureStore:
         """Keep the features [frames, ...] of an episode, camera by camera."""
         if features.shape != (episode.frames, *self._column.shape):
             raise ValueError(f"features are {features.shape}, not {(episode.frames, *self._column.shape)}")
-        _write_rows(self._folder / "frames.f2", self._column, episode.first_frame, features)
+        write_rows(self._folder / "frames.f2", self._column, episode.first_frame, features)
         append_line(self._folder / "episodes.jsonl", str(episode.first_frame))
         self._done.add(episode.first_frame)
 
     def rows(self) -> NDArray[np.float16]:
         """All of them; rows of episodes that are not there are zero."""
         ends = [e.first_frame + e.frames for e in self._store.episodes if self.has(e)]
-        return _mapped(self._folder / "frames.f2", self._column, max(ends, default=0))
+        return mapped(self._folder / "frames.f2", self._column, max(ends, default=0))
 
 
 def _write_json(path: Path, value: Any) -> None:
     """Others may open the store at any time: they find all of it or nothing."""
     with replacing(path) as whole:
         whole.write((json.dumps(value) + "\n").encode())
-
-
-def _mapped(path: Path, column: _Column, rows: int) -> NDArray[Any]:
-    if rows == 0:
-        return np.zeros((0, *column.shape), column.dtype)
-    return np.memmap(path, dtype=column.dtype, mode="r", shape=(rows, *column.shape))
-
-
-def _write_rows(path: Path, column: _Column, first: int, values: NDArray[Any]) -> None:
-    with path.open("r+b" if path.exists() else "w+b") as file:
-        file.seek(first * column.row_bytes)
-        file.write(np.ascontiguousarray(values, dtype=column.dtype).tobytes())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _most_common(versions: tuple[str, ...]) -> str:

@@ -71,7 +71,7 @@ def filled(folder: Path, bags: Path, episodes: list[Episode]) -> tuple[EpisodeSt
     store = EpisodeStore(folder, RIG, SIZE)
     features = FeatureStore(store, "hash", SHAPE)
     for e in episodes:
-        features.write(store.append(e, str(bags / e.facts.episode_id), "f"), features_of(e))
+        features.write(store.append(e, str(bags / e.facts.episode_id), f"of {e.facts.episode_id}"), features_of(e))
     return store, features
 
 

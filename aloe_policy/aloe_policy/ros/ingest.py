@@ -8,7 +8,7 @@ time: what was finished is kept, the next start goes on from there.
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,6 +24,8 @@ from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import held
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode, StoreError
+from aloe_data.fingerprint import KIND, fingerprint_by_times
+from aloe_data.folder_entries import METADATA
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError, load_rig
@@ -58,14 +60,6 @@ class Ingested:
     problem: str = ""
 
 
-def fingerprint(bag: Path) -> str:
-    """Changes when the bag does: over the names, sizes and times of its files."""
-    digest = hashlib.sha256()
-    for file in sorted(bag.iterdir()):
-        digest.update(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode())
-    return digest.hexdigest()
-
-
 def encoder_hash(path: Path) -> str:
     """sha256 (hex) of an encoder's file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -78,44 +72,81 @@ def ingest(config: IngestConfig) -> tuple[EpisodeStore, FeatureStore]:
         ConfigError, RigError, RecordingError, StoreError: bad input, before anything is read.
     """
     rig, encoder = load_rig(config.rig), load_encoder(config.encoder)
-    bags = find_bags(config.bags.expanduser().resolve(), print)  # a store knows bags by their full paths
+    root = config.bags.expanduser().resolve()  # a store knows places by their full paths
+    bags = find_bags(root, print)
     config.store.mkdir(parents=True, exist_ok=True)
     with held(config.store, f"{config.store}: another command reads bags into it; waiting for its end"):
-        return _bring_up_to_date(config, rig, encoder, bags)
+        return _bring_up_to_date(config, rig, encoder, root, bags)
 
 
 def _bring_up_to_date(
-    config: IngestConfig, rig: Rig, encoder: ImageEncoder, found: list[Path]
+    config: IngestConfig, rig: Rig, encoder: ImageEncoder, root: Path, found: list[Path]
 ) -> tuple[EpisodeStore, FeatureStore]:
     store = EpisodeStore(config.store, rig, (config.image_height, config.image_width))
-    root = config.bags.expanduser().resolve()
-    there = [episode.bag for episode in store.episodes] if config.keep_gone else [str(bag) for bag in found]
-    gone = store.follow(root, there)
-    bags = [bag for bag in found if not config.closed or (bag / "metadata.yaml").exists()]
     features = FeatureStore(store, encoder_hash(config.encoder), (len(encoder.keypoints), TOKEN_WIDTH))
-    prints = {bag: fingerprint(bag) for bag in bags}
-    known_bags = store.bags
-    wanted = [bag for bag in bags if not _is_there(known_bags.get(str(bag)), features, prints[bag])]
+    contents = {bag: store.fingerprint(bag) for bag in found}
+    _recognise(store, contents)
+    wanted = _wanted(config, store, features, contents)
     problems = []
     for done in tqdm(_read_all(wanted, config), total=len(wanted), desc="ingesting", unit="bag", disable=not wanted):
         if done.episode is None or done.features is None:
             problems.append(done.problem)
             continue
-        known = known_bags.get(str(done.bag))
-        if known is None or known.fingerprint != prints[done.bag]:
-            known = store.append(done.episode, str(done.bag), prints[done.bag])
-        features.write(known, done.features)
+        features.write(_stored(store, done.episode, done.bag, contents[done.bag]), done.features)
+    gone = store.follow(root, {str(bag): content for bag, content in contents.items()}, config.keep_gone)
     print(f"{config.store}: {len(store.bags)} episodes, {len(wanted) - len(problems)} of them new")
     for problem in problems:
         print(f"left out: {problem}")
     if gone:
-        some = ", ".join(gone[:3]) + ", ..." * (len(gone) > 3)
-        print(f"left out: {len(gone)} episodes whose bags are gone ({some}); `ingest --keep-gone` keeps them")
+        print(f"left out: {len(gone)} episodes whose bags are gone ({_some(gone)}); `ingest --keep-gone` keeps them")
     return store, features
 
 
-def _is_there(known: StoredEpisode | None, features: FeatureStore, content: str) -> bool:
-    return known is not None and known.fingerprint == content and features.has(known)
+def _recognise(store: EpisodeStore, contents: Mapping[Path, str]) -> None:
+    """Let bags that a former version ingested be known by their content from now on."""
+    former = {e.fingerprint: e for e in store.episodes if not e.fingerprint.startswith(KIND)}
+    for bag, content in contents.items() if former else ():
+        if store.find(content) is None and (known := former.get(fingerprint_by_times(bag))):
+            store.unite(content, known)
+
+
+def _wanted(
+    config: IngestConfig, store: EpisodeStore, features: FeatureStore, contents: Mapping[Path, str]
+) -> list[Path]:
+    """The bags that have to be read, each once; says which are copies."""
+    first: dict[str, Path] = {}
+    copies: dict[Path, Path] = {}
+    for bag, content in contents.items():
+        if config.closed and not (bag / METADATA).exists():
+            continue
+        taken = first.setdefault(content, bag)
+        if taken != bag:
+            copies[bag] = taken
+    if copies:
+        pairs = [f"{copy} of {taken}" for copy, taken in copies.items()]
+        print(f"left out: {len(copies)} bags that are copies ({_some(pairs)})")
+    known = {content: store.find(content) for content in first}
+    return [bag for content, bag in first.items() if not ((e := known[content]) and features.has(e))]
+
+
+def _stored(store: EpisodeStore, episode: Episode, bag: Path, content: str) -> StoredEpisode:
+    """An episode that was just read, in the store: once, in whatever form it came before."""
+    known = store.find(content)
+    if known is not None:
+        return known
+    twin = store.twin(episode)
+    facts = episode.facts
+    if twin is not None and (twin.prompt, twin.seed, twin.verdict) == (facts.prompt, facts.seed, facts.verdict):
+        store.unite(content, twin)
+        return twin
+    added = store.append(episode, str(bag), content)
+    if twin is not None:
+        store.unite(twin.fingerprint, added)
+    return added
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _read_all(bags: list[Path], config: IngestConfig) -> Iterator[Ingested]:

@@ -69,6 +69,11 @@ def setting(tmp_path, monkeypatch):
     return config, reads
 
 
+def names(store) -> list[str]:
+    """Of the folders in which the episodes' bags are now."""
+    return [Path(episode.bag).name for episode in store.bags.values()]
+
+
 def test_every_bag_is_read_once_and_what_is_left_out_is_named(setting, capsys):
     config, reads = setting
     command.ingest(config)
@@ -85,7 +90,7 @@ def test_a_bag_is_the_same_however_its_folder_is_named(setting, monkeypatch):
     monkeypatch.chdir(config.bags.parent)
     store, _ = command.ingest(replace(config, bags=Path("bags")))
     assert reads == ["ep_0001"] and len(store.bags) == 2
-    assert all(Path(bag).is_absolute() for bag in store.bags)
+    assert all(Path(episode.bag).is_absolute() for episode in store.bags.values())
 
 
 def test_two_commands_do_not_read_bags_into_one_store_at_the_same_time(setting, monkeypatch):
@@ -131,7 +136,7 @@ def test_a_bag_that_was_removed_is_no_longer_learned_from_and_one_that_is_back_i
     away, elsewhere = config.bags / "ep_0002", config.bags.parent / "ep_0002"
     away.rename(elsewhere)
     store, _ = command.ingest(config)
-    assert [Path(bag).name for bag in store.bags] == ["ep_0000"]
+    assert names(store) == ["ep_0000"]
     assert f"left out: 1 episodes whose bags are gone ({away}" in capsys.readouterr().out
     kept, _ = command.ingest(replace(config, store=config.store.parent / "other"))
     assert len(kept.bags) == 1, "a store that never had it"
