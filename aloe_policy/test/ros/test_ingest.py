@@ -1,6 +1,5 @@
 """Ingest: every bag once, features once per encoder, and a start that goes on where the last one stopped."""
 
-import json
 import queue
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,41 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs.msg")
 
+from ingest_world import RIG, RIG_FILE, episode, names, save_encoder
+
 from aloe_data import durable
-from aloe_data.frames import Episode, EpisodeError, EpisodeFacts, Words
+from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
-from aloe_data.rig import load_rig
-from aloe_policy.encoder import ImageEncoder
 from aloe_policy.ros import ingest as command
-
-RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
-RIG = load_rig(RIG_FILE)
-NONE = Words(("",), np.zeros((1, 1), np.int32))
-
-
-def episode(name: str, length: int = 6) -> Episode:
-    ticks = np.arange(length)
-    rows = np.tile(ticks[:, None], (1, RIG.state_dim)).astype(np.float32)
-    return Episode(
-        facts=EpisodeFacts(name, "sort", 0, "success", ""), rig=RIG, stamps_ns=ticks, ticks=ticks, state=rows,
-        observed=np.ones(length, bool), requested=rows, executed=rows, operator=NONE, reason=NONE, clip=NONE,
-        frames={c.name: np.full((length, 32, 48, 3), 40 * k, np.uint8) for k, c in enumerate(RIG.cameras)},
-        frame_index=np.tile(ticks[:, None], (1, 3)), source=np.ones((length, 2), np.uint8), chunk_id=ticks,
-        step=ticks, policy_version=("v",) * length,
-    )  # fmt: skip
-
-
-def save_encoder(path: Path, seed: int) -> Path:
-    torch.manual_seed(seed)
-    names = ("red cube", "blue cube")
-    save_file(ImageEncoder(names).state_dict(), path, {"keypoints": json.dumps(names)})
-    return path
 
 
 @pytest.fixture
@@ -67,11 +41,6 @@ def setting(tmp_path, monkeypatch):
         image_width=48, image_height=32,
     )  # fmt: skip
     return config, reads
-
-
-def names(store) -> list[str]:
-    """Of the folders in which the episodes' bags are now."""
-    return [Path(episode.bag).name for episode in store.bags.values()]
 
 
 def test_every_bag_is_read_once_and_what_is_left_out_is_named(setting, capsys):
