@@ -2,8 +2,8 @@
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[
     """Bags that only measure: a share of each verdict's, at least one where there are two.
 
     Args:
-        verdicts: by bag.
+        verdicts: by key of the bag, which is of its content: the choice does not depend on where bags lie.
         share: of the episodes, 0 to 1.
         seed: of the choice.
     """
@@ -49,10 +49,11 @@ def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[
 
 @dataclass(frozen=True)
 class Split:
-    """Bags to learn from, and those that only measure."""
+    """Keys of the bags to learn from, and of those that only measure; `names` are their folders', for messages."""
 
     learned: Sequence[str]
     measured: Sequence[str]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> frozenset[str]:
@@ -66,11 +67,20 @@ def split(verdicts: Mapping[str, str], share: float, seed: int) -> Split:
     return Split(sorted(verdicts.keys() - measured), sorted(measured))
 
 
+def split_of(learned: Replay, measured: Replay) -> Split:
+    """Which bags two replays are of."""
+    names = {e.fingerprint: PurePath(e.bag).name for e in (*learned.episodes, *measured.episodes)}
+    return Split([e.fingerprint for e in learned.episodes], [e.fingerprint for e in measured.episodes], names)
+
+
 def joined(before: Split, names: Iterable[str], share: float, seed: int) -> Split:
-    """A split that new bags have joined, on a side that follows from their names; the others stay where they are."""
+    """A split that new bags have joined, on a side that follows from their keys; the others stay where they are."""
     learned, measured = list(before.learned), list(before.measured)
     for name in sorted(set(names) - before.all):
-        (measured if zlib.crc32(f"{seed} {Path(name).name}".encode()) < share * 2**32 else learned).append(name)
+        if zlib.crc32(f"{seed} {name}".encode()) < share * 2**32:
+            measured.append(name)
+        else:
+            learned.append(name)
     return Split(learned, measured)
 
 
@@ -163,10 +173,15 @@ def _look(learner: CriticLearner, measured: Batches, history: list[tuple[int, He
 
 
 def _state(learner: CriticLearner, train: Batches, measured: Batches) -> dict[str, Any]:
-    learned, held = ([e.bag for e in batches.replay.episodes] for batches in (train, measured))
+    now = split_of(train.replay, measured.replay)
     return {
         "learner": learner.state_dict(),
-        "cursor": {"random": train.replay.cursor(), "learned": learned, "measured": held},
+        "cursor": {
+            "random": train.replay.cursor(),
+            "learned": now.learned,
+            "measured": now.measured,
+            "names": now.names,
+        },
     }
 
 

@@ -99,4 +99,4 @@ def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human
 def store_episode(store, features, bag: Path, number: int, verdict: str, **human) -> None:
     """Append an episode and its features."""
     seen = np.random.default_rng(number).uniform(-1, 1, (LENGTH * len(RIG.cameras), len(NAMES), 3))
-    features.write(store.append(episode(number, verdict, **human), str(bag), f"of {bag.name}"), seen.astype(np.float16))
+    features.write(store.append(episode(number, verdict, **human), str(bag), str(bag)), seen.astype(np.float16))

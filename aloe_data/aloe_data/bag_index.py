@@ -99,13 +99,12 @@ class BagIndex:
         self._gone.discard(added)
 
     def unite(self, content: str, key: str) -> None:
-        """A fingerprint is that of the episode with a key."""
+        """A fingerprint is that of the episode with a key; `save` keeps it."""
         self._same[content] = key
         for place in self._places.pop(content, []):
             if place not in self._places[key]:
                 self._places[key].append(place)
         self._gone.discard(content)
-        self.save()
 
     def follow(self, root: Path, found: Mapping[str, str], keep_gone: bool) -> list[str]:
         """Take note of where bags are now.

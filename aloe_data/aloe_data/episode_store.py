@@ -87,7 +87,7 @@ class EpisodeStore:
         except (OSError, ValueError, TypeError, AttributeError) as error:
             file = folder / "bags.json"
             raise StoreError(f"{file}: cannot be read: {error}; remove it, and ingest again") from error
-        self._newest = {self._index.key(episode.fingerprint): episode for episode in self.episodes}
+        self._newest = self._newest_by_key()
 
     @property
     def bags(self) -> Mapping[str, StoredEpisode]:
@@ -128,9 +128,12 @@ class EpisodeStore:
     def unite(self, fingerprint: str, known: StoredEpisode) -> None:
         """From now on a fingerprint is one of a stored episode."""
         own, key = self._index.key(fingerprint), self._index.key(known.fingerprint)
-        if own != key:
-            self._newest.pop(own, None)
-            self._index.unite(own, key)
+        if own == key:
+            return
+        self._index.unite(own, key)
+        if own in self._newest:  # two rows are one episode from now on, also for whoever opens the store next
+            self._index.save()
+            self._newest = self._newest_by_key()
 
     def follow(self, folder: Path, found: Mapping[str, str], keep_gone: bool = False) -> list[str]:
         """Take note of which bags are below a folder now; returns the folders of those that are gone from it.
@@ -182,6 +185,9 @@ class EpisodeStore:
         self._index.add(fingerprint, bag)
         self._newest[self._index.key(fingerprint)] = stored
         return stored
+
+    def _newest_by_key(self) -> dict[str, StoredEpisode]:
+        return {self._index.key(episode.fingerprint): episode for episode in self.episodes}
 
     def _holds(self, stored: StoredEpisode, episode: Episode) -> bool:
         """Whether a stored episode has the ticks of another one, and as many frames."""

@@ -98,7 +98,7 @@ class Replay:
         config: what to sample.
         reward: what ticks and ends are worth.
         segments: how episodes are cut; default: by SegmentConfig's defaults.
-        exclude: bags to leave out.
+        exclude: keys of bags to leave out, see `EpisodeStore.bags`.
 
     Raises:
         ConfigError: nothing is left to sample from, or shares of what is not there.
@@ -122,8 +122,8 @@ class Replay:
         self._segment_episode: list[int] = []
         self._sources: list[int] = []  # of each segment
         index = _Index()
-        for episode in store.bags.values():
-            if episode.bag not in exclude and features.has(episode):
+        for key, episode in store.bags.items():
+            if key not in exclude and features.has(episode):
                 self._add(episode, [arm.name for arm in store.rig.arms], segments or SegmentConfig(), index)
         if not index.row or not sum(map(len, index.row)):
             raise ConfigError(f"{store.folder}: no chunk to learn from; ingest episodes with armed ticks and features")

@@ -1,7 +1,7 @@
 """What a critic learns from: a store of ingested bags, cut into chunks to learn from and chunks to measure with."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aloe_critic.networks import Sizes
-from aloe_critic.training import Split, check_outcomes, ends_of, matched_discount, reach, split
+from aloe_critic.training import Split, check_outcomes, ends_of, matched_discount, reach, split, split_of
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_store import EpisodeStore, FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
@@ -72,8 +72,8 @@ class Data:
 
     @property
     def split(self) -> Split:
-        """The bags of both."""
-        return Split(*([e.bag for e in replay.episodes] for replay in (self.train, self.measured)))
+        """The keys of the bags of both."""
+        return split_of(self.train, self.measured)
 
 
 def sizes_of(config: DataConfig, rig: Rig, policy: TinyPolicy) -> Sizes:
@@ -97,33 +97,51 @@ def load_data(config: DataConfig, rig: Rig, policy: TinyPolicy, seed: int, known
         rig: of the bags.
         policy: whose features.
         seed: of the sampling and of the choice of what measures.
-        known: the bags to take, of a training that goes on; default: all, cut in two.
+        known: keys of the bags to take, of a training that goes on; default: all, cut in two.
 
     Raises:
         ConfigError, RecordingError, StoreError, VerdictError: bad input.
     """
     store, features = open_store(config, policy, closed=config.watch_s > 0)
     verdicts = verdicts_of(store, features)
-    chosen = known or split(verdicts, config.held_out, seed)
+    chosen = _as_now(known, store, verdicts) if known else split(verdicts, config.held_out, seed)
     if not chosen.measured:
         raise ConfigError(f"{store.folder}: too few episodes to hold some out; record at least 2 with the same verdict")
-    if gone := sorted(Path(bag).name for bag in chosen.all - verdicts.keys()):
-        raise ConfigError(f"{store.folder}: lacks {', '.join(gone[:3])}, which the training had; give its own bags")
-    reward = reward_of(config, [e.ticks for e in store.bags.values() if e.bag in chosen.all])
+    reward = reward_of(config, [e.ticks for key, e in store.bags.items() if key in chosen.all])
     data = replays(config, store, features, reward, chosen, seed)
     print(f"verdicts: {dict(Counter(verdicts[name] for name in chosen.all))}; {amounts(data)}")
     check_outcomes(data.train, str(store.folder))
     return data
 
 
+def _as_now(known: Split, store: EpisodeStore, there: Collection[str]) -> Split:
+    """A split that was saved, in the keys that its bags have now.
+
+    Raises:
+        ConfigError: a bag is not there any more.
+    """
+    now: dict[str, str] = {}
+    lacking: list[str] = []
+    for name in known.all:
+        key = store.key_of(name)
+        if key is None or key not in there:
+            lacking.append(known.names.get(name, Path(name).name))
+        else:
+            now[name] = key
+    if lacking:
+        some = ", ".join(sorted(lacking)[:3])
+        raise ConfigError(f"{store.folder}: lacks {some}, which the training had; give its own bags")
+    return Split(*(list(dict.fromkeys(now[name] for name in side)) for side in (known.learned, known.measured)))
+
+
 def verdicts_of(store: EpisodeStore, features: FeatureStore) -> dict[str, str]:
-    """The verdicts, as they are now, of the bags that can be learned from.
+    """The verdicts, as they are now, of the bags that can be learned from, by their keys.
 
     Raises:
         ConfigError: there is none, or one whose scene is kept for measuring.
         VerdictError: a verdict that cannot be read.
     """
-    verdicts = {bag: verdict_now(bag, e.verdict) for bag, e in store.bags.items() if features.has(e)}
+    verdicts = {key: verdict_now(e.bag, e.verdict) for key, e in store.bags.items() if features.has(e)}
     if not verdicts:
         raise ConfigError(f"{store.folder}: holds no episode; if bags were left out, the reasons stand above")
     refuse_measured(store)

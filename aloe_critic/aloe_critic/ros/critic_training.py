@@ -128,7 +128,9 @@ class CriticTraining:
 
     def _load(self, seed: int, cursor: Mapping[str, Any] | None) -> Data:
         """The data; the first process reads the bags, the others then find all in the store."""
-        config, known = self.config, Split(cursor["learned"], cursor["measured"]) if cursor else None
+        config, known = self.config, None
+        if cursor:
+            known = Split(cursor["learned"], cursor["measured"], cursor.get("names", {}))
         if self._parallel.rank:
             self._parallel.wait()
             config = replace(config, bags="", store=str(config.store_folder))

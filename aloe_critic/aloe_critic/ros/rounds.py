@@ -140,19 +140,19 @@ def ingest(stage: IngestStage) -> None:
 
 
 def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:
-    """Facts about all episodes of a store, in order of their bags."""
+    """Facts about all episodes of a store, in order of their bags' folders."""
     found, arms = [], [arm.name for arm in rig.arms]
     control, stamps = store.column("source"), store.column("stamps_ns")
-    for bag, episode in sorted(store.bags.items()):
+    for episode in sorted(store.bags.values(), key=lambda one: one.bag):
         rows = slice(episode.first_tick, episode.first_tick + episode.ticks)
-        verdict = verdict_now(bag, episode.verdict)
+        verdict = verdict_now(episode.bag, episode.verdict)
         segments = [s for s in cut(control[rows], arms, verdict) if s.kind != HOLD]
         acted = [(source_of(s, segments, episode.policy), len(s)) for s in segments]
         by_human = [length for source, length in acted if source == BY_HUMAN]
         ticks = {name: sum(length for source, length in acted if source == k) for k, name in enumerate(SOURCES)}
         length_s = float(stamps[rows][-1] - stamps[rows][0]) / 1e9
         takeovers = sum(length > SegmentConfig().blip_ticks for length in by_human)
-        found.append(EpisodeFacts(bag, episode.seed, verdict, length_s, takeovers, ticks))
+        found.append(EpisodeFacts(episode.bag, episode.seed, verdict, length_s, takeovers, ticks))
     return found
 
 

@@ -136,7 +136,7 @@ def _looks_ahead(config: WeighConfig) -> bool:
 def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore, scorer: ChunkScorer | None) -> Replay:
     verdicts, reward = verdicts_of(store, features), RewardConfig()
     if config.method in BY_VALUE:
-        reward = reward_of(config, [store.bags[bag].ticks for bag in verdicts])
+        reward = reward_of(config, [e.ticks for key, e in store.bags.items() if key in verdicts])
     elif scorer:
         reward = RewardConfig(**scorer.critic.config["reward"])
     n_step = config.n_step if _looks_ahead(config) else 1

@@ -136,7 +136,7 @@ def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_i
         known = StoreConfig(**files, store=str(demos))
         store, _ = open_store(known, matching_policy(known, load_rig(known.rig)))
         assert {(e.policy, e.verdict) for e in store.bags.values()} == {("expert", "success")}
-        assert not any(Path(bag).is_absolute() for bag in store.bags)
+        assert not any(Path(e.bag).is_absolute() for e in store.bags.values())
 
 
 @pytest.mark.parametrize("given", [{"policy": "mine"}, {"bags": "mine"}, {"store": "false"}, {"task": "sorting"}])

@@ -85,12 +85,12 @@ def demonstrations(store: EpisodeStore, stride: int) -> tuple[Index, Index]:
     """
     rows, ends, left_out = list[Index](), list[Index](), Counter[str]()
     observed = store.column("observed")
-    for bag, episode in sorted(store.bags.items()):
-        verdict = verdict_now(bag, episode.verdict)
+    for episode in sorted(store.bags.values(), key=lambda one: one.first_tick):
+        verdict = verdict_now(episode.bag, episode.verdict)
         if verdict != "success":
             left_out[verdict] += 1
             if verdict == "none":
-                print(f"left out: {bag} has no verdict; its recording ended early or its file is cut short")
+                print(f"left out: {episode.bag} has no verdict; its recording ended early or its file is cut short")
             continue
         end = episode.first_tick + episode.ticks
         rows.append(episode.first_tick + np.flatnonzero(observed[episode.first_tick : end])[::stride])
