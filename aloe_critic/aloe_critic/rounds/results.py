@@ -1,6 +1,7 @@
 """What the stages of a round leave for the next ones and for the report."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -125,17 +126,37 @@ def collected(episodes: Iterable[EpisodeFacts]) -> Rate:
 
 
 def read_episodes(file: Path) -> list[EpisodeFacts]:
-    """What `rounds ingest` wrote.
+    """What `rounds ingest` wrote, with the bags where they are now if the run was moved.
 
     Raises:
         ConfigError: the file is missing or damaged.
     """
-    return [EpisodeFacts(**row) for row in read_json(file)]
+    run = _run_of(file)
+    begun = read_json(run / "run.json")["facts"].get("folder", run) if (run / "run.json").exists() else run
+    return [EpisodeFacts(**{**row, "bag": _bag_now(row["bag"], run, Path(begun))}) for row in read_json(file)]
 
 
 def write_episodes(file: Path, episodes: Iterable[EpisodeFacts]) -> None:
-    """Keep what `read_episodes` reads."""
-    write_json(file, [asdict(episode) for episode in episodes])
+    """Keep what `read_episodes` reads; bags of the run itself by their path from its folder."""
+    run = _run_of(file)
+    rows = [asdict(episode) for episode in episodes]
+    for row in rows:
+        bag = Path(row["bag"])
+        row["bag"] = str(bag.relative_to(run) if bag.is_relative_to(run) else bag)
+    write_json(file, rows)
+
+
+def _run_of(file: Path) -> Path:
+    """The folder of the run, a round of which left a file."""
+    return file.absolute().parent.parent
+
+
+def _bag_now(bag: str, run: Path, begun: Path) -> str:
+    """Where a bag is now: in the run, where it was, or, if it was moved together with the run, beside that."""
+    if not Path(bag).is_absolute():
+        return str(run / bag)
+    moved = Path(os.path.normpath(run / os.path.relpath(bag, begun)))
+    return str(moved) if moved.exists() else bag
 
 
 def read_decision(file: Path) -> Decided:

@@ -1,6 +1,6 @@
 """A run on disk: where everything lies, what was done, and what comes next after an interruption anywhere.
 
-    run.json                  version of this layout, and what the run was begun with
+    run.json                  version of this layout, where the run was begun, and with what
     log.jsonl                 a line for every begin and end of a stage; on the disk before anything goes on
     report.html               what came out, as of now
     bags/round_1/ep_0000      episodes collected in a round
@@ -10,23 +10,29 @@
     round_1/logs/critic.log   what a stage printed
 
 A stage is done when the log says so, its output is there, and neither its command nor what it reads has changed since.
+A run may be moved or copied, alone or with what lies beside it: what is inside is known by its path from the run's
+folder, what is outside by its name and its content.
 """
 
 import hashlib
 import json
+import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aloe_critic.rounds.stage import Stage
+from aloe_data.bag_folders import bag_files, find_bags
 from aloe_data.config import ConfigError
 from aloe_data.durable import append_line, replacing
+from aloe_data.recording import RecordingError
 
 VERSION = 2
 EFFORT = ("--threads=", "--processes=")
+PLACES = ("bags", "store")  # facts that are folders
 BEGUN, DONE, FAILED, INTERRUPTED = "begun", "done", "failed", "interrupted"
 
 
@@ -63,7 +69,7 @@ class RunFolder:
         Raises:
             ConfigError: another kind of folder, of another version, or begun with other facts.
         """
-        file, facts = self.path / "run.json", {"folder": str(self.path), **facts}
+        file = self.path / "run.json"
         if file.exists():
             self._check(file, facts)
             return
@@ -71,7 +77,8 @@ class RunFolder:
             raise ConfigError(f"{self.path}: not empty and no run folder; name another one")
         self.path.mkdir(parents=True, exist_ok=True)
         with replacing(file) as stream:
-            stream.write(json.dumps({"version": VERSION, "facts": facts}, indent=1).encode())
+            begun = {"folder": str(self.path), **facts}
+            stream.write(json.dumps({"version": VERSION, "facts": begun}, indent=1).encode())
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -116,25 +123,51 @@ class RunFolder:
     def is_done(self, stage: Stage) -> bool:
         """Whether it need not be executed."""
         record = self.records().get(self._name(stage))
-        done = record is not None and record.event == DONE and stage.output.exists()
-        return done and record is not None and record.key == self.key(stage)
+        if record is None or record.event != DONE or not stage.output.exists():
+            return False
+        return record.key in self._keys(stage)
 
-    def key(self, stage: Stage) -> str:
-        """Changes with what a stage does and with what it reads; not with how much of the machine it may use."""
+    def _keys(self, stage: Stage) -> tuple[str, str]:
+        """Change with what a stage does and with what it reads; not with how much of the machine it may use.
+
+        Returns:
+            the key that the log is given, which does not change when the run is moved, and that of former versions.
+        """
         does = [word for word in stage.command if not word.startswith(EFFORT)]
-        words = [*does, *(f"{path} {signature(path)}" for path in stage.inputs)]
-        return hashlib.sha256("\0".join(words).encode()).hexdigest()
+        contents = [signature(path) for path in stage.inputs]
+        reads = [str(path) for path in stage.inputs]
+        lasting, former = (
+            _hash(
+                [*map(name, does), *(f"{name(path)} {content}" for path, content in zip(reads, contents, strict=True))]
+            )
+            for name in (self._wherever, self._where_begun)
+        )
+        return lasting, former
+
+    def _wherever(self, word: str) -> str:
+        """A word of a command, with a path as it is known after a move."""
+        name, equals, value = ("", "", word) if word.startswith("/") else word.partition("=")
+        if not value.startswith("/"):
+            return word
+        path = Path(value)
+        inside = path.is_relative_to(self.path)
+        return f"{name}{equals}{Path('RUN') / path.relative_to(self.path) if inside else path.name}"
+
+    def _where_begun(self, word: str) -> str:
+        """A word of a command as it was where the run was begun."""
+        return word.replace(str(self.path), self.facts.get("folder", str(self.path)))
 
     def begin_stage(self, stage: Stage) -> tuple[str, ...]:
         """Make room for a stage, or let it go on where it was interrupted; returns its command."""
-        record, key = self.records().get(self._name(stage)), self.key(stage)
-        going_on = record is not None and record.key == key and record.event != DONE
+        record = self.records().get(self._name(stage))
+        keys = self._keys(stage)
+        going_on = record is not None and record.key in keys and record.event != DONE
         resumes = going_on and stage.state is not None and stage.state.exists()
         for path in () if resumes else (stage.output, *stage.leaves):
             _remove(path)
         stage.output.parent.mkdir(parents=True, exist_ok=True)
         self.log_file(stage).parent.mkdir(parents=True, exist_ok=True)
-        self._append(stage, key, BEGUN, {"anew": not going_on})
+        self._append(stage, record.key if record and going_on else keys[0], BEGUN, {"anew": not going_on})
         return (*stage.command, "--resume") if resumes else stage.command
 
     def end_stage(self, stage: Stage, event: str, seconds: float) -> None:
@@ -167,12 +200,21 @@ class RunFolder:
         changed = [
             f"{name} was {found['facts'].get(name)!r}, is {value!r}"
             for name, value in facts.items()
-            if found["facts"].get(name) != value
+            if not self._is_same(name, found["facts"].get(name), value, found["facts"])
         ]
         if changed:
             raise ConfigError(
                 f"{self.path}: was begun otherwise: {'; '.join(changed)}; change it back, or name another folder"
             )
+
+    def _is_same(self, name: str, before: Any, now: Any, begun: Mapping[str, Any]) -> bool:
+        """Whether a fact is what it was, or the same folder which was moved."""
+        if before == now:
+            return True
+        if name not in PLACES or not before or not now:
+            return False
+        moved_together = os.path.relpath(before, begun.get("folder", self.path)) == os.path.relpath(now, self.path)
+        return moved_together or (Path(before).name == Path(now).name and not Path(before).exists())
 
 
 def signature(path: Path) -> str:
@@ -181,9 +223,21 @@ def signature(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     if (path / "sha256").is_file():
         return (path / "sha256").read_text().strip()
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    sizes = "".join(f"{file.relative_to(path)} {file.stat().st_size}\n" for file in files)
+    files = {file for file in path.rglob("*") if file.is_file()} | _behind_links(path)
+    sizes = "".join(f"{file.relative_to(path)} {file.stat().st_size}\n" for file in sorted(files))
     return hashlib.sha256(sizes.encode()).hexdigest()
+
+
+def _behind_links(folder: Path) -> set[Path]:
+    """Files of bags, some of which may lie behind symbolic links."""
+    try:
+        return {file for bag in find_bags(folder) for file in bag_files(bag)}
+    except RecordingError:
+        return set()
+
+
+def _hash(words: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
 def _remove(path: Path) -> None:

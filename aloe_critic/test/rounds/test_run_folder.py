@@ -1,11 +1,14 @@
 """What was done is known, what changed is done again, and folders of another kind are refused."""
 
+import hashlib
 import json
+from dataclasses import asdict
 
 import made_run as made
 import pytest
 
 from aloe_critic.rounds.options import LoopOptions
+from aloe_critic.rounds.results import EpisodeFacts, read_episodes, write_episodes, write_json
 from aloe_critic.rounds.run_folder import DONE, FAILED, INTERRUPTED, RunFolder, signature
 from aloe_critic.rounds.stage import Stage
 from aloe_data.config import ConfigError
@@ -131,3 +134,65 @@ def test_bags_change_with_a_verdict_and_checkpoints_with_their_hash(tmp_path):
     before = signature(tmp_path / "bags")
     (tmp_path / "bags" / "verdicts.jsonl").write_text("{}\n")
     assert signature(tmp_path / "bags") != before
+
+
+def test_bags_behind_links_change_what_a_folder_of_bags_holds(tmp_path):
+    outside, bags = tmp_path / "outside" / "ep_0000", tmp_path / "bags"
+    for folder in (outside, bags):
+        folder.mkdir(parents=True)
+    (bags / "link").symlink_to(outside.parent)
+    before = signature(bags)
+    (outside / "ep_0000_0.mcap").write_text("x")
+    assert signature(bags) != before
+
+
+def test_a_stage_that_a_former_version_finished_is_done_also_after_a_move(folder, tmp_path):
+    (tmp_path / "data").write_text("1")
+    command = ("train", "--out", str(folder.round(1) / "critic"), "--store", "/elsewhere/store")
+    words = [*command, f"{tmp_path / 'data'} {signature(tmp_path / 'data')}"]
+    line = {"stage": "round_1/critic", "round": 1, "name": "critic", "event": DONE, "stamp_s": 0.0}
+    line["key"] = hashlib.sha256("\0".join(words).encode()).hexdigest()
+    (folder.path / "log.jsonl").write_text(json.dumps(line) + "\n")
+    (folder.round(1) / "critic").mkdir(parents=True)
+
+    def stage(run):
+        out = run.round(1) / "critic"
+        words = ("train", "--out", str(out), "--store", "/elsewhere/store")
+        return Stage(1, "critic", "", words, out, (tmp_path / "data",))
+
+    assert folder.is_done(stage(folder))
+    moved = RunFolder(folder.path.rename(tmp_path / "moved"))
+    moved.begin(FACTS)
+    assert moved.is_done(stage(moved))
+    (tmp_path / "data").write_text("2")
+    assert not moved.is_done(stage(moved))
+
+
+def test_folders_that_moved_with_the_run_or_have_gone_elsewhere_are_the_same_and_others_are_not(tmp_path):
+    for name in ("bags", "other"):
+        (tmp_path / "home" / name).mkdir(parents=True)
+    RunFolder(tmp_path / "home" / "run").begin({"bags": str(tmp_path / "home" / "bags"), "store": "/old/demos"})
+    home = (tmp_path / "home").rename(tmp_path / "moved")
+    run = RunFolder(home / "run")
+    run.begin({"bags": str(home / "bags"), "store": str(tmp_path / "new" / "demos")})
+    with pytest.raises(ConfigError, match=r"bags was '.*/home/bags', is '.*/moved/other'"):
+        run.begin({"bags": str(home / "other"), "store": "/old/demos"})
+
+
+def test_facts_about_episodes_name_the_bags_where_they_are_after_a_move(tmp_path):
+    home = tmp_path / "home"
+    run = RunFolder(home / "run")
+    run.begin(FACTS)
+    inside, beside = run.bags(1) / "ep_0000", home / "bags" / "ep_0001"
+    for bag in (inside, beside):
+        bag.mkdir(parents=True)
+    ticks = {"autonomous": 3}
+    facts = [EpisodeFacts(str(bag), 0, "success", 1.0, 0, ticks) for bag in (inside, beside)]
+    write_episodes(run.round(1) / "episodes.json", facts)
+    assert read_episodes(run.round(1) / "episodes.json") == facts
+    former = [asdict(one) for one in facts]
+    moved = RunFolder(home.rename(tmp_path / "moved") / "run")
+    expected = [str(moved.bags(1) / "ep_0000"), str(tmp_path / "moved" / "bags" / "ep_0001")]
+    assert [one.bag for one in read_episodes(moved.round(1) / "episodes.json")] == expected
+    write_json(moved.round(2) / "episodes.json", former)  # by a former version, before the move
+    assert [one.bag for one in read_episodes(moved.round(2) / "episodes.json")] == expected

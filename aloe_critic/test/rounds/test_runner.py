@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -86,6 +87,27 @@ def test_a_finished_run_has_nothing_to_do(tmp_path):
     before = made.executed(plan)
     run(plan)
     assert made.executed(plan) == before
+
+
+@pytest.mark.parametrize("how", ["moved", "copied", "alone"])
+@pytest.mark.parametrize("kill_at", [10, 40])
+def test_a_run_that_was_moved_or_copied_goes_on_where_it_stood(uninterrupted, tmp_path, how, kill_at):
+    plan = made.begin(made.make_plan(tmp_path / "here", OPTIONS))
+    with pytest.raises(Killed):
+        run(plan, kill_at)
+    root = tmp_path / "there"
+    if how == "moved":
+        plan.folder.path.parent.rename(root)
+    elif how == "copied":
+        shutil.copytree(plan.folder.path.parent, root)
+    else:
+        root.mkdir()
+        for name in ("run", "executed"):
+            (plan.folder.path.parent / name).rename(root / name)
+    moved = made.begin(made.make_plan(root, OPTIONS))
+    run(moved)
+    assert made.executed(moved) == uninterrupted[0]
+    assert made.content(moved).keys() == uninterrupted[1].keys()
 
 
 def test_a_decision_about_an_earlier_candidate_does_not_decide_about_a_new_one(tmp_path):
