@@ -19,7 +19,8 @@ import numpy as np
 from mcap.reader import SeekingReader
 
 from aloe_data.bag_folders import bag_files
-from aloe_data.mcap_recovery import DAMAGE
+from aloe_data.mcap_chunk import DAMAGE
+from aloe_data.verdicts import SIDECAR
 
 KIND = "mcap1:"  # how it is made; former versions had none, see `fingerprint_by_times`
 _END_BYTES = 64 << 10
@@ -45,9 +46,9 @@ def fingerprint(bag: Path) -> str:
 
 
 def fingerprint_by_times(bag: Path) -> str:
-    """What former versions knew a bag by: the names, sizes and times of all files in its folder."""
+    """What former versions knew a bag by: the names, sizes and times of all files that they left in its folder."""
     digest = hashlib.sha256()
-    for file in sorted(bag.iterdir()):
+    for file in sorted(file for file in bag.iterdir() if file.name != SIDECAR):
         digest.update(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}".encode())
     return digest.hexdigest()
 

@@ -1,9 +1,12 @@
 """Verdicts that were changed after the fact: `verdicts.jsonl` beside the bags, one JSON per line, only ever appended.
 
+A copy of each line lies in the bag's own folder, so that a verdict goes where its bag goes; the later one counts.
+
 ros2 run aloe_data verdict BAG success --reason 'the cube lay in the tray after all'
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -44,7 +47,10 @@ def verdict_of(bag: Path) -> GivenVerdict | None:
     folder = bag.resolve()
     if folder.suffix == ".mcap":
         folder = folder.parent
-    return read_verdicts(folder.parent).get(folder.name)
+    beside = read_verdicts(folder.parent).get(folder.name)
+    inside = read_verdicts(folder).values()  # by whatever name the bag had then
+    given = [one for one in (beside, *inside) if one is not None]
+    return max(given, key=lambda one: one.stamp_ns, default=None)
 
 
 def verdict_now(bag: str | Path, recorded: str) -> str:
@@ -81,7 +87,7 @@ def read_verdicts(folder: Path) -> Mapping[str, GivenVerdict]:
 
 
 def give_verdict(folder: Path, given: GivenVerdict) -> None:
-    """Append a verdict on an episode of a folder of bags; it is on the disk when this returns.
+    """Append a verdict on an episode of a folder of bags, beside the bags and inside; it is on the disk on return.
 
     Raises:
         VerdictError: no such verdict or episode, naming what there is; the folder cannot be written. Nothing changes.
@@ -92,10 +98,13 @@ def give_verdict(folder: Path, given: GivenVerdict) -> None:
     if given.episode_id not in known:
         holds = f"{len(known)} bags, {known[0]} to {known[-1]}" if known else "no bags"
         raise VerdictError(f"unknown episode '{given.episode_id}': {folder} holds {holds}; nothing was changed")
+    line = json.dumps(asdict(given), ensure_ascii=False)
     try:
-        append_line(folder / SIDECAR, json.dumps(asdict(given), ensure_ascii=False))
+        append_line(folder / SIDECAR, line)
     except OSError as error:
         raise VerdictError(f"{folder / SIDECAR} cannot be written: {error.strerror}; nothing was changed") from error
+    with contextlib.suppress(OSError):  # a bag that may not be written: its verdict stays here if it is moved
+        append_line(folder / given.episode_id / SIDECAR, line)
 
 
 def _is_verdict(row: object) -> bool:

@@ -1,12 +1,15 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aloe_data import verdicts
+from aloe_data.durable import append_line
 from aloe_data.verdicts import (
     SIDECAR,
     VERDICTS,
@@ -109,3 +112,34 @@ def test_the_word_that_counts_is_the_given_one_else_the_recorded_one(folder: Pat
     give_verdict(folder, said(verdict="failure"))
     assert verdict_now(folder / "ep_0001", "success") == "failure"
     assert verdict_now(str(folder / "ep_0000"), "success") == "success"
+
+
+@pytest.mark.parametrize("name", ["ep_0001", "renamed"])
+def test_a_verdict_goes_where_its_bag_goes(folder: Path, name: str) -> None:
+    give_verdict(folder, said(verdict="failure"))
+    (folder / "other").mkdir()
+    moved = (folder / "ep_0001").rename(folder / "other" / name)
+    assert verdict_now(moved, "success") == "failure"
+    give_verdict(folder / "other", replace(said(name, "abort"), stamp_ns=said().stamp_ns + 1))
+    assert verdict_now(moved, "success") == "abort"
+    assert verdict_now(moved.rename(folder / "ep_0009"), "success") == "abort"
+
+
+def test_the_later_of_two_verdicts_counts_whether_it_lies_beside_a_bag_or_in_it(folder: Path) -> None:
+    give_verdict(folder, said(verdict="failure"))
+    with (folder / SIDECAR).open("a") as file:  # as a person or a former version would
+        file.write(json.dumps({**said(verdict="abort").__dict__, "stamp_ns": said().stamp_ns + 1}) + "\n")
+    assert verdict_now(folder / "ep_0001", "success") == "abort"
+
+
+def test_a_verdict_counts_although_the_bag_itself_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append(path: Path, line: str) -> None:
+        if path.parent != folder:
+            raise OSError(30, "Read-only file system")
+        append_line(path, line)
+
+    monkeypatch.setattr(verdicts, "append_line", append)
+    give_verdict(folder, said(verdict="failure"))
+    assert verdict_now(folder / "ep_0001", "success") == "failure"
