@@ -62,17 +62,15 @@ def without_copies(bags: Iterable[Path], say: Callable[[str], object]) -> list[P
     """
     first: dict[str, Path] = {}
     for bag in bags:
-        content = fingerprint(bag)
+        try:
+            content = fingerprint(bag)
+        except OSError:
+            content = str(bag)  # whoever reads it says why it cannot be read
         if content in first:
-            say(copy_line(bag, first[content]))
+            say(f"left out: {bag}: a copy of {first[content]}, which counts")
         else:
             first[content] = bag
     return list(first.values())
-
-
-def copy_line(copy: Path, taken: Path) -> str:
-    """What to say about a copy of a bag that is taken."""
-    return f"left out: {copy}: a copy of {taken}, which counts"
 
 
 def _blocks(stream: BinaryIO, size: int) -> Sequence[int]:

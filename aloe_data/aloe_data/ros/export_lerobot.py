@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.fingerprint import without_copies
 from aloe_data.lerobot_dataset import DatasetError, DatasetWriter
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError, load_rig
@@ -37,7 +38,8 @@ def export(config: ExportConfig) -> None:
     if bool(size[0]) != bool(size[1]):
         raise ConfigError("give both image_width and image_height, or neither")
     rig, number = load_rig(config.rig), 0
-    bags, writer = find_bags(config.bags.expanduser(), print), DatasetWriter(config.out, rig)
+    bags = without_copies(find_bags(config.bags.expanduser(), print), print)
+    writer = DatasetWriter(config.out, rig)
     for episode in read_episodes(bags, rig, size if size[0] else None, "exporting"):
         writer.add(episode)
         number += 1

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
+from aloe_data.fingerprint import without_copies
 from aloe_data.frames import Episode
 from aloe_data.lerobot_dataset import joint_names
 from aloe_data.recording import RecordingError
@@ -69,7 +70,9 @@ def export(config: ParquetConfig) -> None:
     Raises:
         ConfigError, RigError, RecordingError: bad input.
     """
-    rig, bags, ticks = load_rig(config.rig), find_bags(config.bags.expanduser(), print), 0
+    rig = load_rig(config.rig)
+    bags = without_copies(find_bags(config.bags.expanduser(), print), print)
+    ticks = 0
     if config.out.exists():
         raise ConfigError(f"{config.out}: exists already; name a new file")
     config.out.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ import shutil
 import sys
 from array import array
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,9 @@ from aloe_data.recording import (
 )
 from aloe_data.replay import DEMONSTRATORS
 from aloe_data.rig import Camera, Rig, RigError, load_rig
-from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages, ns_to_stamp
+from aloe_data.ros.imported import IMPORTED, ImportedEpisodes
 
 _BEGIN_NS = 1_000_000_000
 _MIN_FREE_GIB = 1.0
@@ -52,12 +51,12 @@ class ImportConfig:
         RADIANS, choices=(RADIANS, DEGREES), doc="of the arms' angles; grippers are in the rig's unit"
     )
     out: Path = parameter(
-        doc="folder for one bag per episode; numbering goes on where it stands, and so does an import that was stopped"
+        doc="folder for one bag per episode; numbering goes on where it stands, and what is there is not imported again"
     )
 
 
 def import_dataset(config: ImportConfig) -> int:
-    """Write all episodes as bags; their number.
+    """Write all episodes as bags that are not there yet; their number.
 
     Raises:
         RigError, RecordingError, DatasetError: bad input.
@@ -65,12 +64,13 @@ def import_dataset(config: ImportConfig) -> int:
     rig, number = load_rig(config.rig), 0
     check_folder(config.out, _MIN_FREE_GIB)
     text, urdfs = read_rig_files(config.rig, rig)
-    reason = f"imported from {config.dataset.resolve()}"
+    reason = f"{IMPORTED}{config.dataset.resolve()}"
     for note in read_info(config.dataset, rig, config.units).notes:
         print(f"{config.dataset}: {note}")
-    done = sum(_reason(bag) == reason for bag in config.out.glob("ep_*"))
-    episodes = read_dataset(config.dataset, rig, config.units)
-    for episode in islice(tqdm(episodes, unit="episode", desc="importing"), done, None):
+    there = ImportedEpisodes(config.out)
+    for episode in tqdm(read_dataset(config.dataset, rig, config.units), unit="episode", desc="importing"):
+        if there.take(episode.action):
+            continue
         name = next_episode_id(path.name for path in config.out.iterdir())
         verdict, seed = _facts(episode, config.dataset)
         record = EpisodeRecord(name, episode.prompt, seed, verdict.upper(), reason, rig=text, urdfs=urdfs)
@@ -82,13 +82,6 @@ def import_dataset(config: ImportConfig) -> int:
             raise
         number += 1
     return number
-
-
-def _reason(bag: Path) -> str:
-    try:
-        return read_own_record(bag).reason
-    except RecordingError:
-        return ""
 
 
 def _facts(episode: DatasetEpisode, dataset: Path) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """Episodes leave as LeRobot datasets and tables, and come back from datasets as bags that hold the same."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from aloe_data.bag_folders import find_bags
 from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, DatasetWriter, joint_names, read_dataset
@@ -116,6 +118,33 @@ def test_an_import_that_was_stopped_goes_on_and_leaves_no_half_bag(
     assert import_dataset(config) == 1
     assert import_dataset(config) == 0
     assert [read_episode(bag, rig).facts.seed for bag in sorted(config.out.iterdir())] == [40, 41]
+
+
+def test_an_import_that_is_repeated_neither_doubles_nor_loses_an_episode(
+    dataset: Path, rig: Rig, rig_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bags"
+    import_dataset(ImportConfig(dataset=dataset, rig=rig_file, out=out))
+    (out / "sorted").mkdir()
+    (out / "ep_0001").rename(out / "sorted" / "second")
+    (out / "sorted" / "second" / "metadata.yaml").unlink()
+    moved = ImportConfig(dataset=dataset.rename(tmp_path / "moved"), rig=rig_file, out=out)
+    assert import_dataset(moved) == 0
+    shutil.rmtree(out / "ep_0000")
+    assert import_dataset(moved) == 1
+    seeds = {read_episode(next(bag.glob("*.mcap")), rig).facts.seed for bag in find_bags(out)}
+    assert seeds == {40, 41} and len(find_bags(out)) == 2
+
+
+def test_equal_episodes_of_a_dataset_are_all_imported(rig: Rig, rig_file: Path, tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path / "dataset", rig)
+    for _ in range(3):
+        writer.add(episode(rig, 1))
+    writer.close()
+    config = ImportConfig(dataset=tmp_path / "dataset", rig=rig_file, out=tmp_path / "bags")
+    assert import_dataset(config) == 3
+    shutil.rmtree(tmp_path / "bags" / "ep_0001")
+    assert import_dataset(config) == 1
 
 
 def test_a_table_that_was_broken_off_is_not_there(
