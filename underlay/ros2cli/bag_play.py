@@ -27,7 +27,6 @@ from rosidl_runtime_py.utilities import get_message
 
 from ros2cli.bag_info import add_reader_arguments
 
-
 CLOCK_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
