@@ -69,6 +69,9 @@ class Listener:
             Clock, "/clock", lambda m: self.clocks.append(m.clock.sec), qos_profile_sensor_data
         )
 
+    def _on_clock(self, message: Clock) -> None:
+        self.clocks.append(message.clock.sec)
+
     def _on_word(self, message: String) -> None:
         self.words.append((message.data, time.monotonic()))
 
