@@ -11,8 +11,8 @@ from .utilities import normalize_to_list_of_substitutions, perform_substitutions
 class LaunchDescriptionSource:
     """A launch file, by a path that may hold substitutions; it is loaded once."""
 
-    def __init__(self, location: SomeSubstitutionsType) -> None:
-        self._location = normalize_to_list_of_substitutions(location)
+    def __init__(self, launch_file_path: SomeSubstitutionsType) -> None:
+        self._location = normalize_to_list_of_substitutions(launch_file_path)
         self._description: LaunchDescription | None = None
 
     def _load(self, path: str) -> LaunchDescription:

@@ -17,13 +17,14 @@ class InvalidPythonLaunchFileError(Exception):
     """The file is no Python launch file."""
 
 
-def get_launch_description_from_python_launch_file(path: str) -> LaunchDescription:
+def get_launch_description_from_python_launch_file(python_launch_file_path: str) -> LaunchDescription:
     """Load a Python launch file and call its `generate_launch_description()`.
 
     Raises:
         FileNotFoundError: there is no such file.
         InvalidPythonLaunchFileError: it does not define the function.
     """
+    path = python_launch_file_path
     if not os.path.isfile(path):
         raise FileNotFoundError(f"launch file '{path}' does not exist")
     loader = SourceFileLoader("python_launch_file", path)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .launch_context import LaunchContext
 
 
-def normalize_to_list_of_substitutions(subst: SomeSubstitutionsType) -> list[Substitution]:
+def normalize_to_list_of_substitutions(subs: SomeSubstitutionsType) -> list[Substitution]:
     """Turn text, a substitution or a sequence of these into a list of substitutions.
 
     Raises:
@@ -19,7 +19,7 @@ def normalize_to_list_of_substitutions(subst: SomeSubstitutionsType) -> list[Sub
     """
     from .substitutions import TextSubstitution
 
-    parts: Iterable[Any] = [subst] if isinstance(subst, (str, Substitution)) else subst
+    parts: Iterable[Any] = [subs] if isinstance(subs, (str, Substitution)) else subs
     result: list[Substitution] = []
     for part in parts:
         if isinstance(part, Substitution):
@@ -34,9 +34,9 @@ def normalize_to_list_of_substitutions(subst: SomeSubstitutionsType) -> list[Sub
     return result
 
 
-def perform_substitutions(context: LaunchContext, substitutions: Iterable[Substitution]) -> str:
+def perform_substitutions(context: LaunchContext, subs: Iterable[Substitution]) -> str:
     """Perform the substitutions and join their texts."""
-    return "".join(substitution.perform(context) for substitution in substitutions)
+    return "".join(substitution.perform(context) for substitution in subs)
 
 
 def perform(context: LaunchContext, subst: SomeSubstitutionsType) -> str:
