@@ -96,7 +96,8 @@ def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human
         store_episode(store, features, bag, number, verdict, **human)
 
 
-def store_episode(store, features, bag: Path, number: int, verdict: str, **human) -> None:
-    """Append an episode and its features."""
+def store_episode(store, features, bag: Path, number: int, verdict: str, content: str = "", **human) -> None:
+    """Append an episode and its features; without a fingerprint of its bag's content its folder stands for that."""
     seen = np.random.default_rng(number).uniform(-1, 1, (LENGTH * len(RIG.cameras), len(NAMES), 3))
-    features.write(store.append(episode(number, verdict, **human), str(bag), str(bag)), seen.astype(np.float16))
+    stored = store.append(episode(number, verdict, **human), str(bag), content or str(bag))
+    features.write(stored, seen.astype(np.float16))

@@ -6,6 +6,7 @@ import shutil
 import critic_store as made
 import numpy as np
 import pytest
+import torch
 from critic_store import LEARNING, NETWORK
 
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
@@ -29,9 +30,9 @@ def folder(tmp_path, policy, monkeypatch):
         store = EpisodeStore(config.store, made.RIG, made.SIZE)
         features = FeatureStore(store, encoder_hash(config.encoder), (len(made.NAMES), 3))
         for bag in sorted(file.parent for file in config.bags.glob("*/metadata.yaml")):
-            if str(bag) not in store.bags:
+            if bag.name not in store.bags:
                 number = int(bag.name)
-                made.store_episode(store, features, bag, number, FIRST[number % 4])
+                made.store_episode(store, features, bag, number, FIRST[number % 4], content=bag.name)
         return store, features
 
     monkeypatch.setattr(policy_store, "ingest", ingest)
@@ -70,6 +71,33 @@ def test_bags_join_once_their_recording_has_ended_and_are_resumed_with(folder, c
     assert set(after.learned) >= set(before.learned) and set(after.measured) >= set(before.measured)
     cursor = load_state(state_file(folder.out))["cursor"]
     assert (cursor["learned"], cursor["measured"]) == (after.learned, after.measured)
+
+
+@pytest.mark.parametrize("with_store", [True, False], ids=["with its store", "with its bags alone"])
+def test_a_training_that_was_copied_goes_on_as_it_would_have(folder, tmp_path, with_store):
+    stopped = CriticTraining(folder, NETWORK, LEARNING)
+    assert stopped.run(lambda *_: None, lambda: stopped.learner.steps_done == 2) is None
+    copy = tmp_path / "copy"
+    for name in ("bags", "critic_training", *(["bags_store"] if with_store else [])):
+        shutil.copytree(tmp_path / name, copy / name)
+    there = dataclasses.replace(folder, resume=True, out=copy / "critic", bags=str(copy / "bags"))
+    weights = []
+    for config in (dataclasses.replace(folder, resume=True), there):
+        training = CriticTraining(config, NETWORK, LEARNING)
+        assert training.data.split.learned == stopped.data.split.learned
+        assert training.run(lambda *_: None, lambda: False) is not None
+        weights.append([p.detach().clone() for p in training.learner.critic.parameters()])
+        shutil.rmtree(tmp_path / "bags", ignore_errors=True)
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
+
+
+def test_a_bag_that_a_training_had_and_that_is_gone_is_named_as_its_folder_was(folder):
+    stopped = CriticTraining(folder, NETWORK, LEARNING)
+    assert stopped.run(lambda *_: None, lambda: stopped.learner.steps_done == 2) is None
+    shutil.rmtree(folder.store_folder)
+    shutil.rmtree(folder.store_folder.with_name("bags") / "0001")
+    with pytest.raises(ConfigError, match="lacks 0001, which the training had"):
+        CriticTraining(dataclasses.replace(folder, resume=True), NETWORK, LEARNING)
 
 
 def test_a_training_goes_on_although_longer_episodes_have_joined_it(folder, monkeypatch):
