@@ -23,6 +23,7 @@ from aloe_data.columns import Column, mapped, write_rows
 from aloe_data.durable import append_line, replacing
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
+from aloe_data.sidecar import SidecarError, read_json, read_rows
 
 FORMAT = 1
 
@@ -211,9 +212,11 @@ class EpisodeStore:
             _write_json(path, header)
             return
         try:
-            found = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise StoreError(f"{path}: cannot be read: {error}; ingest into another folder") from error
+            found = read_json(path)
+        except SidecarError as error:
+            raise StoreError(f"{error}; correct it, or ingest into another folder") from error
+        if not isinstance(found, dict):
+            raise StoreError(f"{path}: is no mapping of keys to values; ingest into another folder")
         for key, wanted in header.items():
             if found.get(key) != wanted:
                 raise StoreError(f"{path}: {key} is {found.get(key)!r}, not {wanted!r}; ingest into another folder")
@@ -231,18 +234,10 @@ def read_index(folder: Path) -> tuple[StoredEpisode, ...]:
     Raises:
         StoreError: a line of another kind.
     """
-    path = folder / "episodes.jsonl"
-    episodes = []
-    for number, line in enumerate(path.read_text().split("\n") if path.exists() else (), start=1):
-        if not line:
-            continue
-        try:
-            episodes.append(StoredEpisode(**json.loads(line)))
-        except json.JSONDecodeError:
-            continue  # torn by a crash while it was written
-        except TypeError as error:
-            raise StoreError(f"{path}:{number}: {error}; ingest into another folder") from error
-    return tuple(episodes)
+    try:
+        return tuple(episode for _, episode in read_rows(folder / "episodes.jsonl", StoredEpisode, "episode"))
+    except SidecarError as error:
+        raise StoreError(str(error)) from error
 
 
 def _equal(stored: NDArray[Any], values: NDArray[Any]) -> bool:

@@ -11,13 +11,15 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from aloe_data.bag_folders import bag_files
 from aloe_data.durable import append_line
 from aloe_data.episode import Verdict
 from aloe_data.section import nearest
+from aloe_data.sidecar import SidecarError, read_rows
 
 SIDECAR = "verdicts.jsonl"
 VERDICTS = tuple(verdict.name.lower() for verdict in Verdict if verdict)
@@ -66,23 +68,33 @@ def verdict_now(bag: str | Path, recorded: str) -> str:
 def read_verdicts(folder: Path) -> Mapping[str, GivenVerdict]:
     """The last given verdict by episode of a folder of bags.
 
-    A line that is no JSON was torn by a crash while it was written, and never confirmed to anybody: it is passed over.
+    A line that a crash tore while it was written was never confirmed to anybody: it is said, and passed over.
 
     Raises:
-        VerdictError: a whole line that is no verdict.
+        VerdictError: a line that is no verdict; the file cannot be read.
     """
     path = folder / SIDECAR
+    try:
+        status = path.stat()
+        return _read(path, (status.st_mtime_ns, status.st_size))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise VerdictError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=16)  # every bag of a folder asks
+def _read(path: Path, state: tuple[int, int]) -> Mapping[str, GivenVerdict]:
+    """The verdicts of a file, as long as time [ns] and size of its last change are the same."""
     given: dict[str, GivenVerdict] = {}
-    if not path.exists():
-        return given
-    for number, line in enumerate(path.read_text(errors="replace").split("\n"), start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if not _is_verdict(row):
-            raise VerdictError(f"{path}:{number}: {line} is no verdict; correct or remove that line")
-        given[row["episode_id"]] = GivenVerdict(**row)
+    try:
+        for number, verdict in read_rows(path, GivenVerdict, "verdict"):
+            if verdict.verdict not in VERDICTS:
+                hint = nearest(verdict.verdict, VERDICTS)
+                raise VerdictError(f"{path}:{number}: '{verdict.verdict}' is no verdict; {hint}")
+            given[verdict.episode_id] = verdict
+    except SidecarError as error:
+        raise VerdictError(str(error)) from error
     return given
 
 
@@ -105,13 +117,6 @@ def give_verdict(folder: Path, given: GivenVerdict) -> None:
         raise VerdictError(f"{folder / SIDECAR} cannot be written: {error.strerror}; nothing was changed") from error
     with contextlib.suppress(OSError):  # a bag that may not be written: its verdict stays here if it is moved
         append_line(folder / given.episode_id / SIDECAR, line)
-
-
-def _is_verdict(row: object) -> bool:
-    if not isinstance(row, dict) or row.keys() != {field.name for field in fields(GivenVerdict)}:
-        return False
-    texts = all(isinstance(row[key], str) for key in ("episode_id", "verdict", "source", "reason"))
-    return texts and type(row["stamp_ns"]) is int and row["verdict"] in VERDICTS
 
 
 def _episodes(folder: Path) -> list[str]:

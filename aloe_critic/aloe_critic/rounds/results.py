@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from aloe_data import sidecar
 from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
 from aloe_data.statistics import wilson_interval
@@ -114,8 +116,11 @@ def evaluated(files: Iterable[Path]) -> Rate:
     Raises:
         ConfigError: a file is missing or none of `evaluate`'s.
     """
-    rows = [row for file in files for row in read_json(file)["episodes"] if row[1] != ABORT]
-    return Rate(sum(row[1] == SUCCESS for row in rows), len(rows), sum(float(row[3]) for row in rows))
+    rows = []
+    for file in files:
+        with _as_written(file):
+            rows += [(row[1], float(row[3])) for row in read_json(file)["episodes"] if row[1] != ABORT]
+    return Rate(sum(end == SUCCESS for end, _ in rows), len(rows), sum(seconds for _, seconds in rows))
 
 
 def collected(episodes: Iterable[EpisodeFacts]) -> Rate:
@@ -133,7 +138,8 @@ def read_episodes(file: Path) -> list[EpisodeFacts]:
     """
     run = _run_of(file)
     begun = read_json(run / "run.json")["facts"].get("folder", run) if (run / "run.json").exists() else run
-    return [EpisodeFacts(**{**row, "bag": _bag_now(row["bag"], run, Path(begun))}) for row in read_json(file)]
+    with _as_written(file):
+        return [EpisodeFacts(**{**row, "bag": _bag_now(row["bag"], run, Path(begun))}) for row in read_json(file)]
 
 
 def write_episodes(file: Path, episodes: Iterable[EpisodeFacts]) -> None:
@@ -165,7 +171,8 @@ def read_decision(file: Path) -> Decided:
     Raises:
         ConfigError: the file is missing or damaged.
     """
-    return Decided(**read_json(file))
+    with _as_written(file):
+        return Decided(**read_json(file))
 
 
 def read_gate(file: Path) -> Gated:
@@ -175,7 +182,20 @@ def read_gate(file: Path) -> Gated:
         ConfigError: the file is missing or damaged.
     """
     found = read_json(file)
-    return Gated(found["passed"], found.get("used", True), found["judgement"])  # earlier, a round went on only with it
+    with _as_written(file):
+        return Gated(found["passed"], found.get("used", True), found["judgement"])  # earlier, a round went on only so
+
+
+@contextmanager
+def _as_written(file: Path) -> Iterator[None]:
+    """What a file of another form does to its reader, as an error that names the file."""
+    try:
+        yield
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ConfigError(f"{file}: {what}; restore it, or remove it to have it made again") from error
 
 
 def numbered(folder: Path, name: str) -> list[Path]:
@@ -193,11 +213,9 @@ def read_json(file: Path) -> Any:
         ConfigError: missing or damaged.
     """
     try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{file}: cannot be read ({error}); restore it, or remove it to have it made again"
-        ) from error
+        return sidecar.read_json(file)
+    except sidecar.SidecarError as error:
+        raise ConfigError(f"{error}; restore it, or remove it to have it made again") from error
 
 
 def write_json(file: Path, value: object) -> None:

@@ -29,8 +29,10 @@ from aloe_data.bag_folders import bag_files, find_bags
 from aloe_data.config import ConfigError
 from aloe_data.durable import append_line, replacing
 from aloe_data.recording import RecordingError
+from aloe_data.sidecar import SidecarError, read_json, read_lines
 
 VERSION = 2
+_KEYS = ("stage", "round", "name", "key", "event", "stamp_s")  # of every line of the log
 EFFORT = ("--threads=", "--processes=")
 PLACES = ("bags", "store")  # facts that are folders
 BEGUN, DONE, FAILED, INTERRUPTED = "begun", "done", "failed", "interrupted"
@@ -184,11 +186,14 @@ class RunFolder:
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         file = self.path / "log.jsonl"
-        for text in file.read_text().split("\n") if file.exists() else []:
-            try:
-                yield json.loads(text)
-            except json.JSONDecodeError:
-                continue  # empty, or torn by a crash while it was written
+        try:
+            for number, line in read_lines(file):
+                missing = [key for key in _KEYS if not isinstance(line, dict) or key not in line]
+                if missing:
+                    raise ConfigError(f"{file}:{number}: {', '.join(missing)} missing; correct or remove that line")
+                yield line
+        except SidecarError as error:
+            raise ConfigError(str(error)) from error
 
     def _check(self, file: Path, facts: Mapping[str, Any]) -> None:
         found = _read_json(file)
@@ -249,6 +254,9 @@ def _remove(path: Path) -> None:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read ({error}); restore it, or name another folder") from error
+        found = read_json(file)
+    except SidecarError as error:
+        raise ConfigError(f"{error}; restore it, or name another folder") from error
+    if not isinstance(found, dict) or not isinstance(found.get("facts"), dict):
+        raise ConfigError(f"{file}: has no facts of a run; restore it, or name another folder")
+    return found
