@@ -1,6 +1,7 @@
 """Reading a recorded episode: its messages in order, and what its metadata says."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -111,12 +112,12 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
         yield topic, _message(bag, decoders[topic], topic, data, stamp_ns), stamp_ns
 
 
-def read_samples(bag: Path, topics: Collection[str], places: Collection[float]) -> Iterator[tuple[str, Any]]:
-    """From each place on the first message of every topic; no more of the bag is read.
+def read_samples(bag: Path, wanted: Mapping[str, int], places: Collection[float]) -> Iterator[tuple[str, Any]]:
+    """From each place on the first messages of some topics; no more of the bag is read.
 
     Args:
         bag: folder of the bag.
-        topics: names of the wanted topics.
+        wanted: number of messages by topic.
         places: shares of the bag, from 0 (its beginning) to below 1.
 
     Yields:
@@ -125,15 +126,15 @@ def read_samples(bag: Path, topics: Collection[str], places: Collection[float]) 
     Raises:
         RecordingError: see `read_messages`.
     """
-    opened = OpenBag(bag, topics)
+    opened = OpenBag(bag, wanted)
     decoders = _decoders(bag, opened)
     for place in places:
-        wanted = set(opened.types)
+        missing = Counter({topic: wanted[topic] for topic in opened.types})
         for topic, data, stamp_ns in islice(opened.rows_from(place), _NEARBY):
-            if topic in wanted:
+            if missing[topic] > 0:
                 yield topic, _message(bag, decoders[topic], topic, data, stamp_ns)
-                wanted.remove(topic)
-            if not wanted:
+                missing[topic] -= 1
+            if not missing.total():
                 break
 
 

@@ -11,7 +11,7 @@ from aloe_data.bag_folders import find_bags
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import whole_bag
 from aloe_data.ros.bag_reader import read_record
-from aloe_data.verdicts import verdict_of
+from aloe_data.verdicts import SIDECAR, VerdictError, read_verdicts, verdict_of
 
 _NS = 1e9
 
@@ -65,6 +65,18 @@ def summary(entries: list[Entry]) -> str:
     return f"{len(entries)} episodes, {hours:.2f} h, {gib:.2f} GiB: {said or 'none'}{changed}"
 
 
+def orphans(bags: list[Path]) -> list[str]:
+    """A line for every verdict that was given on an episode that is not beside it: renamed, removed, or mistyped."""
+    lines: list[str] = []
+    for folder in sorted({bag.resolve().parent for bag in bags}):
+        try:
+            unknown = [name for name in read_verdicts(folder) if not (folder / name).exists()]
+        except VerdictError:
+            continue  # every bag beside it says so
+        lines += [f"{folder / SIDECAR}: there is no {name}, of which a verdict is given" for name in unknown]
+    return lines
+
+
 def main() -> None:
     """Entry point of `list`."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -82,7 +94,7 @@ def main() -> None:
             unread.append(str(error))
             continue
         print(entries[-1])
-    faults = [entry.fault for entry in entries if entry.fault]
+    faults = [entry.fault for entry in entries if entry.fault] + orphans(bags)
     # One bad line of verdicts.jsonl is the reason of every bag beside it.
     print("\n".join([*faults, *dict.fromkeys(unread), summary(entries)]))
 

@@ -2,79 +2,25 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytest
-from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
+from episode_bag import write_episode
 from mcap.writer import CompressionType, Writer
-from rclpy.serialization import serialize_message
 
 from aloe_data import bag_file
-from aloe_data.codecs import encode_jpeg
-from aloe_data.recording import EpisodeRecord, read_rig_files, recorded_topics
-from aloe_data.rig import Rig, load_rig
 from aloe_data.ros import inspect_bag, list_bags, verify_bags
-from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.verdicts import GivenVerdict, give_verdict
 
-MS = 1_000_000
 Make = Callable[..., Path]
 
 
-def executed(rig: Rig, stamp_ms: int) -> ExecutedAction:
-    """The left arm is a human's from 400 ms on."""
-    human = 2 if stamp_ms >= 400 else 1
-    values = [(arm, {"requested": arm.home, "executed": arm.home}) for arm in rig.arms]
-    arms = [ArmAction(arm=a.name, source=s, **v) for (a, v), s in zip(values, (human, 1), strict=True)]
-    arms[0].operator_id = "eva" if human == 2 else ""
-    message = ExecutedAction(tick=stamp_ms // 20, armed=True, arms=arms)
-    message.header.stamp = ns_to_stamp(stamp_ms * MS)
-    return message
-
-
 @pytest.fixture
-def make(rig_file: Path, tmp_path: Path) -> Make:
-    """Writes an episode of one second as the recorder would; `left_out` by topic and time [ms] is missing in it."""
-    rig = load_rig(rig_file)
-
-    def write(name: str, left_out: tuple[str, range] = ("", range(0)), **record: Any) -> Path:
-        text, urdfs = read_rig_files(rig_file, rig)
-        told = EpisodeRecord(name, "sort the cubes", 7, rig=text, urdfs=urdfs)
-        topics = recorded_topics(rig, use_sim_time=False)
-        writer = open_bag(tmp_path / name, told, dict.fromkeys(topics))
-        for stamp in range(0, 1000, 10):
-            rows = [(e.topic, e.message) for e in events(name) if e.stamp_ms == stamp]
-            image = encode_jpeg(np.full((240, 320, 3), stamp // 4, np.uint8))
-            if stamp % 30 == 0:
-                rows += [(c.topic, compressed_to_message(image, stamp * MS, "")) for c in rig.cameras]
-            if stamp % 20 == 0:
-                states = [(a.joint_state_topic, joint_state_to_message(a, a.home, stamp * MS)) for a in rig.arms]
-                rows += [*states, ("/executed_action", executed(rig, stamp))]
-            for topic, message in rows:
-                if not (topic == left_out[0] and stamp in left_out[1]):
-                    writer.write(topic, serialize_message(message), stamp * MS)
-        writer.close(replace(told, verdict="SUCCESS", reason="sorted", **record).to_custom_data())
-        return tmp_path / name
-
-    return write
-
-
-class Event:
-    """An event of the story and when it happens."""
-
-    def __init__(self, stamp_ms: int, kind: int, name: str, verdict: int = 0) -> None:
-        self.stamp_ms, self.topic = stamp_ms, "/episode/events"
-        self.message = EpisodeEvent(kind=kind, episode_id=name, verdict=verdict, prompt="sort the cubes")
-        self.message.header.stamp = ns_to_stamp(stamp_ms * MS)
-
-
-def events(name: str) -> list[Event]:
-    return [Event(100, EpisodeEvent.START, name), Event(900, EpisodeEvent.STOP, name, EpisodeEvent.SUCCESS)]
+def make(tmp_path: Path) -> Make:
+    """Writes an episode of one second as the recorder would."""
+    return lambda name, *left_out, **record: write_episode(tmp_path / name, *left_out, **record)
 
 
 def run(module: Any, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str | int | None:
