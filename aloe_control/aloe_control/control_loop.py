@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from aloe_control.authority import Authority, Hold, State
 from aloe_control.chunk_executor import ChunkExecutor, ChunkOutdated, ChunkRefused, JumpLimits, Planned
+from aloe_control.doubts import JointDoubts
 from aloe_control.following import Following
 from aloe_control.handover import action_fade_limits
 from aloe_control.human_commands import HumanCommand, Mode
@@ -58,6 +59,7 @@ class ControlLoop:
         self._following = Following(rig, self._config.follow_rad, self._config.follow_s)
         self._policy_watch = PolicyWatch(self._config.policy_grace_s, rig.policy_max_age_s)
         self._takeover = Takeover(rig, self._config, self._authority_changed)
+        self._doubts = JointDoubts(rig)
         self._measured = np.full(rig.state_dim, np.nan)
         self._tick, self._now_ns = 0, -1
         self._armed = self._stopping = False
@@ -92,17 +94,18 @@ class ControlLoop:
 
     def problems(self, now_ns: int) -> list[str]:
         """One sentence per unhealthy stream."""
-        return self._watchdog.problems(now_ns)
+        return [*self._watchdog.problems(now_ns), *self._doubts.problems]
 
     def set_joint_state(self, arm: str, stamp_ns: int, positions: Sequence[float] | Array) -> str:
         """Take measured joint positions [dof] in the rig's order, gripper last; returns "" or what is wrong."""
         values = np.asarray(positions, float)
         problem = joint_problem(self._rig.arm(arm), values)
+        doubt = "" if problem else self._doubts.take(arm, stamp_ns, values)
         if problem:
             self.spoil_joint_state(arm, problem)
-        elif self._watchdog.seen(arm_stream(arm), stamp_ns):
+        elif not doubt and self._watchdog.seen(arm_stream(arm), stamp_ns):
             self._measured[self._rig.state_slice(arm)] = values
-        return problem
+        return problem or doubt
 
     def spoil_joint_state(self, arm: str, problem: str) -> None:
         """A joint state that could not be used: the arm counts as unhealthy until the next good one."""
@@ -152,7 +155,7 @@ class ControlLoop:
             if self._stopping:
                 return False, "the arms are still coming to rest; try again in a moment"
             return True, "already armed"
-        problems = [f"{self.estop}; {_RESET}"] if self.estop else self._watchdog.problems(now_ns)
+        problems = [f"{self.estop}; {_RESET}"] if self.estop else self.problems(now_ns)
         problems = problems or outside_limits(self._rig, self._measured, self._config.start_margin)
         if problems:
             return False, "not armed: " + " | ".join(problems)
@@ -182,6 +185,7 @@ class ControlLoop:
         self._tick, self._now_ns = self._tick + 1, now_ns
         if back_ns >= 0:
             self._watchdog.forget()
+            self._doubts.forget()
             self._takeover.forget()
         return self._armed_tick(back_ns) if self._armed else self._idle_tick()
 
@@ -200,7 +204,9 @@ class ControlLoop:
             return f"{self.estop}; {_RESET}, {_REARM}"
         if back_ns >= 0:
             return f"time went back by {back_ns / NS:.3f} s; restart what publishes the time, {_REARM}"
-        problems = self._watchdog.problems(now_ns) or self._following.problems(self._measured)
+        # One doubtful joint state stops nothing; when they go on, the stream counts as silent, and why is told.
+        silent = self._watchdog.problems(now_ns)
+        problems = [*silent, *self._doubts.problems] if silent else self._following.problems(self._measured)
         silence = self._policy_silence(now_ns)
         if silence:
             problems.append(silence)

@@ -1,8 +1,10 @@
 """A recorded episode as arrays: what was observed and executed at every control tick."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from aloe_data.codecs import Image
 from aloe_data.observation import ObservationAssembler, StaleInput
 from aloe_data.rig import Rig
+from aloe_data.stream_buffer import Sample
 
 VERDICTS = ("none", "success", "failure", "abort", "timeout")  # by the values of EpisodeEvent.verdict
 
@@ -42,6 +45,7 @@ class Tick:
         reasons: why that source commanded, in words.
         clips: what changed the request of each arm: "" or "velocity", "jerk", ...
         chunk_id, step: which row of which chunk was followed; chunk 0 for none.
+        received_ns: when the recorder received it [ns].
     """
 
     stamp_ns: int
@@ -55,6 +59,7 @@ class Tick:
     chunk_id: int
     step: int
     policy_version: str
+    received_ns: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +106,7 @@ class Episode:
         chunk_id, step: int64 [T], row of the chunk that was followed; chunk 0 for none.
         policy_version: [T], version of that chunk; "" for none.
         refused: topic to the number of its messages that were left out, as a live node would have.
+        spoilt: reason to the number of ticks that are not observed because of it, where messages contradict each other.
     """
 
     facts: EpisodeFacts
@@ -121,6 +127,7 @@ class Episode:
     step: NDArray[np.int64]
     policy_version: tuple[str, ...]
     refused: Mapping[str, int] = field(default_factory=dict)
+    spoilt: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stamps_ns)
@@ -147,7 +154,18 @@ class Episode:
         return np.stack(views, axis=1)
 
 
-def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts, ticks: Sequence[Tick]) -> Episode:
+def never_spoilt(tick: Tick, samples: Mapping[str, Sample[Any]] | StaleInput) -> str:
+    """For streams that nothing more is known of than their stamps."""
+    return ""
+
+
+def build_episode(
+    assembler: ObservationAssembler,
+    rig: Rig,
+    facts: EpisodeFacts,
+    ticks: Sequence[Tick],
+    spoilt: Callable[[Tick, Mapping[str, Sample[Any]] | StaleInput], str] = never_spoilt,
+) -> Episode:
     """Align recorded streams to control ticks.
 
     Args:
@@ -155,6 +173,7 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
         rig: the rig of the assembler.
         facts: of the episode.
         ticks: in order of time; at least one.
+        spoilt: says why the samples that were chosen for a tick are not of its time, "" where they are.
 
     Raises:
         EpisodeError: no ticks, or no tick at which every stream was there and fresh.
@@ -169,10 +188,16 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
     used = dict.fromkeys((camera.name for camera in rig.cameras), 0)
     newest = dict.fromkeys(used, -1)
     problem = ""
+    reasons: Counter[str] = Counter()
     for row, tick in enumerate(ticks):
         samples = assembler.select_at(tick.stamp_ns)
+        reason = spoilt(tick, samples)
         if isinstance(samples, StaleInput):
-            problem = problem or str(samples)
+            reason = reason or samples.problem
+        if reason:
+            reasons[reason] += 1
+        if reason or isinstance(samples, StaleInput):
+            problem = problem or reason or str(samples)
             continue
         observed[row] = True
         state[row] = np.concatenate([samples[arm.name].value for arm in rig.arms])
@@ -206,4 +231,5 @@ def build_episode(assembler: ObservationAssembler, rig: Rig, facts: EpisodeFacts
         chunk_id=np.array([tick.chunk_id for tick in ticks], dtype=np.int64),
         step=np.array([tick.step for tick in ticks], dtype=np.int64),
         policy_version=tuple(tick.policy_version for tick in ticks),
+        spoilt=dict(reasons),
     )

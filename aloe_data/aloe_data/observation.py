@@ -22,6 +22,7 @@ from aloe_data.codecs import (
     resize_image,
     select_joints,
 )
+from aloe_data.joint_track import JointTrack
 from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.stream_buffer import Sample, StreamBuffer
 
@@ -49,14 +50,25 @@ class Observation:
 
 @dataclass(frozen=True)
 class StaleInput:
-    """A stream that is too old to act on: its name, its age (infinite: nothing came yet) and limit [s], its topic."""
+    """A stream that cannot be acted on.
+
+    Attributes:
+        stream: Its name.
+        age_s: Age of its newest sample [s]; infinite: nothing came yet.
+        limit_s: Age from which on it is too old [s].
+        topic: Its topic.
+        problem: "" or why its samples do not count, whatever their age.
+    """
 
     stream: str
     age_s: float
     limit_s: float
     topic: str = ""
+    problem: str = ""
 
     def __str__(self) -> str:
+        if self.problem:
+            return self.problem
         where = f"{self.stream} ({self.topic})" if self.topic else self.stream
         if math.isinf(self.age_s):
             return f"{where}: nothing received; start its driver or correct the topic in the rig file"
@@ -87,6 +99,7 @@ class ObservationAssembler:
             name: StreamBuffer(None if keep_all else math.ceil(stream.rate_hz * memory_s))
             for name, stream in self._streams.items()
         }
+        self._tracks = {arm.name: JointTrack(arm, is_live=not keep_all) for arm in rig.arms}
         self._decoded: dict[str, Sample[Image]] = {}
         self._lock = Lock()
 
@@ -114,6 +127,7 @@ class ObservationAssembler:
         """
         selected = select_joints(names, positions, self._rig.arm(arm))
         with self._lock:
+            self._tracks[arm].push(stamp_ns, selected)
             return self._buffers[arm].push(stamp_ns, selected)
 
     def assemble(self, now_ns: int, prompt: str) -> Observation | StaleInput:
@@ -155,8 +169,11 @@ class ObservationAssembler:
         """Of every stream the newest sample at `stamp_ns`, images not decoded; or a stream that has none or too old."""
         with self._lock:
             found = {name: self._buffers[name].latest_at(stamp_ns) for name in self._streams}
+            spoilt = self._spoilt({name: sample.stamp_ns for name, sample in found.items() if sample is not None})
         samples: dict[str, Sample[Any]] = {}
         for name, sample in found.items():
+            if name in spoilt and sample is not None:
+                return self._stale_input(name, sample.stamp_ns, stamp_ns, spoilt[name])
             if sample is None:
                 return self._stale_input(name, None, stamp_ns)
             if stamp_ns - sample.stamp_ns > self._streams[name].max_age_s * _NS:
@@ -180,13 +197,14 @@ class ObservationAssembler:
         return image
 
     def stale(self, now_ns: int) -> tuple[StaleInput, ...]:
-        """Every stream whose newest sample is missing, older than its limit at `now_ns`, or as far in the future."""
+        """Every stream whose newest sample is missing, older than its limit at `now_ns`, as far ahead, or spoilt."""
         with self._lock:
             newest = {name: self._buffers[name].newest_stamp_ns for name in self._streams}
+            spoilt = self._spoilt({name: stamp for name, stamp in newest.items() if stamp is not None})
         return tuple(
-            self._stale_input(name, stamp, now_ns)
+            self._stale_input(name, stamp, now_ns, spoilt.get(name, ""))
             for name, stamp in newest.items()
-            if stamp is None or abs(now_ns - stamp) > self._streams[name].max_age_s * _NS
+            if stamp is None or name in spoilt or abs(now_ns - stamp) > self._streams[name].max_age_s * _NS
         )
 
     def clear(self) -> None:
@@ -194,10 +212,20 @@ class ObservationAssembler:
         with self._lock:
             for buffer in self._buffers.values():
                 buffer.clear()
+            for track in self._tracks.values():
+                track.clear()
             self._decoded.clear()
 
-    def _stale_input(self, name: str, stamp_ns: int | None, now_ns: int) -> StaleInput:
+    def _spoilt(self, stamps_ns: Mapping[str, int]) -> dict[str, str]:
+        """Why the samples of these stamps do not count, by stream, of those that do not."""
+        return {
+            name: track.problem
+            for name, track in self._tracks.items()
+            if name in stamps_ns and track.is_spoilt(stamps_ns[name])
+        }
+
+    def _stale_input(self, name: str, stamp_ns: int | None, now_ns: int, problem: str = "") -> StaleInput:
         stream = self._streams[name]
         age_s = math.inf if stamp_ns is None else (now_ns - stamp_ns) / _NS
         topic = stream.topic if isinstance(stream, Camera) else stream.joint_state_topic
-        return StaleInput(name, age_s, stream.max_age_s, topic)
+        return StaleInput(name, age_s, stream.max_age_s, topic, problem)

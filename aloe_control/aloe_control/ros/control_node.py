@@ -122,7 +122,9 @@ class ControlNode(Node):
                 self.get_logger().warning(str(error))
             return
         self._found_arms.add(arm.name)
-        self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
+        problem = self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
+        if problem and self._is_new(arm.name, problem):
+            self.get_logger().warning(problem)
 
     def _on_image(self, camera: str, serialised: bytes) -> None:
         self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised))

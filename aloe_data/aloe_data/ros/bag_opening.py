@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rosbag2_py
+from mcap.exceptions import McapError
+from mcap.reader import make_reader
 
 from aloe_data.bag_state import BagState, bag_state
 from aloe_data.recording import RecordingError
@@ -48,6 +50,18 @@ class OpenBag:
         for reader in self._readers:
             yield from self._rows(reader)
 
+    def rows_as_written(self) -> Iterator[tuple[str, bytes, int]]:
+        """As `rows`, in the order in which they stand in the files, which rosbag2 does not read in every version.
+
+        Raises:
+            RecordingError: a file is damaged.
+        """
+        for file in self._state.files:
+            with self._naming(), file.open("rb") as stream:
+                rows = make_reader(stream, validate_crcs=True).iter_messages(list(self.types), log_time_order=False)
+                for _, channel, message in rows:
+                    yield channel.topic, message.data, message.log_time
+
     def rows_from(self, share: float) -> Iterator[tuple[str, bytes, int]]:
         """As `rows`, from a place on, to the end of the file that it lies in.
 
@@ -81,7 +95,7 @@ class OpenBag:
             yield
         except RecordingError:
             raise
-        except (RuntimeError, NotImplementedError, ValueError, OSError) as error:
+        except (RuntimeError, NotImplementedError, ValueError, OSError, McapError) as error:
             raise RecordingError(f"{self._state.bag}: {error}; ros2 run aloe_data verify tells more") from error
 
 

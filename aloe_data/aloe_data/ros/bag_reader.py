@@ -93,12 +93,14 @@ def _with_events(bag: Path, record: EpisodeRecord | None) -> EpisodeRecord | Non
     return record
 
 
-def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, Any, int]]:
+def read_messages(bag: Path, topics: Collection[str] = (), as_written: bool = False) -> Iterator[tuple[str, Any, int]]:
     """Messages of a bag in the order of their reception.
 
     Args:
         bag: folder of the bag, or its .mcap file.
         topics: names of the wanted topics; empty: all.
+        as_written: in the order in which they stand in the bag, which the times of reception do not tell where the
+            recorder's clock was set back.
 
     Yields:
         (topic, message, time of reception [ns]).
@@ -108,7 +110,7 @@ def read_messages(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str
     """
     opened = OpenBag(bag, topics)
     decoders = _decoders(bag, opened)
-    for topic, data, stamp_ns in opened.rows():
+    for topic, data, stamp_ns in opened.rows_as_written() if as_written else opened.rows():
         yield topic, _message(bag, decoders[topic], topic, data, stamp_ns), stamp_ns
 
 

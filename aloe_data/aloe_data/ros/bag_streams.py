@@ -1,16 +1,18 @@
 """The streams of a rig from its recorded messages, in the assembler that live nodes use."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from aloe_data.chunk import Chunk
+from aloe_data.clock_steps import StreamClock, belongs, describe_steps
 from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.observation import Observation, ObservationAssembler, StaleInput
-from aloe_data.rig import Arm, Rig
+from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.ros.bag_reader import read_messages, read_own_record
 from aloe_data.ros.convert import chunk_from_message, image_from_message, joint_positions, stamp_to_ns
+from aloe_data.stream_buffer import Sample
 
 _CHUNKS = "/policy/action_chunk"
 
@@ -32,6 +34,8 @@ class BagStreams:
         self._fault = ""
         self._foreign: dict[str, tuple[int, str]] = {}  # arms not found yet: messages without their joints, why
         self._found: set[str] = set()  # arms that were found
+        self._topics = {s.name: _topic(s) for s in (*rig.cameras, *rig.arms)}
+        self._clocks = {s.name: StreamClock(_topic(s), s.rate_hz) for s in (*rig.cameras, *rig.arms)}
         self._cameras = {camera.topic: camera for camera in rig.cameras}
         self._arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
 
@@ -43,22 +47,55 @@ class BagStreams:
     @property
     def refused(self) -> dict[str, int]:
         """Topic to the number of its messages that a live node would have refused as well."""
-        lost = {self._topic(arm): count for arm, (count, _) in self._foreign.items()}
+        lost = {self._topics[arm]: count for arm, (count, _) in self._foreign.items()}
         return dict(self._refused + Counter(lost))
 
     @property
     def fault(self) -> str:
         """The first reason why; "" for none."""
-        reasons = [self._fault, *(f"{self._topic(arm)}: {why}" for arm, (_, why) in self._foreign.items())]
+        reasons = [self._fault, *(f"{self._topics[arm]}: {why}" for arm, (_, why) in self._foreign.items())]
         return next(filter(None, reasons), "")
 
-    def take(self, topic: str, message: Any) -> None:
-        """One message, in the order of reception."""
+    def take(self, topic: str, message: Any, received_ns: int | None = None) -> None:
+        """One message, in the order of reception; when it was received [ns], if that is known."""
         if topic in self._cameras:
+            self._note_time(self._cameras[topic].name, message, received_ns)
             self._push_image(topic, message)
             return
         for arm in self._arms[topic]:
+            if not is_foreign(message.name, arm):
+                self._note_time(arm.name, message, received_ns)
             self._push_joints(arm, message)
+
+    def clock_problem(
+        self, clock: StreamClock, stamp_ns: int, received_ns: int, samples: Mapping[str, Sample[Any]] | StaleInput
+    ) -> str:
+        """Why samples are not of the time that their stamps say, because a clock was set while they were recorded.
+
+        Args:
+            clock: Clock of the topic of the message that they were chosen for.
+            stamp_ns: Stamp of that message [ns].
+            received_ns: When it was received [ns].
+            samples: Sample of every stream that its stamp chooses, or the stream that has none.
+
+        Returns:
+            "" where they are.
+        """
+        stepped = [each for each in (*self._clocks.values(), clock) if each.step_ns]
+        if not stepped:
+            return ""
+        if isinstance(samples, StaleInput):
+            is_spoilt = clock.step_ns or self._clocks[samples.stream].step_ns
+        else:
+            is_spoilt = not all(
+                belongs(clock, self._clocks[name], stamp_ns, received_ns, sample.stamp_ns)
+                for name, sample in samples.items()
+            )
+        return describe_steps(stepped) if is_spoilt else ""
+
+    def _note_time(self, stream: str, message: Any, received_ns: int | None) -> None:
+        if received_ns is not None:
+            self._clocks[stream].add(stamp_to_ns(message.header.stamp), received_ns)
 
     def _push_image(self, topic: str, message: Any) -> None:
         camera = self._cameras[topic]
@@ -90,9 +127,6 @@ class BagStreams:
         self._refused[topic] += 1
         self._fault = self._fault or f"the first of {topic} that was refused: {error}"
 
-    def _topic(self, arm: str) -> str:
-        return next(topic for topic, arms in self._arms.items() if arm in [a.name for a in arms])
-
 
 def read_observations(
     bag: Path, rig: Rig, image_size: tuple[int, int] | None = None
@@ -112,11 +146,22 @@ def read_observations(
         CodecError: a chunk, or an image, that cannot be decoded.
     """
     streams, chunks = BagStreams(rig, image_size), []
-    for topic, message, _ in read_messages(bag, [*streams.topics, _CHUNKS]):
+    clock = StreamClock(_CHUNKS, rig.rate_hz)
+    for topic, message, received_ns in read_messages(bag, [*streams.topics, _CHUNKS]):
         if topic == _CHUNKS:
-            chunks.append(chunk_from_message(message))
+            chunks.append((chunk_from_message(message), received_ns))
+            clock.add(stamp_to_ns(message.header.stamp), received_ns)
         else:
-            streams.take(topic, message)
+            streams.take(topic, message, received_ns)
     prompt = read_own_record(bag).prompt
-    for chunk in chunks:
-        yield chunk, streams.assembler.assemble_at(chunk.stamp_ns, prompt)
+    for chunk, received_ns in chunks:
+        samples = streams.assembler.select_at(chunk.stamp_ns)
+        problem = streams.clock_problem(clock, chunk.stamp_ns, received_ns, samples)
+        if problem:
+            yield chunk, StaleInput("every stream", 0.0, 0.0, problem=problem)
+        else:
+            yield chunk, streams.assembler.assemble_at(chunk.stamp_ns, prompt)
+
+
+def _topic(stream: Camera | Arm) -> str:
+    return stream.topic if isinstance(stream, Camera) else stream.joint_state_topic

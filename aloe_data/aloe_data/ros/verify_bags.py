@@ -16,10 +16,10 @@ from aloe_data.rig import Rig
 from aloe_data.ros.bag_opening import readable_bag
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.ros.bag_survey import rig_of
-from aloe_data.ros.checks import damage, samples, story, streams
+from aloe_data.ros.checks import contradictions, damage, samples, story, streams
 from aloe_data.ros.checks.findings import Findings, Subject
 
-_CHECKS = (story.check, streams.check, samples.check)  # of a bag that can be read
+_CHECKS = (story.check, streams.check, contradictions.check, samples.check)  # of a bag that can be read
 
 
 def verify(bag: Path, quick: bool = False) -> Findings:

@@ -1,0 +1,132 @@
+"""Clocks that were set while an episode was recorded: header stamps against the times at which messages were received.
+
+Stamps choose which message belongs to a tick. Where a clock stepped, that choice is wrong by the step, and shows as a
+message that was received long before or after the tick although their stamps are close.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+_NS = 1_000_000_000
+_SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
+_JITTER_PERIODS = 2
+
+
+class RisingTime:
+    """Times of reception in the order of their messages; where the clock was set back, they go on from where it was.
+
+    Attributes:
+        set_back_ns: By how much the clock was set back so far [ns].
+    """
+
+    def __init__(self) -> None:
+        self.set_back_ns = 0
+        self._last_ns = 0
+
+    def of(self, received_ns: int) -> int:
+        """The time of reception of the next message [ns]."""
+        back_ns = self._last_ns - received_ns
+        if back_ns > _SMALLEST_NS:  # less is how several threads write
+            self.set_back_ns += back_ns
+        self._last_ns = received_ns
+        return received_ns + self.set_back_ns
+
+
+class StreamClock:
+    """Stamps and times of reception of one topic, in the order of reception.
+
+    Args:
+        topic: Name of the topic.
+        rate_hz: Rate at which its messages are expected [Hz].
+
+    Attributes:
+        step_ns: The largest step of the stamps against the times of reception, with its sign; 0: none.
+        step_at_ns: When the first step was received [ns].
+        smallest_ns: Size of the smallest step; 0: none.
+        usual_delay_ns: Least time from stamp to reception before the first step; clocks of two machines differ always.
+        late_ns: Least time from stamp to reception, beyond the usual, since messages began to come late and to the end.
+    """
+
+    def __init__(self, topic: str, rate_hz: float) -> None:
+        self.step_ns = 0
+        self.step_at_ns = 0
+        self.smallest_ns = 0
+        self.topic = topic
+        self._tolerance_ns = _SMALLEST_NS + round(_JITTER_PERIODS * _NS / rate_hz)
+        self._stamps: list[int] = []  # rising: a message that is not newer is never chosen
+        self._received: list[int] = []
+        self._last_ns: tuple[int, int] | None = None
+        self._least_delay_ns = 0
+        self.usual_delay_ns = 0
+        self.late_ns = 0
+
+    def add(self, stamp_ns: int, received_ns: int) -> None:
+        """One more message."""
+        delay_ns = received_ns - stamp_ns
+        if self._last_ns is None:
+            self._least_delay_ns = self.usual_delay_ns = delay_ns
+        else:
+            ahead_ns = stamp_ns - self._last_ns[0]
+            slip_ns = ahead_ns - (received_ns - self._last_ns[1])
+            went_back = ahead_ns < -_SMALLEST_NS
+            # A stream that was late and has caught up slips as well, but to no smaller delay than it had before.
+            leapt_ahead = slip_ns > self._tolerance_ns and delay_ns < self._least_delay_ns - _SMALLEST_NS
+            if went_back or leapt_ahead:
+                self._note(slip_ns, received_ns)
+            elif slip_ns < -self._tolerance_ns and not self.late_ns:
+                self.late_ns = delay_ns - self.usual_delay_ns
+        if self.late_ns:
+            self.late_ns = max(min(self.late_ns, delay_ns - self.usual_delay_ns), 0)
+        self._last_ns = (stamp_ns, received_ns)
+        self._least_delay_ns = min(self._least_delay_ns, delay_ns)
+        if not self.smallest_ns:
+            self.usual_delay_ns = self._least_delay_ns
+        if not self._stamps or stamp_ns > self._stamps[-1]:
+            self._stamps.append(stamp_ns)
+            self._received.append(received_ns)
+
+    def received_ns(self, stamp_ns: int) -> int:
+        """When the newest message that is not newer than a stamp was received."""
+        return self._received[max(bisect_right(self._stamps, stamp_ns) - 1, 0)]
+
+    def stamp_ns(self, received_ns: int) -> int:
+        """Stamp of the newest message that had been received by a time."""
+        return self._stamps[max(bisect_right(self._received, received_ns) - 1, 0)]
+
+    def _note(self, slip_ns: int, received_ns: int) -> None:
+        if not self.smallest_ns:
+            self.step_at_ns = received_ns
+        self.smallest_ns = min(self.smallest_ns or abs(slip_ns), abs(slip_ns))
+        if abs(slip_ns) > abs(self.step_ns):
+            self.step_ns = slip_ns
+
+
+def belongs(tick: StreamClock, stream: StreamClock, stamp_ns: int, received_ns: int, sample_ns: int) -> bool:
+    """Whether the sample that a tick's stamp chooses is the one that had come when the tick did.
+
+    Args:
+        tick: Clock of the ticks' topic.
+        stream: Clock of the sample's topic.
+        stamp_ns: Stamp of the tick [ns].
+        received_ns: When the tick was received [ns].
+        sample_ns: Stamp of the sample [ns].
+    """
+    steps_ns = [clock.smallest_ns for clock in (stream, tick) if clock.smallest_ns]
+    if not steps_ns:
+        return True
+    tick_delay_ns = received_ns - stamp_ns - tick.usual_delay_ns
+    sample_delay_ns = stream.received_ns(sample_ns) - sample_ns - stream.usual_delay_ns
+    newer_ns = stream.stamp_ns(received_ns - tick.usual_delay_ns + stream.usual_delay_ns) - sample_ns
+    return max(abs(tick_delay_ns - sample_delay_ns), newer_ns) <= min(steps_ns) / 2
+
+
+def describe_steps(stepped: Sequence[StreamClock]) -> str:
+    """What clocks that stepped did, in words.
+
+    Args:
+        stepped: Clocks with a step, at least one.
+    """
+    step_ns = max((clock.step_ns for clock in stepped), key=abs)
+    where = "ahead" if step_ns > 0 else "back"
+    others = f" and of {len(stepped) - 1} other topics" if len(stepped) > 1 else ""
+    return f"stamps of {stepped[0].topic}{others} step {abs(step_ns) / _NS:.2f} s {where}: a clock was set meanwhile"

@@ -1,0 +1,121 @@
+"""Whether the joint states on an arm's topic are all of that one arm, which is not in two places at once.
+
+A second publisher (a simulator, another driver, a `joint_state_publisher` with zeros) makes joints leap there and back:
+the messages then form two tracks, each of which an arm could follow, and which no arm follows both. Nothing in the
+messages tells which is the arm's, so none of them counts until there is one track again.
+"""
+
+import sys
+from bisect import bisect_right
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aloe_data.rig import Arm
+
+_NS = 1_000_000_000
+# A track that had no message for so long has ended; a publisher that is still there would have been heard.
+_MEMORY_PERIODS = 5
+_MEMORY_S = 0.1
+_NOISE = 0.01  # of a joint's range: what its sensor may say beside its motion
+
+
+class _State(NamedTuple):
+    stamp_ns: int
+    positions: NDArray[np.float64]
+
+
+class JointTrack:
+    """The joint states of one arm in the order of their arrival. Grippers do not count: many of them leap and rattle.
+
+    Args:
+        arm: Arm whose joints' ranges and largest speeds bound what can follow what.
+        is_live: Whether what comes next is unknown. Then a state that no arm could have got to does not count until
+            nothing has contradicted it for a while: it may be another publisher's first.
+
+    Attributes:
+        returns: Number of messages that went on a track which others had left.
+        first: The first contradiction in words; "" for none.
+    """
+
+    def __init__(self, arm: Arm, is_live: bool) -> None:
+        self.returns = 0
+        self.first = ""
+        self._arm = arm
+        self._is_live = is_live
+        period_s = 1.0 / arm.rate_hz
+        self._period_s = period_s
+        self._memory_ns = round(max(_MEMORY_PERIODS * period_s, _MEMORY_S) * _NS)
+        self._speed = np.array([joint.max_velocity for joint in arm.joints])
+        self._noise = _NOISE * np.array([joint.upper - joint.lower for joint in arm.joints])
+        self._tracks: list[_State] = []  # the last state of each, the one of the newest message last
+        self._leapt_ns: int | None = None
+        self._spoilt: list[tuple[int, int]] = []  # spans in which tracks contradict each other, in order
+
+    def push(self, stamp_ns: int, positions: NDArray[np.float64]) -> None:
+        """One more message: positions [dof] in the rig's order, gripper last [rad, m]."""
+        state = _State(stamp_ns, positions[: len(self._speed)])
+        if self._tracks and stamp_ns <= self._tracks[-1].stamp_ns:
+            self._compare_late(state)
+            return
+        self._tracks = [track for track in self._tracks if stamp_ns - track.stamp_ns <= self._memory_ns]
+        # The newest track first: where an arm can have come from either, nothing contradicts anything.
+        track = next((track for track in reversed(self._tracks) if self._reaches(track, state)), None)
+        if track is not None:
+            if track is not self._tracks[-1]:
+                self._contradiction(track, self._tracks[-1], state)
+            self._tracks = [other for other in self._tracks if other is not track]
+        elif self._tracks:
+            self._leapt_ns = stamp_ns
+        self._tracks.append(state)
+
+    def is_spoilt(self, stamp_ns: int) -> bool:
+        """Whether the message with this stamp may be of something else than the arm, by all that is known now."""
+        if self._is_live and self._leapt_ns is not None and 0 <= stamp_ns - self._leapt_ns < self._memory_ns:
+            return True
+        index = bisect_right(self._spoilt, (stamp_ns, sys.maxsize)) - 1
+        return index >= 0 and stamp_ns < self._spoilt[index][1]
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in words."""
+        topic = self._arm.joint_state_topic
+        where = f"{self._arm.name} ({topic})"
+        if not self.first:
+            return f"{where}: joints are where they cannot have got to since the message before; waiting for the next"
+        return f"{where}: {self.first}; stop the second node that publishes it: `ros2 topic info --verbose {topic}`"
+
+    def clear(self) -> None:
+        """Forget all messages, as after a jump of the clock."""
+        self._tracks.clear()
+        self._spoilt.clear()
+        self._leapt_ns = None
+
+    def _reaches(self, before: _State, state: _State) -> bool:
+        """Whether an arm can have got from one state to the other; stamps may be wrong by a period."""
+        seconds = abs(state.stamp_ns - before.stamp_ns) / _NS + self._period_s
+        return bool((np.abs(state.positions - before.positions) <= self._speed * seconds + self._noise).all())
+
+    def _compare_late(self, late: _State) -> None:
+        """A message with a stamp that is not newer is no state; it may still contradict the one that is."""
+        newest = self._tracks[-1]
+        if newest.stamp_ns - late.stamp_ns <= self._memory_ns and not self._reaches(newest, late):
+            self._contradiction(newest, late, newest)
+
+    def _contradiction(self, track: _State, other: _State, state: _State) -> None:
+        """A state goes on a track although the message before it was on another."""
+        self.returns += 1
+        if not self.first:
+            self.first = self._describe(other, state)
+        begin_ns = track.stamp_ns
+        end_ns = state.stamp_ns + self._memory_ns
+        while self._spoilt and self._spoilt[-1][1] >= begin_ns:
+            begin_ns = min(begin_ns, self._spoilt.pop()[0])
+        self._spoilt.append((begin_ns, end_ns))
+
+    def _describe(self, other: _State, state: _State) -> str:
+        joint = int(np.argmax(np.abs(state.positions - other.positions) / self._speed))
+        apart_ms = abs(state.stamp_ns - other.stamp_ns) / 1e6
+        values = f"{other.positions[joint]:.3f} and {state.positions[joint]:.3f}"
+        return f"joint {self._arm.joint_names[joint]} is at {values} within {apart_ms:.0f} ms"
