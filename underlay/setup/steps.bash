@@ -127,6 +127,17 @@ install_wheels() {
     if [[ $file == *-lock.txt ]]; then requirements+=(-c "$file"); else requirements+=(-r "$file"); fi
   done
   pip_install wheels "${requirements[@]}"
+  install_tools_of_our_own
+}
+
+# What the system has at the pinned version pip does not install again: its command would run under the system's Python.
+install_tools_of_our_own() {
+  local tool
+  for tool in pytest ruff mypy; do
+    if [[ ! -x $venv/bin/$tool ]]; then
+      pip_install "$tool" --ignore-installed --no-deps "$(grep "^$tool==" "$root/requirements.txt")"
+    fi
+  done
 }
 
 install_underlay() {

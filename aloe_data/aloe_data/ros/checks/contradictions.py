@@ -34,8 +34,8 @@ def check(bag: Subject, found: Findings) -> None:
         found.notes.append(f"times of reception step {time.set_back_ns / _NS:.2f} s back: the recorder's clock was set")
     if streams.late_ns:
         found.notes.append(
-            f"messages are received {streams.late_ns / _NS:.2f} s later from some time on: the recorder's clock was set,"
-            " or it fell behind"
+            f"messages are received {streams.late_ns / _NS:.2f} s later from some time on: the recorder's clock was"
+            " set, or it fell behind"
         )
 
 
