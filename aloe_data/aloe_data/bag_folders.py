@@ -170,7 +170,10 @@ def _looks_recorded(name: str) -> bool:
 def _unpack(folder: Path, packed: list[str]) -> str:
     tool = "lz4 -d --rm -m" if packed[0].endswith(".lz4") else "zstd -d --rm"
     pattern = f"{folder}/*{''.join(Path(packed[0]).suffixes[-2:])}"
-    return f"compressed as files, {packed[0]}; unpack it: {tool} {pattern} && ros2 bag reindex -s mcap {folder}"
+    return (
+        f"compressed as files, {packed[0]}; unpack it, and have its {METADATA} made anew: {tool} {pattern} && "
+        f"rm -f {folder / METADATA} && ros2 run aloe_data repair {folder}"
+    )
 
 
 def _convert(folder: Path) -> str:

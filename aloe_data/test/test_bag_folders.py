@@ -97,7 +97,11 @@ def test_files_of_several_recordings_in_one_folder_are_no_bag(tmp_path):
 @pytest.mark.parametrize(
     ("names", "closed", "says"),
     [
-        (["ep_0001_0.mcap.zstd"], True, "zstd -d --rm {bag}/*.mcap.zstd && ros2 bag reindex -s mcap {bag}"),
+        (
+            ["ep_0001_0.mcap.zstd"],
+            True,
+            "zstd -d --rm {bag}/*.mcap.zstd && rm -f {bag}/metadata.yaml && ros2 run aloe_data repair {bag}",
+        ),
         (["ep_0001_0.mcap", "ep_0001_1.mcap.zstd"], True, "compressed as files, ep_0001_1.mcap.zstd"),
         (["ep_0001_0.db3"], True, "ros2 bag convert -i {bag}"),
         (["ep_0001_0.db3", "stray.mcap"], True, "stored as sqlite3"),
