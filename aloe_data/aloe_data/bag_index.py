@@ -20,6 +20,10 @@ from typing import Any
 from aloe_data.bag_folders import bag_files
 from aloe_data.durable import replacing
 from aloe_data.fingerprint import fingerprint
+from aloe_data.section import nearest
+from aloe_data.sidecar import SidecarError, read_json
+
+_KEYS = ("store", "places", "gone", "after", "same", "read")
 
 
 class BagIndex:
@@ -30,13 +34,16 @@ class BagIndex:
         ingested: fingerprint and folder of every episode's bag, in the order in which they were ingested.
 
     Raises:
-        OSError, ValueError: a file of the store is damaged.
+        OSError, ValueError: a file of the store is damaged; SidecarError names it.
     """
 
     def __init__(self, folder: Path, ingested: Iterable[tuple[str, str]]) -> None:
         self._folder = folder.resolve()
         self._file = folder / "bags.json"
-        found: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        found: dict[str, Any] = _read(self._file, {})
+        for key in found:
+            if key not in _KEYS:
+                raise SidecarError(f"{self._file}: unknown key '{key}'; {nearest(key, _KEYS)}")
         self._same: dict[str, str] = found.get("same", {})
         self._after: dict[str, str] = found.get("after", {})
         self._read: dict[str, list[str]] = found.get("read", {})
@@ -146,14 +153,8 @@ class BagIndex:
 
     def save(self) -> None:
         """Write what is known; others find all of it or what was there before."""
-        known = {
-            "store": str(self._folder),
-            "places": self._places,
-            "gone": sorted(self._gone),
-            "after": self._after,
-            "same": self._same,
-            "read": self._read,
-        }
+        values = (str(self._folder), self._places, sorted(self._gone), self._after, self._same, self._read)
+        known = dict(zip(_KEYS, values, strict=True))
         text = json.dumps(known, indent=0) + "\n"
         if self._file.exists() and self._file.read_text() == text:
             return
@@ -174,7 +175,7 @@ class BagIndex:
 
     def _take_over_gone(self, file: Path) -> None:
         """Former versions kept the folders of bags that are gone."""
-        folders: list[str] = json.loads(file.read_text()) if file.exists() else []
+        folders: list[str] = _read(file, [])
         self._gone |= {key for key, places in self._places.items() if places and places[0] in folders}
 
     def _follow_store(self, before: Path) -> None:
@@ -184,3 +185,13 @@ class BagIndex:
             found = [str(bag) for bag in moved if self._is_at(bag, key)]
             self._places[key] = found + [place for place in places if place not in found]
         self._look_up_folders()
+
+
+def _read(file: Path, nothing: Any) -> Any:
+    """What a file says; `nothing`, an empty one of the kind that it must hold, where it is missing."""
+    if not file.exists():
+        return nothing
+    found = read_json(file)
+    if not isinstance(found, type(nothing)):
+        raise SidecarError(f"{file}: holds no {'mapping of keys to values' if nothing == {} else 'list'}")
+    return found

@@ -80,6 +80,11 @@ def is_whole(bag: Path) -> bool:
     return not bag_state(bag).faults
 
 
+def is_closed(bag: Path) -> bool:
+    """Whether nobody records a bag any more: it has metadata.yaml, or all its files have their ends."""
+    return (bag / FILE_NAME).exists() or not bag_state(bag).missing
+
+
 def _judge(bag: Path, files: tuple[Path, ...], told: BagFacts | None, fault: str, strays: tuple[Path, ...]) -> BagState:
     summaries = tuple(map(read_summary, files))
     missing = [_unfinished(file) for file, summary in zip(files, summaries, strict=True) if not summary]

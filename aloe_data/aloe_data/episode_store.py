@@ -23,7 +23,7 @@ from aloe_data.columns import Column, mapped, write_rows
 from aloe_data.durable import append_line, replacing
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
-from aloe_data.sidecar import SidecarError, read_json, read_rows
+from aloe_data.sidecar import SidecarError, read_json, read_lines, read_rows
 
 FORMAT = 1
 
@@ -85,6 +85,8 @@ class EpisodeStore:
         self.episodes = read_index(folder)
         try:
             self._index = BagIndex(folder, ((episode.fingerprint, episode.bag) for episode in self.episodes))
+        except SidecarError as error:
+            raise StoreError(f"{error}; remove it, and ingest again") from error
         except (OSError, ValueError, TypeError, AttributeError) as error:
             file = folder / "bags.json"
             raise StoreError(f"{file}: cannot be read: {error}; remove it, and ingest again") from error
@@ -264,8 +266,7 @@ class FeatureStore:
         self._folder = store.folder / "features" / encoder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._check_header(self._folder / "shape.json")
-        done = self._folder / "episodes.jsonl"
-        self._done = {int(row) for row in done.read_text().split()} if done.exists() else set[int]()
+        self._done = _numbers(self._folder / "episodes.jsonl")
 
     def _check_header(self, header: Path) -> None:
         said, shape = header.read_text().strip() if header.exists() else "", list(self._column.shape)
@@ -290,6 +291,20 @@ class FeatureStore:
         """All of them; rows of episodes that are not there are zero."""
         ends = [e.first_frame + e.frames for e in self._store.episodes if self.has(e)]
         return mapped(self._folder / "frames.f2", self._column, max(ends, default=0))
+
+
+def _numbers(file: Path) -> set[int]:
+    """The whole numbers in the lines of a file; none where it is missing."""
+    try:
+        rows = list(read_lines(file))
+    except SidecarError as error:
+        raise StoreError(str(error)) from error
+    if rows and not file.read_bytes().endswith(b"\n"):
+        rows.pop()  # what a crash tore is another number
+    for number, row in rows:
+        if type(row) is not int:
+            raise StoreError(f"{file}:{number}: {row!r} is no whole number; remove that line, and ingest again")
+    return {row for _, row in rows}
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -180,6 +180,37 @@ def test_rows_that_no_line_names_are_written_over(tmp_path, bags):
     assert set(whole(replay(store, features)).state[:, 0] // 100) == {1, 2}
 
 
+@pytest.mark.parametrize(
+    ("name", "edit", "said"),
+    [
+        ("episodes.jsonl", lambda text: text.replace("}", ",}"), r"episodes\.jsonl:1: a comma before the closing"),
+        ("episodes.jsonl", lambda text: text.replace('"ticks": 12', '"ticks": "12"'), "1: .* is no episode: ticks is"),
+        ("episodes.jsonl", lambda text: text.replace('"prompt"', '"promt"'), "did you mean 'prompt'"),
+        ("store.json", lambda text: text.replace('"', "'"), r"store\.json: cannot be read: line 1: single quotes"),
+        ("store.json", lambda text: "[]", r"store\.json: is no mapping"),
+        ("bags.json", lambda text: '{"gon": []}', r"bags\.json: unknown key 'gon'; did you mean 'gone'"),
+        ("bags.json", lambda text: "[]", r"bags\.json: holds no mapping"),
+    ],
+)
+def test_a_file_of_the_store_that_was_edited_into_nonsense_is_named_with_its_fault(tmp_path, bags, name, edit, said):
+    store, _ = filled(tmp_path / "store", bags, [episode(12, 1)])
+    store.follow(bags, {})
+    file = tmp_path / "store" / name
+    file.write_text(edit(file.read_text()))
+    with pytest.raises(StoreError, match=said):
+        EpisodeStore(tmp_path / "store", RIG, SIZE)
+
+
+def test_files_of_the_store_may_come_back_from_an_editor_of_windows(tmp_path, bags):
+    before = filled(tmp_path / "store", bags, [episode(12, 1), episode(8, 2)])[0]
+    for file in (tmp_path / "store").rglob("*.json*"):
+        if file.name != "shape.json":
+            file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    store, features = filled(tmp_path / "store", bags, [])
+    assert store.episodes == before.episodes
+    assert all(features.has(stored) for stored in store.episodes)
+
+
 def test_a_bag_that_was_ingested_again_counts_once(tmp_path, bags):
     e = episode(12, 1)
     store = filled(tmp_path / "store", bags, [e, replace(e, facts=replace(e.facts, prompt="again"))])

@@ -101,6 +101,18 @@ def test_a_line_that_a_crash_has_torn_is_passed_over(folder, stage):
     assert folder.last_round() == 2
 
 
+def test_a_line_that_was_edited_into_nonsense_is_named(folder, stage):
+    do(folder, stage)
+    file = folder.path / "log.jsonl"
+    text = file.read_text()
+    file.write_text(text.replace('"stage"', '"stge"', 1))
+    with pytest.raises(ConfigError, match=rf"{file}:1: stage missing; correct or remove that line"):
+        folder.records()
+    file.write_text(text.replace("}", ",}", 1))
+    with pytest.raises(ConfigError, match=rf"{file}:1: a comma before the closing bracket"):
+        folder.records()
+
+
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_another_version_is_refused_by_name(folder, version):
     (folder.path / "run.json").write_text(json.dumps({"version": version, "facts": FACTS}))

@@ -70,6 +70,23 @@ def test_list_has_a_line_per_bag_and_names_those_that_were_not_closed(
     assert "2 episodes, 0.00 h" in lines[3] and "1 success, 1 failure; * verdict changed" in lines[3]
 
 
+def test_list_says_which_line_of_verdicts_it_cannot_read_once_and_which_verdict_is_of_no_bag(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("ep_0000", "ep_0001"):
+        make(name)
+    give_verdict(tmp_path, GivenVerdict("ep_0001", "failure", "eva", "dropped", 0))
+    file = tmp_path / "verdicts.jsonl"
+    file.write_text(file.read_text().replace("ep_0001", "ep_001"))
+    assert run(list_bags, monkeypatch, tmp_path) == 0
+    assert f"{file}: there is no ep_001, of which a verdict is given" in capsys.readouterr().out
+    file.write_text(file.read_text().replace("}", ",}"))
+    assert run(list_bags, monkeypatch, tmp_path) == 0
+    said = capsys.readouterr().out
+    assert said.count(f"{file}:1: a comma before the closing bracket; correct or remove that line") == 1
+    assert "0 episodes" in said
+
+
 def test_verify_reads_everything_and_names_what_is_wrong(
     make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ import rclpy
 from ament_index_python.packages import get_package_share_directory
 
 from aloe_data.bag_folders import find_bags
+from aloe_data.bag_state import is_closed
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.doctor import (
     Finding,
@@ -112,7 +113,7 @@ def _coverage(config: DoctorConfig, rig: Rig, probe: Probe) -> Iterator[Finding]
         live = np.concatenate([np.array(probe.joints[arm.name][:number]) for arm in rig.arms], axis=1)
         yield check_states(space, normaliser, live.astype(np.float32), "the arms now")
     try:
-        closed = [bag for bag in find_bags(config.record.expanduser()) if (bag / "metadata.yaml").exists()]
+        closed = [bag for bag in find_bags(config.record.expanduser()) if is_closed(bag)]
     except RecordingError:
         return  # no bag yet
     if not closed:

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from aloe_data.bag_folders import find_bags
+from aloe_data.bag_state import is_closed
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import held
 from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode, StoreError
 from aloe_data.fingerprint import KIND, fingerprint_by_times
-from aloe_data.folder_entries import METADATA
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError, load_rig
@@ -47,7 +47,7 @@ class IngestConfig:
     image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
     image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
     keep_gone: bool = parameter(False, doc="go on learning from episodes whose bags were removed from the folder")
-    closed: bool = parameter(False, doc="leave out bags that are still being recorded (without metadata.yaml)")
+    closed: bool = parameter(False, doc="leave out bags that are still being recorded")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _wanted(
     first: dict[str, Path] = {}
     copies: dict[Path, Path] = {}
     for bag, content in contents.items():
-        if config.closed and not (bag / METADATA).exists():
+        if config.closed and not is_closed(bag):
             continue
         taken = first.setdefault(content, bag)
         if taken != bag:
