@@ -32,7 +32,8 @@ class JointTrack:
     Args:
         arm: Arm whose joints' ranges and largest speeds bound what can follow what.
         is_live: Whether what comes next is unknown. Then a state that no arm could have got to does not count until
-            nothing has contradicted it for a while: it may be another publisher's first.
+            nothing has contradicted it for a while: it may be another publisher's first. Of a recording only the
+            first and the last states may be such.
 
     Attributes:
         returns: Number of messages that went on a track which others had left.
@@ -50,7 +51,9 @@ class JointTrack:
         self._speed = np.array([joint.max_velocity for joint in arm.joints])
         self._noise = _NOISE * np.array([joint.upper - joint.lower for joint in arm.joints])
         self._tracks: list[_State] = []  # the last state of each, the one of the newest message last
-        self._leapt_ns: int | None = None
+        self._run_ns = 0  # since when each state can follow from the one before
+        self._leapt = False  # to get there
+        self._run_before: tuple[int, int] | None = None  # from its first message to the leap
         self._spoilt: list[tuple[int, int]] = []  # spans in which tracks contradict each other, in order
 
     def push(self, stamp_ns: int, positions: NDArray[np.float64]) -> None:
@@ -66,13 +69,14 @@ class JointTrack:
             if track is not self._tracks[-1]:
                 self._contradiction(track, self._tracks[-1], state)
             self._tracks = [other for other in self._tracks if other is not track]
-        elif self._tracks:
-            self._leapt_ns = stamp_ns
+        else:
+            self._begin_run(stamp_ns, leapt=bool(self._tracks))
         self._tracks.append(state)
+        self._judge_run_before()
 
     def is_spoilt(self, stamp_ns: int) -> bool:
         """Whether the message with this stamp may be of something else than the arm, by all that is known now."""
-        if self._is_live and self._leapt_ns is not None and 0 <= stamp_ns - self._leapt_ns < self._memory_ns:
+        if self._is_doubtful and stamp_ns >= self._run_ns:
             return True
         index = bisect_right(self._spoilt, (stamp_ns, sys.maxsize)) - 1
         return index >= 0 and stamp_ns < self._spoilt[index][1]
@@ -90,26 +94,55 @@ class JointTrack:
         """Forget all messages, as after a jump of the clock."""
         self._tracks.clear()
         self._spoilt.clear()
-        self._leapt_ns = None
+        self._leapt = False
+        self._run_before = None
+
+    @property
+    def _is_doubtful(self) -> bool:
+        """Whether the newest states may be another publisher's first, of an arm that was clearly somewhere else."""
+        if not self._leapt or self._tracks[-1].stamp_ns - self._run_ns >= self._memory_ns:
+            return False
+        return self._is_live or self._run_before is None
+
+    def _begin_run(self, stamp_ns: int, leapt: bool) -> None:
+        """A state that does not follow from any before it."""
+        is_short = leapt and stamp_ns - self._run_ns < self._memory_ns
+        self._run_before = (self._run_ns, stamp_ns) if is_short else None
+        self._run_ns = stamp_ns
+        self._leapt = leapt
+
+    def _judge_run_before(self) -> None:
+        """A few states before a long run that does not follow from them were not the arm's."""
+        if self._run_before and self._tracks[-1].stamp_ns - self._run_ns >= self._memory_ns:
+            self._spoil(*self._run_before)
+            self._run_before = None
 
     def _reaches(self, before: _State, state: _State) -> bool:
         """Whether an arm can have got from one state to the other; stamps may be wrong by a period."""
         seconds = abs(state.stamp_ns - before.stamp_ns) / _NS + self._period_s
-        return bool((np.abs(state.positions - before.positions) <= self._speed * seconds + self._noise).all())
+        far = np.abs(state.positions - before.positions)
+        far = np.minimum(far, np.abs(far - 2 * np.pi))  # drivers of joints that turn on and on begin anew at a turn
+        return bool((far <= self._speed * seconds + self._noise).all())
 
     def _compare_late(self, late: _State) -> None:
         """A message with a stamp that is not newer is no state; it may still contradict the one that is."""
         newest = self._tracks[-1]
-        if newest.stamp_ns - late.stamp_ns <= self._memory_ns and not self._reaches(newest, late):
-            self._contradiction(newest, late, newest)
+        if newest.stamp_ns - late.stamp_ns > self._memory_ns or self._reaches(newest, late):
+            return
+        others = self._tracks[:-1]
+        track = next((track for track in reversed(others) if self._reaches(track, late)), None)
+        self._contradiction(track or newest, late, newest)
+        self._tracks = [*(other for other in others if other is not track), late, newest]
 
     def _contradiction(self, track: _State, other: _State, state: _State) -> None:
         """A state goes on a track although the message before it was on another."""
         self.returns += 1
         if not self.first:
             self.first = self._describe(other, state)
-        begin_ns = track.stamp_ns
-        end_ns = state.stamp_ns + self._memory_ns
+        self._run_before = None
+        self._spoil(track.stamp_ns, state.stamp_ns + self._memory_ns)
+
+    def _spoil(self, begin_ns: int, end_ns: int) -> None:
         while self._spoilt and self._spoilt[-1][1] >= begin_ns:
             begin_ns = min(begin_ns, self._spoilt.pop()[0])
         self._spoilt.append((begin_ns, end_ns))
