@@ -29,6 +29,7 @@ from output import make_parser, report
 from aloe_data.bag_folders import find_bags
 from aloe_data.codecs import decode_compressed, resize_image
 from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.fingerprint import fingerprint
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import Rig, load_rig
@@ -106,7 +107,7 @@ def ingest_figures(folder: Path, scratch: Path, png: Path | None) -> dict[str, f
         list(pool.map(read_aligned, bags[:1] * PROCESSES))  # the processes have started
         start = time.perf_counter()
         for bag, episode in zip(bags, pool.map(read_aligned, bags), strict=True):
-            store.append(episode, str(bag), "")
+            store.append(episode, str(bag), fingerprint(bag))
             episodes.append(episode)
         two_s = time.perf_counter() - start
     if png:
@@ -199,7 +200,8 @@ def write_store(folder: Path, hours: float) -> None:
     features = FeatureStore(store, "synthetic", TOKENS)
     rng = np.random.default_rng(1)
     for episode in synthetic(rig(), hours):
-        stored = store.append(episode, f"/synthetic/{episode.facts.episode_id}", "")
+        bag = f"/synthetic/{episode.facts.episode_id}"
+        stored = store.append(episode, bag, bag)
         features.write(stored, rng.random((stored.frames, *TOKENS), dtype=np.float32).astype(np.float16))
 
 

@@ -13,7 +13,7 @@ A bag's key is the fingerprint that it had when its episode was ingested (`aloe_
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,11 @@ class BagIndex:
     def is_gone(self, key: str) -> bool:
         """Whether a bag is nowhere any more."""
         return key in self._gone
+
+    @property
+    def there(self) -> Collection[str]:
+        """Keys of the bags that are not gone."""
+        return self._places.keys() - self._gone
 
     def place(self, key: str) -> str:
         """The folder that holds a bag that is there; of several the one that was known first."""

@@ -10,7 +10,7 @@ A crash leaves at most rows that no line names; the next append writes over them
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,7 @@ class EpisodeStore:
         }
         self._check_header({"format": FORMAT, "rig": rig.name, "contract": rig.contract, "image_size": [*image_size]})
         self.episodes = read_index(folder)
-        try:
-            self._index = BagIndex(folder, ((episode.fingerprint, episode.bag) for episode in self.episodes))
-        except SidecarError as error:
-            raise StoreError(f"{error}; remove it, and ingest again") from error
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            file = folder / "bags.json"
-            raise StoreError(f"{file}: cannot be read: {error}; remove it, and ingest again") from error
+        self._index = _bag_index(folder, self.episodes)
         self._newest = self._newest_by_key()
 
     @property
@@ -240,6 +234,25 @@ def read_index(folder: Path) -> tuple[StoredEpisode, ...]:
         return tuple(episode for _, episode in read_rows(folder / "episodes.jsonl", StoredEpisode, "episode"))
     except SidecarError as error:
         raise StoreError(str(error)) from error
+
+
+def folders_of_bags(folder: Path) -> set[Path]:
+    """Where the bags of a store are now that are not gone; none where there is no store.
+
+    Raises:
+        StoreError: a file of another kind.
+    """
+    index = _bag_index(folder, read_index(folder))
+    return {Path(index.place(key)) for key in index.there}
+
+
+def _bag_index(folder: Path, episodes: Sequence[StoredEpisode]) -> BagIndex:
+    try:
+        return BagIndex(folder, ((episode.fingerprint, episode.bag) for episode in episodes))
+    except SidecarError as error:
+        raise StoreError(f"{error}; remove it, and ingest again") from error
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise StoreError(f"{folder / 'bags.json'}: cannot be read: {error}; remove it, and ingest again") from error
 
 
 def _equal(stored: NDArray[Any], values: NDArray[Any]) -> bool:

@@ -9,7 +9,7 @@ from aloe_critic.rounds.plan import Current, Plan
 from aloe_critic.rounds.results import EpisodeFacts, read_episodes
 from aloe_critic.rounds.stage import Stage
 from aloe_data.bag_folders import bag_files
-from aloe_data.episode_store import read_index
+from aloe_data.episode_store import folders_of_bags
 from aloe_data.replay import DEMO, SOURCES
 from aloe_data.seeds import HELD_OUT
 from aloe_data.verdicts import SIDECAR
@@ -61,7 +61,8 @@ def ingest(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> S
 def _verdicts_beside(bags: Sequence[Path], store: str) -> list[Path]:
     """Where verdicts are corrected outside of the folders: beside single bags, and beside those of a store."""
     folders = {bag.parent for bag in bags if bag_files(bag)}
-    folders |= {Path(episode.bag).parent for episode in (read_index(Path(store)) if store else ())}
+    if store:
+        folders |= {bag.parent for bag in folders_of_bags(Path(store))}
     return sorted(folder / SIDECAR for folder in folders)
 
 
