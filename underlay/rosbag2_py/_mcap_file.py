@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import zstandard
@@ -134,7 +135,7 @@ def metadata_of_files(paths: list[Path]) -> BagMetadata:
     for path in paths:
         contents = read_contents(path)
         if contents.serialized_metadata:
-            embedded = MetadataIo().deserialize_metadata(contents.serialized_metadata)
+            embedded = _embedded(contents.serialized_metadata)
             out.custom_data = embedded.custom_data or out.custom_data
             out.ros_distro, version = embedded.ros_distro, embedded.version
         else:
@@ -149,6 +150,11 @@ def metadata_of_files(paths: list[Path]) -> BagMetadata:
     out.message_count = sum(file.message_count for file in out.files)
     out.topics_with_message_count = list(topics.values())
     return out
+
+
+@lru_cache(maxsize=4)  # a file is opened several times in a row
+def _embedded(text: str) -> BagMetadata:
+    return MetadataIo().deserialize_metadata(text)
 
 
 def _topic(channel: Channel, contents: Contents, version: int) -> TopicMetadata:

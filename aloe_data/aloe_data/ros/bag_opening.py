@@ -20,18 +20,20 @@ class OpenBag:
     """A whole bag, opened for reading.
 
     Args:
-        bag: folder of the bag, or its .mcap file.
+        bag: folder of the bag, its .mcap file, or its state where that is known.
         topics: names of the wanted topics; empty: all.
 
     Attributes:
+        bag: folder of the bag, or its .mcap file.
         types: of the wanted topics that the bag declares, by name.
 
     Raises:
         RecordingError: there is no bag, or one that is not whole; names the remedy.
     """
 
-    def __init__(self, bag: Path, topics: Collection[str] = ()) -> None:
+    def __init__(self, bag: Path | BagState, topics: Collection[str] = ()) -> None:
         self._state = whole_bag(bag)
+        self.bag = self._state.bag
         self._readers = [self._open(file, topics) for file in self._state.files]
         declared = [topic for reader in self._readers for topic in reader.get_all_topics_and_types()]
         self.types = {topic.name: topic.type for topic in declared if not topics or topic.name in topics}
@@ -96,20 +98,23 @@ class OpenBag:
         except RecordingError:
             raise
         except (RuntimeError, NotImplementedError, ValueError, OSError, McapError) as error:
-            raise RecordingError(f"{self._state.bag}: {error}; ros2 run aloe_data verify tells more") from error
+            raise RecordingError(f"{self.bag}: {error}; ros2 run aloe_data verify tells more") from error
 
 
-def whole_bag(bag: Path) -> BagState:
+def whole_bag(bag: Path | BagState) -> BagState:
     """The state of a bag that nothing is missing of; its metadata.yaml may have to be made anew.
+
+    Args:
+        bag: folder of the bag, its .mcap file, or its state where that is known.
 
     Raises:
         RecordingError: there is none, or it is not whole; names the remedy.
     """
-    state = readable_bag(bag)
+    state = bag if isinstance(bag, BagState) else readable_bag(bag)
     if state.missing:
         reasons = "; ".join(state.missing)
-        folder = bag if bag.is_dir() else bag.parent
-        raise RecordingError(f"{bag}: {reasons}; `ros2 run aloe_data repair {folder}` keeps what is readable")
+        folder = state.bag if state.bag.is_dir() else state.bag.parent
+        raise RecordingError(f"{state.bag}: {reasons}; `ros2 run aloe_data repair {folder}` keeps what is readable")
     return state
 
 

@@ -61,7 +61,7 @@ def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
         reasons = "; ".join(state.missing)
         raise RecordingError(f"{bag}: {reasons}; complete it with `ros2 run aloe_data repair {bag}`")
     if not state.missing and (record is None or record.verdict == Verdict.NONE.name):
-        record = _with_events(bag, record)
+        record = _with_events(state, record)
     if record is None:
         raise RecordingError(f"{bag}: {NO_RECORD}")
     return record
@@ -83,7 +83,7 @@ def _recorded(bag: Path, state: BagState) -> EpisodeRecord | None:
     return first
 
 
-def _with_events(bag: Path, record: EpisodeRecord | None) -> EpisodeRecord | None:
+def _with_events(bag: BagState, record: EpisodeRecord | None) -> EpisodeRecord | None:
     """A record with the verdict of the episode's last STOP; where there is none, one that its START begins."""
     for _, event, _ in read_messages(bag, [_EVENTS]):
         if event.kind == EpisodeEvent.START and record is None:
@@ -93,11 +93,13 @@ def _with_events(bag: Path, record: EpisodeRecord | None) -> EpisodeRecord | Non
     return record
 
 
-def read_messages(bag: Path, topics: Collection[str] = (), as_written: bool = False) -> Iterator[tuple[str, Any, int]]:
+def read_messages(
+    bag: Path | BagState, topics: Collection[str] = (), as_written: bool = False
+) -> Iterator[tuple[str, Any, int]]:
     """Messages of a bag in the order of their reception.
 
     Args:
-        bag: folder of the bag, or its .mcap file.
+        bag: folder of the bag, its .mcap file, or its state where that is known.
         topics: names of the wanted topics; empty: all.
         as_written: in the order in which they stand in the bag, which the times of reception do not tell where the
             recorder's clock was set back.
@@ -109,16 +111,18 @@ def read_messages(bag: Path, topics: Collection[str] = (), as_written: bool = Fa
         RecordingError: No bag, a damaged one, a type that is not installed, or a message that does not fit its type.
     """
     opened = OpenBag(bag, topics)
-    decoders = _decoders(bag, opened)
+    decoders = _decoders(opened)
     for topic, data, stamp_ns in opened.rows_as_written() if as_written else opened.rows():
-        yield topic, _message(bag, decoders[topic], topic, data, stamp_ns), stamp_ns
+        yield topic, _message(opened.bag, decoders[topic], topic, data, stamp_ns), stamp_ns
 
 
-def read_samples(bag: Path, wanted: Mapping[str, int], places: Collection[float]) -> Iterator[tuple[str, Any]]:
+def read_samples(
+    bag: Path | BagState, wanted: Mapping[str, int], places: Collection[float]
+) -> Iterator[tuple[str, Any]]:
     """From each place on the first messages of some topics; no more of the bag is read.
 
     Args:
-        bag: folder of the bag.
+        bag: see `read_messages`.
         wanted: number of messages by topic.
         places: shares of the bag, from 0 (its beginning) to below 1.
 
@@ -129,18 +133,18 @@ def read_samples(bag: Path, wanted: Mapping[str, int], places: Collection[float]
         RecordingError: see `read_messages`.
     """
     opened = OpenBag(bag, wanted)
-    decoders = _decoders(bag, opened)
+    decoders = _decoders(opened)
     for place in places:
         missing = Counter({topic: wanted[topic] for topic in opened.types})
         for topic, data, stamp_ns in islice(opened.rows_from(place), _NEARBY):
             if missing[topic] > 0:
-                yield topic, _message(bag, decoders[topic], topic, data, stamp_ns)
+                yield topic, _message(opened.bag, decoders[topic], topic, data, stamp_ns)
                 missing[topic] -= 1
             if not missing.total():
                 break
 
 
-def read_serialized(bag: Path, topics: Collection[str] = ()) -> Iterator[tuple[str, bytes, int]]:
+def read_serialized(bag: Path | BagState, topics: Collection[str] = ()) -> Iterator[tuple[str, bytes, int]]:
     """As `read_messages`, but serialised, whatever types are installed.
 
     Raises:
@@ -188,9 +192,9 @@ def changed_types(bag: Path) -> dict[str, str]:
     return {kind: definition_difference(kind, recorded, installed) for kind, recorded, installed in changed}
 
 
-def _decoders(bag: Path, opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
+def _decoders(opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
     """What makes messages of the installed types, by topic: messages keep the meaning that they were recorded with."""
-    classes = {name: _message_class(bag, name, kind) for name, kind in opened.types.items()}
+    classes = {name: _message_class(opened.bag, name, kind) for name, kind in opened.types.items()}
     decoders: dict[str, Callable[[bytes], Any]] = {
         name: partial(_deserialize, message_class) for name, message_class in classes.items()
     }
@@ -199,7 +203,7 @@ def _decoders(bag: Path, opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
             former = FormerType(kind, recorded, installed)
             decoders |= {name: former.read for name, its in opened.types.items() if its == kind}
     except RecordingError as error:
-        raise RecordingError(f"{bag}: {error}") from error
+        raise RecordingError(f"{opened.bag}: {error}") from error
     return decoders
 
 

@@ -15,7 +15,7 @@ from aloe_data.stream_buffer import Sample
 
 _PLACES = (0.0, 0.5, 0.95)  # of the bag: from there on, one message of each stream is tried when it is to be quick
 _STATES = 20  # of a topic that several arms share
-_IMAGES = 100  # of each camera are decoded otherwise, evenly spread
+_IMAGES = 30  # of each camera are decoded otherwise, evenly spread
 
 
 def check(bag: Subject, found: Findings) -> None:
@@ -39,14 +39,14 @@ def check(bag: Subject, found: Findings) -> None:
 def _some(bag: Subject, topics: Collection[str]) -> Iterator[tuple[str, Any]]:
     # Where arms share a topic, the first message may be another arm's.
     wanted = {topic: _STATES if len(bag.rig.arms_on(topic)) > 1 else 1 for topic in topics}
-    return read_samples(bag.state.bag, wanted, _PLACES)
+    return read_samples(bag.state, wanted, _PLACES)
 
 
 def _all(bag: Subject) -> Iterator[tuple[str, Any]]:
     """Every message, so that each is seen to fit its type; of the images only some, which are costly to decode."""
     cameras = {camera.topic for camera in bag.rig.cameras}
     seen = Counter[str]()
-    for topic, message, _ in read_messages(bag.state.bag):
+    for topic, message, _ in read_messages(bag.state):
         every = max(1, bag.state.metadata.counts[topic] // _IMAGES) if topic in cameras else 1
         if seen[topic] % every == 0:
             yield topic, message

@@ -14,7 +14,7 @@ def check(bag: Subject, found: Findings) -> None:
     Raises:
         RecordingError: the bag cannot be read.
     """
-    events = [message for _, message, _ in read_messages(bag.state.bag, [_EVENTS])]
+    events = [message for _, message, _ in read_messages(bag.state, [_EVENTS])]
     starts = sum(event.kind == EpisodeEvent.START for event in events)
     stops = sum(event.kind == EpisodeEvent.STOP for event in events)
     if (starts, stops) != (1, 1):
