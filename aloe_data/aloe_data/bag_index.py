@@ -5,7 +5,7 @@
     gone     keys of bags that are nowhere any more
     after    by key of a bag whose folder holds another one now: the key of that one
     same     by fingerprint: key of the same episode, which was ingested before in another form or by a former version
-    read     by folder: sizes and times of its files, and the fingerprint of its bag, so that it is not read again
+    read     by folder: what its files looked like, and the fingerprint of its bag, so that it is not read again
 
 A bag's key is the fingerprint that it had when its episode was ingested (`aloe_data.fingerprint`).
 """
@@ -86,7 +86,7 @@ class BagIndex:
     def fingerprint(self, bag: Path) -> str:
         """The fingerprint of a bag, read anew only where its files have changed; a new one where it cannot be read."""
         files = [(file.name, file.stat()) for file in bag_files(bag)]
-        state = " ".join(f"{name} {status.st_size} {status.st_mtime_ns}" for name, status in files)
+        state = " ".join(f"{name} {s.st_ino} {s.st_size} {s.st_mtime_ns}" for name, s in files)
         known = self._read.get(str(bag))
         if known is None or known[0] != state:
             try:
@@ -132,10 +132,11 @@ class BagIndex:
         here: dict[str, list[str]] = defaultdict(list)
         for place, content in found.items():
             here[self.key(content)].append(place)
+        roots = [root, *self._moved_here(here)]
         gone: list[str] = []
         for key in self._places:
             places = [place for place in self._places[key] if not self._is_replaced(key, place, found)]
-            below = [place for place in places if Path(place).is_relative_to(root)]
+            below = [place for place in places if any(Path(place).is_relative_to(folder) for folder in roots)]
             if not (below or key in here or places != self._places[key]):
                 continue  # another folder's
             # A bag in place of this one that could not be ingested does not take its episode away.
@@ -166,6 +167,11 @@ class BagIndex:
         with replacing(self._file) as stream:
             stream.write(text.encode())
 
+    def _moved_here(self, here: Collection[str]) -> set[Path]:
+        """Folders that are no more, bags of which are among those that were found: what is missing of them is gone."""
+        folders = {Path(place).parent for key in here for place in self._places.get(key, ())}
+        return {folder for folder in folders if not folder.exists()}
+
     def _is_replaced(self, key: str, place: str, found: Mapping[str, str]) -> bool:
         """Whether a folder that held a bag holds another one that was ingested."""
         content = self.key(found[place]) if place in found else key
@@ -188,7 +194,8 @@ class BagIndex:
         for key, places in self._places.items():
             moved = [Path(os.path.normpath(self._folder / os.path.relpath(place, before))) for place in places]
             found = [str(bag) for bag in moved if self._is_at(bag, key)]
-            self._places[key] = found + [place for place in places if place not in found]
+            left = [place for place in places if place not in found and os.path.exists(place)]
+            self._places[key] = found + left or [str(bag) for bag in moved]
         self._look_up_folders()
 
 

@@ -141,6 +141,19 @@ def test_a_bag_that_moved_to_another_folder_is_there_and_one_that_was_removed_is
     assert names(ingest(home / "bags")[0]) == ["ep_0000", "ep_0005", "ep_0009"]
 
 
+@pytest.mark.parametrize("with_store", [False, True])
+def test_what_was_removed_while_its_folder_moved_is_gone(home, ingest, with_store):
+    ingest(home / "bags")
+    moved = home.rename(home.with_name("moved"))
+    shutil.rmtree(moved / "bags" / "ep_0001")
+    if not with_store:
+        moved = (moved / "bags").rename(home.with_name("disk")).parent
+        store, reads = ingest(home.with_name("disk"), store=home.with_name("moved") / "store")
+    else:
+        store, reads = ingest(moved / "bags")
+    assert reads == [] and names(store) == ["ep_0000"]
+
+
 def test_of_two_copies_one_may_go(home, ingest):
     shutil.copytree(home / "bags", home / "backup")
     ingest(home / "bags")
