@@ -32,7 +32,7 @@ class BagFacts:
         start_ns, duration_ns: time of the first message, and from there to the last [ns].
         counts: messages by topic.
         files: names of its files in their order.
-        compression_mode: "file" or "message" where rosbag2 compressed them, else "".
+        compressed_messages: whether rosbag2 compressed each message; chunks and files are another matter.
         custom_data: text by key, as it was given when the bag was opened.
     """
 
@@ -40,7 +40,7 @@ class BagFacts:
     duration_ns: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     files: tuple[str, ...] = ()
-    compression_mode: str = ""
+    compressed_messages: bool = False
     custom_data: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -91,7 +91,6 @@ def _metadata(tree: Any) -> BagFacts:
     for entry in tree["topics_with_message_count"] or ():
         topic = _mapping(_mapping(entry, "a topic")["topic_metadata"], "topic_metadata")["name"]
         counts[topic] += _number(entry, "message_count")
-    mode = tree.get("compression_mode", "")
     custom_data = tree.get("custom_data")
     return BagFacts(
         start_ns=_number(_mapping(tree["starting_time"], "starting_time"), "nanoseconds_since_epoch"),
@@ -99,7 +98,7 @@ def _metadata(tree: Any) -> BagFacts:
         counts=counts,
         # Up to version 3 the names stand behind the folder's; a bag that was moved may have whole paths.
         files=tuple(Path(name).name for name in tree["relative_file_paths"] or ()),
-        compression_mode=mode.lower() if str(mode).lower() in ("file", "message") else "",
+        compressed_messages=str(tree.get("compression_mode", "")).lower() == "message",
         custom_data=_texts(custom_data) if isinstance(custom_data, dict) else {},
     )
 

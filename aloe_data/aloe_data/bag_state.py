@@ -90,8 +90,6 @@ def _judge(bag: Path, files: tuple[Path, ...], told: BagFacts | None, fault: str
     missing = [_unfinished(file) for file, summary in zip(files, summaries, strict=True) if not summary]
     if not files:
         missing.append("it has no .mcap file")
-    if told and told.compression_mode == "message":
-        missing.append("its messages are compressed one by one, which is not read; `ros2 bag convert` unpacks them")
     finished = [summary for summary in summaries if summary]
     if told and not missing:
         absent = [name for name in told.files if not (bag / _unpacked(name)).exists()]

@@ -122,7 +122,7 @@ def readable_bag(bag: Path) -> BagState:
     """The state of a bag, whole or not.
 
     Raises:
-        RecordingError: there is none.
+        RecordingError: there is none, or one that only ROS 2 itself reads; names the remedy.
     """
     try:
         state = bag_state(bag)
@@ -130,4 +130,10 @@ def readable_bag(bag: Path) -> BagState:
         raise RecordingError(f"{bag}: {error.strerror}") from error
     if not state.files:
         raise RecordingError(f"{bag}: no bag is there; give the folder of one")
+    if state.metadata.compressed_messages:
+        remedy = f"{{output_bags: [{{uri: {bag}_plain, storage_id: mcap, all: true}}]}}"
+        raise RecordingError(
+            f"{bag}: its messages are compressed one by one (compression_mode); with ROS 2 installed, make a plain bag"
+            f" of it: ros2 bag convert -i {bag} -o FILE, with FILE: {remedy}"
+        )
     return state

@@ -20,13 +20,14 @@ from rclpy.serialization import deserialize_message
 
 from aloe_data.bag_facts import FILE_NAME
 from aloe_data.bag_folders import find_bags
-from aloe_data.bag_state import BagState, bag_state
+from aloe_data.bag_state import BagState
 from aloe_data.durable import InUseError, held, keep_aside, replacing, spare_name, sync
 from aloe_data.episode import Verdict
 from aloe_data.mcap_recovery import read_content, recover
 from aloe_data.mcap_rewrite import Rewritten, rewrite
 from aloe_data.mcap_summary import McapSummary, read_summary
 from aloe_data.recording import SEQUENCED, EpisodeRecord, RecordingError
+from aloe_data.ros.bag_opening import readable_bag
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import complete_record
 from aloe_data.serialized import leading_sequence
@@ -86,7 +87,7 @@ def repair(bag: Path) -> list[str]:
         InUseError: it is being recorded.
     """
     with held(bag):
-        state = bag_state(bag)
+        state = readable_bag(bag)
         faulty = [file for file, summary in zip(state.files, state.summaries, strict=True) if _differs(file, summary)]
         if not state.faults and not faulty:
             return []

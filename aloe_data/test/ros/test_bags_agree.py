@@ -18,7 +18,7 @@ from episode_bag import RIG_FILE, write_episode
 from aloe_data.bag_state import bag_state
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.rig import load_rig
-from aloe_data.ros import list_bags
+from aloe_data.ros import list_bags, verify_bags
 from aloe_data.ros import repair as repairing
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_reader import read_messages, read_own_record, read_record
@@ -217,6 +217,18 @@ def test_all_commands_say_that_a_bag_is_not_whole_and_none_after_its_repair(
     assert repair(bag) == []
     assert "1 episodes" in said_by(list_bags, bag, capsys, monkeypatch)
     assert (bag / "metadata.yaml.damaged").exists(), "what it said before is kept"
+
+
+def test_a_bag_of_compressed_messages_is_named_with_a_remedy_and_not_touched(
+    bag: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(bag, lambda metadata: metadata.update(compression_mode="MESSAGE", compression_format="zstd"))
+    files = {path.name: path.read_bytes() for path in bag.iterdir()}
+    with pytest.raises(RecordingError, match=r"compressed one by one.*ros2 bag convert"):
+        list(read_messages(bag))
+    for command in (list_bags, verify_bags, repairing):
+        assert "ros2 bag convert" in said_by(command, bag, capsys, monkeypatch)
+    assert {path.name: path.read_bytes() for path in bag.iterdir()} == files
 
 
 def test_a_file_of_macos_is_no_part_of_a_bag(bag: Path) -> None:
