@@ -155,8 +155,9 @@ class ControlLoop:
             if self._stopping:
                 return False, "the arms are still coming to rest; try again in a moment"
             return True, "already armed"
-        problems = [f"{self.estop}; {_RESET}"] if self.estop else self.problems(now_ns)
-        problems = problems or outside_limits(self._rig, self._measured, self._config.start_margin)
+        problems = [f"{self.estop}; {_RESET}"] if self.estop else self._watchdog.problems(now_ns)
+        problems = problems or outside_limits(self._rig, self._doubts.newest(self._measured), self._config.start_margin)
+        problems = [*problems, *self._doubts.problems]
         if problems:
             return False, "not armed: " + " | ".join(problems)
         self._limiter.reset(self._measured)

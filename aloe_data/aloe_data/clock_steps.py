@@ -6,6 +6,7 @@ message that was received long before or after the tick although their stamps ar
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 
 _NS = 1_000_000_000
 _SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
@@ -55,6 +56,7 @@ class StreamClock:
         self._tolerance_ns = _SMALLEST_NS + round(_JITTER_PERIODS * _NS / rate_hz)
         self._stamps: list[int] = []  # rising: a message that is not newer is never chosen
         self._received: list[int] = []
+        self._all: list[tuple[int, int]] = []  # when received, stamp
         self._last_ns: tuple[int, int] | None = None
         self._least_delay_ns = 0
         self.usual_delay_ns = 0
@@ -78,6 +80,7 @@ class StreamClock:
         if self.late_ns:
             self.late_ns = max(min(self.late_ns, delay_ns - self.usual_delay_ns), 0)
         self._last_ns = (stamp_ns, received_ns)
+        self._all.append((received_ns, stamp_ns))
         self._least_delay_ns = min(self._least_delay_ns, delay_ns)
         if not self.smallest_ns:
             self.usual_delay_ns = self._least_delay_ns
@@ -90,8 +93,8 @@ class StreamClock:
         return self._received[max(bisect_right(self._stamps, stamp_ns) - 1, 0)]
 
     def stamp_ns(self, received_ns: int) -> int:
-        """Stamp of the newest message that had been received by a time."""
-        return self._stamps[max(bisect_right(self._received, received_ns) - 1, 0)]
+        """Stamp of the last message that had been received by a time, also of one that was never chosen."""
+        return self._all[max(bisect_right(self._all, received_ns, key=itemgetter(0)) - 1, 0)][1]
 
     def _note(self, slip_ns: int, received_ns: int) -> None:
         if not self.smallest_ns:
@@ -116,8 +119,8 @@ def belongs(tick: StreamClock, stream: StreamClock, stamp_ns: int, received_ns: 
         return True
     tick_delay_ns = received_ns - stamp_ns - tick.usual_delay_ns
     sample_delay_ns = stream.received_ns(sample_ns) - sample_ns - stream.usual_delay_ns
-    newer_ns = stream.stamp_ns(received_ns - tick.usual_delay_ns + stream.usual_delay_ns) - sample_ns
-    return max(abs(tick_delay_ns - sample_delay_ns), newer_ns) <= min(steps_ns) / 2
+    last_ns = stream.stamp_ns(received_ns - tick.usual_delay_ns + stream.usual_delay_ns)
+    return max(abs(tick_delay_ns - sample_delay_ns), abs(last_ns - sample_ns)) <= min(steps_ns) / 2
 
 
 def describe_steps(stepped: Sequence[StreamClock]) -> str:

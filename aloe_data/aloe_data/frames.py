@@ -141,6 +141,11 @@ class Episode:
         """Control ticks inside the episode that the bag does not hold."""
         return int(np.sum(np.diff(self.ticks) - 1))
 
+    @property
+    def left_out(self) -> list[str]:
+        """How many ticks are not observed because messages contradict each other, and why, in words."""
+        return [f"{number} of {len(self)} ticks are left out: {reason}" for reason, number in self.spoilt.items()]
+
     def images(self, ticks: ArrayLike | None = None) -> Image:
         """The views uint8 [n, C, h, w, 3] at `ticks` (positions within the episode; default: all T).
 

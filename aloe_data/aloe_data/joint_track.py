@@ -58,7 +58,7 @@ class JointTrack:
 
     def push(self, stamp_ns: int, positions: NDArray[np.float64]) -> None:
         """One more message: positions [dof] in the rig's order, gripper last [rad, m]."""
-        state = _State(stamp_ns, positions[: len(self._speed)])
+        state = _State(stamp_ns, positions[: len(self._speed)].copy())
         if self._tracks and stamp_ns <= self._tracks[-1].stamp_ns:
             self._compare_late(state)
             return

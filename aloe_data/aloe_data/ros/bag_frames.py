@@ -66,6 +66,7 @@ def read_episodes(
         except EpisodeError as error:
             problems.append(str(error))
             continue
+        problems += [f"{bag}: {said}" for said in episode.left_out]
         yield episode
     for problem in problems:
         print(f"left out: {problem}")

@@ -103,6 +103,7 @@ def _control(episode: Episode) -> list[str]:
         f"control  {len(episode)} ticks, {episode.lost_ticks} lost, {100 * clipped:.0f} % limited,"
         f" {100 * episode.observed.mean():.0f} % observed, policy {versions}"
     ]
+    lines += episode.left_out
     for number, arm in enumerate(episode.rig.arms):
         shares = np.bincount(episode.source[:, number], minlength=3) / len(episode)
         lines.append(f"{arm.name:13}" + ", ".join(_shares(shares, sorted(set(_operators(episode, number))))))

@@ -87,15 +87,17 @@ def _bring_up_to_date(
     contents = {bag: store.fingerprint(bag) for bag in found}
     _recognise(store, contents)
     wanted = _wanted(config, store, features, contents)
-    problems = []
+    problems: list[str] = []
+    spoilt: list[str] = []
     for done in tqdm(_read_all(wanted, config), total=len(wanted), desc="ingesting", unit="bag", disable=not wanted):
         if done.episode is None or done.features is None:
             problems.append(done.problem)
             continue
+        spoilt += [f"{done.bag}: {said}" for said in done.episode.left_out]
         features.write(_stored(store, done.episode, done.bag, contents[done.bag]), done.features)
     gone = store.follow(root, {str(bag): content for bag, content in contents.items()}, config.keep_gone)
     print(f"{config.store}: {len(store.bags)} episodes, {len(wanted) - len(problems)} of them new")
-    for problem in problems:
+    for problem in [*problems, *spoilt]:
         print(f"left out: {problem}")
     if gone:
         print(f"left out: {len(gone)} episodes whose bags are gone ({_some(gone)}); `ingest --keep-gone` keeps them")
