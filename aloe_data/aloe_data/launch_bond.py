@@ -2,7 +2,7 @@
 
 `ros2 launch` ends in order on SIGINT alone. On SIGTERM, which `docker stop` and systemd send by default, it dies at
 once and leaves its nodes running, an armed control_node among them. A process that cannot be left to itself calls
-`end_with_launch` first of all; it then gets the SIGINT that the launch could not send.
+`end_with_launch` first of all; it then gets the SIGINT that the launch could not send (SIGTERM where it ignores that).
 """
 
 import contextlib
@@ -42,7 +42,9 @@ def _end_after(launch: int) -> None:
     _wait_for_end(launch)
     with contextlib.suppress(OSError):  # where the launch read what we say, nobody reads it now
         print(f"the launch that started this (process {launch}) is gone: ending", file=sys.stderr, flush=True)
-    os.kill(os.getpid(), signal.SIGINT)
+    # A shell without job control starts what it runs in the background so that it ignores SIGINT.
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    os.kill(os.getpid(), signal.SIGTERM if ignored else signal.SIGINT)
 
 
 def _wait_for_end(process: int) -> None:

@@ -78,9 +78,25 @@ def test_a_node_whose_launch_was_gone_before_it_looked_ends_as_well() -> None:
     gone.wait()
     code = "from aloe_data.launch_bond import end_with_launch; end_with_launch(); import signal; signal.pause()"
     environment = os.environ | {LAUNCH_PID: str(gone.pid)}
-    node = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30)
+    node = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert node.returncode == -signal.SIGINT
     assert f"process {gone.pid}) is gone" in node.stderr
+
+
+def test_a_node_that_ignores_interrupts_ends_as_well() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+    code += "from aloe_data.launch_bond import end_with_launch; end_with_launch(); signal.pause()"
+    node = subprocess.run([sys.executable, "-c", code], env=os.environ | {LAUNCH_PID: str(gone.pid)}, timeout=30)
+    assert node.returncode == -signal.SIGTERM
 
 
 def test_a_node_that_was_started_by_hand_is_bonded_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ def save_weights(file: Path, weights: Weights) -> None:
         arrays["good"] = np.asarray(weights.good, bool)
     file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as stream:
-        np.savez(stream, allow_pickle=False, **arrays)
+        np.savez(stream, **arrays)  # NumPy 1 takes `allow_pickle` for the name of another array
 
 
 def load_weights(file: Path) -> Weights:

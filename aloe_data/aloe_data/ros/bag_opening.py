@@ -38,10 +38,16 @@ class OpenBag:
         declared = [topic for reader in self._readers for topic in reader.get_all_topics_and_types()]
         self.types = {topic.name: topic.type for topic in declared if not topics or topic.name in topics}
 
-    def definitions(self) -> Iterator[rosbag2_py.MessageDefinition]:
-        """The text of every type as it was when the bag was recorded."""
-        for reader in self._readers:
-            yield from reader.get_all_message_definitions()
+    def definitions(self) -> Iterator[tuple[str, str, str]]:
+        """Every type as it was when the bag was recorded: its name, the language of its definition, and the text.
+
+        Raises:
+            RecordingError: a file is damaged.
+        """
+        with self._naming():
+            for reader in self._readers:
+                for found in reader.get_all_message_definitions():
+                    yield found.topic_type, found.encoding, found.encoded_message_definition
 
     def rows(self) -> Iterator[tuple[str, bytes, int]]:
         """(topic, serialised message, time of reception [ns]), file after file, each in the order of reception.
@@ -92,7 +98,7 @@ class OpenBag:
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
-        """What the official reader and its stand-in raise, with the bag's name."""
+        """Whatever rosbag2's reader raises, with the bag's name."""
         try:
             yield
         except RecordingError:

@@ -215,14 +215,12 @@ def _changed_definitions(opened: OpenBag) -> Iterator[tuple[str, str, str]]:
     """Types with their recorded and their installed definition, where these differ."""
     source = rosbag2_py.LocalMessageDefinitionSource()
     kinds = set(opened.types.values())
-    for recorded in opened.definitions():
-        kind = recorded.topic_type
+    for kind, language, before in opened.definitions():
         if kind not in kinds:
             continue
         installed = source.get_full_text(kind)
-        if recorded.encoding != installed.encoding:
+        if language != installed.encoding:
             continue  # nothing to compare with: a writer that stores no text, or IDL
-        before = recorded.encoded_message_definition
         now = installed.encoded_message_definition
         if before != now and definition_difference(kind, before, now):
             yield kind, before, now
