@@ -59,13 +59,10 @@ class BagStreams:
     def take(self, topic: str, message: Any, received_ns: int | None = None) -> None:
         """One message, in the order of reception; when it was received [ns], if that is known."""
         if topic in self._cameras:
-            self._note_time(self._cameras[topic].name, message, received_ns)
-            self._push_image(topic, message)
+            self._push_image(self._cameras[topic], message, received_ns)
             return
         for arm in self._arms[topic]:
-            if not is_foreign(message.name, arm):
-                self._note_time(arm.name, message, received_ns)
-            self._push_joints(arm, message)
+            self._push_joints(arm, message, received_ns)
 
     def clock_problem(
         self, clock: StreamClock, stamp_ns: int, received_ns: int, samples: Mapping[str, Sample[Any]] | StaleInput
@@ -93,22 +90,21 @@ class BagStreams:
             )
         return describe_steps(stepped) if is_spoilt else ""
 
-    def _note_time(self, stream: str, message: Any, received_ns: int | None) -> None:
+    def _push_image(self, camera: Camera, message: Any, received_ns: int | None) -> None:
+        stamp_ns = stamp_to_ns(message.header.stamp)
         if received_ns is not None:
-            self._clocks[stream].add(stamp_to_ns(message.header.stamp), received_ns)
-
-    def _push_image(self, topic: str, message: Any) -> None:
-        camera = self._cameras[topic]
+            self._clocks[camera.name].add(stamp_ns, received_ns)
         try:
-            image = image_from_message(message, camera)
-            self.assembler.push_image(camera.name, stamp_to_ns(message.header.stamp), image)
+            self.assembler.push_image(camera.name, stamp_ns, image_from_message(message, camera))
         except CodecError as error:
-            self._refuse(topic, error)
+            self._refuse(camera.topic, error)
 
-    def _push_joints(self, arm: Arm, message: Any) -> None:
+    def _push_joints(self, arm: Arm, message: Any, received_ns: int | None) -> None:
         """An arm's joints of a message; one without any of them is another device's on the same topic."""
         stamp_ns, names, positions = joint_positions(message)
         foreign = is_foreign(names, arm)
+        if received_ns is not None and not foreign:
+            self._clocks[arm.name].add(stamp_ns, received_ns)
         if foreign and arm.name in self._found:
             return
         try:
