@@ -5,12 +5,14 @@ message that was received long before or after the tick although their stamps ar
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from operator import itemgetter
 
 _NS = 1_000_000_000
 _SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
 _JITTER_PERIODS = 2
+_STEADY = 10  # messages before a step that tell what is usual
 
 
 class RisingTime:
@@ -59,6 +61,7 @@ class StreamClock:
         self._all: list[tuple[int, int]] = []  # when received, stamp
         self._last_ns: tuple[int, int] | None = None
         self._least_delay_ns = 0
+        self._delays_ns: deque[int] = deque(maxlen=_STEADY)
         self.usual_delay_ns = 0
         self.late_ns = 0
 
@@ -71,8 +74,7 @@ class StreamClock:
             ahead_ns = stamp_ns - self._last_ns[0]
             slip_ns = ahead_ns - (received_ns - self._last_ns[1])
             went_back = ahead_ns < -_SMALLEST_NS
-            # A stream that was late and has caught up slips as well, but to no smaller delay than it had before.
-            leapt_ahead = slip_ns > self._tolerance_ns and delay_ns < self._least_delay_ns - _SMALLEST_NS
+            leapt_ahead = slip_ns > self._tolerance_ns and self._is_earlier_than_ever(delay_ns, slip_ns)
             if went_back or leapt_ahead:
                 self._note(slip_ns, received_ns)
             elif slip_ns < -self._tolerance_ns and not self.late_ns:
@@ -82,6 +84,7 @@ class StreamClock:
         self._last_ns = (stamp_ns, received_ns)
         self._all.append((received_ns, stamp_ns))
         self._least_delay_ns = min(self._least_delay_ns, delay_ns)
+        self._delays_ns.append(delay_ns)
         if not self.smallest_ns:
             self.usual_delay_ns = self._least_delay_ns
         if not self._stamps or stamp_ns > self._stamps[-1]:
@@ -95,6 +98,16 @@ class StreamClock:
     def stamp_ns(self, received_ns: int) -> int:
         """Stamp of the last message that had been received by a time, also of one that was never chosen."""
         return self._all[max(bisect_right(self._all, received_ns, key=itemgetter(0)) - 1, 0)][1]
+
+    def _is_earlier_than_ever(self, delay_ns: int, slip_ns: int) -> bool:
+        """Whether a message that slipped came sooner behind its stamp than any before it, which came steadily.
+
+        A stream that was late and has caught up slips as well, but to a delay that it had before; the first messages of
+        a recording may be late, and are not steady.
+        """
+        if len(self._delays_ns) < _STEADY or 2 * (max(self._delays_ns) - min(self._delays_ns)) > slip_ns:
+            return False
+        return delay_ns < self._least_delay_ns - _SMALLEST_NS
 
     def _note(self, slip_ns: int, received_ns: int) -> None:
         if not self.smallest_ns:

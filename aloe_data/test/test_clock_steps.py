@@ -49,6 +49,13 @@ def test_a_stream_that_is_late_and_catches_up_is_no_step(late_s: float) -> None:
     assert clock(late).step_ns == 0
 
 
+@given(st.integers(1, 9), st.integers(50, 3000))
+def test_first_messages_that_are_late_before_others_are_lost_are_no_step(first: int, late_ms: int) -> None:
+    rows = [(stamp, max(received, (1000 + late_ms) * MS)) for stamp, received in stamped()[:first]]
+    rows += [row for row in stamped() if row[0] >= rows[-1][1]]
+    assert clock(rows).step_ns == 0
+
+
 @given(st.sampled_from([-3600, -2, -0.3, -0.1, 0.2, 2, 3600]), st.integers(-10, 10), delays)
 def test_a_step_is_found_with_its_size_whatever_the_jitter(step_s: float, offset_s: int, delays_ms: list[int]) -> None:
     made = clock(stamped(offset_s * S, round(step_s * S), delays_ms))
