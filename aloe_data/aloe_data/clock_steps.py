@@ -5,34 +5,38 @@ message that was received long before or after the tick although their stamps ar
 """
 
 from bisect import bisect_right
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from operator import itemgetter
 
 _NS = 1_000_000_000
-_SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
+SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
 _JITTER_PERIODS = 2
 _STEADY = 10  # messages before a step that tell what is usual
 
 
 class RisingTime:
-    """Times of reception in the order of their messages; where the clock was set back, they go on from where it was.
+    """Times of reception in the order of a bag's messages, going on where the recorder's clock was set back.
 
-    Attributes:
-        set_back_ns: By how much the clock was set back so far [ns].
+    A recorder that was behind writes topic after topic, so only a topic's own messages tell of a clock.
     """
 
     def __init__(self) -> None:
-        self.set_back_ns = 0
-        self._last_ns = 0
+        self._last_ns: dict[str, int] = {}
+        self._back_ns: Counter[str] = Counter()
 
-    def of(self, received_ns: int) -> int:
-        """The time of reception of the next message [ns]."""
-        back_ns = self._last_ns - received_ns
-        if back_ns > _SMALLEST_NS:  # less is how several threads write
-            self.set_back_ns += back_ns
-        self._last_ns = received_ns
-        return received_ns + self.set_back_ns
+    @property
+    def set_back_ns(self) -> int:
+        """By how much the clock was set back so far [ns]."""
+        return max(self._back_ns.values(), default=0)
+
+    def of(self, topic: str, received_ns: int) -> int:
+        """The time of reception of the next message of a topic [ns]."""
+        back_ns = self._last_ns.get(topic, received_ns) - received_ns
+        if back_ns > SMALLEST_NS:
+            self._back_ns[topic] += back_ns
+        self._last_ns[topic] = received_ns
+        return received_ns + self._back_ns[topic]
 
 
 class StreamClock:
@@ -55,7 +59,7 @@ class StreamClock:
         self.step_at_ns = 0
         self.smallest_ns = 0
         self.topic = topic
-        self._tolerance_ns = _SMALLEST_NS + round(_JITTER_PERIODS * _NS / rate_hz)
+        self._tolerance_ns = SMALLEST_NS + round(_JITTER_PERIODS * _NS / rate_hz)
         self._stamps: list[int] = []  # rising: a message that is not newer is never chosen
         self._received: list[int] = []
         self._all: list[tuple[int, int]] = []  # when received, stamp
@@ -73,7 +77,7 @@ class StreamClock:
         else:
             ahead_ns = stamp_ns - self._last_ns[0]
             slip_ns = ahead_ns - (received_ns - self._last_ns[1])
-            went_back = ahead_ns < -_SMALLEST_NS
+            went_back = ahead_ns < -SMALLEST_NS
             leapt_ahead = slip_ns > self._tolerance_ns and self._is_earlier_than_ever(delay_ns, slip_ns)
             if went_back or leapt_ahead:
                 self._note(slip_ns, received_ns)
@@ -107,7 +111,7 @@ class StreamClock:
         """
         if len(self._delays_ns) < _STEADY or 2 * (max(self._delays_ns) - min(self._delays_ns)) > slip_ns:
             return False
-        return delay_ns < self._least_delay_ns - _SMALLEST_NS
+        return delay_ns < self._least_delay_ns - SMALLEST_NS
 
     def _note(self, slip_ns: int, received_ns: int) -> None:
         if not self.smallest_ns:

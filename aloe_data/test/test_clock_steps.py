@@ -93,10 +93,11 @@ def accepted(rows: list[tuple[int, int]]) -> dict[int, int]:
     return taken
 
 
-def test_time_goes_on_where_it_was_set_back_but_not_where_threads_wrote_out_of_order() -> None:
+def test_time_goes_on_where_it_was_set_back_but_not_where_a_recorder_wrote_topic_after_topic() -> None:
     time = RisingTime()
-    times = [time.of(ns) for ns in (0, 20 * MS, 18 * MS, 40 * MS, 40 * MS - 2 * S, 60 * MS - 2 * S)]
+    times = [time.of("/a", ns) for ns in (0, 20 * MS, 18 * MS, 40 * MS, 40 * MS - 2 * S, 60 * MS - 2 * S)]
     assert times == [0, 20 * MS, 18 * MS, 40 * MS, 40 * MS, 60 * MS]
+    assert time.of("/b", 5 * MS) == 5 * MS
     assert time.set_back_ns == 2 * S
 
 

@@ -76,7 +76,8 @@ def _read(bag: Path, rig: Rig, image_size: tuple[int, int] | None, as_written: b
     reader = _EpisodeReader(rig, image_size)
     time = RisingTime()
     for topic, message, received_ns in read_messages(bag, reader.topics, as_written):
-        reader.take(topic, message, time.of(received_ns))
+        # Events are too rare to tell of a clock themselves.
+        reader.take(topic, message, received_ns + time.set_back_ns if topic == _EVENTS else time.of(topic, received_ns))
     return reader
 
 

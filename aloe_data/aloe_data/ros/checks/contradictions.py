@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aloe_data.clock_steps import RisingTime, StreamClock, describe_steps
+from aloe_data.clock_steps import SMALLEST_NS, RisingTime, StreamClock, describe_steps
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.joint_track import JointTrack
 from aloe_data.rig import Rig
@@ -28,11 +28,11 @@ def check(bag: Subject, found: Findings) -> None:
     streams = _Streams(bag.rig)
     time = RisingTime()
     for topic, message, received_ns in read_messages(bag.state.bag, streams.topics, as_written=True):
-        streams.take(topic, message, time.of(received_ns))
+        streams.take(topic, message, time.of(topic, received_ns))
     found.problems += streams.problems()
     if time.set_back_ns:
         found.notes.append(f"times of reception step {time.set_back_ns / _NS:.2f} s back: the recorder's clock was set")
-    if streams.late_ns:
+    if streams.late_ns > SMALLEST_NS:
         found.notes.append(
             f"messages are received {streams.late_ns / _NS:.2f} s later from some time on: the recorder's clock was"
             " set, or it fell behind"
