@@ -204,8 +204,6 @@ def _decoders(opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
             decoders |= {name: former.read for name, its in opened.types.items() if its == kind}
     except RecordingError as error:
         raise RecordingError(f"{opened.bag}: {error}") from error
-    except UnicodeDecodeError as error:  # what the official reader says of a text that is none
-        raise RecordingError(f"{opened.bag}: a message definition in it is damaged ({error})") from error
     return decoders
 
 
