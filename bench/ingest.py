@@ -28,7 +28,8 @@ from output import make_parser, report
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.codecs import decode_compressed, resize_image
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.fingerprint import fingerprint
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.replay import Replay, ReplayConfig

@@ -11,7 +11,8 @@ from keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
 from numpy.typing import NDArray
 
 from aloe_data.durable import append_line, put_in_place
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
 

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 
 from aloe_critic.learner import CriticConfig
 from aloe_critic.networks import NetworkConfig
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.rig import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser

@@ -13,7 +13,8 @@ from aloe_critic.batches import Batches
 from aloe_critic.losses import aggregate, value
 from aloe_critic.timeline import executed_windows
 from aloe_data.chunk import Chunk
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.observation import Observation
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.transitions import RewardConfig

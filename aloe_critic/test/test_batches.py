@@ -12,7 +12,8 @@ from aloe_critic.batches import Batches
 from aloe_critic.networks import Sizes
 from aloe_critic.training import check_outcomes, held_out, matched_discount, reach, spread
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import BY_HUMAN, Replay, ReplayConfig
 from aloe_data.segments import AGAIN, HUMAN
 from aloe_data.transitions import RewardConfig

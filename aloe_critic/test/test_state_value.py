@@ -11,7 +11,8 @@ from aloe_critic import state_value
 from aloe_critic.batches import Batches
 from aloe_critic.networks import NetworkConfig, Sizes
 from aloe_critic.state_value import ValueConfig, crossfitted_values, folds_of
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.backend import load_policy

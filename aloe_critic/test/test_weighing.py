@@ -10,7 +10,8 @@ from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import BootstrapActions, Drawn
 from aloe_critic.weighing import advantages, labels_of, proposals, seen_advantages, stops_of
 from aloe_critic.weights import WeightConfig, by_softmax
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import BY_HUMAN, Replay, ReplayConfig
 from aloe_data.transitions import RewardConfig
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from aloe_data.bag_index import BagIndex
 from aloe_data.columns import Column, mapped, write_rows
-from aloe_data.durable import append_line, replacing
+from aloe_data.durable import append_line
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
-from aloe_data.sidecar import SidecarError, read_json, read_lines, read_rows
+from aloe_data.sidecar import SidecarError, read_json, read_rows, write_json
 
 FORMAT = 1
 
@@ -205,7 +205,7 @@ class EpisodeStore:
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise StoreError(f"{self.folder}: not empty and no store of episodes; give another folder")
             (self.folder / "ticks").mkdir(parents=True)
-            _write_json(path, header)
+            write_json(path, header)
             return
         try:
             found = read_json(path)
@@ -257,73 +257,6 @@ def _bag_index(folder: Path, episodes: Sequence[StoredEpisode]) -> BagIndex:
 
 def _equal(stored: NDArray[Any], values: NDArray[Any]) -> bool:
     return np.array_equal(stored, values.astype(stored.dtype), equal_nan=stored.dtype.kind == "f")
-
-
-class FeatureStore:
-    """Features of a store's frames, float16 [frames, ...] memory-mapped, made once per encoder.
-
-    Args:
-        store: whose frames they are of.
-        encoder: hash of the encoder.
-        shape: of one frame's features.
-
-    Attributes:
-        encoder: that hash.
-
-    Raises:
-        StoreError: features of another shape stand under that hash.
-    """
-
-    def __init__(self, store: EpisodeStore, encoder: str, shape: tuple[int, ...]) -> None:
-        self.encoder, self._store, self._column = encoder, store, Column("<f2", tuple(shape))
-        self._folder = store.folder / "features" / encoder
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._check_header(self._folder / "shape.json")
-        self._done = _numbers(self._folder / "episodes.jsonl")
-
-    def _check_header(self, header: Path) -> None:
-        said, shape = header.read_text().strip() if header.exists() else "", list(self._column.shape)
-        if not header.exists():
-            _write_json(header, shape)
-        elif said != json.dumps(shape):
-            raise StoreError(f"{header}: '{said}' is not {shape}; remove {self._folder}")
-
-    def has(self, episode: StoredEpisode) -> bool:
-        """Whether an episode's features are there."""
-        return episode.first_frame in self._done
-
-    def write(self, episode: StoredEpisode, features: NDArray[np.float16]) -> None:
-        """Keep the features [frames, ...] of an episode, camera by camera."""
-        if features.shape != (episode.frames, *self._column.shape):
-            raise ValueError(f"features are {features.shape}, not {(episode.frames, *self._column.shape)}")
-        write_rows(self._folder / "frames.f2", self._column, episode.first_frame, features)
-        append_line(self._folder / "episodes.jsonl", str(episode.first_frame))
-        self._done.add(episode.first_frame)
-
-    def rows(self) -> NDArray[np.float16]:
-        """All of them; rows of episodes that are not there are zero."""
-        ends = [e.first_frame + e.frames for e in self._store.episodes if self.has(e)]
-        return mapped(self._folder / "frames.f2", self._column, max(ends, default=0))
-
-
-def _numbers(file: Path) -> set[int]:
-    """The whole numbers in the lines of a file; none where it is missing."""
-    try:
-        rows = list(read_lines(file))
-    except SidecarError as error:
-        raise StoreError(str(error)) from error
-    if rows and not file.read_bytes().endswith(b"\n"):
-        rows.pop()  # what a crash tore is another number
-    for number, row in rows:
-        if type(row) is not int:
-            raise StoreError(f"{file}:{number}: {row!r} is no whole number; remove that line, and ingest again")
-    return {row for _, row in rows}
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """Others may open the store at any time: they find all of it or nothing."""
-    with replacing(path) as whole:
-        whole.write((json.dumps(value) + "\n").encode())
 
 
 def _most_common(versions: tuple[str, ...]) -> str:

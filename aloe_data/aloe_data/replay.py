@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode_store import EpisodeStore, FeatureStore, StoredEpisode
+from aloe_data.episode_store import EpisodeStore, StoredEpisode
+from aloe_data.feature_store import FeatureStore
 from aloe_data.segments import HOLD, HUMAN, Segment, SegmentConfig, cut
 from aloe_data.transitions import RewardConfig, chunk_returns
 from aloe_data.verdicts import verdict_now

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aloe_data.durable import replacing
 from aloe_data.section import nearest
 
 T = TypeVar("T")
@@ -38,6 +39,16 @@ def read_json(path: Path) -> Any:
         raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
     except json.JSONDecodeError as error:
         raise SidecarError(f"{path}: cannot be read: line {error.lineno}: {_fault(error, text)}") from error
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file of one JSON value; whoever reads meanwhile finds all of it or what was there before.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with replacing(path) as whole:
+        whole.write((json.dumps(value) + "\n").encode())
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Any]]:

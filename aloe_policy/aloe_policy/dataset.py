@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_data.episode_store import EpisodeStore, FeatureStore, StoreError
+from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.encoder import ImageEncoder
 from aloe_policy.words import MAX_WORDS, word_ids

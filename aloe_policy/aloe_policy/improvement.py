@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import DEMO
 from aloe_data.seeds import refuse_held_out
 from aloe_policy.dataset import TrainingSet, build, episodes_of

@@ -11,7 +11,8 @@ import numpy as np
 from aloe_critic.networks import Sizes
 from aloe_critic.training import Split, check_outcomes, ends_of, matched_discount, reach, split, split_of
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import Rig
 from aloe_data.seeds import refuse_held_out

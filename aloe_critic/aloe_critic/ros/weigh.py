@@ -31,7 +31,8 @@ from aloe_critic.training import check_outcomes
 from aloe_critic.weighing import Entries, advantages, labels_of, proposals, seen_advantages, stops_of
 from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks, statistics, with_shares
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import Rig, load_rig
 from aloe_data.segments import SegmentConfig

@@ -12,7 +12,8 @@ from critic_store import LEARNING, NETWORK
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.ros.critic_watch import Watch
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import EpisodeStore, FeatureStore
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_store import FeatureStore
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.ros import policy_store
 from aloe_policy.ros.ingest import encoder_hash
