@@ -2,10 +2,15 @@
 
 import contextlib
 import importlib
+import signal
 
 for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
     with contextlib.suppress(ImportError):
         importlib.import_module(package)
+
+# In the background of a shell without job control SIGINT is ignored, also by all that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 with contextlib.suppress(ImportError):
     from hypothesis import settings
