@@ -13,11 +13,7 @@ from typing import Any
 
 import yaml
 
-from aloe_data.bag_metadata import ROOT
-
-FILE_NAME = "metadata.yaml"
-# As rosbag2's own reader: every scalar is text, letter by letter. libyaml's is ten times quicker, and not everywhere.
-_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+from aloe_data.bag_metadata import FILE_NAME, ROOT, TextLoader
 
 
 class MetadataError(ValueError):
@@ -77,7 +73,7 @@ def parse_facts(text: str) -> BagFacts:
 
 def _parse(text: bytes) -> Any:
     try:
-        return yaml.load(text, _Loader)
+        return yaml.load(text, TextLoader)  # as rosbag2's own reader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise MetadataError(f"line {line}: {error.problem}") from error

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from mcap.writer import CompressionType, Writer
 
-from aloe_data.bag_metadata import ROOT, BagTopic, FileFacts, bag_information, to_yaml
+from aloe_data.bag_metadata import FILE_NAME, ROOT, BagTopic, FileFacts, bag_information, to_yaml
 from aloe_data.durable import replacing
 from aloe_data.recording import RecordingError
 from aloe_data.reserved_file import ReservedFile
@@ -172,7 +172,7 @@ class BagWriter:
         self._file = None
         with self._failing():
             self._finish(file)
-            with replacing(self._folder / "metadata.yaml") as stream:
+            with replacing(self._folder / FILE_NAME) as stream:
                 stream.write(to_yaml({ROOT: self._information(self._finished)}).encode())
 
     def _opened(self) -> _BagFile:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
-from aloe_data.folder_entries import METADATA, PACKED, STORAGES, FolderEntries
+from aloe_data.bag_metadata import FILE_NAME, ROOT
+from aloe_data.folder_entries import PACKED, STORAGES, FolderEntries
 from aloe_data.recording import RecordingError
 
-_ROOT_KEY = b"rosbag2_bagfile_information"  # metadata.yaml of rosbag2 begins with it
 _LOOK_INTO = 2000  # entries of a hidden folder that are looked at to tell whether it holds bags
 
 
@@ -117,8 +117,8 @@ class _Search:
                 self._leave_out(folder / name, _move(folder / name))
         elif entries.files:
             self.bags.append(folder)  # its recording was cut short
-        elif entries.has_metadata and _is_of_bag(folder / METADATA):
-            self._leave_out(folder, f"its {METADATA} is there, its .mcap files are not; copy the bag once more, whole")
+        elif entries.has_metadata and _is_of_bag(folder / FILE_NAME):
+            self._leave_out(folder, f"its {FILE_NAME} is there, its .mcap files are not; copy the bag once more, whole")
         else:
             return False
         return True
@@ -144,7 +144,7 @@ class _Search:
 def _names_one(folder: Path, files: list[str]) -> bool:
     """Whether a bag's metadata tells of one of the files."""
     try:
-        text = (folder / METADATA).read_text(errors="replace")
+        text = (folder / FILE_NAME).read_text(errors="replace")
     except OSError:
         return True
     return any(name in text for name in files)
@@ -153,7 +153,7 @@ def _names_one(folder: Path, files: list[str]) -> bool:
 def _is_of_bag(metadata: Path) -> bool:
     try:
         with metadata.open("rb") as file:
-            return _ROOT_KEY in file.read(256)
+            return ROOT.encode() in file.read(256)  # rosbag2's begins with it
     except OSError:
         return False
 
@@ -171,8 +171,8 @@ def _unpack(folder: Path, packed: list[str]) -> str:
     tool = "lz4 -d --rm -m" if packed[0].endswith(".lz4") else "zstd -d --rm"
     pattern = f"{folder}/*{''.join(Path(packed[0]).suffixes[-2:])}"
     return (
-        f"compressed as files, {packed[0]}; unpack it, and have its {METADATA} made anew: {tool} {pattern} && "
-        f"rm -f {folder / METADATA} && ros2 run aloe_data repair {folder}"
+        f"compressed as files, {packed[0]}; unpack it, and have its {FILE_NAME} made anew: {tool} {pattern} && "
+        f"rm -f {folder / FILE_NAME} && ros2 run aloe_data repair {folder}"
     )
 
 

@@ -12,11 +12,13 @@ from typing import Any
 import yaml
 
 VERSION = 9  # Jazzy's
+FILE_NAME = "metadata.yaml"
 ROOT = "rosbag2_bagfile_information"
 # Beside quotes and control characters: line ends that YAML 1.1 knows, the byte order mark, halves of surrogate pairs.
 _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]')
 _SHORT = {"\n": "\\n", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
-_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml's is ten times quicker, and not everywhere
+# Every scalar is text, letter by letter. libyaml's is ten times quicker, and not everywhere.
+TextLoader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def with_custom_data(text: str, custom_data: Mapping[str, str]) -> str:
         ValueError: It is no metadata.yaml.
     """
     try:
-        tree = _plain_tree(yaml.compose(text, Loader=_Loader))
+        tree = _plain_tree(yaml.compose(text, Loader=TextLoader))
         information = tree[ROOT]
         former = information.get("custom_data") or {}
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloe_data.bag_facts import FILE_NAME, BagFacts, MetadataError, read_facts
+from aloe_data.bag_facts import BagFacts, MetadataError, read_facts
 from aloe_data.bag_folders import bag_files
+from aloe_data.bag_metadata import FILE_NAME
 from aloe_data.mcap_recovery import MAGIC
 from aloe_data.mcap_summary import McapSummary, embedded_custom_data, read_summary
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-METADATA = "metadata.yaml"
+from aloe_data.bag_metadata import FILE_NAME
+
 STORAGES = (".mcap", ".db3")
 PACKED = tuple(f"{storage}{packing}" for storage in STORAGES for packing in (".zstd", ".zst", ".lz4"))
 # What desktops, file systems and network storages keep beside the names that begin with a dot (.Trash-1000, .Trashes).
@@ -63,7 +64,7 @@ class FolderEntries:
             return
         elif entry.is_symlink() and not _leads(entry.is_file):
             self.broken.append(name)
-        elif name == METADATA:
+        elif name == FILE_NAME:
             self.has_metadata = True
         elif name.endswith(".mcap"):
             self.files.append(name)

@@ -12,7 +12,7 @@ from typing import Any
 from rclpy.qos import QoSProfile
 
 from aloe_data.bag_file import BagWriter
-from aloe_data.bag_metadata import BagTopic, with_custom_data
+from aloe_data.bag_metadata import FILE_NAME, BagTopic, with_custom_data
 from aloe_data.durable import held, replacing
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, check_room
 from aloe_data.ros.message_types import message_definition, type_hash
@@ -55,7 +55,7 @@ def complete_record(folder: Path, record: EpisodeRecord) -> None:
         RecordingError: The folder has no metadata.yaml that can be read.
         OSError: The disk failed.
     """
-    path = folder / "metadata.yaml"
+    path = folder / FILE_NAME
     try:
         text = with_custom_data(path.read_text(encoding="utf-8"), record.to_custom_data())
     except (OSError, ValueError) as error:

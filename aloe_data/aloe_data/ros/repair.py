@@ -18,8 +18,8 @@ from aloe_msgs.msg import EpisodeEvent
 from mcap.records import Channel, Message
 from rclpy.serialization import deserialize_message
 
-from aloe_data.bag_facts import FILE_NAME
 from aloe_data.bag_folders import find_bags
+from aloe_data.bag_metadata import FILE_NAME
 from aloe_data.bag_state import BagState
 from aloe_data.durable import InUseError, held, keep_aside, replacing, spare_name, sync
 from aloe_data.episode import Verdict
