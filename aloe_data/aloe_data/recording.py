@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.episode import Verdict
-from aloe_data.rig import Rig
+from aloe_data.rig import Arm, Rig
 from aloe_data.section import nearest
 from aloe_data.yaml_file import parse_yaml
 
@@ -67,7 +67,7 @@ _CLOCK = RecordedTopic("/clock", "rosgraph_msgs/msg/Clock")
 def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
     """All topics of a recording: the rig's streams, commands and their human sources, then the suite's own."""
     cameras = [RecordedTopic(camera.topic, camera.message_type, rate_hz=camera.rate_hz) for camera in rig.cameras]
-    states = [_joint_states(rig, topic) for topic in dict.fromkeys(arm.joint_state_topic for arm in rig.arms)]
+    states = [_joint_states(topic, arms) for topic, arms in rig.arms_by_topic.items()]
     commands = [RecordedTopic(arm.command_topic, arm.command_type) for arm in rig.arms]
     teleop = "aloe_msgs/msg/TeleopCommand"
     human = [RecordedTopic(f"/teleop/{arm.name}/command", teleop, shared=True) for arm in rig.arms]
@@ -75,9 +75,8 @@ def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
     return (*cameras, *states, *commands, replace(_EXECUTED, rate_hz=rig.rate_hz), *human, *_SUITE_TOPICS, *simulated)
 
 
-def _joint_states(rig: Rig, topic: str) -> RecordedTopic:
+def _joint_states(topic: str, arms: Sequence[Arm]) -> RecordedTopic:
     """A topic of joint states; arms that share one may have a publisher each."""
-    arms = rig.arms_on(topic)
     rate_hz = max(arm.rate_hz for arm in arms)
     return RecordedTopic(topic, "sensor_msgs/msg/JointState", rate_hz=rate_hz, shared=len(arms) > 1)
 

@@ -171,6 +171,11 @@ class Rig:
         """The arms whose joints are published on a topic; several may share one."""
         return tuple(arm for arm in self.arms if arm.joint_state_topic == joint_state_topic)
 
+    @property
+    def arms_by_topic(self) -> dict[str, tuple["Arm", ...]]:
+        """The arms of every topic of joint states, in the order of the first arm on each."""
+        return {arm.joint_state_topic: self.arms_on(arm.joint_state_topic) for arm in self.arms}
+
     def contract_fields(self) -> dict[str, Any]:
         """What a policy depends on, as plain values, so that a mismatch can be explained by field."""
         return {

@@ -62,12 +62,11 @@ def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
 
 def _check_topics(top: Section, rig: Rig) -> None:
     """Every topic is one stream's, but arms may share joint states, where each one finds its joints by their names."""
-    states = dict.fromkeys(arm.joint_state_topic for arm in rig.arms)
     topics = [camera.topic for camera in rig.cameras] + [arm.command_topic for arm in rig.arms]
-    _refuse_duplicates(top, "topic", [*topics, *states])
-    for topic in states:
+    _refuse_duplicates(top, "topic", [*topics, *rig.arms_by_topic])
+    for topic, arms in rig.arms_by_topic.items():
         owner: dict[str, str] = {}
-        for arm in rig.arms_on(topic):
+        for arm in arms:
             for joint in arm.joint_names:
                 if joint in owner:
                     both = f"'{owner[joint]}' and '{arm.name}' both have a joint '{joint}' on {topic}"

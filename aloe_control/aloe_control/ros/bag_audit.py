@@ -31,7 +31,7 @@ _CHUNKS, _REQUESTS = "/policy/action_chunk", "/intervention/request"
 
 def audited_topics(rig: Rig) -> list[str]:
     """The topics of a bag that an audit needs."""
-    devices = [camera.topic for camera in rig.cameras] + list(dict.fromkeys(arm.joint_state_topic for arm in rig.arms))
+    devices = [camera.topic for camera in rig.cameras] + list(rig.arms_by_topic)
     arms = [topic for arm in rig.arms for topic in (arm.command_topic, f"/teleop/{arm.name}/command")]
     return [*devices, *arms, _TICKS, _STATE, _CHUNKS, _REQUESTS]
 
@@ -50,7 +50,7 @@ class _BagAudit:
     def __init__(self, rig: Rig) -> None:
         self._rig, self._audit = rig, Audit(rig, slack_s=SLACK_S)
         self._cameras = {camera.topic: camera.name for camera in rig.cameras}
-        self._arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
+        self._arms = rig.arms_by_topic
         self._commands = {arm.command_topic: arm for arm in rig.arms}
         self._sent: dict[tuple[str, int], list[np.ndarray]] = {}  # (arm, stamp) -> commands
         self._fault, self._tick, self._armed = "", 0, False

@@ -71,7 +71,7 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
     Raises:
         RecordingError: no bag of the recorder, or a damaged one.
     """
-    arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
+    arms = rig.arms_by_topic
     people = {f"/teleop/{arm.name}/command" for arm in rig.arms}
     ticks, chunks, requests, commands, joints, states = [], [], [], [], [], []
     for topic, message, received_ns in read_messages(bag, [_TICKS, _STATE, _CHUNKS, _REQUESTS, *arms, *people]):

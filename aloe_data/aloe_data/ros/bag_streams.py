@@ -37,7 +37,7 @@ class BagStreams:
         self._topics = {s.name: _topic(s) for s in (*rig.cameras, *rig.arms)}
         self._clocks = {s.name: StreamClock(_topic(s), s.rate_hz) for s in (*rig.cameras, *rig.arms)}
         self._cameras = {camera.topic: camera for camera in rig.cameras}
-        self._arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
+        self._arms = rig.arms_by_topic
 
     @property
     def topics(self) -> list[str]:

@@ -81,8 +81,7 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
 
 def _shared_arms(rig: Rig) -> dict[str, tuple[Arm, ...]]:
     """The arms of every topic that several of them share: each has its own rate and order on it."""
-    topics = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
-    return {topic: arms for topic, arms in topics.items() if len(arms) > 1}
+    return {topic: arms for topic, arms in rig.arms_by_topic.items() if len(arms) > 1}
 
 
 def _of_arm(arm: Arm) -> str:

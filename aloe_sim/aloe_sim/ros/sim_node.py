@@ -71,8 +71,7 @@ class SimNode(Node):
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._faults = FaultInjector(self.rig)
         self.create_subscription(String, "/sim/faults", self._on_fault, 10)
-        topics = dict.fromkeys(arm.joint_state_topic for arm in self.rig.arms)
-        self._joints = [JointStream(self, self.sim, topic, self._faults) for topic in topics]
+        self._joints = [JointStream(self, self.sim, topic, self._faults) for topic in self.rig.arms_by_topic]
         self._commands = [CommandStream(self, self.sim, arm) for arm in self.rig.arms]
         self._cameras = CameraStreams(
             self, self.sim, self._faults, quality=self.config.jpeg_quality, shadows=self.config.shadows

@@ -44,7 +44,7 @@ class _Streams:
 
     def __init__(self, rig: Rig) -> None:
         self._cameras = {camera.topic: camera for camera in rig.cameras}
-        self._arms = {arm.joint_state_topic: rig.arms_on(arm.joint_state_topic) for arm in rig.arms}
+        self._arms = rig.arms_by_topic
         self._clocks = {camera.name: StreamClock(camera.topic, camera.rate_hz) for camera in rig.cameras}
         self._clocks |= {arm.name: StreamClock(arm.joint_state_topic, arm.rate_hz) for arm in rig.arms}
         self._clocks[_EXECUTED] = StreamClock(_EXECUTED, rig.rate_hz)
