@@ -9,6 +9,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from operator import itemgetter
 
+from aloe_data.rig import Rig
+
 _NS = 1_000_000_000
 SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
 _JITTER_PERIODS = 2
@@ -48,17 +50,17 @@ class StreamClock:
 
     Attributes:
         step_ns: The largest step of the stamps against the times of reception, with its sign; 0: none.
-        step_at_ns: When the first step was received [ns].
         smallest_ns: Size of the smallest step; 0: none.
         usual_delay_ns: Least time from stamp to reception before the first step; clocks of two machines differ always.
         late_ns: Least time from stamp to reception, beyond the usual, since messages began to come late and to the end.
     """
 
     def __init__(self, topic: str, rate_hz: float) -> None:
-        self.step_ns = 0
-        self.step_at_ns = 0
-        self.smallest_ns = 0
         self.topic = topic
+        self.step_ns = 0
+        self.smallest_ns = 0
+        self.usual_delay_ns = 0
+        self.late_ns = 0
         self._tolerance_ns = SMALLEST_NS + round(_JITTER_PERIODS * _NS / rate_hz)
         self._stamps: list[int] = []  # rising: a message that is not newer is never chosen
         self._received: list[int] = []
@@ -66,21 +68,20 @@ class StreamClock:
         self._last_ns: tuple[int, int] | None = None
         self._least_delay_ns = 0
         self._delays_ns: deque[int] = deque(maxlen=_STEADY)
-        self.usual_delay_ns = 0
-        self.late_ns = 0
 
     def add(self, stamp_ns: int, received_ns: int) -> None:
         """One more message."""
         delay_ns = received_ns - stamp_ns
         if self._last_ns is None:
-            self._least_delay_ns = self.usual_delay_ns = delay_ns
+            self._least_delay_ns = delay_ns
+            self.usual_delay_ns = delay_ns
         else:
             ahead_ns = stamp_ns - self._last_ns[0]
             slip_ns = ahead_ns - (received_ns - self._last_ns[1])
             went_back = ahead_ns < -SMALLEST_NS
             leapt_ahead = slip_ns > self._tolerance_ns and self._is_earlier_than_ever(delay_ns, slip_ns)
             if went_back or leapt_ahead:
-                self._note(slip_ns, received_ns)
+                self._note(slip_ns)
             elif slip_ns < -self._tolerance_ns and not self.late_ns:
                 self.late_ns = delay_ns - self.usual_delay_ns
         if self.late_ns:
@@ -113,12 +114,16 @@ class StreamClock:
             return False
         return delay_ns < self._least_delay_ns - SMALLEST_NS
 
-    def _note(self, slip_ns: int, received_ns: int) -> None:
-        if not self.smallest_ns:
-            self.step_at_ns = received_ns
+    def _note(self, slip_ns: int) -> None:
         self.smallest_ns = min(self.smallest_ns or abs(slip_ns), abs(slip_ns))
         if abs(slip_ns) > abs(self.step_ns):
             self.step_ns = slip_ns
+
+
+def stream_clocks(rig: Rig) -> dict[str, StreamClock]:
+    """A clock for every camera and arm of a rig, by its name."""
+    cameras = {camera.name: StreamClock(camera.topic, camera.rate_hz) for camera in rig.cameras}
+    return cameras | {arm.name: StreamClock(arm.joint_state_topic, arm.rate_hz) for arm in rig.arms}
 
 
 def belongs(tick: StreamClock, stream: StreamClock, stamp_ns: int, received_ns: int, sample_ns: int) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.chunk import Chunk
-from aloe_data.clock_steps import StreamClock, belongs, describe_steps
+from aloe_data.clock_steps import StreamClock, belongs, describe_steps, stream_clocks
 from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.observation import Observation, ObservationAssembler, StaleInput
 from aloe_data.rig import Arm, Camera, Rig
@@ -34,8 +34,7 @@ class BagStreams:
         self._fault = ""
         self._foreign: dict[str, tuple[int, str]] = {}  # arms not found yet: messages without their joints, why
         self._found: set[str] = set()  # arms that were found
-        self._topics = {s.name: _topic(s) for s in (*rig.cameras, *rig.arms)}
-        self._clocks = {s.name: StreamClock(_topic(s), s.rate_hz) for s in (*rig.cameras, *rig.arms)}
+        self._clocks = stream_clocks(rig)
         self._cameras = {camera.topic: camera for camera in rig.cameras}
         self._arms = rig.arms_by_topic
 
@@ -47,13 +46,13 @@ class BagStreams:
     @property
     def refused(self) -> dict[str, int]:
         """Topic to the number of its messages that a live node would have refused as well."""
-        lost = {self._topics[arm]: count for arm, (count, _) in self._foreign.items()}
+        lost = {self._clocks[arm].topic: count for arm, (count, _) in self._foreign.items()}
         return dict(self._refused + Counter(lost))
 
     @property
     def fault(self) -> str:
         """The first reason why; "" for none."""
-        reasons = [self._fault, *(f"{self._topics[arm]}: {why}" for arm, (_, why) in self._foreign.items())]
+        reasons = [self._fault, *(f"{self._clocks[arm].topic}: {why}" for arm, (_, why) in self._foreign.items())]
         return next(filter(None, reasons), "")
 
     def take(self, topic: str, message: Any, received_ns: int | None = None) -> None:
@@ -114,7 +113,7 @@ class BagStreams:
                 self._refuse(arm.joint_state_topic, error)
                 return
             count, why = self._foreign.get(arm.name, (0, str(error)))
-            self._foreign[arm.name] = count + 1, why
+            self._foreign[arm.name] = (count + 1, why)
         else:
             self._found.add(arm.name)
             self._foreign.pop(arm.name, None)
@@ -141,7 +140,8 @@ def read_observations(
         RecordingError: no bag of the recorder, or a damaged one.
         CodecError: a chunk, or an image, that cannot be decoded.
     """
-    streams, chunks = BagStreams(rig, image_size), []
+    streams = BagStreams(rig, image_size)
+    chunks: list[tuple[Chunk, int]] = []  # and when it was received [ns]
     clock = StreamClock(_CHUNKS, rig.rate_hz)
     for topic, message, received_ns in read_messages(bag, [*streams.topics, _CHUNKS]):
         if topic == _CHUNKS:
@@ -157,7 +157,3 @@ def read_observations(
             yield chunk, StaleInput("every stream", 0.0, 0.0, problem=problem)
         else:
             yield chunk, streams.assembler.assemble_at(chunk.stamp_ns, prompt)
-
-
-def _topic(stream: Camera | Arm) -> str:
-    return stream.topic if isinstance(stream, Camera) else stream.joint_state_topic

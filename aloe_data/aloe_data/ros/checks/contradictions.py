@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aloe_data.clock_steps import SMALLEST_NS, RisingTime, StreamClock, describe_steps
+from aloe_data.clock_steps import SMALLEST_NS, RisingTime, StreamClock, describe_steps, stream_clocks
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.joint_track import JointTrack
 from aloe_data.rig import Rig
@@ -45,9 +45,7 @@ class _Streams:
     def __init__(self, rig: Rig) -> None:
         self._cameras = {camera.topic: camera for camera in rig.cameras}
         self._arms = rig.arms_by_topic
-        self._clocks = {camera.name: StreamClock(camera.topic, camera.rate_hz) for camera in rig.cameras}
-        self._clocks |= {arm.name: StreamClock(arm.joint_state_topic, arm.rate_hz) for arm in rig.arms}
-        self._clocks[_EXECUTED] = StreamClock(_EXECUTED, rig.rate_hz)
+        self._clocks = stream_clocks(rig) | {_EXECUTED: StreamClock(_EXECUTED, rig.rate_hz)}
         self._tracks = {arm.name: JointTrack(arm, is_live=False) for arm in rig.arms}
 
     @property
