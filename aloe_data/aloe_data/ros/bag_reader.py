@@ -8,7 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import rosbag2_py
 from aloe_msgs.msg import EpisodeEvent
 from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
@@ -19,9 +18,11 @@ from aloe_data.message_definition import definition_difference
 from aloe_data.recording import NO_RECORD, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import OpenBag, readable_bag
 from aloe_data.ros.former_messages import FormerType
+from aloe_data.ros.message_types import message_definition
 from aloe_data.verdicts import VerdictError, verdict_of
 
 _EVENTS = "/episode/events"
+_MISFITS = (RecordingError, RuntimeError)  # what decoders raise
 _NEARBY = 500  # messages among which one of every stream is, unless that is silent
 
 
@@ -112,8 +113,13 @@ def read_messages(
     """
     opened = OpenBag(bag, topics)
     decoders = _decoders(opened)
-    for topic, data, stamp_ns in opened.rows_as_written() if as_written else opened.rows():
-        yield topic, _message(opened.bag, decoders[topic], topic, data, stamp_ns), stamp_ns
+    rows = opened.rows_as_written() if as_written else opened.rows()
+    for topic, data, stamp_ns in rows:
+        try:  # here, not in a function: this is done for every message of every bag
+            message = decoders[topic](data)
+        except _MISFITS as error:
+            raise _misfit(opened.bag, topic, stamp_ns, error) from error
+        yield topic, message, stamp_ns
 
 
 def read_samples(
@@ -138,7 +144,11 @@ def read_samples(
         missing = Counter({topic: wanted[topic] for topic in opened.types})
         for topic, data, stamp_ns in islice(opened.rows_from(place), _NEARBY):
             if missing[topic] > 0:
-                yield topic, _message(opened.bag, decoders[topic], topic, data, stamp_ns)
+                try:
+                    message = decoders[topic](data)
+                except _MISFITS as error:
+                    raise _misfit(opened.bag, topic, stamp_ns, error) from error
+                yield topic, message
                 missing[topic] -= 1
             if not missing.total():
                 break
@@ -162,14 +172,11 @@ def topic_types(bag: Path) -> dict[str, str]:
     return OpenBag(bag).types
 
 
-def _message(bag: Path, decode: Callable[[bytes], Any], topic: str, data: bytes, stamp_ns: int) -> Any:
-    try:
-        return decode(data)
-    except (RecordingError, RuntimeError) as error:
-        raise RecordingError(
-            f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
-            f" version of the interfaces? ({error})"
-        ) from error
+def _misfit(bag: Path, topic: str, stamp_ns: int, error: Exception) -> RecordingError:
+    return RecordingError(
+        f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
+        f" version of the interfaces? ({error})"
+    )
 
 
 def _message_class(bag: Path, topic: str, kind: str) -> type:
@@ -182,8 +189,11 @@ def _message_class(bag: Path, topic: str, kind: str) -> type:
         ) from error
 
 
-def changed_types(bag: Path) -> dict[str, str]:
+def changed_types(bag: Path | BagState) -> dict[str, str]:
     """The types of a bag whose fields or constants have changed since it was recorded, with what has, in words.
+
+    Args:
+        bag: see `read_messages`.
 
     Raises:
         RecordingError: No bag, or a damaged one.
@@ -196,7 +206,7 @@ def _decoders(opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
     """What makes messages of the installed types, by topic: messages keep the meaning that they were recorded with."""
     classes = {name: _message_class(opened.bag, name, kind) for name, kind in opened.types.items()}
     decoders: dict[str, Callable[[bytes], Any]] = {
-        name: partial(_deserialize, message_class) for name, message_class in classes.items()
+        name: partial(deserialize_message, message_type=message_class) for name, message_class in classes.items()
     }
     try:
         for kind, recorded, installed in _changed_definitions(opened):
@@ -207,20 +217,14 @@ def _decoders(opened: OpenBag) -> dict[str, Callable[[bytes], Any]]:
     return decoders
 
 
-def _deserialize(message_class: type, data: bytes) -> Any:
-    return deserialize_message(data, message_class)
-
-
 def _changed_definitions(opened: OpenBag) -> Iterator[tuple[str, str, str]]:
     """Types with their recorded and their installed definition, where these differ."""
-    source = rosbag2_py.LocalMessageDefinitionSource()
     kinds = set(opened.types.values())
     for kind, language, before in opened.definitions():
         if kind not in kinds:
             continue
-        installed = source.get_full_text(kind)
-        if language != installed.encoding:
+        language_now, now = message_definition(kind)
+        if language != language_now:
             continue  # nothing to compare with: a writer that stores no text, or IDL
-        now = installed.encoded_message_definition
         if before != now and definition_difference(kind, before, now):
             yield kind, before, now

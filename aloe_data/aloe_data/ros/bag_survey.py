@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import JointState
 
+from aloe_data.bag_state import BagState
 from aloe_data.codecs import is_foreign
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics, urdf_bytes
 from aloe_data.rig import Arm, Rig, RigError, load_rig
@@ -34,16 +35,17 @@ class Survey:
         return {t: np.diff(stamps) / 1e9 for t, stamps in self.stamps_ns.items() if t in streams and len(stamps) > 1}
 
 
-def survey(bag: Path, rig: Rig | None) -> Survey:
+def survey(bag: Path | BagState, rig: Rig | None) -> Survey:
     """Read a whole bag.
 
     Args:
-        bag: folder of the bag.
+        bag: folder of the bag, or its state where that is known.
         rig: whose rates are expected; None: unknown.
 
     Raises:
         RecordingError: no bag, or a damaged one.
     """
+    folder = bag.bag if isinstance(bag, BagState) else bag
     topics = {topic.name: topic for topic in recorded_topics(rig, use_sim_time=False)} if rig else {}
     changed = changed_types(bag)  # their messages may begin with other fields
     shared = _shared_arms(rig) if rig else {}
@@ -59,7 +61,7 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
             stamp_ns = header_stamp_ns(data) if topic.continuous and known else received_ns
             sequence = leading_sequence(data) if topic.sequenced and known else None
         except (struct.error, IndexError) as error:
-            raise RecordingError(f"{bag}: a message on {name} at {received_ns} ns is too short: {error}") from error
+            raise RecordingError(f"{folder}: a message on {name} at {received_ns} ns is too short: {error}") from error
         found.counts.received(name, stamp_ns, sequence)
         found.counts.written(name)
         found.stamps_ns[name].append(stamp_ns)
@@ -69,7 +71,7 @@ def survey(bag: Path, rig: Rig | None) -> Survey:
             joints = deserialize_message(data, JointState).name
         except RuntimeError as error:
             raise RecordingError(
-                f"{bag}: a message on {name} at {received_ns} ns is no joint state: {error}"
+                f"{folder}: a message on {name} at {received_ns} ns is no joint state: {error}"
             ) from error
         for arm in shared[name]:
             if not is_foreign(joints, arm):

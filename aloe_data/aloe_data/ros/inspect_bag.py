@@ -14,12 +14,13 @@ import cv2
 import numpy as np
 
 from aloe_data.bag_pictures import contact_sheet, save_timing
-from aloe_data.bag_state import bag_state
+from aloe_data.bag_state import BagState
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.rig import RigError, load_rig
 from aloe_data.ros.bag_frames import read_episode
+from aloe_data.ros.bag_opening import readable_bag
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.ros.bag_survey import Survey, rig_of, survey
 from aloe_data.segments import episode_segments
@@ -45,10 +46,11 @@ def inspect(bag: Path, config: InspectConfig) -> None:
         RecordingError: no bag, or a damaged one; say `repair`.
         RigError: no such rig file.
     """
-    record = read_record(bag)
+    state = readable_bag(bag)
+    record = read_record(bag, state)
     rig = load_rig(config.rig) if config.rig else rig_of(record)
-    found = survey(bag, rig)
-    print("\n".join([*_facts(bag, record), "", *_table(found, record)]), flush=True)
+    found = survey(state, rig)
+    print("\n".join([*_facts(state, record), "", *_table(found, record)]), flush=True)
     if config.pictures and found.intervals_s():
         file = config.out / f"{bag.name}_timing.png"
         rates = {topic: count.expected_hz for topic, count in found.counts.counts.items()}
@@ -66,16 +68,15 @@ def inspect(bag: Path, config: InspectConfig) -> None:
         print(f"contact sheet: {file}")
 
 
-def _facts(bag: Path, record: EpisodeRecord) -> list[str]:
-    given = verdict_of(bag)
+def _facts(state: BagState, record: EpisodeRecord) -> list[str]:
+    given = verdict_of(state.bag)
     changed = f" (changed by {given.source})" if given else ""
-    state = bag_state(bag)
     faults = "; ".join(state.faults)
     whole = f"not closed in order: {faults}: ros2 run aloe_data repair" if faults else "closed in order"
     rows = {
         "episode": f"{record.episode_id}, seed {record.seed}, {record.prompt}",
         "verdict": f"{record.verdict.lower()}{changed}, {record.reason}".rstrip(", "),
-        "bag": f"{bag}, {state.size_bytes / 2**20:.1f} MiB, {whole}",
+        "bag": f"{state.bag}, {state.size_bytes / 2**20:.1f} MiB, {whole}",
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
     }
     return [f"{name:9}{text}" for name, text in rows.items()]

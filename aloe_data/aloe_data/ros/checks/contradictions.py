@@ -23,11 +23,11 @@ def check(bag: Subject, found: Findings) -> None:
     """
     if bag.quick:
         return
-    for kind, difference in changed_types(bag.state.bag).items():
+    for kind, difference in changed_types(bag.state).items():
         found.notes.append(f"{kind} has changed since, the bag's own definition is used: {difference}")
     streams = _Streams(bag.rig)
     time = RisingTime()
-    for topic, message, received_ns in read_messages(bag.state.bag, streams.topics, as_written=True):
+    for topic, message, received_ns in read_messages(bag.state, streams.topics, as_written=True):
         streams.take(topic, message, time.of(topic, received_ns))
     found.problems += streams.problems()
     if time.set_back_ns:

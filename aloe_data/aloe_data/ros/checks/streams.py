@@ -28,7 +28,7 @@ def _check_metadata(bag: Subject, found: Findings) -> None:
 
 
 def _check_messages(bag: Subject, found: Findings) -> None:
-    counts = survey(bag.state.bag, bag.rig).counts.heard()
+    counts = survey(bag.state, bag.rig).counts.heard()
     for topic, count in counts.items():
         lost = max(bag.record.lost.get(topic, 0), count.lost)
         if lost:
