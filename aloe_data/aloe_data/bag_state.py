@@ -68,7 +68,8 @@ def bag_state(bag: Path) -> BagState:
         told = read_facts(bag)
         fault = "" if told else f"{FILE_NAME} is missing"
     except MetadataError as error:
-        told, fault = None, str(error)
+        told = None
+        fault = str(error)
     if told is None:
         return _judge(bag, present, None, fault, ())
     named = tuple(bag / _unpacked(name) for name in told.files)

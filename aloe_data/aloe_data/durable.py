@@ -104,7 +104,8 @@ def append_line(path: Path, line: str) -> None:
     with path.open("a+b") as file:
         size = file.seek(0, os.SEEK_END)
         torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
-        file.write(("\n" * torn + line + "\n").encode())
+        before = "\n" if torn else ""
+        file.write(f"{before}{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
     if not size:

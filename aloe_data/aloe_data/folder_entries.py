@@ -58,8 +58,7 @@ class FolderEntries:
         name = entry.name
         hidden = name.startswith(".") or name in _SYSTEM_FOLDERS
         if _leads(entry.is_dir):
-            kind = self.hidden if hidden else self.links if entry.is_symlink() else self.folders
-            kind.append(name)
+            self._kind_of_folder(entry, hidden).append(name)
         elif hidden:
             return
         elif entry.is_symlink() and not _leads(entry.is_file):
@@ -72,6 +71,11 @@ class FolderEntries:
             self.databases.append(name)
         elif name.endswith(PACKED):
             self.packed.append(name)
+
+    def _kind_of_folder(self, entry: "os.DirEntry[str]", hidden: bool) -> list[str]:
+        if hidden:
+            return self.hidden
+        return self.links if entry.is_symlink() else self.folders
 
 
 def _leads(to: Callable[[], bool]) -> bool:

@@ -37,7 +37,9 @@ def read_picture(cell: Any, folder: Path, camera: Camera, where: str) -> bytes:
 
 
 def _bytes_of(cell: Any, folder: Path, where: str) -> bytes:
-    fields = cell if isinstance(cell, dict) else {"bytes": cell} if isinstance(cell, bytes) else {"path": cell}
+    fields = cell
+    if not isinstance(cell, dict):
+        fields = {"bytes": cell} if isinstance(cell, bytes) else {"path": cell}
     data = fields.get("bytes")
     if isinstance(data, bytes) and data:
         return data

@@ -76,7 +76,8 @@ class ReservedFile:
             os.close(self._file)
 
     def _release(self) -> bool:
-        reserve, self._reserve = self._reserve, None
+        reserve = self._reserve
+        self._reserve = None
         if reserve is None:
             return False
         reserve.close()

@@ -35,7 +35,8 @@ class ImportedEpisodes:
         """Whether an episode with these set points [T, S] is there; of equal episodes each bag stands for one."""
         key = _key(action)
         there = self._left[key] > 0
-        self._left[key] -= there
+        if there:
+            self._left[key] -= 1
         return there
 
 

@@ -30,7 +30,9 @@ class Entry:
 
     def __str__(self) -> str:
         start = f"{datetime.fromtimestamp(self.start_s):%Y-%m-%d %H:%M:%S}"
-        verdict = self.record.verdict.lower() + "*" * self.changed
+        verdict = self.record.verdict.lower()
+        if self.changed:
+            verdict += "*"
         lost = f"{sum(self.record.lost.values())} lost" if self.record.lost else ""
         facts = f"{self.bag.name:12} {start} {self.length_s:7.1f} s {self.size_mib:9.1f} MiB"
         return f"{facts}  {verdict:9} {lost:>9}  {self.record.prompt}"
