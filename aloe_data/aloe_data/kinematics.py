@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aloe_data.rig import Arm
-from aloe_data.urdf import ChainJoint, load_chain
+from aloe_data.urdf import load_chain
+from aloe_data.urdf_joint import ChainJoint
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from aloe_data.lerobot_format import DatasetError, joint_names
 from aloe_data.lerobot_info import DEGREES
 from aloe_data.rig import Arm, Rig
-from aloe_data.urdf import UrdfError, load_chain
+from aloe_data.urdf import load_chain
+from aloe_data.urdf_joint import UrdfError
 
 _BEYOND = 0.5  # rad or m outside its limits that a joint may be measured; degrees soon are farther
 

@@ -15,14 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mcap.records as mcap
-from mcap.data_stream import ReadDataStream
 from mcap.opcode import Opcode
 
 from aloe_data.mcap_chunk import (
-    DAMAGE,
     FRAME,
     FalseFrame,
     Unreadable,
@@ -31,25 +28,9 @@ from aloe_data.mcap_chunk import (
     records_inside,
     whole_content,
 )
+from aloe_data.mcap_record import INDEX, Record, frame, kept
 
 MAGIC = b"\x89MCAP0\r\n"
-Record = mcap.Channel | mcap.Schema | mcap.Message | mcap.Metadata
-_KEPT = (mcap.Channel, mcap.Schema, mcap.Metadata)
-_READERS: dict[int, Any] = {
-    Opcode.HEADER: mcap.Header.read,
-    Opcode.FOOTER: mcap.Footer.read,
-    Opcode.SCHEMA: mcap.Schema.read,
-    Opcode.CHANNEL: mcap.Channel.read,
-    Opcode.METADATA: mcap.Metadata.read,
-    Opcode.STATISTICS: mcap.Statistics.read,
-    Opcode.CHUNK_INDEX: mcap.ChunkIndex.read,
-    Opcode.METADATA_INDEX: mcap.MetadataIndex.read,
-    Opcode.SUMMARY_OFFSET: mcap.SummaryOffset.read,
-    Opcode.DATA_END: mcap.DataEnd.read,
-}
-_OPCODES = frozenset(Opcode)
-_MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time; the rest is the message
-_INDEX = struct.Struct("<HI")  # channel, and size of the list of (log time, position in the chunk) that follows
 _CHUNK_START = re.compile(rb"\x06.{36}(?:\x00\x00\x00\x00|\x04\x00\x00\x00zstd|\x03\x00\x00\x00lz4)", re.DOTALL)
 _CHECKSUM_AT = FRAME.size + 24  # in a chunk's record: behind two times and a size
 _FOOTER_COVERED = 16  # bytes of the footer's content that its own checksum covers
@@ -171,7 +152,7 @@ class _Walk:
             if finished and data[position:end] == MAGIC:
                 return
             try:
-                opcode, body = _frame(data, position)
+                opcode, body = frame(data, position)
                 after = position + FRAME.size + len(body)
                 yield from self._records(opcode, body)
                 yield from self._check(opcode, body, position)
@@ -190,12 +171,12 @@ class _Walk:
     def _records(self, opcode: int, body: bytes) -> Iterator[Record]:
         """What a record outside of chunks holds."""
         if opcode != Opcode.CHUNK:
-            yield from _kept(opcode, body)
+            yield from kept(opcode, body)
             return
         self._messages = None
         messages: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for position, inner, content in records_inside(whole_content(parse_chunk(body))):
-            for record in _kept(inner, content):
+            for record in kept(inner, content):
                 if isinstance(record, mcap.Message):
                     messages[record.channel_id].append((record.log_time, position))
                 yield record
@@ -221,8 +202,8 @@ class _Walk:
         """Whether a message index names the messages of the chunk before it."""
         if self._messages is None:
             return True  # nothing to compare with
-        channel, _ = _INDEX.unpack_from(index)
-        entries = list(struct.iter_unpack("<QQ", index[_INDEX.size :]))
+        channel, _ = INDEX.unpack_from(index)
+        entries = list(struct.iter_unpack("<QQ", index[INDEX.size :]))
         messages = self._messages.get(channel, [])
         return entries == messages or sorted(entries) == sorted(messages)
 
@@ -233,21 +214,11 @@ class _Walk:
             return zlib.crc32(part) == checksum
 
 
-def _frame(data: mmap.mmap | bytes, position: int) -> tuple[int, bytes]:
-    """Opcode and content of the record at a position."""
-    head = data[position : position + FRAME.size]
-    opcode, length = FRAME.unpack(head) if len(head) == FRAME.size else (0, 0)
-    start = position + FRAME.size
-    if opcode not in _OPCODES or start + length > len(data):
-        raise FalseFrame
-    return opcode, data[start : start + length]
-
-
 def _next_chunk(data: mmap.mmap | bytes, position: int) -> int:
     """Where the next chunk begins, recognised by lengths that fit each other; the end if there is none."""
     while found := _CHUNK_START.search(data, position):
         try:
-            if parse_chunk(_frame(data, found.start())[1]).complete:
+            if parse_chunk(frame(data, found.start())[1]).complete:
                 return found.start()
         except FalseFrame:
             pass
@@ -259,33 +230,6 @@ def _torn_chunk(body: bytes) -> Iterator[Record]:
     """What is inside a chunk that the file's end cuts off."""
     try:
         for _, opcode, content in records_inside(decompressed(parse_chunk(body))):
-            yield from _kept(opcode, content)
+            yield from kept(opcode, content)
     except (FalseFrame, Unreadable):
         return
-
-
-def _kept(opcode: int, body: bytes) -> Iterator[Record]:
-    """A record if it is one that is handed out; others are looked at all the same."""
-    if opcode == Opcode.MESSAGE:
-        if len(body) < _MESSAGE.size:
-            raise FalseFrame
-        channel, sequence, log_time, publish_time = _MESSAGE.unpack_from(body)
-        yield mcap.Message(channel, log_time, body[_MESSAGE.size :], publish_time, sequence)
-    elif opcode == Opcode.MESSAGE_INDEX:
-        if len(body) < _INDEX.size or _INDEX.unpack_from(body)[1] != len(body) - _INDEX.size or len(body) % 16 != 6:
-            raise FalseFrame
-    elif opcode in _READERS:
-        record = _parse(opcode, body)
-        if isinstance(record, _KEPT):
-            yield record
-
-
-def _parse(opcode: int, body: bytes) -> Any:
-    try:
-        stream = ReadDataStream(io.BytesIO(body))
-        record = _READERS[opcode](stream)
-    except DAMAGE as error:
-        raise FalseFrame from error
-    if stream.count != len(body):
-        raise FalseFrame
-    return record

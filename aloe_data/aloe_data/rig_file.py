@@ -21,7 +21,8 @@ from aloe_data.rig import (
     Takeover,
 )
 from aloe_data.section import Section, nearest, show
-from aloe_data.urdf import ChainJoint, UrdfError, load_chain
+from aloe_data.urdf import load_chain
+from aloe_data.urdf_joint import ChainJoint, UrdfError
 from aloe_data.yaml_file import read_yaml
 
 _MAX_ANGLE_RAD = 4 * pi  # joints that turn further do not exist on arms: such a limit is in degrees

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_data.urdf import ChainJoint, UrdfError, load_chain
+from aloe_data.urdf import load_chain
+from aloe_data.urdf_joint import ChainJoint, UrdfError
 
 CONFIG = Path(__file__).parents[2] / "config"
 ARM = (CONFIG / "sim_arm.urdf").read_text()

@@ -128,7 +128,8 @@ class CriticTraining:
 
     def _load(self, seed: int, cursor: Mapping[str, Any] | None) -> Data:
         """The data; the first process reads the bags, the others then find all in the store."""
-        config, known = self.config, None
+        config = self.config
+        known = None
         if cursor:
             known = Split(cursor["learned"], cursor["measured"], cursor.get("names", {}))
         if self._parallel.rank:

@@ -108,8 +108,13 @@ def _bring_up_to_date(
 def _recognise(store: EpisodeStore, contents: Mapping[Path, str]) -> None:
     """Let bags that a former version ingested be known by their content from now on."""
     former = {e.fingerprint: e for e in store.episodes if not e.fingerprint.startswith(KIND)}
-    for bag, content in contents.items() if former else ():
-        if store.find(content) is None and (known := former.get(fingerprint_by_times(bag))):
+    if not former:
+        return  # without a look at the bags
+    for bag, content in contents.items():
+        if store.find(content) is not None:
+            continue
+        known = former.get(fingerprint_by_times(bag))
+        if known is not None:
             store.unite(content, known)
 
 
@@ -128,8 +133,12 @@ def _wanted(
     if copies:
         pairs = [f"{copy} of {taken}" for copy, taken in copies.items()]
         print(f"left out: {len(copies)} bags that are copies ({_some(pairs)})")
-    known = {content: store.find(content) for content in first}
-    return [bag for content, bag in first.items() if not ((e := known[content]) and features.has(e))]
+    wanted: list[Path] = []
+    for content, bag in first.items():
+        known = store.find(content)
+        if known is None or not features.has(known):
+            wanted.append(bag)
+    return wanted
 
 
 def _stored(store: EpisodeStore, episode: Episode, bag: Path, content: str) -> StoredEpisode:
