@@ -14,26 +14,23 @@ A run may be moved or copied, alone or with what lies beside it: what is inside 
 folder, what is outside by its name and its content.
 """
 
-import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aloe_critic.rounds.stage import Stage
-from aloe_data.bag_folders import bag_files, find_bags
+from aloe_critic.rounds.stage_key import stage_keys
 from aloe_data.config import ConfigError
 from aloe_data.durable import append_line, replacing
-from aloe_data.recording import RecordingError
 from aloe_data.sidecar import SidecarError, read_json, read_lines
 
 VERSION = 2
 _KEYS = ("stage", "round", "name", "key", "event", "stamp_s")  # of every line of the log
-EFFORT = ("--threads=", "--processes=")
 PLACES = ("bags", "store")  # facts that are folders
 BEGUN, DONE, FAILED, INTERRUPTED = "begun", "done", "failed", "interrupted"
 
@@ -130,34 +127,7 @@ class RunFolder:
         return record.key in self._keys(stage)
 
     def _keys(self, stage: Stage) -> tuple[str, str]:
-        """Change with what a stage does and with what it reads; not with how much of the machine it may use.
-
-        Returns:
-            the key that the log is given, which does not change when the run is moved, and that of former versions.
-        """
-        does = [word for word in stage.command if not word.startswith(EFFORT)]
-        contents = [signature(path) for path in stage.inputs]
-        reads = [str(path) for path in stage.inputs]
-        lasting, former = (
-            _hash(
-                [*map(name, does), *(f"{name(path)} {content}" for path, content in zip(reads, contents, strict=True))]
-            )
-            for name in (self._wherever, self._where_begun)
-        )
-        return lasting, former
-
-    def _wherever(self, word: str) -> str:
-        """A word of a command, with a path as it is known after a move."""
-        name, equals, value = ("", "", word) if word.startswith("/") else word.partition("=")
-        if not value.startswith("/"):
-            return word
-        path = Path(value)
-        inside = path.is_relative_to(self.path)
-        return f"{name}{equals}{Path('RUN') / path.relative_to(self.path) if inside else path.name}"
-
-    def _where_begun(self, word: str) -> str:
-        """A word of a command as it was where the run was begun."""
-        return word.replace(str(self.path), self.facts.get("folder", str(self.path)))
+        return stage_keys(stage, self.path, self.facts.get("folder", str(self.path)))
 
     def begin_stage(self, stage: Stage) -> tuple[str, ...]:
         """Make room for a stage, or let it go on where it was interrupted; returns its command."""
@@ -220,29 +190,6 @@ class RunFolder:
             return False
         moved_together = os.path.relpath(before, begun.get("folder", self.path)) == os.path.relpath(now, self.path)
         return moved_together or (Path(before).name == Path(now).name and not Path(before).exists())
-
-
-def signature(path: Path) -> str:
-    """Changes with the content of a file, a checkpoint, or a folder of recordings, which are never written over."""
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    if (path / "sha256").is_file():
-        return (path / "sha256").read_text().strip()
-    files = {file for file in path.rglob("*") if file.is_file()} | _behind_links(path)
-    sizes = "".join(f"{file.relative_to(path)} {file.stat().st_size}\n" for file in sorted(files))
-    return hashlib.sha256(sizes.encode()).hexdigest()
-
-
-def _behind_links(folder: Path) -> set[Path]:
-    """Files of bags, some of which may lie behind symbolic links."""
-    try:
-        return {file for bag in find_bags(folder) for file in bag_files(bag)}
-    except RecordingError:
-        return set()
-
-
-def _hash(words: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from aloe_critic.rounds.options import LoopOptions
 from aloe_critic.rounds.results import EpisodeFacts, read_episodes, write_episodes, write_json
-from aloe_critic.rounds.run_folder import DONE, FAILED, INTERRUPTED, RunFolder, signature
+from aloe_critic.rounds.run_folder import DONE, FAILED, INTERRUPTED, RunFolder
 from aloe_critic.rounds.stage import Stage
+from aloe_critic.rounds.stage_key import signature
 from aloe_data.config import ConfigError
 
 FACTS = {"task": "sorting", "method": "aloe"}
