@@ -1,6 +1,6 @@
 """What rosbag2's metadata says about a bag, as far as the suite needs it.
 
-Versions 1 to 10 are read alike, and newer ones as long as the keys below are where they were. Quality of service,
+Versions 4 to 10 are read alike, and others as long as the keys below are where they are in these. Quality of service,
 storage identifier and compression of files are not needed to read MCAP, and are therefore not looked at: a bag is not
 lost because a number stands there where another version writes a word.
 """

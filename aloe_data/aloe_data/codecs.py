@@ -64,12 +64,6 @@ def check_size(width: int, height: int, camera: Camera) -> None:
         )
 
 
-def compressed_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height [px] from the header of a JPEG or PNG; None if it is neither, or ends before."""
-    header = read_header(data)
-    return (header.width, header.height) if header and header.width else None
-
-
 def decode_compressed(data: bytes, camera: Camera) -> Image:
     """RGB image uint8 [h, w, 3] of JPEG or PNG bytes.
 

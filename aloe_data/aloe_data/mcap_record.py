@@ -32,6 +32,7 @@ _READERS: dict[int, Any] = {
 _OPCODES = frozenset(Opcode)
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time; the rest is the message
 INDEX = struct.Struct("<HI")  # channel, and size of the list of (log time, position in the chunk) that follows
+_ENTRY_BYTES = 16  # of that list
 
 
 def frame(data: mmap.mmap | bytes, position: int) -> tuple[int, bytes]:
@@ -68,12 +69,18 @@ def kept(opcode: int, body: bytes) -> Iterator[Record]:
         channel, sequence, log_time, publish_time = _MESSAGE.unpack_from(body)
         yield mcap.Message(channel, log_time, body[_MESSAGE.size :], publish_time, sequence)
     elif opcode == Opcode.MESSAGE_INDEX:
-        if len(body) < INDEX.size or INDEX.unpack_from(body)[1] != len(body) - INDEX.size or len(body) % 16 != 6:
+        if len(body) < INDEX.size or not _is_index(body):
             raise FalseFrame
     elif opcode in _READERS:
         record = _parse(opcode, body)
         if isinstance(record, _KEPT):
             yield record
+
+
+def _is_index(body: bytes) -> bool:
+    """Whether the size that a message index names is that of its entries."""
+    size = len(body) - INDEX.size
+    return INDEX.unpack_from(body)[1] == size and size % _ENTRY_BYTES == 0
 
 
 def _parse(opcode: int, body: bytes) -> Any:

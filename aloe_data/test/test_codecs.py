@@ -34,13 +34,6 @@ def test_png_is_exact() -> None:
     np.testing.assert_array_equal(codecs.decode_compressed(data, CAMERA), picture())
 
 
-@given(st.integers(8, 64), st.integers(8, 64))
-def test_the_size_is_read_from_the_header_without_decoding(width: int, height: int) -> None:
-    for suffix in (".jpg", ".png"):
-        data = cv2.imencode(suffix, picture(width, height))[1].tobytes()
-        assert codecs.compressed_size(data) == (width, height)
-
-
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_and_never_crashes(data: bytes) -> None:
     for start in (b"", b"\xff\xd8", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n"):

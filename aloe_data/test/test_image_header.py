@@ -31,6 +31,13 @@ def with_segment(jpeg: bytes, payload: bytes) -> bytes:
     return jpeg[:2] + b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload + jpeg[2:]
 
 
+@given(width=st.integers(8, 64), height=st.integers(8, 64))
+def test_the_size_is_read_without_decoding(width: int, height: int) -> None:
+    for suffix in (".jpg", ".png"):
+        data = cv2.imencode(suffix, np.zeros((height, width, 3), np.uint8))[1].tobytes()
+        assert read_header(data) == (width, height, 8, True)
+
+
 @pytest.mark.parametrize("name", FILES)
 @given(tail=st.one_of(st.binary(max_size=40), st.integers(0, 20_000).map(bytes), st.just(END), st.just(FILES["png"])))
 def test_what_follows_the_end_marker_means_nothing(name: str, tail: bytes) -> None:

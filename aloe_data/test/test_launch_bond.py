@@ -101,7 +101,7 @@ def test_a_node_that_ignores_interrupts_ends_as_well() -> None:
 
 def test_a_node_that_was_started_by_hand_is_bonded_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(LAUNCH_PID, raising=False)
-    monkeypatch.setattr(launch_bond, "_end_after", pytest.fail)
+    monkeypatch.setattr(launch_bond.threading, "Thread", pytest.fail)
     end_with_launch()
 
 
