@@ -47,18 +47,21 @@ class RecordedTopic:
         return self.rate_hz > 0
 
 
+EVENTS = "/episode/events"
+EXECUTED = "/executed_action"
+CHUNKS = "/policy/action_chunk"
 _SUITE_TOPICS = (
-    RecordedTopic("/policy/action_chunk", "aloe_msgs/msg/ActionChunk", sequenced=True),
+    RecordedTopic(CHUNKS, "aloe_msgs/msg/ActionChunk", sequenced=True),
     RecordedTopic("/critic/q", "aloe_msgs/msg/QEstimate"),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
     RecordedTopic("/intervention/request", "aloe_msgs/msg/InterventionRequest", shared=True),
     RecordedTopic("/episode/state", "aloe_msgs/msg/EpisodeState", latched=True),
-    RecordedTopic("/episode/events", "aloe_msgs/msg/EpisodeEvent"),
+    RecordedTopic(EVENTS, "aloe_msgs/msg/EpisodeEvent"),
     RecordedTopic("/episode/verdict", "aloe_msgs/msg/EpisodeEvent", shared=True),
     RecordedTopic("/policy/checkpoint", "aloe_msgs/msg/PolicyCheckpoint", latched=True),
     RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", shared=True),
 )
-_EXECUTED = RecordedTopic("/executed_action", "aloe_msgs/msg/ExecutedAction", sequenced=True)
+_EXECUTED = RecordedTopic(EXECUTED, "aloe_msgs/msg/ExecutedAction", sequenced=True)
 SEQUENCED = tuple(topic.name for topic in (*_SUITE_TOPICS, _EXECUTED) if topic.sequenced)
 _TASK = RecordedTopic("/sim/task_state", "aloe_msgs/msg/TaskState")
 _CLOCK = RecordedTopic("/clock", "rosgraph_msgs/msg/Clock")

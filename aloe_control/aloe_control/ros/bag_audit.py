@@ -17,6 +17,7 @@ from sensor_msgs.msg import JointState
 from aloe_control.audit import Audit, Kind, Unsafe
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_data.codecs import CodecError, is_foreign, select_joints
+from aloe_data.recording import CHUNKS, EXECUTED
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
@@ -25,15 +26,15 @@ NS = 1_000_000_000
 _LATE_NS = 500_000_000
 _BEHIND_NS = 10_000_000_000  # by which a recorder may be behind on a machine under load
 _BETWEEN_NS = 20_000_000  # ticks are sorted by that much later: behind what they depend on
-_TICKS, _STATE = "/executed_action", "/intervention"
-_CHUNKS, _REQUESTS = "/policy/action_chunk", "/intervention/request"
+_STATE = "/intervention"
+_REQUESTS = "/intervention/request"
 
 
 def audited_topics(rig: Rig) -> list[str]:
     """The topics of a bag that an audit needs."""
     devices = [camera.topic for camera in rig.cameras] + list(rig.arms_by_topic)
     arms = [topic for arm in rig.arms for topic in (arm.command_topic, f"/teleop/{arm.name}/command")]
-    return [*devices, *arms, _TICKS, _STATE, _CHUNKS, _REQUESTS]
+    return [*devices, *arms, EXECUTED, _STATE, CHUNKS, _REQUESTS]
 
 
 def audit_messages(rig: Rig, messages: Iterable[tuple[str, Any, int]]) -> Audit:
@@ -63,7 +64,7 @@ class _BagAudit:
                 self._keep_command(topic, message)
                 continue
             timed.append((_when(topic, message, time_ns), topic, _light(message)))
-            if topic == _TICKS:
+            if topic == EXECUTED:
                 ticks_ns.add(stamp_to_ns(message.header.stamp))
         end_ns = max(ticks_ns, default=0) - _LATE_NS  # what belongs to later ticks may not have been received
         for (time_ns, _), topic, message in sorted(timed, key=lambda item: item[0]):
@@ -79,7 +80,7 @@ class _BagAudit:
             self._sent.setdefault((arm.name, stamp_to_ns(message.header.stamp)), []).append(values)
 
     def _tell(self, topic: str, message: Any, time_ns: int) -> None:
-        if topic == _TICKS:
+        if topic == EXECUTED:
             self._take_tick(message)
         elif topic == _STATE:
             self._fault = message.fault
@@ -88,7 +89,7 @@ class _BagAudit:
         elif topic in self._arms:
             for arm in self._arms[topic]:
                 self._take_joints(arm, message)
-        elif topic == _CHUNKS:
+        elif topic == CHUNKS:
             self._take_chunk(message)
         elif topic == _REQUESTS:
             self._audit.request(request_from_message(message), time_ns)
@@ -135,8 +136,8 @@ class _BagAudit:
 def _when(topic: str, message: Any, time_ns: int) -> tuple[int, bool]:
     """What a message is sorted by: ticks behind all that may have come before them, and behind their own state."""
     stamp_ns = stamp_to_ns(message.header.stamp)
-    if topic in (_TICKS, _STATE):
-        return stamp_ns + _BETWEEN_NS, topic == _TICKS
+    if topic in (EXECUTED, _STATE):
+        return stamp_ns + _BETWEEN_NS, topic == EXECUTED
     return max(min(stamp_ns, time_ns), time_ns - _BEHIND_NS), False
 
 

@@ -15,15 +15,13 @@ from aloe_data.clock_steps import RisingTime, StreamClock
 from aloe_data.codecs import CodecError
 from aloe_data.frames import VERDICTS, Episode, EpisodeError, EpisodeFacts, Tick, build_episode
 from aloe_data.observation import StaleInput
-from aloe_data.recording import RecordingError
+from aloe_data.recording import EVENTS, EXECUTED, RecordingError
 from aloe_data.rig import Rig
 from aloe_data.ros.bag_reader import read_messages
 from aloe_data.ros.bag_streams import BagStreams
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.stream_buffer import Sample
 from aloe_data.verdicts import GivenVerdict, VerdictError, verdict_of
-
-_EXECUTED, _EVENTS = "/executed_action", "/episode/events"
 
 
 def read_episode(bag: str | Path, rig: Rig, image_size: tuple[int, int] | None = None) -> Episode:
@@ -77,7 +75,7 @@ def _read(bag: Path, rig: Rig, image_size: tuple[int, int] | None, as_written: b
     time = RisingTime()
     for topic, message, received_ns in read_messages(bag, reader.topics, as_written):
         # Events are too rare to tell of a clock themselves.
-        reader.take(topic, message, received_ns + time.set_back_ns if topic == _EVENTS else time.of(topic, received_ns))
+        reader.take(topic, message, received_ns + time.set_back_ns if topic == EVENTS else time.of(topic, received_ns))
     return reader
 
 
@@ -88,14 +86,14 @@ class _EpisodeReader:
         self._rig = rig
         self._streams = BagStreams(rig, image_size)
         self._ticks: list[Tick] = []
-        self._clock = StreamClock(_EXECUTED, rig.rate_hz)
+        self._clock = StreamClock(EXECUTED, rig.rate_hz)
         self._events: list[tuple[EpisodeEvent, int]] = []
         self._seen: set[str] = set()
 
     @property
     def topics(self) -> list[str]:
         """What has to be read."""
-        return [*self._streams.topics, _EXECUTED, _EVENTS]
+        return [*self._streams.topics, EXECUTED, EVENTS]
 
     @property
     def is_mixed(self) -> bool:
@@ -108,9 +106,9 @@ class _EpisodeReader:
     def take(self, topic: str, message: Any, received_ns: int) -> None:
         """One message, in the order of reception, and when it was received [ns]."""
         self._seen.add(topic)
-        if topic == _EVENTS:
+        if topic == EVENTS:
             self._events.append((message, received_ns))
-        elif topic == _EXECUTED:
+        elif topic == EXECUTED:
             self._clock.add(stamp_to_ns(message.header.stamp), received_ns)
             if message.armed:
                 self._ticks.append(self._tick(message, received_ns))
@@ -121,7 +119,7 @@ class _EpisodeReader:
         """The episode of what was taken, with the verdict that was given on it afterwards, if any."""
         if self.is_mixed:
             raise EpisodeError(
-                f"the ticks on {_EXECUTED} are mixed: two nodes published them, or the clock was set back and the"
+                f"the ticks on {EXECUTED} are mixed: two nodes published them, or the clock was set back and the"
                 " messages were sorted since; give the bag as it was recorded"
             )
         missing = [topic for topic in self.topics if topic not in self._seen]
@@ -158,7 +156,7 @@ class _EpisodeReader:
         stops = [event for event, _ in self._events if event.kind == EpisodeEvent.STOP]
         if len(starts) != 1 or len(stops) > 1:
             raise EpisodeError(
-                f"has {len(starts)} START and {len(stops)} STOP events on {_EVENTS} instead of one; "
+                f"has {len(starts)} START and {len(stops)} STOP events on {EVENTS} instead of one; "
                 "record one bag per episode with recorder_node"
             )
         return starts[0], stops[0] if stops else None
@@ -170,7 +168,7 @@ class _EpisodeReader:
         wrong = [n for n, a in arms.items() if not len(a.requested) == len(a.executed) == sizes.get(n)]
         if missing or wrong:
             raise EpisodeError(
-                f"{_EXECUTED} has the arms {', '.join(arms)}, the rig '{self._rig.name}' has "
+                f"{EXECUTED} has the arms {', '.join(arms)}, the rig '{self._rig.name}' has "
                 f"{', '.join(f'{n} with {d} joints' for n, d in sizes.items())}; read it with its own rig file"
             )
         ordered = [arms[arm.name] for arm in self._rig.arms]

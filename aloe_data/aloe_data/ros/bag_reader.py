@@ -15,13 +15,12 @@ from rosidl_runtime_py.utilities import get_message
 from aloe_data.bag_state import BagState
 from aloe_data.episode import Verdict
 from aloe_data.message_definition import definition_difference
-from aloe_data.recording import NO_RECORD, EpisodeRecord, RecordingError
+from aloe_data.recording import EVENTS, NO_RECORD, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import OpenBag, readable_bag
 from aloe_data.ros.former_messages import FormerType
 from aloe_data.ros.message_types import message_definition
 from aloe_data.verdicts import VerdictError, verdict_of
 
-_EVENTS = "/episode/events"
 _MISFITS = (RecordingError, RuntimeError)  # what decoders raise
 _NEARBY = 500  # messages among which one of every stream is, unless that is silent
 
@@ -86,7 +85,7 @@ def _recorded(bag: Path, state: BagState) -> EpisodeRecord | None:
 
 def _with_events(bag: BagState, record: EpisodeRecord | None) -> EpisodeRecord | None:
     """A record with the verdict of the episode's last STOP; where there is none, one that its START begins."""
-    for _, event, _ in read_messages(bag, [_EVENTS]):
+    for _, event, _ in read_messages(bag, [EVENTS]):
         if event.kind == EpisodeEvent.START and record is None:
             record = EpisodeRecord(event.episode_id, event.prompt, event.seed)
         elif event.kind == EpisodeEvent.STOP and record and event.verdict in iter(Verdict):

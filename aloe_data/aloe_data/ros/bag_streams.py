@@ -9,12 +9,11 @@ from aloe_data.chunk import Chunk
 from aloe_data.clock_steps import StreamClock, belongs, describe_steps, stream_clocks
 from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.observation import Observation, ObservationAssembler, StaleInput
+from aloe_data.recording import CHUNKS
 from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.ros.bag_reader import read_messages, read_own_record
 from aloe_data.ros.convert import chunk_from_message, image_from_message, joint_positions, stamp_to_ns
 from aloe_data.stream_buffer import Sample
-
-_CHUNKS = "/policy/action_chunk"
 
 
 class BagStreams:
@@ -142,9 +141,9 @@ def read_observations(
     """
     streams = BagStreams(rig, image_size)
     chunks: list[tuple[Chunk, int]] = []  # and when it was received [ns]
-    clock = StreamClock(_CHUNKS, rig.rate_hz)
-    for topic, message, received_ns in read_messages(bag, [*streams.topics, _CHUNKS]):
-        if topic == _CHUNKS:
+    clock = StreamClock(CHUNKS, rig.rate_hz)
+    for topic, message, received_ns in read_messages(bag, [*streams.topics, CHUNKS]):
+        if topic == CHUNKS:
             chunks.append((chunk_from_message(message), received_ns))
             clock.add(stamp_to_ns(message.header.stamp), received_ns)
         else:

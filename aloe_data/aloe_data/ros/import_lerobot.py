@@ -24,6 +24,8 @@ from aloe_data.frames import VERDICTS
 from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, read_dataset
 from aloe_data.lerobot_info import DEGREES, RADIANS, read_info
 from aloe_data.recording import (
+    EVENTS,
+    EXECUTED,
     EpisodeRecord,
     RecordingError,
     check_folder,
@@ -143,13 +145,13 @@ class _EpisodeBag:
             positions = array("d", episode.action[tick, self._rig.state_slice(arm.name)].astype(float))
             source = ArmAction.POLICY if episode.source is None else int(episode.source[tick, index])
             message.arms.append(ArmAction(arm=arm.name, source=source, requested=positions, executed=positions))
-        self._write("/executed_action", message)
+        self._write(EXECUTED, message)
 
     def _event(self, kind: int, verdict: str) -> None:
         event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, source="import")
         event.header.stamp, event.verdict = ns_to_stamp(self._now_ns), VERDICTS.index(verdict)
         event.prompt, event.seed, event.reason = self._record.prompt, self._record.seed, self._record.reason
-        self._write("/episode/events", event)
+        self._write(EVENTS, event)
 
     def _write(self, topic: str, message: Any) -> None:
         self._writer.write(topic, serialize_message(message), self._now_ns)

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.bag_folders import bag_files, find_bags
-from aloe_data.recording import RecordingError
+from aloe_data.recording import EXECUTED, RecordingError
 from aloe_data.ros.bag_reader import read_messages, read_own_record
 
 IMPORTED = "imported from "  # the reason of every imported episode begins with it
-_EXECUTED = "/executed_action"
 
 
 class ImportedEpisodes:
@@ -48,7 +47,7 @@ def _key_of_bag(bag: Path) -> str:
     except RecordingError:
         pass  # its metadata is gone; what it holds tells
     try:
-        messages = [message for file in bag_files(bag) for _, message, _ in read_messages(file, [_EXECUTED])]
+        messages = [message for file in bag_files(bag) for _, message, _ in read_messages(file, [EXECUTED])]
         rows = [np.concatenate([arm.executed for arm in message.arms]) for message in messages]
     except (RecordingError, ValueError):
         return ""

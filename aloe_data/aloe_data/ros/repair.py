@@ -26,14 +26,13 @@ from aloe_data.episode import Verdict
 from aloe_data.mcap_recovery import read_content, recover
 from aloe_data.mcap_rewrite import Rewritten, rewrite
 from aloe_data.mcap_summary import McapSummary, read_summary
-from aloe_data.recording import SEQUENCED, EpisodeRecord, RecordingError
+from aloe_data.recording import EVENTS, SEQUENCED, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import readable_bag
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import complete_record
 from aloe_data.serialized import leading_sequence
 from aloe_data.stream_counts import StreamCounts
 
-_EVENTS = "/episode/events"
 _NS = 1_000_000_000
 
 
@@ -54,7 +53,7 @@ class Story:
             if topic in SEQUENCED:
                 self._losses.received(topic, message.log_time, leading_sequence(message.data))
                 self._losses.written(topic)
-            elif topic == _EVENTS:
+            elif topic == EVENTS:
                 event = deserialize_message(message.data, EpisodeEvent)
                 self.stop = event if event.kind == EpisodeEvent.STOP else self.stop
         except (struct.error, IndexError, RuntimeError):

@@ -5,12 +5,12 @@ from typing import Any
 from aloe_data.clock_steps import SMALLEST_NS, RisingTime, StreamClock, describe_steps, stream_clocks
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.joint_track import JointTrack
+from aloe_data.recording import EXECUTED
 from aloe_data.rig import Rig
 from aloe_data.ros.bag_reader import changed_types, read_messages
 from aloe_data.ros.checks.findings import Findings, Subject
 from aloe_data.ros.convert import stamp_to_ns
 
-_EXECUTED = "/executed_action"
 _NS = 1_000_000_000
 _LEFT_OUT = "ticks that this spoils are left out of learning"
 
@@ -45,13 +45,13 @@ class _Streams:
     def __init__(self, rig: Rig) -> None:
         self._cameras = {camera.topic: camera for camera in rig.cameras}
         self._arms = rig.arms_by_topic
-        self._clocks = stream_clocks(rig) | {_EXECUTED: StreamClock(_EXECUTED, rig.rate_hz)}
+        self._clocks = stream_clocks(rig) | {EXECUTED: StreamClock(EXECUTED, rig.rate_hz)}
         self._tracks = {arm.name: JointTrack(arm, is_live=False) for arm in rig.arms}
 
     @property
     def topics(self) -> list[str]:
         """Whose messages it takes."""
-        return [*self._cameras, *self._arms, _EXECUTED]
+        return [*self._cameras, *self._arms, EXECUTED]
 
     @property
     def late_ns(self) -> int:

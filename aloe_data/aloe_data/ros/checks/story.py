@@ -2,10 +2,9 @@
 
 from aloe_msgs.msg import EpisodeEvent
 
+from aloe_data.recording import EVENTS
 from aloe_data.ros.bag_reader import read_messages
 from aloe_data.ros.checks.findings import Findings, Subject
-
-_EVENTS = "/episode/events"
 
 
 def check(bag: Subject, found: Findings) -> None:
@@ -14,7 +13,7 @@ def check(bag: Subject, found: Findings) -> None:
     Raises:
         RecordingError: the bag cannot be read.
     """
-    events = [message for _, message, _ in read_messages(bag.state, [_EVENTS])]
+    events = [message for _, message, _ in read_messages(bag.state, [EVENTS])]
     starts = sum(event.kind == EpisodeEvent.START for event in events)
     stops = sum(event.kind == EpisodeEvent.STOP for event in events)
     if (starts, stops) != (1, 1):
