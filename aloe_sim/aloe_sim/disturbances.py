@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_data.rig import Rig
 from aloe_sim.variation import Variation
@@ -22,7 +23,7 @@ class Shove:
     """A force [3] in N on a body, from `start_s` to `end_s` after the reset."""
 
     body: int
-    force: np.ndarray
+    force: NDArray[np.float64]
     start_s: float
     end_s: float
     text: str

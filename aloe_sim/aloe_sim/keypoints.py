@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks.base import Keypoint
@@ -11,7 +12,7 @@ from aloe_sim.tasks.base import Keypoint
 NEAR_M = 0.03  # of a keypoint: what is seen so near to it is it
 
 
-def project(sim: SimRig, camera: str, point: np.ndarray, aspect: float) -> tuple[float, float] | None:
+def project(sim: SimRig, camera: str, point: NDArray[np.float64], aspect: float) -> tuple[float, float] | None:
     """Image coordinates (u right, v down) of a point [3] in m, each 0 to 1 inside the image; None behind the camera.
 
     Args:
@@ -29,7 +30,7 @@ def project(sim: SimRig, camera: str, point: np.ndarray, aspect: float) -> tuple
     return float((x / aspect + 1) / 2), float((1 - y) / 2)
 
 
-def place(sim: SimRig, keypoint: Keypoint) -> np.ndarray:
+def place(sim: SimRig, keypoint: Keypoint) -> NDArray[np.float64]:
     """Where a keypoint is now [3], m."""
     body = sim.data.body(keypoint.body)
     return np.asarray(body.xpos + body.xmat.reshape(3, 3) @ keypoint.place_m)
@@ -61,7 +62,7 @@ def in_view(sim: SimRig) -> Iterator[tuple[int, int, tuple[float, float], bool]]
                 yield c, names.index(name), uv, is_visible(sim, camera.name, keypoint)
 
 
-def keypoint_labels(sim: SimRig, hidden: bool = True) -> np.ndarray:
+def keypoint_labels(sim: SimRig, hidden: bool = True) -> NDArray[np.float32]:
     """float32 [cameras, keypoints, 3]: u, v, there (0 or 1), in the order of the task's `keypoint_names`.
 
     Args:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts import Expert
 from aloe_sim.mjcf import JOINTS
@@ -141,7 +142,7 @@ def _rests(sim: SimRig, arm: str) -> bool:
     return all(abs(sim.data.joint(f"{arm}/{joint}").qvel[0]) < STILL for joint in JOINTS)
 
 
-def _grasps(sim: SimRig, arm: str, cube: np.ndarray) -> bool:
+def _grasps(sim: SimRig, arm: str, cube: NDArray[np.float64]) -> bool:
     """Whether the fingers of an arm are around a cube [3] and as far open as it is wide."""
     opening_m = float(sim.joint_positions(arm)[-1])
     near = np.abs(sim.tool_position(arm) - cube).max() < 0.02

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_data.rig import Rig
 from aloe_sim.disturbances import Disturber
@@ -71,14 +72,14 @@ class SimRig:
         self._disturber = Disturber(rig, self.model, self.task.variation)
         self._command = {a.name: np.array(a.home) for a in rig.arms}
         self._followed = dict(self._command)
-        self._late: deque[tuple[float, str, np.ndarray]] = deque(maxlen=1000)
+        self._late: deque[tuple[float, str, NDArray[np.float64]]] = deque(maxlen=1000)
         self._latency_s = self._reset_s = 0.0
         self._offset = {a.name: np.zeros(a.dof) for a in rig.arms}
         self._rng = np.random.default_rng(0)
         self.prompt = ""
         self.reset(0)
 
-    def _joint_addresses(self, arm: str) -> np.ndarray:
+    def _joint_addresses(self, arm: str) -> NDArray[np.float64]:
         names = [f"{arm}/{joint}" for joint in (*JOINTS, "finger_left")]
         return np.array([self.model.joint(n).qposadr[0] for n in names])
 
@@ -122,7 +123,7 @@ class SimRig:
         self.advance(0.1)
         return self.prompt
 
-    def set_command(self, arm: str, positions: np.ndarray) -> None:
+    def set_command(self, arm: str, positions: NDArray[np.float64]) -> None:
         """Joint set points [dof] of one arm, gripper last [rad; m]."""
         self._command[arm] = np.asarray(positions, dtype=float)
         if self._latency_s > 0.0:
@@ -167,15 +168,15 @@ class SimRig:
         self._offset[arm] = keep * self._offset[arm] + kick
         self._offset[arm][-1] = 0.0  # the gripper obeys
 
-    def joint_positions(self, arm: str) -> np.ndarray:
+    def joint_positions(self, arm: str) -> NDArray[np.float64]:
         """Measured positions [dof], gripper last [rad; m]."""
         return self.data.qpos[self._qpos[arm]].copy()
 
-    def command(self, arm: str) -> np.ndarray:
+    def command(self, arm: str) -> NDArray[np.float64]:
         """The set points [dof] that the arm was given last [rad; m]."""
         return self._command[arm].copy()
 
-    def tool_position(self, arm: str) -> np.ndarray:
+    def tool_position(self, arm: str) -> NDArray[np.float64]:
         """Position [3] of the tool in the rig's frame, m."""
         return self.data.site(f"{arm}/tool").xpos.copy()
 

@@ -1,6 +1,7 @@
 """The expert for laundry folding: both arms take the near corners and lead them over an arc onto the far ones."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.sim_rig import SimRig
@@ -77,10 +78,10 @@ class LaundryFoldingExpert(ReactiveExpert):
         height = RELEASE_Z_M if offset < 0.03 else max(RELEASE_Z_M, 0.5 * ARC_M)
         return Goal(np.array([*far[:2], height]), CLOSED_M, 0.25)
 
-    def _far(self, scene: Scene, name: str) -> np.ndarray:
+    def _far(self, scene: Scene, name: str) -> NDArray[np.float64]:
         return scene.objects[f"far_{self._side[name]}"]
 
-    def _objects(self) -> dict[str, np.ndarray]:
+    def _objects(self) -> dict[str, NDArray[np.float64]]:
         """Corners [3] in m; and which arm's fingers have closed on nothing [1]."""
         held = self.task.held(self.sim.data)
         closed = {name: self.sim.joint_positions(name)[-1] < EMPTY_M for name in self._side}
@@ -107,7 +108,7 @@ class LaundryFoldingExpert(ReactiveExpert):
         scene.objects[body] = corner
 
 
-def _grasp(arm: ArmState, corner: np.ndarray, *, empty: bool) -> Goal:
+def _grasp(arm: ArmState, corner: NDArray[np.float64], *, empty: bool) -> Goal:
     offset = float(np.linalg.norm(arm.tool[:2] - corner[:2]))
     low = arm.tool[2] < corner[2] + 0.02
     if low and offset < 0.01 and not empty:
@@ -121,7 +122,7 @@ def _keep(arm: ArmState) -> Goal:
     return Goal(np.array([*arm.tool[:2], GRASP_Z_M]), CLOSED_M, 0.1)
 
 
-def _away(scene: Scene) -> np.ndarray:
+def _away(scene: Scene) -> NDArray[np.float64]:
     """Direction [2] from the near edge to the far one, at right angles to the far one."""
     edge = (scene.objects["far_left"] - scene.objects["far_right"])[:2]
     return np.array([edge[1], -edge[0]]) / max(float(np.linalg.norm(edge)), 1e-6)

@@ -1,6 +1,7 @@
 """The expert for phone assembly: the nearer arm seats the cover, then each arm presses the end on its side."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import Goal, Scene, Style
 from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
@@ -99,7 +100,7 @@ class PhoneAssemblyExpert(RigidExpert):
             return next(iter(held))
         return self._arm_of["left" if cover[1] > 0.0 else "right"]
 
-    def _is_seated(self, cover: np.ndarray, body: np.ndarray) -> bool:
+    def _is_seated(self, cover: NDArray[np.float64], body: NDArray[np.float64]) -> bool:
         near = np.linalg.norm(cover[:2] - body[:2]) < 2 * self.task.clearance_m + 0.0007
         level = self._is_level("cover", "phone_body") or self.task.pressed(self.sim.data)
         return bool(near and cover[2] - body[2] < self._fit.inside_z_m and level)

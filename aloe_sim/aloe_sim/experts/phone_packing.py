@@ -1,6 +1,7 @@
 """The expert for phone packing: one arm holds the case by its tab, the other inserts the phone and presses it home."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import ArmState, Goal, Scene, Style
 from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, keep, let_go, pick, press, retire
@@ -68,7 +69,7 @@ class PhonePackingExpert(RigidExpert):
             self._packer: self._pack(packer, phone, case, ready=held),
         }
 
-    def _pack(self, arm: ArmState, phone: np.ndarray, case: np.ndarray, *, ready: bool) -> Goal:
+    def _pack(self, arm: ArmState, phone: NDArray[np.float64], case: NDArray[np.float64], *, ready: bool) -> Goal:
         grip, level = self.grips[self._packer], self._is_level("phone", "case")
         if grip.holds_firmly(arm, phone):
             if not ready and phone[2] < 0.04:

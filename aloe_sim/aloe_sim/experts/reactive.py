@@ -38,8 +38,8 @@ class ArmState:
     Tool and its set point [3] m, finger travel and its set point m, yaw of the fingers (0: along y) and its set point.
     """
 
-    tool: np.ndarray
-    target: np.ndarray
+    tool: NDArray[np.float64]
+    target: NDArray[np.float64]
     gripper: float
     gripper_target: float
     yaw: float = 0.0
@@ -50,7 +50,7 @@ class ArmState:
 class Goal:
     """Where an arm should go now; `yaw` None: fingers along y, at once."""
 
-    xyz: np.ndarray
+    xyz: NDArray[np.float64]
     gripper: float
     speed_m_s: float = 0.45
     yaw: float | None = None
@@ -61,8 +61,8 @@ class Scene:
     """Arms by name and objects by body ([3] m, or as the expert's `_objects` says); a copy that may be rolled on."""
 
     arms: dict[str, ArmState]
-    objects: dict[str, np.ndarray]
-    velocity: dict[str, np.ndarray] = field(default_factory=dict)
+    objects: dict[str, NDArray[np.float64]]
+    velocity: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 class ReactiveExpert(Expert):
@@ -86,7 +86,7 @@ class ReactiveExpert(Expert):
         """Where each arm should go in this state."""
 
     @abstractmethod
-    def _objects(self) -> dict[str, np.ndarray]:
+    def _objects(self) -> dict[str, NDArray[np.float64]]:
         """The objects of the scene by body, as the rule wants to see them."""
 
     @abstractmethod
@@ -127,7 +127,7 @@ class ReactiveExpert(Expert):
             rows.append(np.concatenate([_row(scene.arms[a.name]) for a in self.sim.rig.arms]))
         return np.array(rows, dtype=np.float32)
 
-    def _advance(self, scene: Scene, error: dict[str, np.ndarray], dt_s: float) -> None:
+    def _advance(self, scene: Scene, error: dict[str, NDArray[np.float64]], dt_s: float) -> None:
         goals = self.goals(scene)
         held = self._held(scene)
         for name, arm in scene.arms.items():
@@ -139,7 +139,7 @@ class ReactiveExpert(Expert):
             if name in held:
                 self._carry(scene, held[name], arm, scene.arms[name])
 
-    def _moved(self, arm: ArmState, goal: Goal, velocity: np.ndarray, dt_s: float) -> ArmState:
+    def _moved(self, arm: ArmState, goal: Goal, velocity: NDArray[np.float64], dt_s: float) -> ArmState:
         target = arm.target + velocity * dt_s
         lead = target - arm.tool
         distance = np.linalg.norm(lead)
@@ -157,7 +157,7 @@ class ReactiveExpert(Expert):
             tool, target, gripper_target, gripper_target, arm.yaw + (yaw_target - arm.yaw) * lag, yaw_target
         )
 
-    def _steer(self, velocity: np.ndarray, arm: ArmState, goal: Goal, dt_s: float) -> np.ndarray:
+    def _steer(self, velocity: NDArray[np.float64], arm: ArmState, goal: Goal, dt_s: float) -> NDArray[np.float64]:
         error = goal.xyz - arm.tool
         wanted = self.style.gain_per_s * error
         speed, limit_m_s = np.linalg.norm(wanted), goal.speed_m_s * self.style.haste
@@ -169,16 +169,16 @@ class ReactiveExpert(Expert):
         return velocity + change * min(1.0, limit / max(size, 1e-9))
 
 
-def yaw_of(rotation: np.ndarray) -> float:
+def yaw_of(rotation: NDArray[np.float64]) -> float:
     """Turn of the fingers in the table's plane, rad: 0 along y, of a tool whose x axis points down."""
     return float(np.arctan2(-rotation[0, 1], rotation[1, 1]))
 
 
-def pointing_down(yaw: float) -> np.ndarray:
+def pointing_down(yaw: float) -> NDArray[np.float64]:
     """Rotation [3, 3] of a tool whose x axis points down and whose fingers are turned by `yaw` rad from the y axis."""
     c, s = np.cos(yaw), np.sin(yaw)
     return np.array([[0.0, 0.0 - s, c], [0.0, c, s], [-1.0, 0.0, 0.0]])
 
 
-def _row(arm: ArmState) -> np.ndarray:
+def _row(arm: ArmState) -> NDArray[np.float64]:
     return np.concatenate([arm.target, rotation_to_6d(pointing_down(arm.yaw_target)), [arm.gripper_target]])

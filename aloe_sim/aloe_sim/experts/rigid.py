@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.sim_rig import SimRig
@@ -40,21 +41,21 @@ class Grip:
     z_m: float
     along_m: float = 0.008
 
-    def pose(self, body: np.ndarray) -> tuple[np.ndarray, float]:
+    def pose(self, body: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Where the tool grips a body [4]: its position [3] in m and its yaw."""
         return np.array([*(body[:2] + turned(self.xy, body[3])), body[2] + self.z_m]), wrapped(body[3] + self.turn)
 
-    def is_around(self, arm: ArmState, body: np.ndarray) -> bool:
+    def is_around(self, arm: ArmState, body: NDArray[np.float64]) -> bool:
         """Whether the part is between the fingers."""
         xyz, _ = self.pose(body)
         return bool(np.linalg.norm(arm.tool[:2] - xyz[:2]) < 0.015 and abs(arm.tool[2] - xyz[2]) < self.along_m)
 
-    def holds(self, arm: ArmState, body: np.ndarray) -> bool:
+    def holds(self, arm: ArmState, body: NDArray[np.float64]) -> bool:
         """Whether the fingers close on the part."""
         squeezed = abs(arm.gripper - self.half_width_m) < 0.005 and arm.gripper_target < self.half_width_m - 0.002
         return squeezed and self.is_around(arm, body)
 
-    def holds_firmly(self, arm: ArmState, body: np.ndarray) -> bool:
+    def holds_firmly(self, arm: ArmState, body: NDArray[np.float64]) -> bool:
         """Whether it may be moved."""
         return self.holds(arm, body) and arm.gripper_target < max(0.002, self.half_width_m - SQUEEZE_M)
 
@@ -76,10 +77,10 @@ class RigidExpert(ReactiveExpert):
         super().__init__(sim, style, seed)
         self.grips, self._rest_z_m = dict(grips), dict(rest_z_m)
 
-    def _objects(self) -> dict[str, np.ndarray]:
+    def _objects(self) -> dict[str, NDArray[np.float64]]:
         return {body: self._pose(body) for body in self._rest_z_m}
 
-    def _pose(self, body: str) -> np.ndarray:
+    def _pose(self, body: str) -> NDArray[np.float64]:
         data = self.sim.data.body(body)
         return np.array([*data.xpos, yaw_angle(data.xmat.reshape(3, 3))])
 
@@ -119,7 +120,7 @@ def wrapped(angle: float) -> float:
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
-def pick(arm: ArmState, grip: Grip, body: np.ndarray) -> Goal:
+def pick(arm: ArmState, grip: Grip, body: NDArray[np.float64]) -> Goal:
     """Take hold of a part that lies loose."""
     xyz, yaw = grip.pose(body)
     offset = float(np.linalg.norm(arm.tool[:2] - xyz[:2]))
@@ -157,13 +158,13 @@ class Fit:
     release_z_m: float
     precision_m: float
 
-    def holds(self, part: np.ndarray, place: np.ndarray, *, level: bool) -> bool:
+    def holds(self, part: NDArray[np.float64], place: NDArray[np.float64], *, level: bool) -> bool:
         """Whether a part [4] is in its place [4]: one that is tilted and off its middle is jammed on the rim."""
         offset = float(np.linalg.norm(place[:2] - part[:2]))
         return bool(part[2] - place[2] < self.inside_z_m and offset < (3.5 if level else 2) * self.precision_m)
 
 
-def bring(arm: ArmState, part: np.ndarray, place: np.ndarray, fit: Fit, *, level: bool) -> Goal:
+def bring(arm: ArmState, part: NDArray[np.float64], place: NDArray[np.float64], fit: Fit, *, level: bool) -> Goal:
     """Move a held part [4], level or not, over a place [4], align it, lower it, and let it go."""
     error, turn = place[:2] - part[:2], wrapped(place[3] - part[3])
     tool = place[:2] + turned(arm.tool[:2] - part[:2], turn)
@@ -187,7 +188,7 @@ def bring(arm: ArmState, part: np.ndarray, place: np.ndarray, fit: Fit, *, level
     return Goal(np.array([*tool, height + rise]), CLOSED_M, 0.35, yaw)
 
 
-def let_go(arm: ArmState, grip: Grip, body: np.ndarray) -> Goal | None:
+def let_go(arm: ArmState, grip: Grip, body: NDArray[np.float64]) -> Goal | None:
     """Open the fingers around a part; None when they are open or elsewhere."""
     touching = grip.is_around(arm, body) and arm.gripper > grip.half_width_m - 0.005
     if touching and arm.gripper_target < grip.half_width_m + 0.005:
@@ -195,7 +196,7 @@ def let_go(arm: ArmState, grip: Grip, body: np.ndarray) -> Goal | None:
     return None
 
 
-def press(arm: ArmState, point: np.ndarray) -> Goal:
+def press(arm: ArmState, point: NDArray[np.float64]) -> Goal:
     """Press closed fingers down on a point [3] of a surface."""
     offset = float(np.linalg.norm(arm.tool[:2] - point[:2]))
     low = arm.tool[2] < point[2] + 0.03
@@ -209,7 +210,7 @@ def press(arm: ArmState, point: np.ndarray) -> Goal:
     return Goal(np.array([*point[:2], point[2] + 0.05]), CLOSED_M, 0.35, arm.yaw_target)
 
 
-def retire(arm: ArmState, home: np.ndarray, grip: Grip, body: np.ndarray) -> Goal:
+def retire(arm: ArmState, home: NDArray[np.float64], grip: Grip, body: NDArray[np.float64]) -> Goal:
     """Let go, and go home by way of up."""
     if goal := let_go(arm, grip, body):
         return goal
@@ -218,11 +219,11 @@ def retire(arm: ArmState, home: np.ndarray, grip: Grip, body: np.ndarray) -> Goa
     return Goal(home, OPEN_M, yaw=0.0)
 
 
-def straight_up(arm: ArmState) -> np.ndarray:
+def straight_up(arm: ArmState) -> NDArray[np.float64]:
     """A point [3] above the tool, at travelling height."""
     return np.array([*arm.tool[:2], TRAVEL_Z_M])
 
 
-def dropped(pose: np.ndarray, z_m: float) -> np.ndarray:
+def dropped(pose: NDArray[np.float64], z_m: float) -> NDArray[np.float64]:
     """The pose [4] at another height."""
     return np.array([*pose[:2], z_m, pose[3]])

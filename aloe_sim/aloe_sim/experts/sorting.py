@@ -1,6 +1,7 @@
 """The expert for sorting."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.sim_rig import SimRig
@@ -60,7 +61,7 @@ class SortingExpert(ReactiveExpert):
         arm = scene.arms[name]
         return name, place(arm, cube, active.bin_xy) if holds(arm, cube) else pick(arm, cube)
 
-    def _objects(self) -> dict[str, np.ndarray]:
+    def _objects(self) -> dict[str, NDArray[np.float64]]:
         return {a.body: self.sim.data.body(a.body).xpos.copy() for a in self.task.assignments}
 
     def _held(self, scene: Scene) -> dict[str, str]:
@@ -77,7 +78,7 @@ class SortingExpert(ReactiveExpert):
         scene.objects[body] = cube
 
 
-def pick(arm: ArmState, cube: np.ndarray) -> Goal:
+def pick(arm: ArmState, cube: NDArray[np.float64]) -> Goal:
     """Take a cube from the table."""
     offset = float(np.linalg.norm(arm.tool[:2] - cube[:2]))
     low = arm.tool[2] < 0.05
@@ -91,7 +92,7 @@ def pick(arm: ArmState, cube: np.ndarray) -> Goal:
     return Goal(np.array([*cube[:2], TRAVEL_Z_M if low else height]) if not low else _straight_up(arm), OPEN_M)
 
 
-def place(arm: ArmState, cube: np.ndarray, bin_xy: np.ndarray) -> Goal:
+def place(arm: ArmState, cube: NDArray[np.float64], bin_xy: NDArray[np.float64]) -> Goal:
     """Carry a held cube over a bin and drop it."""
     offset = float(np.linalg.norm(arm.tool[:2] - bin_xy))
     if arm.gripper_target > 0.01 and offset > 0.03 and arm.tool[2] > 0.03:
@@ -106,7 +107,7 @@ def place(arm: ArmState, cube: np.ndarray, bin_xy: np.ndarray) -> Goal:
     return Goal(np.array([*bin_xy, TRAVEL_Z_M]), CLOSED_M)
 
 
-def _straight_up(arm: ArmState) -> np.ndarray:
+def _straight_up(arm: ArmState) -> NDArray[np.float64]:
     return np.array([*arm.tool[:2], TRAVEL_Z_M])
 
 
@@ -116,7 +117,7 @@ def _leave_bin_upwards(arm: ArmState, goal: Goal) -> None:
         goal.xyz = np.array([*arm.tool[:2], TRAVEL_Z_M + 0.03])
 
 
-def holds(arm: ArmState, cube: np.ndarray) -> bool:
+def holds(arm: ArmState, cube: NDArray[np.float64]) -> bool:
     """Whether the cube is between fingers that close on it."""
     near = np.linalg.norm(arm.tool[:2] - cube[:2]) < 0.02 and abs(arm.tool[2] - cube[2]) < 0.025
     return bool(near and CUBE_HALF_M - 0.008 < arm.gripper < CUBE_HALF_M + 0.008)

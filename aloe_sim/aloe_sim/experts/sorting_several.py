@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, Scene
 from aloe_sim.experts.sorting import GRASP_Z_M, TRAVEL_Z_M, SortingExpert, holds, pick, place
@@ -43,26 +44,26 @@ class SortingSeveralExpert(SortingExpert):
     def _other(self, assignment: Assignment) -> str:
         return self._arm_of["right" if assignment.side == "left" else "left"]
 
-    def _reaches(self, arm: str, cube: np.ndarray) -> bool:
+    def _reaches(self, arm: str, cube: NDArray[np.float64]) -> bool:
         base = np.array(self.sim.rig.arm(arm).base_xyz[:2])
         return bool(np.linalg.norm(cube[:2] - base) < REACH_M)
 
-    def _slot(self, scene: Scene, active: Assignment) -> np.ndarray:
+    def _slot(self, scene: Scene, active: Assignment) -> NDArray[np.float64]:
         """A place [2] in the bin, away from the cubes that lie there."""
         there = [scene.objects[a.body][:2] for a in self.task.assignments if in_bin(scene.objects[a.body], a)]
         slots = [active.bin_xy + SLOT_M * np.array(s) for s in product((-1, 1), (-1, 1))]
         return _farthest(slots, there)
 
-    def _middle(self, scene: Scene, active: Assignment) -> np.ndarray:
+    def _middle(self, scene: Scene, active: Assignment) -> NDArray[np.float64]:
         """A place [2] on the table that both arms reach, away from the other cubes."""
         return _farthest(MIDDLE_M, [c[:2] for body, c in scene.objects.items() if body != active.body])
 
 
-def _farthest(candidates: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
+def _farthest(candidates: list[NDArray[np.float64]], others: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     return max(candidates, key=lambda c: min((float(np.linalg.norm(c - o)) for o in others), default=0.0))
 
 
-def _set_down(arm: ArmState, cube: np.ndarray, xy: np.ndarray) -> Goal:
+def _set_down(arm: ArmState, cube: NDArray[np.float64], xy: NDArray[np.float64]) -> Goal:
     """Carry a held cube to a place [2] on the table and let it go there."""
     offset = float(np.linalg.norm(arm.tool[:2] - xy))
     if offset < 0.02 and cube[2] < CUBE_HALF_M + 0.004:

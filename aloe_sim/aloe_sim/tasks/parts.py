@@ -50,7 +50,7 @@ def yaw_angle(rotation: Array) -> float:
     return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
 
 
-def turned(vector: Sequence[float], yaw: float) -> Array:
+def turned(vector: Sequence[float] | Array, yaw: float) -> Array:
     """A vector's x and y [2] after a turn by `yaw` rad about z."""
     c, s = np.cos(yaw), np.sin(yaw)
     return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]])

@@ -54,7 +54,7 @@ class Assignment:
         return f"{self.colour} {self.shape}"
 
     @property
-    def bin_xy(self) -> np.ndarray:
+    def bin_xy(self) -> NDArray[np.float64]:
         """Centre of the bin [2], m."""
         return BINS_XY_M[self.side]
 
@@ -108,9 +108,9 @@ class Sorting(Task):
         order = rng.permutation(self.num_objects)
         return _sentence([self.assignments[i] for i in order], rng)
 
-    def _scatter(self, rng: np.random.Generator) -> list[np.ndarray]:
+    def _scatter(self, rng: np.random.Generator) -> list[NDArray[np.float64]]:
         """Random positions [num_objects][2] in m, far enough apart for an open gripper."""
-        points: list[np.ndarray] = []
+        points: list[NDArray[np.float64]] = []
         while len(points) < self.num_objects:
             point = np.array([self._draw(rng, *SPAWN_X_M), self._draw(rng, *SPAWN_Y_M)])
             if all(np.linalg.norm(point - other) > MIN_DISTANCE_M for other in points):
@@ -166,7 +166,7 @@ class Sorting(Task):
         return state
 
 
-def in_bin(xyz: np.ndarray, assignment: Assignment) -> bool:
+def in_bin(xyz: NDArray[np.float64], assignment: Assignment) -> bool:
     """Whether a position [3] in m is inside the assigned bin: on its floor or on another cube."""
     return bool(np.abs(xyz[:2] - assignment.bin_xy).max() < BIN_HALF_M and xyz[2] < 0.075)
 
