@@ -1,5 +1,6 @@
 """Folders and files whose content survives a power failure, and that one process at a time writes."""
 
+import codecs
 import fcntl
 import os
 import shutil
@@ -98,18 +99,33 @@ def spare_name(path: Path) -> Path:
 def append_line(path: Path, line: str) -> None:
     """Append a line to a file; it is on the disk when this returns. One that a crash has torn does not swallow it.
 
+    It is written in the encoding that the file has, since an editor may have saved it in another.
+
     Raises:
         OSError: it cannot be written.
     """
     with path.open("a+b") as file:
         size = file.seek(0, os.SEEK_END)
-        torn = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
+        encoding = text_encoding(os.pread(file.fileno(), 2, 0))
+        end = "\n".encode(encoding)
+        torn = size > 0 and os.pread(file.fileno(), len(end), max(size - len(end), 0)) != end
         before = "\n" if torn else ""
-        file.write(f"{before}{line}\n".encode())
+        file.write(f"{before}{line}\n".encode(encoding))
         file.flush()
         os.fsync(file.fileno())
     if not size:
         sync_one(path.parent)  # which knows of the file only now
+
+
+def text_encoding(beginning: bytes) -> str:
+    """The encoding of a text file that begins so: UTF-16 where its byte order mark says so, as Windows' editors write.
+
+    Args:
+        beginning: Two bytes of the file or more.
+    """
+    if beginning.startswith(codecs.BOM_UTF16_LE):
+        return "utf-16-le"
+    return "utf-16-be" if beginning.startswith(codecs.BOM_UTF16_BE) else "utf-8"
 
 
 @contextmanager

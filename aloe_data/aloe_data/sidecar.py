@@ -1,7 +1,7 @@
 """Small JSON files that the suite writes beside bags, stores and runs, and that people open and correct by hand.
 
-What was meant is read: a byte order mark and line ends of Windows change nothing. What is no JSON is named with file
-and line, and never passed over. One thing is: a line that a crash tore while it was written, and that was never
+What was meant is read: a byte order mark, UTF-16 and line ends of Windows change nothing. What is no JSON is named with
+file and line, and never passed over. One thing is: a line that a crash tore while it was written, and that was never
 confirmed to anybody. That, too, is said.
 """
 
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aloe_data.durable import replacing
+from aloe_data.durable import replacing, text_encoding
 from aloe_data.section import nearest
 
 T = TypeVar("T")
@@ -39,6 +39,8 @@ def read_json(path: Path) -> Any:
         raise SidecarError(f"{path}: cannot be read: {error.strerror}") from error
     except json.JSONDecodeError as error:
         raise SidecarError(f"{path}: cannot be read: line {error.lineno}: {_fault(error, text)}") from error
+    except (ValueError, RecursionError) as error:  # of Python, not of JSON: a number or a nesting without end
+        raise SidecarError(f"{path}: cannot be read: {error}") from error
 
 
 def write_json(path: Path, value: object) -> None:
@@ -64,7 +66,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
     number = 0
     while number < len(lines):
         count = 1
-        if lines[number].strip():
+        # Zeros are what a power failure leaves of a line whose bytes had not reached the disk.
+        if lines[number].strip("\0 \t"):
             count, value = _value(path, lines, number)
             if count:
                 yield number + 1, value
@@ -84,6 +87,8 @@ def _value(path: Path, lines: list[str], first: int) -> tuple[int, Any]:
             if count == 1:
                 raise SidecarError(f"{path}:{first + 1}: {_fault(error, line)}; {_REMEDY}") from error
             break
+        except (ValueError, RecursionError) as error:  # of Python, not of JSON: a number or a nesting without end
+            raise SidecarError(f"{path}:{first + 1}: {error}; {_REMEDY}") from error
     _say(f"{path}:{first + 1}: left out: the line ends early, as after a crash while it was written: {lines[first]}")
     return 0, None
 
@@ -123,7 +128,9 @@ def _row_fault(kind: type, row: object) -> str:
 
 
 def _text(path: Path) -> str:
-    return path.read_bytes().decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    data = path.read_bytes()
+    text = data.decode(text_encoding(data), errors="replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _is_torn(line: str, error: json.JSONDecodeError) -> bool:

@@ -41,13 +41,38 @@ def rows_in(path: Path) -> list[Row]:
         "\n".join(LINES),
         "\ufeff" + "\n".join(LINES) + "\n",
         "\r\n".join(LINES) + "\r\n",
+        ("\ufeff" + "\r\n".join(LINES)).encode("utf-16-le"),
+        ("\ufeff" + "\n".join(LINES) + "\n").encode("utf-16-be"),
+        "\r".join(LINES) + "\r",
+        "\n".join(LINES) + "\n" + "\0" * 40 + "\n",
         "\n\n".join(["", *LINES, "  ", ""]),
         "\n".join(json.dumps(asdict(row), indent=2) for row in ROWS) + "\n",
     ],
-    ids=["as written", "no end", "byte order mark", "Windows", "empty lines", "laid out over several lines"],
+    ids=[
+        "as written",
+        "no end",
+        "byte order mark",
+        "Windows",
+        "UTF-16 of Windows",
+        "UTF-16",
+        "old Mac",
+        "zeros of a power failure",
+        "empty lines",
+        "laid out over several lines",
+    ],
 )
-def test_what_was_meant_is_read(tmp_path: Path, text: str) -> None:
+def test_what_was_meant_is_read(tmp_path: Path, text: str | bytes) -> None:
     assert rows_in(write(tmp_path, text)) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_line_that_is_appended_is_read_whatever_encoding_an_editor_saved_the_file_in(
+    tmp_path: Path, encoding: str, end: str
+) -> None:
+    path = write(tmp_path, ("\ufeff" + LINES[0] + end).encode(encoding))
+    append_line(path, LINES[1])
+    assert rows_in(path) == ROWS[:2]
 
 
 def test_a_file_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
@@ -66,6 +91,8 @@ def test_a_file_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
         ('{"name": "a", "size": "1"}', "size is '1', no whole number"),
         ('{"name": 3, "size": 1}', "name is 3, no text"),
         ("[]", "it needs the keys name, size"),
+        ('{"name": "a", "size": ' + "1" * 5000 + "}", "digits"),
+        ("[" * 100_000, "recursion"),
     ],
 )
 def test_a_line_that_is_no_row_is_named_with_file_line_and_fault(tmp_path: Path, line: str, fault: str) -> None:
