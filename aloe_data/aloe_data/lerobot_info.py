@@ -1,6 +1,5 @@
 """What `meta/info.json` of a LeRobot dataset promises, held against a rig before anything is read."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from aloe_data.lerobot_format import DATA, VERSION, DatasetError, image_key, joint_names
 from aloe_data.rig import Camera, Rig
 from aloe_data.section import nearest, show
+from aloe_data.sidecar import SidecarError, read_json
 
 RADIANS, DEGREES = "radians", "degrees"
 _CONVERT = "convert it: python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=..."
@@ -50,7 +50,9 @@ def read_info(folder: Path, rig: Rig, units: str) -> DatasetInfo:
     info = _read_json(file, folder)
     version = info.get("codebase_version")
     if version != VERSION:
-        raise DatasetError(f"{file}: is version {version}, not {VERSION}; {_CONVERT}")
+        older = str(version).startswith(("v1", "v2"))
+        remedy = _CONVERT if older else f"download its revision {VERSION}"
+        raise DatasetError(f"{file}: is version {version}, not {VERSION}; {remedy}")
     _check_rate(file, info.get("fps"), rig)
     features = info.get("features")
     if not isinstance(features, dict) or not all(isinstance(value, dict) for value in features.values()):
@@ -65,13 +67,13 @@ def read_info(folder: Path, rig: Rig, units: str) -> DatasetInfo:
 
 
 def _read_json(file: Path, folder: Path) -> dict[str, Any]:
-    try:
-        info = json.loads(file.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
+    if not file.exists():
         remedy = "give the folder that holds meta/ and data/"
-        raise DatasetError(f"{folder}: no LeRobot dataset, it has no meta/info.json; {remedy}") from error
-    except (OSError, ValueError) as error:  # the latter: no UTF-8, no JSON; with the line
-        raise DatasetError(f"{file}: no LeRobot dataset {VERSION}: cannot be read: {error}") from error
+        raise DatasetError(f"{folder}: no LeRobot dataset, it has no meta/info.json; {remedy}")
+    try:
+        info = read_json(file)
+    except SidecarError as error:  # with the line
+        raise DatasetError(f"{error}; download or copy the dataset again") from error
     if not isinstance(info, dict):
         raise DatasetError(f"{file}: no LeRobot dataset {VERSION}: expected an object, got {show(info)}")
     return info
@@ -95,8 +97,11 @@ def _columns(
 ) -> NDArray[np.int64]:
     """Where each joint of the rig stands in a feature, found by name; without names they are in the rig's order."""
     feature = _feature(file, key, features)
-    names = _flat_names(feature.get("names"))
+    told = feature.get("names")
+    names = _flat_names(told)
     wanted = joint_names(rig)
+    if names is None and _says_something(told):
+        raise DatasetError(f"{file}: {key} has names {show(told)}, which are no list of texts; write one")
     if names is None:
         if list(feature.get("shape") or ()) != [rig.state_dim]:
             has = f"shape {show(feature.get('shape'))} and no names; the rig '{rig.name}' has {rig.state_dim} joints"
@@ -112,14 +117,28 @@ def _columns(
 
 
 def _flat_names(names: Any) -> list[str] | None:
-    """Names as a list; other projects put them below a key, as in {"motors": [...]}."""
+    """Names as a list; other projects put them below a key, as in {"motors": [...]}, or give each its place."""
+    if isinstance(names, dict) and _are_places(list(names.values())):
+        return sorted(names, key=names.__getitem__)
     if isinstance(names, dict) and len(names) == 1:
         names = next(iter(names.values()))
     if isinstance(names, list) and len(names) == 1 and isinstance(names[0], list):
         names = names[0]
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+    if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
         return names
     return None
+
+
+def _are_places(values: list[Any]) -> bool:
+    """Whether values number the columns of a feature, as in {"waist": 0, "elbow": 1}."""
+    whole = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+    return bool(values) and whole and sorted(values) == list(range(len(values)))
+
+
+def _says_something(names: Any) -> bool:
+    """Whether there are names at all, in whatever form; {"motors": null} has none."""
+    values = names.values() if isinstance(names, dict) else names if isinstance(names, list) else [names]
+    return any(value is not None and value != [] for value in values)
 
 
 def _place(joint: str, names: list[str], joints: list[str]) -> int | None:

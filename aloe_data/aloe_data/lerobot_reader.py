@@ -84,7 +84,14 @@ class _Reader:
         return table
 
     def _prompt(self, table: pa.Table, where: str) -> str:
-        number = table["task_index"][0].as_py()
+        numbers = table["task_index"].to_pylist()
+        number = numbers[0]
+        other = next((frame for frame, task in enumerate(numbers) if task != number), None)
+        if other is not None:  # an episode has one prompt; the first alone would be wrong for the rest
+            raise DatasetError(
+                f"{where}, frame {other}: task_index changes from {number} to {numbers[other]}; "
+                "make two episodes of it, or give it one task"
+            )
         if not isinstance(self._tasks.get(number), str):
             raise DatasetError(f"{where}: task_index is {number}, of which {TASKS} does not tell; correct it")
         return self._tasks[number]
@@ -147,7 +154,8 @@ class _Reader:
 def _read_episodes(folder: Path) -> list[Mapping[str, Any]]:
     """A row per episode, in their order; statistics stay where they are."""
     rows: list[Mapping[str, Any]] = []
-    for path in sorted((folder / "meta" / "episodes").glob("*/*.parquet")):
+    # Names with a dot before them are not the dataset's: macOS leaves such files on other systems' disks.
+    for path in sorted((folder / "meta" / "episodes").glob("[!.]*/[!.]*.parquet")):
         names = [name for name in pq.read_schema(path).names if not name.startswith("stats/")]
         rows += pq.read_table(path, columns=names).to_pylist()
     if not rows:
@@ -174,8 +182,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _verdict(table: pa.Table) -> str:
     """How an episode ended by LeRobot's conventions; "none" where it does not say."""
-    if SUCCESS in table.column_names:
-        return "success" if any(map(_truth, table[SUCCESS].to_pylist())) else "failure"
+    said = [value for value in _values(table, SUCCESS) if isinstance(_one(value), bool | int | float)]
+    if said:
+        return "success" if any(map(_truth, said)) else "failure"
     if REWARD in table.column_names and DONE in table.column_names:
         reward, done = table[REWARD][-1].as_py(), table[DONE][-1].as_py()
         if _truth(done) and _number(reward) >= 1.0:  # a sparse reward; without it nobody knows why it ended
@@ -187,7 +196,15 @@ def _truth(value: Any) -> bool:
     return _number(value) > 0
 
 
+def _values(table: pa.Table, key: str) -> list[Any]:
+    return table[key].to_pylist() if key in table.column_names else []
+
+
 def _number(value: Any) -> float:
     """Of a value or a list of one."""
-    value = value[0] if isinstance(value, list) and value else value
+    value = _one(value)
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _one(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value

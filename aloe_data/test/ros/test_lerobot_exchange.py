@@ -122,6 +122,11 @@ def stored(dataset: Path) -> None:
     cells(None, "images/one.png")(dataset)
 
 
+def placed(names: list[str]) -> dict[str, int]:
+    """Names as keys, the last first, of the places where they stand."""
+    return {name: names.index(name) for name in reversed(names)}
+
+
 WORDS = ["sort 0", "sort 1"]
 EXTRA = {"difficulty": ["easy", "hard"], "task_index": [0, 1]}
 NUMBER = json.dumps({"index_columns": ["name"]})
@@ -142,6 +147,17 @@ SOUND: dict[str, Edit] = {
     "another project's source": both(
         feature("source", dtype="string", names=None), column("source", lambda _: ["teleop"] * TICKS)
     ),
+    "names that give each its place": info(
+        lambda tree: [tree["features"][key].update(names=placed(tree["features"][key]["names"])) for key in
+                      ("observation.state", "action")]
+    ),
+    "what macOS leaves": lambda dataset: [
+        (dataset / "meta/episodes" / name).write_bytes(b"\x00\x05\x16\x07")
+        for name in ("chunk-000/._file-000.parquet", "._chunk-000")
+    ] and None,
+    "info in UTF-16": lambda dataset: (dataset / "meta/info.json").write_text(
+        (dataset / "meta/info.json").read_text(), encoding="utf-16"
+    ) and None,
     "webp": cells(picture(".webp")),
     "png": cells(picture(".png")),
     "bmp": cells(picture(".bmp")),
@@ -204,6 +220,15 @@ BAD: dict[str, tuple[Edit, list[str]]] = {
     "rate": (info(lambda tree: tree.update(fps="12")), ["info.json", "fps is '12'"]),
     "no features": (info(lambda tree: tree.pop("features")), ["info.json", "no features"]),
     "fewer joints": (feature("action", names=None, shape=[7]), ["info.json", "action", "14 joints"]),
+    "names of numbers": (feature("action", names=[*range(14)]), ["info.json", "action has names [0, 1", "texts"]),
+    "names of several keys": (
+        feature("action", names={"left": ["a"] * 7, "right": ["b"] * 7}), ["info.json", "action has names", "left"]
+    ),
+    "another version": (info(lambda tree: tree.update(codebase_version="v3.1")), ["v3.1", "revision v3.0"]),
+    "a former version": (info(lambda tree: tree.update(codebase_version="v2.1")), ["v2.1", "convert_dataset_v21"]),
+    "two tasks in an episode": (
+        column("task_index", lambda v: [0, *[1] * (TICKS - 1)]), ["episode 0, frame 1", "from 0 to 1", "two episodes"]
+    ),
     "no task": (tasks(pa.table({"task_index": [0, 1], "level": ["a", "b"]})), ["tasks.parquet", "'task'", "level"]),
     "unknown task": (tasks(pa.table({"task_index": [5], "task": ["x"]})), ["episode 0", "task_index is 0"]),
     "no episodes": (lambda d: (d / "meta/episodes/chunk-000/file-000.parquet").unlink(), ["tells of no episode"]),
@@ -264,6 +289,18 @@ def test_without_the_suites_own_columns_the_conventions_say_who_commanded_and_ho
     after = [read_episode(tmp_path / "bags" / f"ep_{number:04d}", rig) for number in range(2)]
     assert [each.facts.verdict for each in after] == verdicts
     np.testing.assert_array_equal(after[0].source, np.repeat([[1], [1], [2], [2], [2]], 2, axis=1))
+
+
+def test_an_outcome_that_is_left_empty_is_no_failure(rig_file: Path, tmp_path: Path) -> None:
+    rig = load_rig(rig_file)
+    dataset = export(tmp_path / "dataset", rig)
+    episodes = dataset / "meta/episodes/chunk-000/file-000.parquet"
+    pq.write_table(pq.read_table(episodes).drop_columns(["verdict"]), episodes)
+    both(
+        column("next.reward", None),
+        column("next.success", lambda values: [None] * len(values), pa.bool_()),
+    )(dataset)
+    assert next(iter(read_dataset(dataset, rig))).facts["verdict"] == "none"
 
 
 def test_joints_are_found_by_name_in_any_order(rig_file: Path, tmp_path: Path) -> None:
