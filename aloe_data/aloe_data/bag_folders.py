@@ -43,6 +43,17 @@ def bag_files(bag: Path) -> list[Path]:
     return sorted((path for path in bag.glob("*.mcap") if not path.name.startswith(".")), key=_number)
 
 
+def moved_with(bag: str | Path, before: Path, now: Path) -> Path:
+    """Where a bag is if it was moved together with a folder, such as a store's or a run's, that lay elsewhere before.
+
+    Args:
+        bag: Folder in which the bag was.
+        before: Folder that lay in the same place as seen from the bag.
+        now: Where that folder is now.
+    """
+    return Path(os.path.normpath(now / os.path.relpath(bag, before)))
+
+
 def _number(path: Path) -> tuple[int, str]:
     digits = path.stem.rpartition("_")[2]
     return int(digits) if digits.isdecimal() else 0, path.name

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aloe_data.bag_folders import bag_files
+from aloe_data.bag_folders import bag_files, moved_with
 from aloe_data.durable import replacing
 from aloe_data.fingerprint import fingerprint
 from aloe_data.section import nearest
@@ -159,8 +159,14 @@ class BagIndex:
 
     def save(self) -> None:
         """Write what is known; others find all of it or what was there before."""
-        values = (str(self._folder), self._places, sorted(self._gone), self._after, self._same, self._read)
-        known = dict(zip(_KEYS, values, strict=True))
+        known = {
+            "store": str(self._folder),
+            "places": self._places,
+            "gone": sorted(self._gone),
+            "after": self._after,
+            "same": self._same,
+            "read": self._read,
+        }
         text = json.dumps(known, indent=0) + "\n"
         if self._file.exists() and self._file.read_text() == text:
             return
@@ -192,7 +198,7 @@ class BagIndex:
     def _follow_store(self, before: Path) -> None:
         """Bags that were moved or copied together with the store lie where they did, as seen from it."""
         for key, places in self._places.items():
-            moved = [Path(os.path.normpath(self._folder / os.path.relpath(place, before))) for place in places]
+            moved = [moved_with(place, before, self._folder) for place in places]
             found = [str(bag) for bag in moved if self._is_at(bag, key)]
             left = [place for place in places if place not in found and os.path.exists(place)]
             self._places[key] = found + left or [str(bag) for bag in moved]

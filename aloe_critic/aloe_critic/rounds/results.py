@@ -1,7 +1,6 @@
 """What the stages of a round leave for the next ones and for the report."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data import sidecar
+from aloe_data.bag_folders import moved_with
 from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
 from aloe_data.statistics import wilson_interval
@@ -161,7 +161,7 @@ def _bag_now(bag: str, run: Path, begun: Path) -> str:
     """Where a bag is now: in the run, where it was, or, if it was moved together with the run, beside that."""
     if not Path(bag).is_absolute():
         return str(run / bag)
-    moved = Path(os.path.normpath(run / os.path.relpath(bag, begun)))
+    moved = moved_with(bag, begun, run)
     return str(moved) if moved.exists() else bag
 
 
