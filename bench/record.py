@@ -11,10 +11,8 @@ whole periods, so that a missing message shows in the bag. The recorder runs as 
   worst_open_loss_s     from the last message of an open episode, once repaired, to the kill
 """
 
-import itertools
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,32 +22,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 import psutil
 import rclpy
-from aloe_msgs.msg import ArmAction, ExecutedAction
 from aloe_msgs.srv import StartEpisode, StopEpisode
 from output import make_parser, report
-from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from rclpy.serialization import serialize_message
-from sensor_msgs.msg import Image
 
 from aloe_data.bag_state import is_whole
 from aloe_data.recording import RecordingError
-from aloe_data.rig import load_rig
 from aloe_data.ros.bag_reader import read_serialized
-from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.ros.repair import repair
 from aloe_data.serialized import header_stamp_ns
 
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 DOMAIN = 91
 NS = 1_000_000_000
+STREAMS = Path(__file__).with_name("record_streams.py")
 RECORDER = "from aloe_data.ros.recorder_node import main; main()"
 SPLIT_MIB = 20
-STAMPS = slice(4, 12)  # where a serialised message with a header has its stamp
 
 
 def make_rig(folder: Path, raw: bool) -> Path:
@@ -61,48 +51,6 @@ def make_rig(folder: Path, raw: bool) -> Path:
     return file
 
 
-class Streams(Node):
-    """All streams of a rig, serialised beforehand; stamps rise by whole periods."""
-
-    def __init__(self, rig_file: Path) -> None:
-        super().__init__("streams")
-        rig = load_rig(rig_file)
-        noise = cv2.blur(np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8), (3, 3))
-        jpeg = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 20])[1].tobytes()
-        image = Image(width=640, height=480, encoding="rgb8", step=1920, data=noise.tobytes())
-        for camera in rig.cameras:
-            compressed = camera.message_type.endswith("CompressedImage")
-            message = compressed_to_message(jpeg, 0, "") if compressed else image
-            self._publish(type(message), camera.topic, message, camera.rate_hz)
-        for arm in rig.arms:
-            self._publish_joints(arm)
-        arms = [ArmAction(arm=a.name, requested=a.home, executed=a.home) for a in rig.arms]
-        self._publish(ExecutedAction, "/executed_action", ExecutedAction(arms=arms), rig.rate_hz)
-
-    def _publish_joints(self, arm) -> None:
-        message = joint_state_to_message(arm, arm.home, 0)
-        for topic in (arm.joint_state_topic, arm.command_topic):
-            self._publish(type(message), topic, message, arm.rate_hz)
-
-    def _publish(self, kind: type, topic: str, message: object, rate_hz: float) -> None:
-        publisher = self.create_publisher(kind, topic, QoSProfile(depth=20))
-        data, period_ns = bytearray(serialize_message(message)), round(NS / rate_hz)
-        stamps_ns = itertools.count(period_ns, period_ns)
-
-        def publish() -> None:
-            stamp = ns_to_stamp(next(stamps_ns))
-            data[STAMPS] = stamp.sec.to_bytes(4, "little") + stamp.nanosec.to_bytes(4, "little")
-            publisher.publish(bytes(data))
-
-        self.create_timer(1.0 / rate_hz, publish)
-
-
-def publish(rig_file: Path) -> None:
-    """Run Streams until killed."""
-    rclpy.init()
-    rclpy.spin(Streams(rig_file))
-
-
 class Session:
     """The streams of one rig as a process, and a recorder that can be started, asked and killed."""
 
@@ -111,7 +59,7 @@ class Session:
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=DOMAIN + raw)
         self._environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN + raw)}
-        self._streams = self._run([__file__, "--publish", str(self.rig_file)])
+        self._streams = self._run([str(STREAMS), str(self.rig_file)])
         self.recorder: subprocess.Popen[bytes] | None = None
 
     def start_recorder(self, split_mib: int = 0) -> psutil.Process:
@@ -226,12 +174,7 @@ def main() -> None:
     parser.add_argument("--raw-seconds", type=float, default=10.0, help="of raw images (default: 10)")
     parser.add_argument("--split-seconds", type=float, default=300.0, help="in files of 20 MiB (default: 300)")
     parser.add_argument("--kills", type=int, default=100, help="how often to kill the recorder (default: 100)")
-    parser.add_argument("--publish", type=Path, help="be the streams of this rig file")
     arguments = parser.parse_args()
-    if arguments.publish:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        publish(arguments.publish)
-        return
     lost, percent, _ = measure_losses(arguments.seconds, raw=False)
     raw_lost, raw_percent, _ = measure_losses(arguments.raw_seconds, raw=True)
     split_lost, _, split_files = measure_losses(arguments.split_seconds, raw=False, split_mib=SPLIT_MIB)
