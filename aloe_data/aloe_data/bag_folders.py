@@ -4,7 +4,9 @@ Folders are searched to any depth, also behind symbolic links; every folder is e
 is none that can be read is never passed over in silence: `find_bags` names it, with the reason and the remedy.
 """
 
+import json
 import os
+import shlex
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -13,6 +15,14 @@ from aloe_data.bag_metadata import FILE_NAME, ROOT
 from aloe_data.folder_entries import PACKED, STORAGES, FolderEntries
 from aloe_data.recording import RecordingError
 
+_UNPACKERS = {
+    ".zstd": "zstd -d --rm",
+    ".zst": "zstd -d --rm",
+    ".lz4": "lz4 -d --rm -m",
+    ".gz": "gzip -d",
+    ".xz": "xz -d",
+    ".bz2": "bzip2 -d",
+}
 _LOOK_INTO = 2000  # entries of a hidden folder that are looked at to tell whether it holds bags
 
 
@@ -40,7 +50,8 @@ def find_bags(folder: Path, say: Callable[[str], object] | None = None) -> list[
 
 def bag_files(bag: Path) -> list[Path]:
     """The files of a bag in the order of their numbers; hidden ones (._NAME of macOS) are no part of it."""
-    return sorted((path for path in bag.glob("*.mcap") if not path.name.startswith(".")), key=_number)
+    present = (path for path in bag.glob("*.mcap") if not path.name.startswith(".") and path.is_file())
+    return sorted(present, key=_number)
 
 
 def moved_with(bag: str | Path, before: Path, now: Path) -> Path:
@@ -116,7 +127,11 @@ class _Search:
             below: whether there are bags in its folders.
             first_below: index in `bags` of the first of those.
         """
-        if entries.packed:
+        for name in entries.ros1:
+            self._leave_out(folder / name, _rewrite(folder / name))
+        if entries.misnamed and not entries.files:
+            self._leave_out(folder, _rename(folder, entries.misnamed))
+        elif entries.packed:
             self._leave_out(folder, _unpack(folder, entries.packed))
         elif entries.databases and not (entries.files and _names_one(folder, entries.files)):
             self._leave_out(folder, _convert(folder))
@@ -179,24 +194,41 @@ def _looks_recorded(name: str) -> bool:
 
 
 def _unpack(folder: Path, packed: list[str]) -> str:
-    tool = "lz4 -d --rm -m" if packed[0].endswith(".lz4") else "zstd -d --rm"
-    pattern = f"{folder}/*{''.join(Path(packed[0]).suffixes[-2:])}"
+    ending = "".join(Path(packed[0]).suffixes[-2:])
+    tool = _UNPACKERS[Path(packed[0]).suffix]
+    place = _shell(folder)
     return (
-        f"compressed as files, {packed[0]}; unpack it, and have its {FILE_NAME} made anew: {tool} {pattern} && "
-        f"rm -f {folder / FILE_NAME} && ros2 run aloe_data repair {folder}"
+        f"compressed as files, {packed[0]}; unpack it, and have its {FILE_NAME} made anew: {tool} {place}/*{ending} && "
+        f"rm -f {_shell(folder / FILE_NAME)} && ros2 run aloe_data repair {place}"
     )
 
 
 def _convert(folder: Path) -> str:
+    new = json.dumps(f"{folder}_mcap", ensure_ascii=False)  # in quotes, as YAML needs them for some names
     return (
-        f"stored as sqlite3 (.db3); on a machine with ROS 2 make an MCAP bag of it: ros2 bag convert -i {folder} -o "
-        f"FILE, with FILE: {{output_bags: [{{uri: {folder}_mcap, storage_id: mcap, all: true}}]}}"
+        f"stored as sqlite3 (.db3); on a machine with ROS 2 make an MCAP bag of it: ros2 bag convert -i "
+        f"{_shell(folder)} -o FILE, with FILE: {{output_bags: [{{uri: {new}, storage_id: mcap, all: true}}]}}"
     )
 
 
 def _move(file: Path) -> str:
-    own = file.with_suffix("")
+    own = _shell(file.with_suffix(""))
     return (
-        f"a file on its own, beside other recordings; give it a folder if it is an episode: mkdir {own} && mv {file} "
-        f"{own} && ros2 run aloe_data repair {own}"
+        f"a file on its own, beside other recordings; give it a folder if it is an episode: mkdir {own} && mv "
+        f"{_shell(file)} {own} && ros2 run aloe_data repair {own}"
     )
+
+
+def _rename(folder: Path, names: list[str]) -> str:
+    moves = [f"mv {_shell(folder / name)} {_shell((folder / name).with_suffix('.mcap'))}" for name in sorted(names)]
+    commands = " && ".join([*moves, f"ros2 run aloe_data repair {_shell(folder)}"])
+    return f"the ending of its files is in upper case; rename them: {commands}"
+
+
+def _rewrite(file: Path) -> str:
+    return f"{file.name} is a bag of ROS 1; make an MCAP bag of it: rosbags-convert (pip install rosbags)"
+
+
+def _shell(path: Path) -> str:
+    """A path as a shell takes it, also with spaces."""
+    return shlex.quote(str(path))

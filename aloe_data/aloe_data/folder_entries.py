@@ -8,9 +8,19 @@ from pathlib import Path
 from aloe_data.bag_metadata import FILE_NAME
 
 STORAGES = (".mcap", ".db3")
-PACKED = tuple(f"{storage}{packing}" for storage in STORAGES for packing in (".zstd", ".zst", ".lz4"))
-# What desktops, file systems and network storages keep beside the names that begin with a dot (.Trash-1000, .Trashes).
-_SYSTEM_FOLDERS = ("lost+found", "$RECYCLE.BIN", "System Volume Information", "@eaDir", "#recycle")
+PACKED = tuple(
+    f"{storage}{packing}" for storage in STORAGES for packing in (".zstd", ".zst", ".lz4", ".gz", ".xz", ".bz2")
+)
+ROS1 = ".bag"
+# What desktops, file systems and network storages keep beside the names that begin with a dot (.Trash-1000, .Trashes):
+# what was removed, and former states of what is there. In lower case: Windows and macOS do not tell it apart.
+_SYSTEM_FOLDERS = frozenset(
+    {
+        *("lost+found", "$recycle.bin", "recycler", "recycled", "found.000", "system volume information"),
+        *("__macosx", "network trash folder", "temporary items"),
+        *("@eadir", "#recycle", "@recycle", "#snapshot", "~snapshot", "@recently-snapshot"),
+    }
+)
 
 
 @dataclass
@@ -21,6 +31,8 @@ class FolderEntries:
         files: recordings, NAME.mcap.
         packed: recordings that are compressed as files, without the unpacked file beside them.
         databases: recordings as sqlite3, NAME.db3.
+        misnamed: recordings whose ending is in upper case, NAME.MCAP, as some file systems store it.
+        ros1: recordings of ROS 1, NAME.bag.
         folders: those that may hold bags.
         links: to folders.
         broken: links that lead to nothing.
@@ -31,6 +43,8 @@ class FolderEntries:
     files: list[str] = field(default_factory=list)
     packed: list[str] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
+    misnamed: list[str] = field(default_factory=list)
+    ros1: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -56,13 +70,14 @@ class FolderEntries:
 
     def _take(self, entry: "os.DirEntry[str]") -> None:
         name = entry.name
-        hidden = name.startswith(".") or name in _SYSTEM_FOLDERS
+        hidden = name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
         if _leads(entry.is_dir):
             self._kind_of_folder(entry, hidden).append(name)
         elif hidden:
             return
-        elif entry.is_symlink() and not _leads(entry.is_file):
-            self.broken.append(name)
+        elif not _leads(entry.is_file):  # a link to nothing; a pipe or a socket holds nothing to be read
+            if entry.is_symlink():
+                self.broken.append(name)
         elif name == FILE_NAME:
             self.has_metadata = True
         elif name.endswith(".mcap"):
@@ -71,6 +86,10 @@ class FolderEntries:
             self.databases.append(name)
         elif name.endswith(PACKED):
             self.packed.append(name)
+        elif name.lower().endswith(".mcap"):
+            self.misnamed.append(name)
+        elif name.endswith(ROS1):
+            self.ros1.append(name)
 
     def _kind_of_folder(self, entry: "os.DirEntry[str]", hidden: bool) -> list[str]:
         if hidden:

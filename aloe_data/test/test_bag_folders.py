@@ -1,5 +1,7 @@
 """Where bags are: each is found once, whatever leads to it, and what looks like one but is none is named."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,10 @@ def test_what_macos_leaves_beside_files_is_ignored(tmp_path):
     assert [file.name for file in bag_files(bag)] == ["ep_0000_0.mcap"]
 
 
-@pytest.mark.parametrize("trash", [".Trash-1000/files", ".Trashes/501", "lost+found", "$RECYCLE.BIN/S-1", ".old"])
+@pytest.mark.parametrize(
+    "trash",
+    [".Trash-1000/files", ".Trashes/501", "lost+found", "$Recycle.Bin/S-1", ".old", "#snapshot/daily", "~snapshot"],
+)
 def test_bags_in_trash_and_hidden_folders_are_not_read_and_that_is_said(tmp_path, trash):
     make(tmp_path / "ep_0000")
     make(tmp_path / trash / "ep_0001")
@@ -103,6 +108,9 @@ def test_files_of_several_recordings_in_one_folder_are_no_bag(tmp_path):
             "zstd -d --rm {bag}/*.mcap.zstd && rm -f {bag}/metadata.yaml && ros2 run aloe_data repair {bag}",
         ),
         (["ep_0001_0.mcap", "ep_0001_1.mcap.zstd"], True, "compressed as files, ep_0001_1.mcap.zstd"),
+        (["ep_0001_0.mcap.gz"], True, "gzip -d {bag}/*.mcap.gz && rm -f {bag}/metadata.yaml && ros2 run"),
+        (["ep_0001_0.mcap.xz"], False, "xz -d {bag}/*.mcap.xz"),
+        (["EP_0001_0.MCAP"], True, "mv {bag}/EP_0001_0.MCAP {bag}/EP_0001_0.mcap && ros2 run aloe_data repair {bag}"),
         (["ep_0001_0.db3"], True, "ros2 bag convert -i {bag}"),
         (["ep_0001_0.db3", "stray.mcap"], True, "stored as sqlite3"),
         (["ep_0001_0.db3.zstd"], True, "compressed as files"),
@@ -127,3 +135,38 @@ def test_a_bag_inside_a_bag_is_named(tmp_path):
     make(tmp_path / "ep_0000" / "ep_0001")
     found, left_out = look(tmp_path)
     assert found == ["ep_0000"] and "lies inside the bag" in left_out["ep_0000/ep_0001"]
+
+
+def run_remedy(reason: str) -> None:
+    """The shell commands of a reason, without those that ROS would run."""
+    commands = reason.split(": ", 1)[1].rpartition(" && ros2 run")[0]
+    subprocess.run(commands, shell=True, check=True)
+
+
+def test_remedies_are_commands_that_work_also_where_names_have_spaces_and_quotes(tmp_path):
+    folder = tmp_path / "my bags' (best)"
+    packed = make(folder / "ep 0001", "ep_0001_0.mcap")
+    subprocess.run(["gzip", packed / "ep_0001_0.mcap"], check=True)
+    make(folder / "ep 0002", "EP 0002_0.MCAP")
+    make(folder / "ep 0003")
+    (folder / "one more.mcap").touch()
+    left_out = look(folder)[1]
+    assert set(left_out) == {"ep 0001", "ep 0002", "one more.mcap"}
+    for reason in left_out.values():
+        run_remedy(reason)
+    assert look(folder) == (["ep 0001", "ep 0002", "ep 0003", "one more"], {})
+
+
+def test_a_bag_of_ros_1_is_named(tmp_path):
+    make(tmp_path / "ep_0000")
+    (tmp_path / "monday.bag").touch()
+    found, left_out = look(tmp_path)
+    assert found == ["ep_0000"] and "rosbags-convert" in left_out["monday.bag"]
+
+
+def test_pipes_and_folders_that_are_called_like_files_are_no_files_of_a_bag(tmp_path):
+    bag = make(tmp_path / "ep_0000")
+    os.mkfifo(bag / "pipe.mcap")
+    (bag / "folder.mcap").mkdir()
+    assert look(tmp_path) == (["ep_0000"], {})
+    assert bag_files(bag) == [bag / "ep_0000_0.mcap"]

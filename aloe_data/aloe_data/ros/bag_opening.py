@@ -4,6 +4,8 @@ Each file holds its topics, types and definitions itself. rosbag2 would read the
 refuse a bag whose metadata another version has written or a person has edited.
 """
 
+import json
+import shlex
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +122,8 @@ def whole_bag(bag: Path | BagState) -> BagState:
     if state.missing:
         reasons = "; ".join(state.missing)
         folder = state.bag if state.bag.is_dir() else state.bag.parent
-        raise RecordingError(f"{state.bag}: {reasons}; `ros2 run aloe_data repair {folder}` keeps what is readable")
+        repair = f"ros2 run aloe_data repair {shlex.quote(str(folder))}"
+        raise RecordingError(f"{state.bag}: {reasons}; `{repair}` keeps what is readable")
     return state
 
 
@@ -137,9 +140,10 @@ def readable_bag(bag: Path) -> BagState:
     if not state.files:
         raise RecordingError(f"{bag}: no bag is there; give the folder of one")
     if state.metadata.compressed_messages:
-        remedy = f"{{output_bags: [{{uri: {bag}_plain, storage_id: mcap, all: true}}]}}"
+        plain = json.dumps(f"{bag}_plain", ensure_ascii=False)  # in quotes, as YAML needs them for some names
+        remedy = f"{{output_bags: [{{uri: {plain}, storage_id: mcap, all: true}}]}}"
         raise RecordingError(
             f"{bag}: its messages are compressed one by one (compression_mode); with ROS 2 installed, make a plain bag"
-            f" of it: ros2 bag convert -i {bag} -o FILE, with FILE: {remedy}"
+            f" of it: ros2 bag convert -i {shlex.quote(str(bag))} -o FILE, with FILE: {remedy}"
         )
     return state

@@ -1,5 +1,6 @@
 """Reading a recorded episode: its messages in order, and what its metadata says."""
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
@@ -59,7 +60,7 @@ def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
     record = _recorded(bag, state)
     if state.missing and record is None:
         reasons = "; ".join(state.missing)
-        raise RecordingError(f"{bag}: {reasons}; complete it with `ros2 run aloe_data repair {bag}`")
+        raise RecordingError(f"{bag}: {reasons}; complete it with `ros2 run aloe_data repair {shlex.quote(str(bag))}`")
     if not state.missing and (record is None or record.verdict == Verdict.NONE.name):
         record = _with_events(state, record)
     if record is None:

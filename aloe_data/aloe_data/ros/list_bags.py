@@ -1,6 +1,7 @@
 """What episodes are there: `ros2 run aloe_data list DIR`; a line per bag, from its metadata alone."""
 
 import argparse
+import shlex
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ def read_entry(bag: Path) -> Entry:
     state = whole_bag(bag)
     record = read_record(bag, state)
     told = state.metadata
+    place = shlex.quote(str(bag))
     return Entry(
         bag=bag,
         record=record,
@@ -54,7 +56,7 @@ def read_entry(bag: Path) -> Entry:
         length_s=told.duration_ns / _NS,
         size_mib=state.size_bytes / 2**20,
         changed=verdict_of(bag) is not None,
-        fault=f"{bag}: {state.index_fault}; ros2 run aloe_data repair {bag}" if state.index_fault else "",
+        fault=f"{bag}: {state.index_fault}; ros2 run aloe_data repair {place}" if state.index_fault else "",
     )
 
 
