@@ -77,6 +77,8 @@ def _parse(text: bytes) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise MetadataError(f"line {line}: {error.problem}") from error
+    except yaml.reader.ReaderError as error:  # in words on two lines
+        raise MetadataError(f"byte {error.position}: {error.reason}") from error
     except yaml.YAMLError as error:
         raise MetadataError(str(error)) from error
 

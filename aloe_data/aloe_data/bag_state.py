@@ -16,6 +16,8 @@ from aloe_data.bag_metadata import FILE_NAME
 from aloe_data.mcap_recovery import MAGIC
 from aloe_data.mcap_summary import McapSummary, embedded_custom_data, read_summary
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # stands in a file's place until Git LFS fetches it
+
 
 @dataclass(frozen=True)
 class BagState:
@@ -107,8 +109,12 @@ def _judge(bag: Path, files: tuple[Path, ...], told: BagFacts | None, fault: str
 
 def _unfinished(file: Path) -> str:
     with file.open("rb") as stream:
-        begins_right = stream.read(len(MAGIC)) == MAGIC
-    return f"{file.name} was not finished" if begins_right else f"{file.name} does not begin as an MCAP file does"
+        beginning = stream.read(len(_LFS_POINTER))
+    if beginning.startswith(MAGIC):
+        return f"{file.name} was not finished"
+    if beginning == _LFS_POINTER:
+        return f"{file.name} is not the recording, but a pointer to it; fetch it with `git lfs pull`"
+    return f"{file.name} does not begin as an MCAP file does" if beginning else f"{file.name} is empty"
 
 
 def _differences(told: Counter[str], held: Counter[str]) -> list[str]:

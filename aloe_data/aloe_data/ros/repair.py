@@ -90,11 +90,14 @@ def repair(bag: Path) -> list[str]:
         faulty = [file for file, summary in zip(state.files, state.summaries, strict=True) if _differs(file, summary)]
         if not state.faults and not faulty:
             return []
+        if state.metadata.counts.total() and not any(file.stat().st_size for file in state.files):
+            # The files were lost while they were copied; the metadata is what is left, and tells of them.
+            raise RecordingError("its files are empty, and it stays as it is; copy it once more, whole")
         story = Story()
         results = {file: rewrite(file, story.take) if file in faulty else _heard(file, story) for file in state.files}
         sound = [file for file in results if read_summary(file)]
         if not sound:
-            raise RecordingError("it holds nothing readable, and stays as it is")
+            raise RecordingError("it holds nothing readable, and stays as it is; copy it once more, whole")
         for file in results.keys() - sound:
             results[file].aside = file.rename(spare_name(file))
         record = _record(state, story, nothing_lost=not faulty and not state.missing)

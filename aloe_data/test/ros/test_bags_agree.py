@@ -335,3 +335,28 @@ def test_the_command_has_an_option_for_the_quick_check(bag: Path) -> None:
     command = [sys.executable, "-m", "aloe_data.ros.verify_bags", str(bag), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, f"{bag}: ok\n1 bags: 1 sound, 0 with problems\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 6252429\n", "git lfs pull"),
+        (b"", "ep_0000_0.mcap is empty"),
+        (bytes(5000), "does not begin as an MCAP file does"),
+    ],
+    ids=["a pointer", "nothing", "zeros"],
+)
+def test_what_stands_in_the_place_of_a_file_is_named(bag: Path, content: bytes, says: str) -> None:
+    (bag / "ep_0000_0.mcap").write_bytes(content)
+    assert any(says in problem for problem in verify(bag).problems)
+    with pytest.raises(RecordingError, match=says):
+        list_bags.read_entry(bag)
+
+
+@pytest.mark.parametrize("content", [bytes(300), b"prompt: fa\xe7ade\n", b"a: [\n", b""])
+def test_metadata_that_cannot_be_read_is_told_in_one_line(bag: Path, content: bytes) -> None:
+    (bag / "metadata.yaml").write_bytes(content)
+    fault = bag_state(bag).index_fault
+    assert fault.startswith("metadata.yaml cannot be read: ")
+    assert "\n" not in fault
+    assert read_record(bag).verdict == "SUCCESS"

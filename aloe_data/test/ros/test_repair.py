@@ -134,6 +134,18 @@ def test_what_is_no_bag_stays_as_it_is_and_is_named_by_the_command(tmp_path: Pat
     assert [path.read_bytes() for path in bag.iterdir()] == [data]
 
 
+@pytest.mark.parametrize("split_bytes", [0, 200_000])
+def test_what_metadata_tells_of_a_bag_whose_files_a_copy_left_empty_stays(tmp_path: Path, split_bytes: int) -> None:
+    bag = make(tmp_path / "ep_0000", split_bytes=split_bytes, ticks=range(10_000) if split_bytes else range(5))
+    metadata = (bag / "metadata.yaml").read_bytes()
+    for file in bag.glob("*.mcap"):
+        os.truncate(file, 0)
+    with pytest.raises(RecordingError, match="its files are empty, and it stays as it is; copy it once more"):
+        repair(bag)
+    assert (bag / "metadata.yaml").read_bytes() == metadata
+    assert not list(bag.glob("*.damaged"))
+
+
 def run(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", f"aloe_data.ros.{module}", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
