@@ -3,6 +3,9 @@
 A second publisher (a simulator, another driver, a `joint_state_publisher` with zeros) makes joints leap there and back:
 the messages then form two tracks, each of which an arm could follow, and which no arm follows both. Nothing in the
 messages tells which is the arm's, so none of them counts until there is one track again.
+
+A driver that has not read its encoders yet, or no longer can, tells of zeros instead. Where all joints leap to exactly
+0 or from there, the zeros are not the arm's, however long they last.
 """
 
 import sys
@@ -36,7 +39,7 @@ class JointTrack:
             first and the last states may be such.
 
     Attributes:
-        returns: Number of messages that went on a track which others had left.
+        returns: Number of messages that went on a track which others had left, or leapt to zeros or from them.
         first: The first contradiction in words; "" for none.
     """
 
@@ -54,6 +57,7 @@ class JointTrack:
         self._tracks: list[_State] = []  # the last state of each, the one of the newest message last
         self._run_ns = 0  # since when each state can follow from the one before
         self._leapt = False  # to get there
+        self._run_is_zero = False  # in all joints, from its first message to the newest
         self._run_before: tuple[int, int] | None = None  # from its first message to the leap
         self._spoilt: list[tuple[int, int]] = []  # spans in which tracks contradict each other, in order
 
@@ -67,15 +71,16 @@ class JointTrack:
         # The newest track first: where an arm can have come from either, nothing contradicts anything.
         track = next((track for track in reversed(self._tracks) if self._reaches(track, state)), None)
         if track is None:
-            self._begin_run(stamp_ns, leapt=bool(self._tracks))
+            self._begin_run(state, leapt=bool(self._tracks))
         elif track is not self._tracks[-1]:
             self._contradiction(track, self._tracks[-1], state)
+        self._run_is_zero = self._run_is_zero and not state.positions.any()
         self._tracks = [*(other for other in self._tracks if other is not track), state]
         self._judge_run_before()
 
     def is_spoilt(self, stamp_ns: int) -> bool:
         """Whether the message with this stamp may be of something else than the arm, by all that is known now."""
-        if self._is_doubtful and stamp_ns >= self._run_ns:
+        if stamp_ns >= self._run_ns and (self._is_doubtful or (self._leapt and self._run_is_zero)):
             return True
         index = bisect_right(self._spoilt, (stamp_ns, sys.maxsize)) - 1
         return index >= 0 and stamp_ns < self._spoilt[index][1]
@@ -94,6 +99,7 @@ class JointTrack:
         self._tracks.clear()
         self._spoilt.clear()
         self._leapt = False
+        self._run_is_zero = False
         self._run_before = None
 
     @property
@@ -103,11 +109,18 @@ class JointTrack:
             return False
         return self._is_live or self._run_before is None
 
-    def _begin_run(self, stamp_ns: int, leapt: bool) -> None:
+    def _begin_run(self, state: _State, leapt: bool) -> None:
         """A state that does not follow from any before it."""
+        stamp_ns = state.stamp_ns
+        is_zero = not state.positions.any()
+        if self._run_is_zero and (self._leapt or leapt):
+            self._spoil(self._run_ns, stamp_ns)
+        if leapt and (is_zero or self._run_is_zero):
+            self._count(self._tracks[-1], state)
         is_short = leapt and stamp_ns - self._run_ns < self._memory_ns
         self._run_before = (self._run_ns, stamp_ns) if is_short else None
         self._run_ns = stamp_ns
+        self._run_is_zero = is_zero
         self._leapt = leapt
 
     def _judge_run_before(self) -> None:
@@ -137,11 +150,14 @@ class JointTrack:
 
     def _contradiction(self, track: _State, other: _State, state: _State) -> None:
         """A state goes on a track although the message before it was on another."""
+        self._count(other, state)
+        self._run_before = None
+        self._spoil(track.stamp_ns, state.stamp_ns + self._memory_ns)
+
+    def _count(self, other: _State, state: _State) -> None:
         self.returns += 1
         if not self.first:
             self.first = self._describe(other, state)
-        self._run_before = None
-        self._spoil(track.stamp_ns, state.stamp_ns + self._memory_ns)
 
     def _spoil(self, begin_ns: int, end_ns: int) -> None:
         while self._spoilt and self._spoilt[-1][1] >= begin_ns:

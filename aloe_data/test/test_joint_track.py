@@ -149,5 +149,37 @@ def test_an_observation_is_not_made_of_an_arm_in_two_places_and_says_so() -> Non
         observation = assembler.assemble(stamp_ns, "sort")
         assert (number == 0) or isinstance(observation, StaleInput)
     assert isinstance(observation, StaleInput)
-    expected = r"left_arm \(/left_arm/joint_states\): joint \w+ is at 0.000 and .* within 20 ms; stop the second node"
+    places = r"(0.000 and .*|.* and 0.000)"
+    expected = rf"left_arm \(/left_arm/joint_states\): joint \w+ is at {places} within 20 ms; stop the second node"
     assert re.search(expected, str(observation))
+
+
+@given(st.integers(0, 1000), st.integers(0, 40), st.integers(1, 40), st.booleans())
+def test_zeros_of_a_driver_that_has_not_read_its_encoders_never_count_however_long_they_last(
+    seed: int, first: int, count: int, is_live: bool
+) -> None:
+    zeros = range(first, first + count)
+    messages = [
+        (stamp, np.zeros(len(HOME)) if number in zeros else positions, number not in zeros)
+        for number, (stamp, positions, _) in enumerate(motion(seed, 90))
+    ]
+    track = JointTrack(ARM, is_live)
+    for stamp_ns, positions, is_own in messages:
+        track.push(stamp_ns, positions)
+        # Before anything else was heard, nothing tells zeros of an arm that stands there.
+        assert is_own or first == 0 or track.is_spoilt(stamp_ns)
+    spoilt = [stamp_ns for stamp_ns, _, _ in messages if track.is_spoilt(stamp_ns)]
+    foreign = [stamp_ns for stamp_ns, _, is_own in messages if not is_own]
+    assert set(foreign) <= set(spoilt)
+    assert track.returns > 0
+    memory = 100 * MS
+    assert all(foreign[0] - memory <= stamp_ns <= foreign[-1] + 2 * memory for stamp_ns in spoilt), "the rest counts"
+
+
+def test_an_arm_that_is_referenced_at_zero_counts_from_there_on() -> None:
+    track = JointTrack(ARM, is_live=False)
+    steps = [*range(20), *[0] * 20, *range(1, 40)]
+    for number, step in enumerate(steps):
+        offset = 1.0 if number < 20 else 0.0
+        track.push(number * PERIOD_MS * MS, np.full(len(HOME), offset + 0.01 * step))
+    assert not any(track.is_spoilt(number * PERIOD_MS * MS) for number in range(20, len(steps)))
