@@ -96,6 +96,11 @@ class StreamClock:
             self._stamps.append(stamp_ns)
             self._received.append(received_ns)
 
+    @property
+    def span_ns(self) -> tuple[int, int] | None:
+        """Oldest and newest stamp of the messages that can be chosen [ns]; None where there is no message."""
+        return (self._stamps[0], self._stamps[-1]) if self._stamps else None
+
     def received_ns(self, stamp_ns: int) -> int:
         """When the newest message that is not newer than a stamp was received."""
         return self._received[max(bisect_right(self._stamps, stamp_ns) - 1, 0)]
@@ -143,6 +148,27 @@ def belongs(tick: StreamClock, stream: StreamClock, stamp_ns: int, received_ns: 
     sample_delay_ns = stream.received_ns(sample_ns) - sample_ns - stream.usual_delay_ns
     last_ns = stream.stamp_ns(received_ns - tick.usual_delay_ns + stream.usual_delay_ns)
     return max(abs(tick_delay_ns - sample_delay_ns), abs(last_ns - sample_ns)) <= min(steps_ns) / 2
+
+
+def describe_other_time(tick: StreamClock, stream: StreamClock) -> str:
+    """Why no tick can have a sample of a stream, in words: its stamps are of another time. "" where they are not.
+
+    Args:
+        tick: Clock of the ticks' topic.
+        stream: Clock of the stream's topic.
+    """
+    if tick.span_ns is None or stream.span_ns is None:
+        return ""
+    ahead_ns = stream.span_ns[0] - tick.span_ns[1]
+    behind_ns = tick.span_ns[0] - stream.span_ns[1]
+    if max(ahead_ns, behind_ns) <= _NS:
+        return ""
+    where = "ahead of" if ahead_ns > 0 else "behind"
+    seconds = max(ahead_ns, behind_ns) / _NS
+    return (
+        f"{stream.topic}: its stamps are {seconds:.1f} s {where} all of {tick.topic}, so that no tick has a sample of"
+        " it; synchronise the machines' clocks, or give its driver the same use_sim_time"
+    )
 
 
 def describe_steps(stepped: Sequence[StreamClock]) -> str:

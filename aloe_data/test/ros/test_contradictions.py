@@ -153,6 +153,37 @@ def test_a_second_publisher_on_an_arms_topic_is_said_and_never_becomes_the_state
     assert problem.startswith("left_arm (/left_arm/joint_states): joint")
 
 
+@pytest.mark.parametrize("span_ms", [(0, 400), (600, 1400), (1500, 2000), (700, 740)])
+def test_zeros_of_a_driver_that_lost_its_encoders_are_said_and_never_become_the_state(
+    span_ms: tuple[int, int], rig: Rig, write: Write
+) -> None:
+    begin_ms, end_ms = FIRST_MS + span_ms[0], FIRST_MS + span_ms[1]
+    rows = [
+        foreign(rig, row, 0.0) if "left_arm" in row[1] and begin_ms <= row[0] < end_ms else row for row in story(rig)
+    ]
+    bag = write(rows)
+    episode = read_episode(bag, rig)
+    assert wrong_rad(rig, episode) < 0.01
+    assert episode.observed[(episode.ticks < begin_ms - 120) | (episode.ticks > end_ms + 120)].all()
+    (problem,) = verified(bag, rig).problems
+    assert problem.startswith("left_arm (/left_arm/joint_states): joint")
+
+
+@pytest.mark.parametrize(("shift_s", "where"), [(1_700_000_000, "ahead of"), (-90, "behind")])
+@pytest.mark.parametrize("topic", ["left_arm", "camera"])
+def test_a_stream_whose_stamps_are_of_another_time_is_said(
+    shift_s: int, where: str, topic: str, rig: Rig, write: Write
+) -> None:
+    rows = story(rig)
+    for _, name, message in rows:
+        if topic in name:
+            message.header.stamp = ns_to_stamp(stamp_to_ns(message.header.stamp) + shift_s * 1000 * MS)
+    (problem,) = verified(write(rows), rig).problems
+    assert topic in problem.partition(":")[0]
+    assert f"s {where} all of /executed_action" in problem
+    assert "use_sim_time" in problem
+
+
 def test_an_episode_that_is_spoilt_from_end_to_end_says_why(rig: Rig, write: Write) -> None:
     rows = [foreign(rig, row, 0.0) if "left_arm" in row[1] and row[0] // 20 % 2 else row for row in story(rig)]
     with pytest.raises(EpisodeError, match=r"no tick with a complete observation: left_arm .*stop the second node"):

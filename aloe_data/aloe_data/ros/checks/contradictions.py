@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from aloe_data.clock_steps import SMALLEST_NS, RisingTime, StreamClock, describe_steps, stream_clocks
+from aloe_data.clock_steps import (
+    SMALLEST_NS,
+    RisingTime,
+    StreamClock,
+    describe_other_time,
+    describe_steps,
+    stream_clocks,
+)
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.joint_track import JointTrack
 from aloe_data.recording import EXECUTED
@@ -79,6 +86,8 @@ class _Streams:
         """What spoils ticks."""
         stepped = [clock for clock in self._clocks.values() if clock.step_ns]
         problems = [f"{describe_steps(stepped)}; {_LEFT_OUT}"] if stepped else []
+        ticks = self._clocks[_EXECUTED]
+        problems += filter(None, (describe_other_time(ticks, clock) for clock in self._clocks.values()))
         for arm, track in self._tracks.items():
             # Messages from before and after a step contradict each other as well.
             if track.returns and not self._clocks[arm].step_ns:
