@@ -18,11 +18,10 @@ from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
 import aloe_data
-from aloe_data.bag_file import COMPRESSIONS
-from aloe_data.config import parameter
 from aloe_data.episode import Verdict
 from aloe_data.owners import Owners
 from aloe_data.preroll import PreRoll
+from aloe_data.recorder_config import RecorderConfig
 from aloe_data.recording import (
     EpisodeRecord,
     RecordedTopic,
@@ -37,7 +36,7 @@ from aloe_data.ros.bag_writer import BagThread, open_bag
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
-from aloe_data.ros.recorder_status import recorder_status
+from aloe_data.ros.recorder_status import closing_warnings, recorder_status
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.stream_counts import StreamCounts
 
@@ -45,27 +44,6 @@ _UPKEEP_PERIOD_S = 0.2
 _SILENT_S = 1.0
 _UNKNOWN = "_NODE_NAME_UNKNOWN_"  # rmw's word for a node whose endpoints were found before itself
 _LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
-
-
-@dataclass(frozen=True)
-class RecorderConfig:
-    """Parameters of recorder_node."""
-
-    rig: Path = parameter(doc="Path of the rig's YAML file.")
-    record: Path = parameter(Path("bags"), doc="Folder that gets one bag per episode.")
-    min_free_gib: float = parameter(1.0, unit="GiB", low=0.0, doc="Recording ends when less is free on the disk.")
-    queue_mib: int = parameter(256, unit="MiB", low=1, doc="Memory for messages that wait for the disk.")
-    hearing_s: float = parameter(
-        5.0,
-        unit="s",
-        low=0.0,
-        doc="A recording waits this long for topics that always speak: what comes before DDS has matched them is lost.",
-    )
-    preroll_s: float = parameter(
-        2.0, unit="s", low=0.0, high=60.0, doc="A bag begins with the streams of this long before its start."
-    )
-    compression: str = parameter("none", choices=tuple(COMPRESSIONS), doc="zstd or lz4 pay off for raw images only.")
-    split_mib: int = parameter(0, unit="MiB", low=0, doc="Size at which a bag goes on in a new file; 0: never.")
 
 
 @dataclass
@@ -218,19 +196,16 @@ class RecorderNode(Node):
             found = {"lost": losses, "streams": streams, "strangers": self._owners.strangers}
             record = replace(recording.record, verdict=verdict.name, reason=reason, **found)
             recording.thread.close(record)
-            self._report_closed(recording, losses)
+            self._report_closed(recording)
             self._closed.set()
             return recording
 
-    def _report_closed(self, recording: _Recording, losses: dict[str, int]) -> None:
+    def _report_closed(self, recording: _Recording) -> None:
         log = self.get_logger()
+        losses = self._counter.losses()
         log.info(f"closed {recording.folder}: {self._counter.total_written} messages, {sum(losses.values())} lost")
-        for topic, number in losses.items():
-            received = self._counter.counts[topic].received
-            log.warning(f"{recording.record.episode_id}: {topic} lost {number} messages ({received} received)")
-        for topic, count in self._counter.heard().items():
-            if count.slow:
-                log.warning(f"{recording.record.episode_id}: {topic}: {count}; {self._remedy(topic, count.received)}")
+        for line in closing_warnings(self._counter, lambda topic: self.count_publishers(topic) > 0):
+            log.warning(f"{recording.record.episode_id}: {line}")
         if recording.thread.failure and not recording.reported:
             log.error(recording.thread.failure)
 
@@ -264,13 +239,6 @@ class RecorderNode(Node):
         event.header.stamp = self.get_clock().now().to_msg()
         event.episode_id, event.reason = recording.record.episode_id, recording.thread.failure
         self._verdict.publish(event)
-
-    def _remedy(self, topic: str, received: int) -> str:
-        if received:
-            return "is its driver, or this machine, too slow?"
-        if not self.count_publishers(topic):
-            return "nobody publishes it; start its driver or correct the topic in the rig file"
-        return "it has a publisher, but nothing came; `ros2 topic info --verbose` tells of its QoS and type"
 
     def _publish_diagnostics(self) -> None:
         recording, now_s = self._recording, time.monotonic()

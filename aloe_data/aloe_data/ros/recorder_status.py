@@ -1,6 +1,6 @@
-"""The recorder's word on /diagnostics, once per second."""
+"""The recorder's words: on /diagnostics, once per second, and in the log about a bag that was closed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
@@ -34,3 +34,25 @@ def recorder_status(
     totals = {"messages_written": counts.total_written, "messages_lost": counts.total_lost}
     status.values = [KeyValue(key=key, value=str(value)) for key, value in (totals | heard).items()]
     return status
+
+
+def closing_warnings(counts: StreamCounts, is_published: Callable[[str], bool]) -> Iterator[str]:
+    """What went wrong with the topics of a recording, a line each, with the remedy where there is one.
+
+    Args:
+        counts: Counts of the recording, which has ended.
+        is_published: Whether a topic has a publisher now.
+    """
+    for topic, number in counts.losses().items():
+        yield f"{topic} lost {number} messages ({counts.counts[topic].received} received)"
+    for topic, count in counts.heard().items():
+        if count.slow:
+            yield f"{topic}: {count}; {_remedy(count.received, is_published(topic))}"
+
+
+def _remedy(received: int, published: bool) -> str:
+    if received:
+        return "is its driver, or this machine, too slow?"
+    if not published:
+        return "nobody publishes it; start its driver or correct the topic in the rig file"
+    return "it has a publisher, but nothing came; `ros2 topic info --verbose` tells of its QoS and type"
