@@ -26,8 +26,8 @@ def start_mcap(stream: IO[Any] | ReservedFile, compression: str = "none") -> Wri
     """A started MCAP writer with rosbag2's profile and all checksums.
 
     Args:
-        stream: Where to write, at its beginning.
-        compression: Of the chunks, one of COMPRESSIONS.
+        stream: File to write, at its beginning.
+        compression: Compression of the chunks, one of COMPRESSIONS.
     """
     kind = COMPRESSIONS[compression]
     writer = Writer(stream, CHUNK_BYTES, kind, enable_crcs=True, enable_data_crcs=True)  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ class BagWriter:
         folder: Folder of the bag, which must not exist.
         topics: All topics of the bag.
         custom_data: What is known at the start, text by key.
-        compression: Of the chunks, one of COMPRESSIONS.
+        compression: Compression of the chunks, one of COMPRESSIONS.
         split_bytes: Size of a file at which the bag goes on in a new one; 0: never.
         ros_distro: Name of the ROS distribution that records.
 

@@ -30,8 +30,8 @@ def find_bags(folder: Path, say: Callable[[str], object] | None = None) -> list[
     """The bag that `folder` is, or all bags below it, in order of their paths; each once, whatever links lead to it.
 
     Args:
-        folder: bag, or folder of bags.
-        say: called with a line for everything that looks like a bag and is left out; None: nobody asks.
+        folder: Bag, or folder of bags.
+        say: Function called with a line for everything that looks like a bag and is left out; None: nobody asks.
 
     Raises:
         RecordingError: there is no bag; what was left out is named.
@@ -122,10 +122,10 @@ class _Search:
         """Judge the files of a folder itself; whether they are a bag or look like one.
 
         Args:
-            folder: that holds them.
-            entries: of it.
-            below: whether there are bags in its folders.
-            first_below: index in `bags` of the first of those.
+            folder: Folder that holds them.
+            entries: Entries of that folder.
+            below: Whether there are bags in its folders.
+            first_below: Index in `bags` of the first of those.
         """
         for name in entries.ros1:
             self._leave_out(folder / name, _rewrite(folder / name))

@@ -30,8 +30,8 @@ class BagIndex:
     """What is known of the bags of a store.
 
     Args:
-        folder: of the store.
-        ingested: fingerprint and folder of every episode's bag, in the order in which they were ingested.
+        folder: Folder of the store.
+        ingested: Fingerprint and folder of every episode's bag, in the order in which they were ingested.
 
     Raises:
         OSError, ValueError: a file of the store is damaged; SidecarError names it.
@@ -122,9 +122,9 @@ class BagIndex:
         """Take note of where bags are now.
 
         Args:
-            root: folder that was searched.
-            found: fingerprint by folder of all bags below it.
-            keep_gone: whether bags that are gone from there count as if they were not.
+            root: Folder that was searched.
+            found: Fingerprint by folder of all bags below it.
+            keep_gone: Whether bags that are gone from there count as if they were not.
 
         Returns:
             the folders that held the bags that are gone.

@@ -24,12 +24,12 @@ class BagState:
     """What a bag is made of, and what is wrong with that.
 
     Attributes:
-        bag: the bag's folder, or its only file.
-        files: to be read, in this order.
-        summaries: of these files; None of one that was not finished.
-        metadata: of metadata.yaml; where that cannot be read, of the files.
-        missing: why messages are missing or cannot be read, a sentence each.
-        index_fault: why metadata.yaml has to be made anew though nothing is lost; "" for no reason.
+        bag: Folder of the bag, or its only file.
+        files: Files to be read, in this order.
+        summaries: Summary of each of these files; None of one that was not finished.
+        metadata: Description in metadata.yaml; where that cannot be read, the one that the files give.
+        missing: Reasons why messages are missing or cannot be read, a sentence each.
+        index_fault: Reason why metadata.yaml has to be made anew though nothing is lost; "" for none.
         strays: MCAP files in the folder that do not belong to the bag.
     """
 

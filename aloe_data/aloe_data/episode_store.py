@@ -124,7 +124,8 @@ class EpisodeStore:
 
     def unite(self, fingerprint: str, known: StoredEpisode) -> None:
         """From now on a fingerprint is one of a stored episode."""
-        own, key = self._index.key(fingerprint), self._index.key(known.fingerprint)
+        own = self._index.key(fingerprint)
+        key = self._index.key(known.fingerprint)
         if own == key:
             return
         self._index.unite(own, key)
@@ -136,7 +137,7 @@ class EpisodeStore:
         """Take note of which bags are below a folder now; returns the folders of those that are gone from it.
 
         Args:
-            folder: that was searched.
+            folder: folder that was searched.
             found: fingerprints of all bags below it, by their folders.
             keep_gone: go on with episodes of bags that are gone.
         """

@@ -21,9 +21,9 @@ class FeatureStore:
     """Features of a store's frames, float16 [frames, ...] memory-mapped, made once per encoder.
 
     Args:
-        store: whose frames they are of.
+        store: store whose frames they are of.
         encoder: hash of the encoder.
-        shape: of one frame's features.
+        shape: shape of one frame's features.
 
     Attributes:
         encoder: that hash.

@@ -57,8 +57,8 @@ def without_copies(bags: Iterable[Path], say: Callable[[str], object]) -> list[P
     """The bags without those that are copies of one before them.
 
     Args:
-        bags: in the order in which they are preferred.
-        say: called with a line for each copy.
+        bags: Folders of bags in the order in which they are preferred.
+        say: Function that is called with a line for each copy.
     """
     first: dict[str, Path] = {}
     for bag in bags:

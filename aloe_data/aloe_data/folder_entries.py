@@ -34,7 +34,7 @@ class FolderEntries:
         misnamed: recordings whose ending is in upper case, NAME.MCAP, as some file systems store it.
         ros1: recordings of ROS 1, NAME.bag.
         folders: those that may hold bags.
-        links: to folders.
+        links: links to folders.
         broken: links that lead to nothing.
         hidden: folders that are the system's, or begin with a dot.
         has_metadata: metadata.yaml is there.

@@ -45,7 +45,7 @@ class Tick:
         reasons: why that source commanded, in words.
         clips: what changed the request of each arm: "" or "velocity", "jerk", ...
         chunk_id, step: which row of which chunk was followed; chunk 0 for none.
-        received_ns: when the recorder received it [ns].
+        received_ns: time at which the recorder received it [ns].
     """
 
     stamp_ns: int
@@ -178,7 +178,7 @@ def build_episode(
         rig: the rig of the assembler.
         facts: of the episode.
         ticks: in order of time; at least one.
-        spoilt: says why the samples that were chosen for a tick are not of its time, "" where they are.
+        spoilt: function that tells why the samples chosen for a tick are not of its time, "" where they are.
 
     Raises:
         EpisodeError: no ticks, or no tick at which every stream was there and fresh.

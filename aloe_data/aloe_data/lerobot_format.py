@@ -31,7 +31,7 @@ class DatasetEpisode:
     """One episode of a dataset: T ticks of a rig with S joints.
 
     Attributes:
-        prompt: the task in words.
+        prompt: task in words.
         state, action: float32 [T, S], measured and commanded joint positions.
         images: camera name to T images as they stand in the data (JPEG or PNG).
         source: uint8 [T, A], who commanded each arm; None where the dataset does not say.

@@ -18,10 +18,10 @@ def read_picture(cell: Any, folder: Path, camera: Camera, where: str) -> bytes:
     """A picture as JPEG or PNG of the camera's size, which every reader of a bag can decode.
 
     Args:
-        cell: value of the table, {"bytes": ..., "path": ...} by convention; one of both may be missing.
-        folder: of the dataset; paths are relative to it.
-        camera: that took the picture.
-        where: dataset, episode, frame and feature, for messages.
+        cell: Value of the table, {"bytes": ..., "path": ...} by convention; one of both may be missing.
+        folder: Folder of the dataset; paths are relative to it.
+        camera: Camera that took the picture.
+        where: Dataset, episode, frame and feature, for messages.
 
     Raises:
         DatasetError: nothing there, no picture, or one of another size.

@@ -23,10 +23,10 @@ class DatasetInfo:
     """The description of a dataset that fits a rig.
 
     Attributes:
-        data_path: pattern of the files of the data.
-        features: by name, as they are described.
-        columns: of "observation.state" and "action", where each joint of the rig stands.
-        notes: what had to be assumed, for people.
+        data_path: Pattern of the paths of the data's files.
+        features: Description of each feature, by name.
+        columns: Column of each joint of the rig in "observation.state" and "action" [S].
+        notes: Assumptions that had to be made, for people.
     """
 
     data_path: str
@@ -39,9 +39,9 @@ def read_info(folder: Path, rig: Rig, units: str) -> DatasetInfo:
     """Read and check the description of a dataset.
 
     Args:
-        folder: of the dataset.
-        rig: whose joints and cameras it must have.
-        units: RADIANS or DEGREES, what its angles are taken for.
+        folder: Folder of the dataset.
+        rig: Rig whose joints and cameras the dataset must have.
+        units: Unit that its angles are taken for, RADIANS or DEGREES.
 
     Raises:
         DatasetError: no dataset of this version, another rate, other joints or cameras, videos in place of images.

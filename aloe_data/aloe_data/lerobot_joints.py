@@ -16,8 +16,8 @@ class Joints:
     """Takes positions over into rad and m.
 
     Args:
-        rig: whose joints they are.
-        units: of the dataset's angles, "radians" or "degrees". Lengths and grippers stay as they are.
+        rig: Rig whose joints they are.
+        units: Unit of the dataset's angles, "radians" or "degrees". Lengths and grippers stay as they are.
 
     Raises:
         DatasetError: a URDF that does not say which joints turn.
@@ -38,8 +38,8 @@ class Joints:
         """Positions [T, S] in the rig's order, in its units.
 
         Args:
-            rows: [T, S] as the dataset has them.
-            where: dataset, episode and feature, for messages.
+            rows: Positions [T, S] as the dataset has them.
+            where: Dataset, episode and feature, for messages.
 
         Raises:
             DatasetError: a value that is not finite, or far outside its joint's limits.

@@ -33,9 +33,9 @@ def read_dataset(folder: Path, rig: Rig, units: str = RADIANS) -> Iterator[Datas
     """The episodes of a dataset.
 
     Args:
-        folder: of the dataset.
-        rig: whose joints and cameras it must have, by name.
-        units: of its angles, "radians" or "degrees".
+        folder: Folder of the dataset.
+        rig: Rig whose joints and cameras the dataset must have, by name.
+        units: Unit of its angles, "radians" or "degrees".
 
     Raises:
         DatasetError: no dataset of this version, of another rig, with videos in place of images, or with values that
@@ -186,8 +186,9 @@ def _verdict(table: pa.Table) -> str:
     if said:
         return "success" if any(map(_truth, said)) else "failure"
     if REWARD in table.column_names and DONE in table.column_names:
-        reward, done = table[REWARD][-1].as_py(), table[DONE][-1].as_py()
-        if _truth(done) and _number(reward) >= 1.0:  # a sparse reward; without it nobody knows why it ended
+        done = _truth(table[DONE][-1].as_py())
+        reward = _number(table[REWARD][-1].as_py())
+        if done and reward >= 1.0:  # a sparse reward; without it nobody knows why it ended
             return "success"
     return "none"
 

@@ -33,8 +33,8 @@ def rewrite(path: Path, on_message: Callable[[str, Message], None]) -> Rewritten
     The file as it was stays beside it, and `Rewritten.aside` names it. One with nothing readable stays as it is.
 
     Args:
-        path: of the file.
-        on_message: called with topic and message for every message kept.
+        path: Path of the file.
+        on_message: Function that is called with topic and message for every message kept.
 
     Raises:
         OSError: the disk failed; the file is then as it was.

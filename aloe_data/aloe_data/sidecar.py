@@ -97,9 +97,9 @@ def read_rows(path: Path, kind: type[T], name: str) -> Iterator[tuple[int, T]]:
     """As `read_lines`, each row as the dataclass of texts and whole numbers that it was written from.
 
     Args:
-        path: of the file.
-        kind: the dataclass.
-        name: what a row is called in messages.
+        path: Path of the file.
+        kind: Dataclass of a row.
+        name: Name of a row in messages.
 
     Raises:
         SidecarError: a line is no JSON, has a key too many or too few, or a value of another type.

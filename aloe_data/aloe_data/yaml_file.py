@@ -32,10 +32,10 @@ def read_yaml(path: Path, error: type[ValueError], what: str, pattern: str = "*.
     """What a YAML file says; its mappings are `Mappings`.
 
     Args:
-        path: of the file.
-        error: exception type to raise.
-        what: what kind of file it is, for messages.
-        pattern: names of files of this kind; where there is no such file, those of the folder are listed.
+        path: Path of the file.
+        error: Type of the exception to raise.
+        what: Kind of file, for messages.
+        pattern: Names of files of this kind; where there is no such file, those of the folder are listed.
 
     Raises:
         error: with file, line where known, and remedy.

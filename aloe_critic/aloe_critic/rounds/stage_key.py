@@ -35,12 +35,14 @@ def stage_keys(stage: Stage, run: Path, begun: str) -> tuple[str, str]:
 
 def _wherever(word: str, run: Path) -> str:
     """A word of a command, with a path as it is known after a move."""
-    name, equals, value = ("", "", word) if word.startswith("/") else word.partition("=")
-    if not value.startswith("/"):
-        return word
-    path = Path(value)
-    known_as = Path("RUN") / path.relative_to(run) if path.is_relative_to(run) else path.name
-    return f"{name}{equals}{known_as}"
+    if word.startswith("/"):
+        return _wherever_path(Path(word), run)
+    name, equals, value = word.partition("=")
+    return f"{name}={_wherever_path(Path(value), run)}" if equals and value.startswith("/") else word
+
+
+def _wherever_path(path: Path, run: Path) -> str:
+    return str(Path("RUN") / path.relative_to(run)) if path.is_relative_to(run) else path.name
 
 
 def signature(path: Path) -> str:

@@ -27,7 +27,7 @@ class OpenBag:
 
     Attributes:
         bag: folder of the bag, or its .mcap file.
-        types: of the wanted topics that the bag declares, by name.
+        types: type of each wanted topic that the bag declares, by the topic's name.
 
     Raises:
         RecordingError: there is no bag, or one that is not whole; names the remedy.
@@ -76,10 +76,11 @@ class OpenBag:
         """As `rows`, from a place on, to the end of the file that it lies in.
 
         Args:
-            share: of the bag's files and of the time in them, from 0 (its beginning) to below 1.
+            share: Share of the bag's files and of the time in them, from 0 (its beginning) to below 1.
         """
         number, within = divmod(share * len(self._readers), 1)
-        reader, summary = self._readers[int(number)], self._state.summaries[int(number)]
+        reader = self._readers[int(number)]
+        summary = self._state.summaries[int(number)]
         assert summary is not None, "a whole bag's files have their ends"
         with self._naming():
             reader.seek(summary.start_ns + int(within * (summary.end_ns - summary.start_ns)))

@@ -30,8 +30,8 @@ def read_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
     """What the bag says about its episode, with the verdict that was given on it afterwards, if any.
 
     Args:
-        bag: folder of the bag.
-        state: of the bag, where it is known.
+        bag: Folder of the bag.
+        state: State of the bag, where it is known.
 
     Raises:
         RecordingError: There is no bag, it was not made by the recorder, or a given verdict cannot be read.
@@ -102,8 +102,8 @@ def read_messages(
     Args:
         bag: folder of the bag, its .mcap file, or its state where that is known.
         topics: names of the wanted topics; empty: all.
-        as_written: in the order in which they stand in the bag, which the times of reception do not tell where the
-            recorder's clock was set back.
+        as_written: whether they come in the order in which they stand in the bag, which the times of reception do not
+            tell where the recorder's clock was set back.
 
     Yields:
         (topic, message, time of reception [ns]).

@@ -37,7 +37,7 @@ def open_bag(
         folder: the bag's folder, which must not exist.
         record: what is known about the episode so far.
         topics: topics with the QoS that their publishers offer, where known.
-        compression: of the chunks, one of `bag_file.COMPRESSIONS`.
+        compression: compression of the chunks, one of `bag_file.COMPRESSIONS`.
         split_bytes: size at which the bag goes on in a new file; 0: never.
 
     Raises:

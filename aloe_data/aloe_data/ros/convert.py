@@ -68,9 +68,9 @@ def joint_state_messages(
     """One message per topic of joint states; arms that share a topic share its message, as drivers do.
 
     Args:
-        arms: whose joints are published.
-        positions: of these arms by name [dof], gripper last.
-        stamp_ns: when they were measured.
+        arms: Arms whose joints are published.
+        positions: Joint positions of these arms by name [dof], gripper last.
+        stamp_ns: Time at which they were measured [ns].
     """
     messages: dict[str, JointState] = {}
     for arm in arms:

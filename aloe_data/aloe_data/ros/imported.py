@@ -20,7 +20,7 @@ class ImportedEpisodes:
     An episode of which a stopped import left half is none of them.
 
     Args:
-        folder: of the bags.
+        folder: Folder of the bags.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -63,8 +63,8 @@ class Story:
         """The episode's record with what is known of its end.
 
         Args:
-            record: what the bag's metadata says.
-            nothing_lost: all that was recorded is there, so that a verdict in the record is about all of it.
+            record: Record in the bag's metadata.
+            nothing_lost: Whether all that was recorded is there, so that a verdict in the record is about all of it.
         """
         counted = self._losses.losses()
         lost = {topic: max(record.lost.get(topic, 0), counted.get(topic, 0)) for topic in {*record.lost, *counted}}

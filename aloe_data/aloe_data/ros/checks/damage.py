@@ -12,9 +12,9 @@ def check(state: BagState, found: Findings, quick: bool) -> bool:
     """Find what is missing and what cannot be read; whether all can be read.
 
     Args:
-        state: of the bag.
-        found: is added to.
-        quick: see only whether chunks are where the files' ends say; else read every byte.
+        state: State of the bag.
+        found: Findings that are added to.
+        quick: Whether to see only if chunks are where the files' ends say, and not to read every byte.
 
     Raises:
         OSError: a file cannot be read.
