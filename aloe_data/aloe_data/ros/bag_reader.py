@@ -22,7 +22,6 @@ from aloe_data.ros.former_messages import FormerType
 from aloe_data.ros.message_types import message_definition
 from aloe_data.verdicts import VerdictError, verdict_of
 
-_MISFITS = (RecordingError, RuntimeError)  # what decoders raise
 _NEARBY = 500  # messages among which one of every stream is, unless that is silent
 
 
@@ -115,11 +114,7 @@ def read_messages(
     decoders = _decoders(opened)
     rows = opened.rows_as_written() if as_written else opened.rows()
     for topic, data, stamp_ns in rows:
-        try:  # here, not in a function: this is done for every message of every bag
-            message = decoders[topic](data)
-        except _MISFITS as error:
-            raise _misfit(opened.bag, topic, stamp_ns, error) from error
-        yield topic, message, stamp_ns
+        yield topic, _message(opened.bag, decoders[topic], topic, data, stamp_ns), stamp_ns
 
 
 def read_samples(
@@ -144,11 +139,7 @@ def read_samples(
         missing = Counter({topic: wanted[topic] for topic in opened.types})
         for topic, data, stamp_ns in islice(opened.rows_from(place), _NEARBY):
             if missing[topic] > 0:
-                try:
-                    message = decoders[topic](data)
-                except _MISFITS as error:
-                    raise _misfit(opened.bag, topic, stamp_ns, error) from error
-                yield topic, message
+                yield topic, _message(opened.bag, decoders[topic], topic, data, stamp_ns)
                 missing[topic] -= 1
             if not missing.total():
                 break
@@ -172,11 +163,14 @@ def topic_types(bag: Path) -> dict[str, str]:
     return OpenBag(bag).types
 
 
-def _misfit(bag: Path, topic: str, stamp_ns: int, error: Exception) -> RecordingError:
-    return RecordingError(
-        f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
-        f" version of the interfaces? ({error})"
-    )
+def _message(bag: Path, decode: Callable[[bytes], Any], topic: str, data: bytes, stamp_ns: int) -> Any:
+    try:
+        return decode(data)
+    except (RecordingError, RuntimeError) as error:
+        raise RecordingError(
+            f"{bag}: a message on {topic} at {stamp_ns} ns does not fit its type; was it recorded with another"
+            f" version of the interfaces? ({error})"
+        ) from error
 
 
 def _message_class(bag: Path, topic: str, kind: str) -> type:
