@@ -86,7 +86,7 @@ class _Streams:
         """What spoils ticks."""
         stepped = [clock for clock in self._clocks.values() if clock.step_ns]
         problems = [f"{describe_steps(stepped)}; {_LEFT_OUT}"] if stepped else []
-        ticks = self._clocks[_EXECUTED]
+        ticks = self._clocks[EXECUTED]
         problems += filter(None, (describe_other_time(ticks, clock) for clock in self._clocks.values()))
         for arm, track in self._tracks.items():
             # Messages from before and after a step contradict each other as well.
