@@ -58,6 +58,7 @@ class JointTrack:
         self._run_ns = 0  # since when each state can follow from the one before
         self._leapt = False  # to get there
         self._run_is_zero = False  # in all joints, from its first message to the newest
+        self._zeros_leapt = False
         self._run_before: tuple[int, int] | None = None  # from its first message to the leap
         self._spoilt: list[tuple[int, int]] = []  # spans in which tracks contradict each other, in order
 
@@ -74,6 +75,10 @@ class JointTrack:
             self._begin_run(state, leapt=bool(self._tracks))
         elif track is not self._tracks[-1]:
             self._contradiction(track, self._tracks[-1], state)
+            if not state.positions.any():  # zeros once more, and perhaps to stay
+                self._run_ns = stamp_ns
+                self._leapt = True
+                self._run_is_zero = True
         self._run_is_zero = self._run_is_zero and not state.positions.any()
         self._tracks = [*(other for other in self._tracks if other is not track), state]
         self._judge_run_before()
@@ -92,7 +97,10 @@ class JointTrack:
         where = f"{self._arm.name} ({topic})"
         if not self.first:
             return f"{where}: joints are where they cannot have got to since the message before; waiting for the next"
-        return f"{where}: {self.first}; stop the second node that publishes it: `ros2 topic info --verbose {topic}`"
+        node = "stop the second node that publishes it"
+        if self._zeros_leapt:
+            node += ", or keep the driver from publishing zeros before it has read its encoders"
+        return f"{where}: {self.first}; {node}: `ros2 topic info --verbose {topic}`"
 
     def clear(self) -> None:
         """Forget all messages, as after a jump of the clock."""
@@ -116,6 +124,7 @@ class JointTrack:
         if self._run_is_zero and (self._leapt or leapt):
             self._spoil(self._run_ns, stamp_ns)
         if leapt and (is_zero or self._run_is_zero):
+            self._zeros_leapt = True
             self._count(self._tracks[-1], state)
         is_short = leapt and stamp_ns - self._run_ns < self._memory_ns
         self._run_before = (self._run_ns, stamp_ns) if is_short else None

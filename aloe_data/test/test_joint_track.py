@@ -154,11 +154,12 @@ def test_an_observation_is_not_made_of_an_arm_in_two_places_and_says_so() -> Non
     assert re.search(expected, str(observation))
 
 
-@given(st.integers(0, 1000), st.integers(0, 40), st.integers(1, 40), st.booleans())
+@given(st.integers(0, 1000), st.integers(0, 40), st.integers(1, 40), st.booleans(), st.sets(st.integers(0, 40)))
 def test_zeros_of_a_driver_that_has_not_read_its_encoders_never_count_however_long_they_last(
-    seed: int, first: int, count: int, is_live: bool
+    seed: int, first: int, count: int, is_live: bool, between: set[int]
 ) -> None:
-    zeros = range(first, first + count)
+    # Some of its messages are right in between, as from a connection that comes and goes.
+    zeros = {first, *(first + number for number in range(count) if number not in between)}
     messages = [
         (stamp, np.zeros(len(HOME)) if number in zeros else positions, number not in zeros)
         for number, (stamp, positions, _) in enumerate(motion(seed, 90))
@@ -172,7 +173,7 @@ def test_zeros_of_a_driver_that_has_not_read_its_encoders_never_count_however_lo
     foreign = [stamp_ns for stamp_ns, _, is_own in messages if not is_own]
     assert set(foreign) <= set(spoilt)
     assert track.returns > 0
-    memory = 100 * MS
+    memory = 120 * MS
     assert all(foreign[0] - memory <= stamp_ns <= foreign[-1] + 2 * memory for stamp_ns in spoilt), "the rest counts"
 
 
