@@ -88,14 +88,19 @@ def _metadata(tree: Any) -> BagFacts:
     counts: Counter[str] = Counter()
     for entry in tree["topics_with_message_count"] or ():
         topic = _mapping(_mapping(entry, "a topic")["topic_metadata"], "topic_metadata")["name"]
+        if not isinstance(topic, str):
+            raise MetadataError(f"the name of a topic is {topic!r}, no text")
         counts[topic] += _number(entry, "message_count")
+    names = tree["relative_file_paths"] or []  # inside a file that is still written none is named
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise MetadataError(f"relative_file_paths is {names!r}, no list of names")
     custom_data = tree.get("custom_data")
     return BagFacts(
         start_ns=_number(_mapping(tree["starting_time"], "starting_time"), "nanoseconds_since_epoch"),
         duration_ns=_number(_mapping(tree["duration"], "duration"), "nanoseconds"),
         counts=counts,
         # Up to version 3 the names stand behind the folder's; a bag that was moved may have whole paths.
-        files=tuple(Path(name).name for name in tree["relative_file_paths"] or ()),
+        files=tuple(Path(name).name for name in names),
         compressed_messages=str(tree.get("compression_mode", "")).lower() == "message",
         custom_data=_texts(custom_data) if isinstance(custom_data, dict) else {},
     )

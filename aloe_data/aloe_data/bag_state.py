@@ -69,6 +69,8 @@ def bag_state(bag: Path) -> BagState:
     try:
         told = read_facts(bag)
         fault = "" if told else f"{FILE_NAME} is missing"
+        if told and present and not told.files:
+            raise MetadataError(f"{FILE_NAME} cannot be read: it names no file")
     except MetadataError as error:
         told = None
         fault = str(error)

@@ -18,6 +18,7 @@ GIB = 1 << 30
 NO_RECORD = "the bag's metadata has no episode_id: it was not recorded by recorder_node"
 _ANEW = "correct it there, or remove metadata.yaml and run `ros2 run aloe_data repair`"
 _STRUCTURED = {"seed": int, "urdfs": dict, "versions": dict, "lost": dict, "streams": dict, "strangers": dict}
+_VALUES = {"urdfs": str, "versions": str, "lost": int, "streams": dict, "strangers": list}  # of those that are dicts
 
 
 class RecordingError(RuntimeError):
@@ -178,6 +179,11 @@ def _structured(data: Mapping[str, str], key: str) -> Any:
     kind = _STRUCTURED[key]
     if not isinstance(value, kind):
         raise RecordingError(f"the metadata's custom_data: {key} is {data[key]}, no {kind.__name__}; {_ANEW}")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not isinstance(item, _VALUES[key]):
+                what = f"{key} has {item!r} for {name}, no {_VALUES[key].__name__}"
+                raise RecordingError(f"the metadata's custom_data: {what}; {_ANEW}")
     return value
 
 

@@ -30,13 +30,21 @@ class Entry:
     fault: str
 
     def __str__(self) -> str:
-        start = f"{datetime.fromtimestamp(self.start_s):%Y-%m-%d %H:%M:%S}"
+        start = _date(self.start_s)
         verdict = self.record.verdict.lower()
         if self.changed:
             verdict += "*"
         lost = f"{sum(self.record.lost.values())} lost" if self.record.lost else ""
         facts = f"{self.bag.name:12} {start} {self.length_s:7.1f} s {self.size_mib:9.1f} MiB"
         return f"{facts}  {verdict:9} {lost:>9}  {self.record.prompt}"
+
+
+def _date(stamp_s: float) -> str:
+    """A time since the epoch [s] as a date; one that no calendar has as it is."""
+    try:
+        return f"{datetime.fromtimestamp(stamp_s):%Y-%m-%d %H:%M:%S}"
+    except (OSError, OverflowError, ValueError):
+        return f"{stamp_s:.6g} s"
 
 
 def read_entry(bag: Path) -> Entry:

@@ -1,6 +1,7 @@
 """Every command has one opinion of a bag: whether it is whole, which verdict it has, what is in it."""
 
 import contextlib
+import json
 import re
 import shutil
 import subprocess
@@ -360,3 +361,42 @@ def test_metadata_that_cannot_be_read_is_told_in_one_line(bag: Path, content: by
     assert fault.startswith("metadata.yaml cannot be read: ")
     assert "\n" not in fault
     assert read_record(bag).verdict == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda tree: tree.update(relative_file_paths=[]),
+        lambda tree: tree.update(relative_file_paths=[["a"]]),
+        lambda tree: tree.update(relative_file_paths="ep_0000_0.mcap"),
+        lambda tree: tree["topics_with_message_count"][0]["topic_metadata"].update(name=["a"]),
+    ],
+)
+def test_metadata_that_names_files_or_topics_wrongly_is_made_anew(bag: Path, edit: Callable[[Any], Any]) -> None:
+    change(bag, edit)
+    assert bag_state(bag).index_fault.startswith("metadata.yaml cannot be read: ")
+    assert read_record(bag).verdict == "SUCCESS"
+    repair(bag)
+    assert verify(bag).problems == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("urdfs", {"a.urdf": None}),
+        ("lost", {"/a": "b"}),
+        ("streams", {"/a": 3}),
+        ("strangers", {"/a": None}),
+        ("versions", {"policy": []}),
+    ],
+)
+def test_a_record_with_a_value_of_another_type_is_named_with_key_and_remedy(bag: Path, key: str, value: object) -> None:
+    change(bag, lambda tree: tree["custom_data"].update({key: json.dumps(value)}))
+    (problem,) = verify(bag).problems
+    assert f"custom_data: {key} has " in problem
+    assert "ros2 run aloe_data repair" in problem
+
+
+def test_a_date_that_no_calendar_has_is_listed_as_it_is(bag: Path) -> None:
+    change(bag, lambda tree: tree["starting_time"].update(nanoseconds_since_epoch=10**26))
+    assert " 1e+17 s " in str(list_bags.read_entry(bag))
