@@ -73,7 +73,7 @@ def _read_json(file: Path, folder: Path) -> dict[str, Any]:
     try:
         info = read_json(file)
     except SidecarError as error:  # with the line
-        raise DatasetError(f"{error}; download or copy the dataset again") from error
+        raise DatasetError(f"{folder}: no LeRobot dataset {VERSION}: {error}; copy or download all of it") from error
     if not isinstance(info, dict):
         raise DatasetError(f"{file}: no LeRobot dataset {VERSION}: expected an object, got {show(info)}")
     return info
