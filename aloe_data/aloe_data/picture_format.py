@@ -39,7 +39,7 @@ def picture_format(text: str) -> PictureFormat:
 
 
 def _problem(text: str, original: str, has_colours: bool) -> str:
-    if original.startswith("bayer"):
+    if original.startswith("bayer") and not has_colours:  # with them, it was debayered before it was compressed
         return f"format '{text}' is a sensor's colour mosaic; publish rgb8 (image_proc's debayer node makes it)"
     is_matrix = _MATRIX.fullmatch(original) is not None
     is_wide = is_matrix and not original.startswith("8")

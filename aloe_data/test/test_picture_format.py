@@ -28,16 +28,16 @@ BGR += [
     "yuv422_yuy2; jpeg compressed bgr8",
     "rgb8; jpeg compressed",
 ]
-BGR += ["8UC3; jpeg compressed bgr8", "rgb16; jpeg compressed bgr8"]
+BGR += ["8UC3; jpeg compressed bgr8", "rgb16; jpeg compressed bgr8", "bayer_rggb8; jpeg compressed bgr8"]
 RGB = [
     "rgb8; jpeg compressed rgb8",
     "bgr8; jpeg compressed rgb8",
     "rgba8; png compressed rgb8",
+    "bayer_rggb8; jpeg compressed rgb8",
     "RGB8; JPEG  compressed  RGB8",
 ]
 REFUSED = {
     "bayer_rggb8; jpeg compressed ": "colour mosaic; publish rgb8",
-    "bayer_rggb8; jpeg compressed bgr8": "colour mosaic",
     "bayer_gbrg16; png compressed": "colour mosaic",
     "bayer_grbg8": "colour mosaic",
     "16UC1; png compressed": "depth image, no picture; name a colour camera's topic",
