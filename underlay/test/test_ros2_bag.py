@@ -1,7 +1,9 @@
 """`ros2 bag` as a user types it."""
 
+import itertools
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -115,7 +117,9 @@ def test_info_shows_counts_types_and_times(bag: Path) -> None:
 def test_play_publishes_in_the_bags_rhythm_with_its_qos_and_clock(bag: Path, listener: Listener) -> None:
     played = listener.played_whole("word 0", "word 9", str(bag), "--rate", "2", "--clock", "50")
     assert [word for word, _ in played] == [f"word {i}" for i in range(10)]
-    assert played[-1][1] - played[0][1] == pytest.approx(0.45, abs=0.15)
+    # A busy machine lets a player begin late, and the first words then come at once; the rhythm is that of the others.
+    gaps_s = [after[1] - before[1] for before, after in itertools.pairwise(played)]
+    assert statistics.median(gaps_s) == pytest.approx(0.05, abs=0.02)
     assert set(listener.latched) == {"still true"}
     assert set(listener.clocks) == {START_NS // 10**9}
 
