@@ -8,7 +8,9 @@ SECOND_NODE = "stop the second node that publishes it"
 
 def with_zeros(bench: Bench, every: int, shift_ns: int = 5_000_000) -> None:
     """From now on another node says that the left arm is at 0, at every so many ticks."""
-    arm, feed, count = RIG.arms[0], bench.feed, [0]
+    arm = RIG.arms[0]
+    feed = bench.feed
+    count = [0]
 
     def fed() -> None:
         feed()

@@ -14,7 +14,8 @@ delays = st.lists(st.integers(0, 40), min_size=COUNT, max_size=COUNT)  # from st
 
 def stamped(offset_ns: int = 0, step_ns: int = 0, delays_ms: list[int] | None = None) -> list[tuple[int, int]]:
     """Stamps and times of reception of a stream whose clock is off, and steps in the middle."""
-    rows, received_ns = [], 0
+    rows = []
+    received_ns = 0
     for number in range(COUNT):
         sent_ns = (1000 + number * PERIOD_MS) * MS
         received_ns = max(received_ns, sent_ns + (delays_ms[number] if delays_ms else 2) * MS)

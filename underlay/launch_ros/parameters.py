@@ -116,7 +116,8 @@ def _from_yaml(name: str, text: str) -> Any:
 
 def _typed(context: LaunchContext, name: str, value: ParameterValue) -> Any:
     """Return a value as the type that is given for it; the text of a substitution is read for that."""
-    plain, kind = value.value, value.value_type
+    plain = value.value
+    kind = value.value_type
     if isinstance(plain, (bool, int, float, str)):
         return plain
     if kind is None:

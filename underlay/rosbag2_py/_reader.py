@@ -45,7 +45,8 @@ class SequentialReader:
             self._metadata, folder = metadata_of(uri), uri.parent
         else:
             self._metadata, folder = MetadataIo().read_metadata(str(uri)), uri
-        storage, mode = self._metadata.storage_identifier, self._metadata.compression_mode
+        storage = self._metadata.storage_identifier
+        mode = self._metadata.compression_mode
         if storage not in ("", "mcap") or mode.lower() not in ("", "none"):
             raise refuse(f"a bag stored as '{storage}' with compression '{mode}' ({uri})")
         paths = [folder / name for name in self._metadata.relative_file_paths]

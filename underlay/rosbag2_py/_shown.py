@@ -27,7 +27,8 @@ def _date(ns: int) -> str:
 
 def shown(metadata: BagMetadata) -> str:
     """A bag's metadata as `ros2 bag info` prints it."""
-    start, duration = metadata.starting_time.nanoseconds, metadata.duration.nanoseconds
+    start = metadata.starting_time.nanoseconds
+    duration = metadata.duration.nanoseconds
     topics = [
         f"Topic: {info.topic_metadata.name} | Type: {info.topic_metadata.type} | Count: {info.message_count}"
         f" | Serialization Format: {info.topic_metadata.serialization_format}"

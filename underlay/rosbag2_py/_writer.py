@@ -63,7 +63,8 @@ class SequentialWriter:
         self._topics: dict[str, TopicInformation] = {}
         self._channels: dict[str, int] = {}
         self._schemas: dict[str, int] = {}
-        self._first_ns, self._last_ns = 0, 0
+        self._first_ns = 0
+        self._last_ns = 0
         self._custom_data = dict(storage_options.custom_data)
         try:
             self._folder.mkdir(parents=True)
@@ -127,7 +128,8 @@ class SequentialWriter:
 
     def close(self) -> None:
         """Finish the file and write metadata.yaml. A second call does nothing."""
-        writer, self._writer = self._writer, None
+        writer = self._writer
+        self._writer = None
         if writer is None:
             return
         try:

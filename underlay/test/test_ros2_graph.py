@@ -204,7 +204,8 @@ def test_nodes_are_listed_by_their_full_names_and_hidden_ones_on_request():
 
 def test_a_node_tells_what_it_has_to_do_with():
     lines = lines_with("    /ns/joints: sensor_msgs/msg/JointState", "node", "info", "/ns/subject")
-    sections, title = {}, ""
+    sections = {}
+    title = ""
     for line in lines[1:]:
         if line.startswith("    "):
             sections[title].append(line.strip())

@@ -150,7 +150,8 @@ def test_bags_change_with_a_verdict_and_checkpoints_with_their_hash(tmp_path):
 
 
 def test_bags_behind_links_change_what_a_folder_of_bags_holds(tmp_path):
-    outside, bags = tmp_path / "outside" / "ep_0000", tmp_path / "bags"
+    outside = tmp_path / "outside" / "ep_0000"
+    bags = tmp_path / "bags"
     for folder in (outside, bags):
         folder.mkdir(parents=True)
     (bags / "link").symlink_to(outside.parent)

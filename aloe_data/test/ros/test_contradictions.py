@@ -157,7 +157,8 @@ def test_a_second_publisher_on_an_arms_topic_is_said_and_never_becomes_the_state
 def test_zeros_of_a_driver_that_lost_its_encoders_are_said_and_never_become_the_state(
     span_ms: tuple[int, int], rig: Rig, write: Write
 ) -> None:
-    begin_ms, end_ms = FIRST_MS + span_ms[0], FIRST_MS + span_ms[1]
+    begin_ms = FIRST_MS + span_ms[0]
+    end_ms = FIRST_MS + span_ms[1]
     rows = [
         foreign(rig, row, 0.0) if "left_arm" in row[1] and begin_ms <= row[0] < end_ms else row for row in story(rig)
     ]

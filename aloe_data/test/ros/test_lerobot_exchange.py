@@ -177,7 +177,8 @@ def test_what_other_projects_write_is_read_with_the_right_prompt_and_is_sound(
     SOUND[case](export(tmp_path / "dataset", rig))
     assert import_dataset(ImportConfig(dataset=tmp_path / "dataset", rig=rig_file, out=tmp_path / "bags")) == 2
     for number in range(2):
-        bag, before = tmp_path / "bags" / f"ep_{number:04d}", episode(rig, number)
+        bag = tmp_path / "bags" / f"ep_{number:04d}"
+        before = episode(rig, number)
         after = read_episode(bag, rig)
         assert verify(bag).problems == []
         assert (after.facts.prompt, after.facts.verdict) == (before.facts.prompt, before.facts.verdict)
