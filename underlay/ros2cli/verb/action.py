@@ -78,7 +78,8 @@ def send_goal(args: argparse.Namespace) -> None:
 
 
 def _answer(node: Node, future: Any) -> Any:
-    rclpy.spin_until_future_complete(node, future)
+    while not future.done():  # an interruption does not wake who waits for messages
+        rclpy.spin_until_future_complete(node, future, timeout_sec=0.1)
     if future.result() is None:
         raise CommandError(f"Exception while waiting for the action server: {future.exception()!r}")
     return future.result()
