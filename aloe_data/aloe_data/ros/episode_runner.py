@@ -22,6 +22,9 @@ from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
 
 _WATCH_PERIOD_S = 0.1
 _ARM_RETRY_S = 0.25
+# control_node answers within a tick. Where the answer is lost, as DDS loses one to a client that it does not know yet,
+# the arms follow the policy before the episode has begun: so it is asked again soon, which changes nothing there.
+_ARM_ANSWER_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -231,12 +234,13 @@ class EpisodeRunner:
 
     def _arm_control(self) -> None:
         deadline_s = time.monotonic() + self._config.arm_timeout_s
+        answer_s = min(_ARM_ANSWER_S, self._config.service_timeout_s)
         while True:
             if self._estop or (self._ticket and self._stops > self._ticket.stops):
                 raise CallError(self.stop_reason)
             self._armed_ns = self._node.get_clock().now().nanoseconds
             try:
-                self._calls.call(self._arm, SetBool.Request(data=True), "control_node", self._config.service_timeout_s)
+                self._calls.call(self._arm, SetBool.Request(data=True), "control_node", answer_s)
                 self._enabled_ns = self._node.get_clock().now().nanoseconds
                 return
             except CallError as error:

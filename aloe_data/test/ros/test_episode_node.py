@@ -1,6 +1,7 @@
 """episode_node as a process, with fake simulation, recorder and control over real DDS."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ class World:
         self.alive = {"recorder_node", "control_node: motion"}
         self.idle_before_arming = False
         self.may_open: Future | None = None
+        self.lost_answer: Future | None = None  # of the next request to arm, which is heard and done
         self.while_closing: Callable[[], None] = lambda: None
         self.folder = Path("/bags")
         self.stop_requests: list[StopEpisode.Request] = []
@@ -50,7 +52,7 @@ class World:
                 StartEpisode, "/recorder/start", self._on_open, callback_group=ReentrantCallbackGroup()
             ),
             "close": node.create_service(StopEpisode, "/recorder/stop", self._on_close),
-            "arm": node.create_service(SetBool, "/control/arm", self._on_arm),
+            "arm": node.create_service(SetBool, "/control/arm", self._on_arm, callback_group=ReentrantCallbackGroup()),
         }
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(0.2, self._beat, clock=steady)
@@ -80,12 +82,17 @@ class World:
         response.messages_written, response.messages_lost = 100, 1
         return self._answer("close", response)
 
-    def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+    async def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         if request.data and self.idle_before_arming:
             idle = Intervention(armed=False)
             idle.header.stamp = self.peer.node.get_clock().now().to_msg()
             self.intervention.publish(idle)
-        return self._answer("arm" if request.data else "disarm", response)
+        answer = self._answer("arm" if request.data else "disarm", response)
+        lost = self.lost_answer
+        self.lost_answer = None
+        if lost is not None:
+            await lost
+        return answer
 
     def said(self) -> list[tuple[int, int]]:
         return [(event.kind, event.verdict) for event in self.events]
@@ -335,6 +342,20 @@ def test_a_recorder_that_is_late_with_its_bag_is_told_to_close_it(
     ]
     world.may_open.set_result(None)
     assert "arm" not in world.calls
+
+
+def test_the_episode_begins_soon_where_the_answer_to_arming_was_lost(
+    peer: Any, until: Until, world: World, rig_file: Any
+) -> None:
+    world.lost_answer = Future()
+    peer.start(MODULE, rig=rig_file, timeout_s=0.5)
+    run = Run(peer, until, episodes=1)
+    assert until(lambda: "arm" in world.calls)
+    armed_s = time.monotonic()
+    world.wait_running()
+    assert time.monotonic() - armed_s < 5.0, "meanwhile the arms follow the policy, and no episode says so"
+    assert world.calls.count("arm") == 2
+    assert run.result().episodes == 1
 
 
 def test_a_missing_node_is_named_and_nothing_hangs(peer: Any, until: Until, world: World, rig_file: Any) -> None:
