@@ -2,7 +2,10 @@
 
 import contextlib
 import importlib
+import os
 import signal
+import tempfile
+from pathlib import Path
 
 for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
     with contextlib.suppress(ImportError):
@@ -17,3 +20,11 @@ with contextlib.suppress(ImportError):
 
     settings.register_profile("suite", deadline=None)  # a busy machine is not a failure
     settings.load_profile("suite")
+
+# All nodes that tests make or start belong to one session, that of the process that runs the tests.
+with contextlib.suppress(ImportError):
+    from aloe_data.session import SESSION_FILE, begin_session
+
+    session_folder = tempfile.TemporaryDirectory(prefix="aloe-tests-")
+    os.environ[SESSION_FILE] = str(Path(session_folder.name) / "session.json")
+    begin_session()

@@ -1,0 +1,200 @@
+"""The session of one launch: the secret by which its nodes know each other, in a file that its user alone can read.
+
+Whoever holds the key may arm the robot and move it; it never travels on a topic. The file of a launch is found by the
+ROS domain, so that a node in another terminal of the same user finds it as well; on another machine a copy of it serves
+(`ALOE_SESSION_FILE=COPY`).
+"""
+
+import json
+import os
+import platform
+import secrets
+import stat
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SESSION_FILE = "ALOE_SESSION_FILE"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+_START = "start the nodes with `ros2 launch aloe_bringup rollout.launch.py ...`, which makes a session"
+
+
+class SessionError(RuntimeError):
+    """A session file that is missing, foreign or expired; the message names file and remedy."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the nodes of one launch share.
+
+    Attributes:
+        name: Public name of the session, which stands in every sealed message.
+        key: Secret of 32 bytes, in hexadecimal digits.
+        host: Name of the machine on which the launch runs.
+        boot: Identifier of that machine's present run.
+        launch_pid: Process id of the launch there.
+        launch_started: Time at which that process began, in the kernel's clock ticks since boot; "" where unknown.
+    """
+
+    name: str
+    key: str
+    host: str
+    boot: str
+    launch_pid: int
+    launch_started: str
+
+    @property
+    def secret(self) -> bytes:
+        """The key as bytes."""
+        return bytes.fromhex(self.key)
+
+
+def session_path(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the session of this user and ROS domain is kept.
+
+    Args:
+        environment: Environment variables that decide; None: those of this process.
+    """
+    variables = os.environ if environment is None else environment
+    given = variables.get(SESSION_FILE, "")
+    if given:
+        return Path(given)
+    base = Path(variables.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    return base / f"aloe-{os.getuid()}" / f"session-{variables.get('ROS_DOMAIN_ID') or '0'}.json"
+
+
+def begin_session(path: Path | None = None) -> Session:
+    """Make the session of this process, which is a launch, and write its file.
+
+    A file that `ALOE_SESSION_FILE` names and that is valid is used as it is: somebody else made that session, for nodes
+    on more than one machine.
+
+    Args:
+        path: File of the session; None: as `session_path` says.
+
+    Raises:
+        SessionError: Another launch of this ROS domain runs, or the file cannot be kept private.
+    """
+    file = path or session_path()
+    if path is None and os.environ.get(SESSION_FILE) and file.exists():
+        return open_session(file)
+    _check_free(file)
+    session = Session(
+        name=secrets.token_hex(8),
+        key=secrets.token_hex(32),
+        host=platform.node(),
+        boot=_boot(),
+        launch_pid=os.getpid(),
+        launch_started=_started(os.getpid()),
+    )
+    _write(file, session)
+    return session
+
+
+def open_session(path: Path | None = None) -> Session:
+    """Read the session that this process belongs to.
+
+    Args:
+        path: File of the session; None: as `session_path` says.
+
+    Raises:
+        SessionError: The file is missing, not private to this user, damaged, or its launch has ended.
+    """
+    file = path or session_path()
+    session = _read(file)
+    if not _is_alive(session):
+        raise SessionError(f"{file} belongs to a launch that has ended (process {session.launch_pid}); {_START}")
+    return session
+
+
+def _read(file: Path) -> Session:
+    """The session in a file of this user alone.
+
+    Raises:
+        SessionError: see `open_session`.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError as error:
+        raise SessionError(f"there is no session file {file}; {_START}, or set {SESSION_FILE} to a copy") from error
+    except OSError as error:
+        raise SessionError(f"session file {file} cannot be read: {error.strerror}; {_START}") from error
+    with os.fdopen(descriptor, encoding="utf-8") as opened:
+        _check_private(file, os.fstat(opened.fileno()))
+        try:
+            session = Session(**json.load(opened))
+            session.secret  # noqa: B018 - raises where the key is no hexadecimal number
+        except (ValueError, TypeError) as error:
+            raise SessionError(f"session file {file} is damaged; remove it, and {_START}") from error
+    return session
+
+
+def _check_private(file: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SessionError(f"session file {file} is no ordinary file; remove it, and {_START}")
+    if status.st_uid != os.getuid():
+        raise SessionError(f"session file {file} belongs to another user (id {status.st_uid}); {_START} of your own")
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        raise SessionError(f"session file {file} can be read by others (mode {mode:04o}); remove it, and {_START}")
+
+
+def _check_free(file: Path) -> None:
+    """Refuse to take the place of a session whose launch still runs."""
+    try:
+        session = _read(file)
+    except SessionError:
+        if file.exists() and file.stat().st_uid != os.getuid():
+            raise
+        return
+    if _is_alive(session) and session.launch_pid != os.getpid():
+        raise SessionError(
+            f"another launch (process {session.launch_pid}) drives in this ROS domain; stop it, or set ROS_DOMAIN_ID "
+            "to another number for this one"
+        )
+
+
+def _write(file: Path, session: Session) -> None:
+    try:
+        file.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        if file.parent.stat().st_uid != os.getuid():
+            raise SessionError(f"{file.parent} belongs to another user; set {SESSION_FILE} to a file of your own")
+        # Under another name first: a node that starts now sees a whole file or none.
+        draft = file.with_name(f".{file.name}.{os.getpid()}")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            json.dump(asdict(session), opened)
+        draft.rename(file)
+    except OSError as error:
+        raise SessionError(f"session file {file} cannot be written: {error.strerror}; set {SESSION_FILE}") from error
+
+
+def _is_alive(session: Session) -> bool:
+    """Whether the launch of a session runs; that of another machine is believed."""
+    if session.host != platform.node():
+        return True
+    if session.boot != _boot():
+        return False
+    return session.launch_started == _started(session.launch_pid)
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Start time of a process, which tells it from a later one with the same id; "gone" where there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "gone"
+    # The name, in parentheses, may hold spaces; state and start time are fields 3 and 22 of the whole.
+    fields = text.rpartition(")")[2].split()
+    return "gone" if fields[0] == "Z" else fields[19]
