@@ -24,6 +24,7 @@ setup(
         "console_scripts": [
             "policy_node = aloe_policy.ros.policy_node:main",
             "ingest = aloe_policy.ros.ingest:main",
+            "load = aloe_policy.ros.load:main",
             "train = aloe_policy.ros.train:main",
             "improve = aloe_policy.ros.improve:main",
             "pretrain_encoder = aloe_policy.pretrain_encoder:main",

@@ -38,6 +38,8 @@ from takeover_live import rollout
 
 from aloe_data.rig import load_rig
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_data.statistics import MISSED_TICK_S, tick_statistics
 from aloe_policy.checkpoint import folder_hash
 
@@ -94,13 +96,15 @@ def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path],
     client, swaps = node.create_client(LoadPolicy, "/policy/load"), Swaps()
     if not client.wait_for_service(START_LIMIT_S):  # what is asked before the service is known reaches nobody, ever
         sys.exit("bench: /policy/load is not there; see the messages above")
+    sealer = MessageSealer(open_session(), "swap")
     process, stolen_s = policy_process(launch), host_stole_s()
     for number in range(times):
         if launch.poll() is not None or not process.is_running():
             swaps.failed.append("the rollout ended; see the messages above")
             break
         began_s = time.time()
-        future = client.call_async(LoadPolicy.Request(path=str(checkpoints[(number + 1) % len(checkpoints)])))
+        request = LoadPolicy.Request(path=str(checkpoints[(number + 1) % len(checkpoints)]))
+        future = client.call_async(sealer.seal("/policy/load", request))
         rclpy.spin_until_future_complete(node, future, timeout_sec=LOAD_LIMIT_S)
         answer = future.result()
         if answer is None or not answer.success:

@@ -19,6 +19,7 @@ from aloe_data.config import ConfigError, from_texts, ros_arguments
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.rollout import RolloutConfig, find_checkpoint, find_critic, find_rig_file
+from aloe_data.session import session_environment
 
 ARGUMENTS = {
     "bag": (None, "folder of the bag"),
@@ -52,6 +53,8 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
     rig_file = find_rig_file(given["rig"], Path(get_package_share_directory("aloe_bringup")) / "config")
     shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", load_rig(rig_file).simulation.task
     parameters = {"rig": str(rig_file), "checkpoint": str(find_checkpoint(given["policy"], shipped, task))}
+    # Beside a rollout in the same ROS domain this refuses: the bag would speak on the topics of the live robot.
+    environment = bond() | session_environment()
     policy = Node(
         package="aloe_policy",
         executable="policy_node",
@@ -59,7 +62,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
         output="screen",
         ros_arguments=ros_arguments(parameters | {"use_sim_time": True}),
         remappings=[(topic, f"/replay{topic}") for topic in MINE],
-        additional_env=bond(),
+        additional_env=environment,
         on_exit=_node_ended,
     )
     nodes = [policy]
@@ -75,7 +78,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
             output="screen",
             ros_arguments=ros_arguments(parameters | asked | {"use_sim_time": True}),
             remappings=[(topic, f"/replay{topic}") for topic in CRITICS],
-            additional_env=bond(),
+            additional_env=environment,
             on_exit=_node_ended,
         )
         nodes.append(critic)

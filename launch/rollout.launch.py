@@ -15,6 +15,7 @@ from aloe_data.launch_bond import bond
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
 from aloe_data.rollout import NodePlan, RolloutConfig, find_rig_file, find_teleop_file, plan_nodes, rollout_config
+from aloe_data.session import session_environment
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
 IN_A_TERMINAL = "waiting for human:={}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"
@@ -48,16 +49,18 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)
     goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
     report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
-    nodes: list[Node | LogInfo] = [*(_node(plan, _node_died) for plan in plans), _node(report, _report_ended)]
+    environment = bond() | session_environment()
+    nodes: list[Node | LogInfo] = [_node(plan, environment, _node_died) for plan in plans]
+    nodes.append(_node(report, environment, _report_ended))
     if teleop and not any(plan.package == "aloe_teleop" for plan in plans):
         arguments = ["--ros-args", *ros_arguments({"rig": str(rig_file), "config": str(teleop)})]
         nodes.append(LogInfo(msg=IN_A_TERMINAL.format(config.human, shlex.join(arguments))))
     return nodes
 
 
-def _node(plan: NodePlan, on_exit) -> Node:
+def _node(plan: NodePlan, environment: dict[str, str], on_exit) -> Node:
     where = {"package": plan.package, "executable": plan.executable, "name": plan.executable, "output": "screen"}
-    return Node(**where, ros_arguments=ros_arguments(plan.parameters), additional_env=bond(), on_exit=on_exit)
+    return Node(**where, ros_arguments=ros_arguments(plan.parameters), additional_env=environment, on_exit=on_exit)
 
 
 def _report_ended(event: ProcessExited, context: LaunchContext) -> list | None:

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import rclpy
-from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
+from aloe_msgs.msg import ActionChunk, ArmCommand, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
+from aloe_msgs.srv import EnableMotion
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, JointState
-from std_srvs.srv import SetBool
 
 from aloe_control.ik import PoseSolver
 from aloe_data.chunk import Chunk
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 
 NODE = "from aloe_control.ros import control_node; {}; control_node.main()"
 DOMAIN = 91
@@ -33,6 +35,7 @@ class World:
 
     def __init__(self, rig_file: Path) -> None:
         self.rig = load_rig(rig_file)
+        self.sealer = MessageSealer(open_session(), "world")
         self.clock_ns: int | None = None  # simulated time; None: real time
         self.context = Context()
         rclpy.init(context=self.context, domain_id=DOMAIN)
@@ -45,7 +48,7 @@ class World:
         self.chunk_rows: np.ndarray | None = None
         self.chunk_id = self.images = self.sequence = 0
         self.human: dict[str, np.ndarray] = {}  # joints that a person asks for, by arm
-        self.commands: list[JointState] = []
+        self.commands: list[ArmCommand] = []
         self.executed: list[ExecutedAction] = []
         self.intervention = Intervention()
         self.diagnostics = DiagnosticArray()
@@ -57,13 +60,13 @@ class World:
         self._images = {c.name: node.create_publisher(CompressedImage, c.topic, SENSOR) for c in rig.cameras}
         self._chunks = node.create_publisher(ActionChunk, "/policy/action_chunk", 5)
         self._drivers = {
-            arm.name: node.create_subscription(JointState, arm.command_topic, self._follower(arm.name), 5)
+            arm.name: node.create_subscription(ArmCommand, arm.command_topic, self._follower(arm.name), 5)
             for arm in rig.arms
         }
         node.create_subscription(ExecutedAction, "/executed_action", self.executed.append, 50)
         node.create_subscription(Intervention, "/intervention", lambda m: setattr(self, "intervention", m), LATCHED)
         node.create_subscription(DiagnosticArray, "/diagnostics", lambda m: setattr(self, "diagnostics", m), 5)
-        self._arm = node.create_client(SetBool, "/control/arm")
+        self._arm = node.create_client(EnableMotion, "/control/arm")
         self._clock = node.create_publisher(ClockMessage, "/clock", 10)
         node.create_timer(0.005, self._send_clock)
         self._human = {a.name: node.create_publisher(TeleopCommand, f"/teleop/{a.name}/command", 5) for a in rig.arms}
@@ -74,9 +77,9 @@ class World:
         node.create_timer(0.2, self._send_chunk)
 
     def _follower(self, arm: str):
-        def follow(command: JointState) -> None:
+        def follow(command: ArmCommand) -> None:
             self.commands.append(command)
-            self.joints[arm] = np.where(np.isnan(self.joints[arm]), np.nan, np.array(command.position))
+            self.joints[arm] = np.where(np.isnan(self.joints[arm]), np.nan, np.array(command.positions))
 
         return follow
 
@@ -114,20 +117,21 @@ class World:
         self.chunk_id += 1
         stamp_ns = self.now_ns() - 60_000_000
         chunk = Chunk(stamp_ns, self.chunk_id, self.chunk_rows, "abc", self.chunk_id, self.rig.rate_hz)
-        self._chunks.publish(chunk_to_message(chunk, self.rig.action_space))
+        message = chunk_to_message(chunk, self.rig.action_space)
+        self._chunks.publish(self.sealer.seal("/policy/action_chunk", message))
 
     def _send_human(self) -> None:
         for arm, joints in self.human.items():
             self.sequence += 1
             message = TeleopCommand(arm=arm, operator_id="ana", deadman=True, sequence=self.sequence)
             message.header.stamp, message.data = ns_to_stamp(self.now_ns()), array("d", joints)
-            self._human[arm].publish(message)
+            self._human[arm].publish(self.sealer.seal(f"/teleop/{arm}/command", message))
 
     def ask(self, kind: int, *arms: str) -> None:
         """What a person asks for with a pedal."""
         message = InterventionRequest(request=kind, arms=list(arms), operator_id="ana", device="pedal", reason="test")
         message.header.stamp = ns_to_stamp(self.now_ns())
-        self._requests.publish(message)
+        self._requests.publish(self.sealer.seal("/intervention/request", message))
 
     def home_rows(self) -> np.ndarray:
         home = np.concatenate([arm.home for arm in self.rig.arms])
@@ -139,15 +143,20 @@ class World:
             assert time.monotonic() < end, f"timed out waiting until {what}; diagnostics: {self.diagnostics}"
             self.executor.spin_once(timeout_sec=0.1)
 
-    def arm(self, enable: bool = True) -> SetBool.Response:
+    def arm(self, enable: bool = True) -> EnableMotion.Response:
         """Ask until there is an answer: a server that has not met the client's reader within 0.1 s drops it."""
-        self.until(self._arm.service_is_ready, 60.0, "/control/arm exists")  # a busy machine starts processes slowly
         for _ in range(7):
-            future = self._arm.call_async(SetBool.Request(data=enable))
-            self.executor.spin_until_future_complete(future, timeout_sec=2.0)
-            if future.done():
-                return future.result()
+            answer = self.call_arm(EnableMotion.Request(enable=enable, stamp=ns_to_stamp(self.now_ns())))
+            if answer is not None:
+                return answer
         raise AssertionError(f"/control/arm does not answer; diagnostics: {self.diagnostics}")
+
+    def call_arm(self, request: EnableMotion.Request) -> EnableMotion.Response | None:
+        """The answer to a request, which is sealed here; None where none comes."""
+        self.until(self._arm.service_is_ready, 60.0, "/control/arm exists")  # a busy machine starts processes slowly
+        future = self._arm.call_async(self.sealer.seal("/control/arm", request))
+        self.executor.spin_until_future_complete(future, timeout_sec=2.0)
+        return future.result() if future.done() else None
 
     def arm_when_healthy(self) -> None:
         self.until(lambda: self.arm().success, what="arming succeeds")

@@ -72,7 +72,7 @@ def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
     """All topics of a recording: the rig's streams, commands and their human sources, then the suite's own."""
     cameras = [RecordedTopic(camera.topic, camera.message_type, rate_hz=camera.rate_hz) for camera in rig.cameras]
     states = [_joint_states(topic, arms) for topic, arms in rig.arms_by_topic.items()]
-    commands = [RecordedTopic(arm.command_topic, arm.command_type) for arm in rig.arms]
+    commands = [RecordedTopic(arm.command_topic, "aloe_msgs/msg/ArmCommand") for arm in rig.arms]
     teleop = "aloe_msgs/msg/TeleopCommand"
     human = [RecordedTopic(f"/teleop/{arm.name}/command", teleop, shared=True) for arm in rig.arms]
     simulated = [*([_TASK] if rig.simulated else []), *([_CLOCK] if use_sim_time else [])]

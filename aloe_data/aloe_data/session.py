@@ -94,6 +94,16 @@ def begin_session(path: Path | None = None) -> Session:
     return session
 
 
+def session_environment() -> dict[str, str]:
+    """Begin the session of this launch; returns the environment variables by which its nodes find it.
+
+    Raises:
+        SessionError: see `begin_session`.
+    """
+    begin_session()
+    return {SESSION_FILE: str(session_path())}
+
+
 def open_session(path: Path | None = None) -> Session:
     """Read the session that this process belongs to.
 

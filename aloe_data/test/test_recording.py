@@ -25,7 +25,7 @@ def test_topics_follow_from_the_rig() -> None:
     topics = {topic.name: topic for topic in recorded_topics(rig, use_sim_time=False)}
     assert topics["/cameras/head/image_raw/compressed"].type == "sensor_msgs/msg/CompressedImage"
     assert topics["/left_arm/joint_states"].type == "sensor_msgs/msg/JointState"
-    assert topics["/right_arm/command"].type == rig.arm("right_arm").command_type
+    assert topics["/right_arm/command"].type == "aloe_msgs/msg/ArmCommand"
     assert topics["/teleop/left_arm/command"].type == "aloe_msgs/msg/TeleopCommand"
     assert topics["/intervention"].latched
     assert {topic.rate_hz for topic in topics.values() if topic.continuous} == {30.0, 50.0}

@@ -10,12 +10,10 @@ import pytest
 
 pytest.importorskip("launch_ros")
 import rclpy
-from aloe_msgs.msg import ActionChunk, EpisodeState
+from aloe_msgs.msg import ActionChunk, ArmCommand, EpisodeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.serialization import serialize_message
-from sensor_msgs.msg import JointState
 
-from aloe_control.ros.messages import command_message
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import EpisodeRecord, recorded_topics
@@ -60,7 +58,7 @@ def write_bag(folder: Path) -> None:
             write(camera.topic, compressed_to_message(jpeg, stamp_ns, camera.name), stamp_ns)
         for arm in RIG.arms:
             write(arm.joint_state_topic, joint_state_to_message(arm, arm.home, stamp_ns), stamp_ns)
-            write(arm.command_topic, command_message(arm, np.array(arm.home), stamp_ns), stamp_ns)
+            write(arm.command_topic, ArmCommand(arm=arm.name, tick=tick, positions=arm.home), stamp_ns)
         if tick == 1:
             state = EpisodeState(state=EpisodeState.RUNNING, episode_id="ep_0000", prompt="sort the cubes")
             state.header.stamp = ns_to_stamp(stamp_ns)
@@ -84,7 +82,7 @@ def test_a_policy_answers_what_was_recorded_and_no_command_is_played(
     node.create_subscription(ActionChunk, "/replay/policy/action_chunk", now.append, 10)
     node.create_subscription(ActionChunk, "/policy/action_chunk", then.append, 10)
     for arm in RIG.arms:
-        node.create_subscription(JointState, arm.command_topic, commands.append, 10)
+        node.create_subscription(ArmCommand, arm.command_topic, commands.append, 10)
     executor.add_node(node)
     threading.Thread(target=executor.spin, daemon=True).start()
     try:

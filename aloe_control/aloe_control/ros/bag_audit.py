@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from aloe_msgs.msg import ActionChunk, ExecutedAction, InterventionRequest, TeleopCommand
+from aloe_msgs.msg import ActionChunk, ArmCommand, ExecutedAction, InterventionRequest, TeleopCommand
 from sensor_msgs.msg import JointState
 
 from aloe_control.audit import Audit, Kind, Unsafe
@@ -74,10 +74,14 @@ class _BagAudit:
         return self._audit
 
     def _keep_command(self, topic: str, message: Any) -> None:
-        if isinstance(message, JointState):  # the other type has no stamp to find its tick by
-            arm = self._commands[topic]
+        arm = self._commands[topic]
+        if isinstance(message, ArmCommand):
+            values = np.array(message.positions, float)
+        elif isinstance(message, JointState):  # of a bag from before commands were sealed
             values = np.array(select_joints(message.name, message.position, arm), float)
-            self._sent.setdefault((arm.name, stamp_to_ns(message.header.stamp)), []).append(values)
+        else:
+            return  # the third type had no stamp to find its tick by
+        self._sent.setdefault((arm.name, stamp_to_ns(message.header.stamp)), []).append(values)
 
     def _tell(self, topic: str, message: Any, time_ns: int) -> None:
         if topic == EXECUTED:

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import rclpy
-from aloe_msgs.msg import ActionChunk, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
+from aloe_msgs.msg import ActionChunk, ArmCommand, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
+from aloe_msgs.srv import EnableMotion
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
@@ -18,14 +19,12 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image, JointState
-from std_srvs.srv import SetBool
 
 from aloe_control.control_loop import ControlLoop
 from aloe_control.joints import time_to_rest_s
 from aloe_control.ros.command_topics import deaf, rivals
 from aloe_control.ros.messages import (
-    COMMAND_TYPES,
-    command_message,
+    arm_command_messages,
     diagnostic_status,
     executed_action_message,
     human_command_from_message,
@@ -33,6 +32,7 @@ from aloe_control.ros.messages import (
     intervention_message,
     request_from_message,
 )
+from aloe_control.takeover import RequestKind
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_data.codecs import CodecError, is_foreign, select_joints
@@ -44,10 +44,18 @@ from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
+from aloe_data.ros.sealed_inputs import SealedInputs
+from aloe_data.ros.sealing import MessageSealer
 from aloe_data.serialized import header_stamp_ns
+from aloe_data.session import open_session
 
 NS = 1_000_000_000
 REQUEST_DEPTH = 50
+CHUNKS = "/policy/action_chunk"
+REQUESTS = "/intervention/request"
+ARM = "/control/arm"
+ARM_MAX_AGE_S = 1.0  # of the wish to enable motion: one that waited for this node to wake up is not meant any more
+_STOPS = (RequestKind.HOLD, RequestKind.ESTOP)  # obeyed whoever asks: a stop too many moves nothing
 STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 
 
@@ -64,6 +72,9 @@ class ControlNode(Node):
     def __init__(self) -> None:
         super().__init__("control_node")
         config = declare_parameters(self, ControlNodeConfig)
+        session = open_session()
+        self._sealer = MessageSealer(session, self.get_name())
+        self._inputs = SealedInputs(self, session)
         self._rig = load_rig(config.rig)
         self._loop = ControlLoop(self._rig, config)
         self._period_ns = round(NS / self._rig.rate_hz)
@@ -76,7 +87,7 @@ class ControlNode(Node):
         self.finished = False
         self._create_publishers()
         self._create_subscriptions()
-        self.create_service(SetBool, "/control/arm", self._on_arm)
+        self.create_service(EnableMotion, ARM, self._on_arm)
         self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick, clock=pace_of(self), autostart=False)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(1.0, self._on_second, clock=steady)
@@ -89,7 +100,7 @@ class ControlNode(Node):
 
     def _create_publishers(self) -> None:
         self._commands = {
-            arm.name: self.create_publisher(COMMAND_TYPES[arm.command_type], arm.command_topic, QoSProfile(depth=1))
+            arm.name: self.create_publisher(ArmCommand, arm.command_topic, QoSProfile(depth=1))
             for arm in self._rig.arms
         }
         self._executed = self.create_publisher(ExecutedAction, "/executed_action", QoSProfile(depth=200))
@@ -100,15 +111,14 @@ class ControlNode(Node):
         for arm in self._rig.arms:
             handle = functools.partial(self._on_joint_state, arm)
             self.create_subscription(JointState, arm.joint_state_topic, handle, SENSOR)
-            self.create_subscription(TeleopCommand, f"/teleop/{arm.name}/command", self._on_human, SENSOR)
+            topic = f"/teleop/{arm.name}/command"
+            self.create_subscription(TeleopCommand, topic, functools.partial(self._on_human, topic), SENSOR)
         for camera in self._rig.cameras:
             message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
             handle = functools.partial(self._on_image, camera.name)
             self.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
-        self.create_subscription(ActionChunk, "/policy/action_chunk", self._on_chunk, QoSProfile(depth=5))
-        self.create_subscription(
-            InterventionRequest, "/intervention/request", self._on_request, QoSProfile(depth=REQUEST_DEPTH)
-        )
+        self.create_subscription(ActionChunk, CHUNKS, self._on_chunk, QoSProfile(depth=5))
+        self.create_subscription(InterventionRequest, REQUESTS, self._on_request, QoSProfile(depth=REQUEST_DEPTH))
 
     def _on_joint_state(self, arm: Arm, message: JointState) -> None:
         foreign = is_foreign(message.name, arm)
@@ -129,13 +139,17 @@ class ControlNode(Node):
     def _on_image(self, camera: str, serialised: bytes) -> None:
         self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised))
 
-    def _on_human(self, message: TeleopCommand) -> None:
+    def _on_human(self, topic: str, message: TeleopCommand) -> None:
+        if self._inputs.refusal(topic, message):
+            return
         refusal = self._loop.set_human(human_command_from_message(message), self.get_clock().now().nanoseconds)
         if refusal and (message.deadman or not self._loop.armed) and self._is_new(f"human {message.arm}", refusal):
             self.get_logger().warning(refusal, throttle_duration_sec=1.0)
 
     def _on_request(self, message: InterventionRequest) -> None:
         now_ns = self.get_clock().now().nanoseconds
+        if message.request not in _STOPS and self._inputs.refusal(REQUESTS, message):
+            return
         try:
             refusal = self._loop.request(request_from_message(message), now_ns)
         except CodecError as error:
@@ -145,7 +159,7 @@ class ControlNode(Node):
         self._publish_intervention(now_ns)  # at once: devices begin to command in time for the next tick
 
     def _on_chunk(self, message: ActionChunk) -> None:
-        if not self._loop.armed:
+        if not self._loop.armed or self._inputs.refusal(CHUNKS, message):
             return
         try:
             if message.action_space != self._rig.action_space:
@@ -159,21 +173,34 @@ class ControlNode(Node):
         if refusal and refusal == self._loop.last_refusal and self._is_new("chunk", refusal):
             self.get_logger().warning(refusal)
 
-    def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if not request.data:
-            self._loop.disarm("disarmed by /control/arm")
-            response.success, response.message = True, "disarmed"
-        elif self._stop_by_s is not None:
-            response.success, response.message = False, "not armed: control_node is shutting down"
-        elif problems := [*rivals(self, self._rig), *deaf(self, self._rig)]:
-            response.success, response.message = False, "not armed: " + " | ".join(problems)
+    def _on_arm(self, request: EnableMotion.Request, response: EnableMotion.Response) -> EnableMotion.Response:
+        if request.enable:
+            response.success, response.message = self._enable(request)
         else:
-            now_ns = self.get_clock().now().nanoseconds
-            response.success, response.message = self._loop.arm(now_ns)
-            self._publish_intervention(now_ns)  # at once: a record says when, whatever the next tick changes
-        if self._is_new("arm", f"{request.data} {response.message}"):
-            self.get_logger().info(f"/control/arm {str(request.data).lower()}: {response.message}")
+            self._loop.disarm(f"disarmed by {ARM}")
+            response.success, response.message = True, "disarmed"
+        if self._is_new("arm", f"{request.enable} {response.message}"):
+            self.get_logger().info(f"{ARM} {str(request.enable).lower()}: {response.message}")
         return response
+
+    def _enable(self, request: EnableMotion.Request) -> tuple[bool, str]:
+        """Enable motion; returns whether that was done, and why not."""
+        now_ns = self.get_clock().now().nanoseconds
+        problems = [text for text in (self._inputs.refusal(ARM, request), self._outdated(request, now_ns)) if text]
+        if self._stop_by_s is not None:
+            problems.append("control_node is shutting down")
+        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig)]
+        if problems:
+            return False, "not armed: " + " | ".join(problems)
+        done, text = self._loop.arm(now_ns)
+        self._publish_intervention(now_ns)  # at once: a record says when, whatever the next tick changes
+        return done, text
+
+    def _outdated(self, request: EnableMotion.Request, now_ns: int) -> str:
+        age_s = (now_ns - stamp_to_ns(request.stamp)) / NS
+        if abs(age_s) <= ARM_MAX_AGE_S:
+            return ""
+        return f"this was asked for {age_s:.1f} s ago (limit {ARM_MAX_AGE_S:g} s); ask again, and compare the clocks"
 
     def _on_tick(self) -> None:
         began_s = time.monotonic()
@@ -184,9 +211,8 @@ class ControlNode(Node):
         # The timer keeps an absolute schedule and has moved on by one period already.
         scheduled_ns = now_ns + self._timer.time_until_next_call() - self._period_ns
         result = self._loop.tick(now_ns)
-        for arm in self._rig.arms:
-            if arm.name in result.commands:
-                self._commands[arm.name].publish(command_message(arm, result.commands[arm.name], now_ns))
+        for arm, message in arm_command_messages(result).items():
+            self._commands[arm].publish(self._sealer.seal(self._rig.arm(arm).command_topic, message))
         lateness_s = (now_ns - scheduled_ns) / NS
         self._executed.publish(executed_action_message(result, lateness_s))
         self._publish_intervention(now_ns)
@@ -225,9 +251,17 @@ class ControlNode(Node):
             diagnostic_status(
                 warn if problems else ok, "control_node: streams", " | ".join(problems) or "all healthy", {}
             ),
+            self._strangers(),
         ]
         self._diagnostics.publish(message)
         collect_garbage()
+
+    def _strangers(self) -> DiagnosticStatus:
+        """Who speaks where only this session may."""
+        problems = self._inputs.problems()
+        level = DiagnosticStatus.ERROR if problems else DiagnosticStatus.OK
+        values = {"refused_messages": self._inputs.refused_count}
+        return diagnostic_status(level, "control_node: strangers", " | ".join(problems) or "none heard", values)
 
     def begin(self) -> None:
         """Start the schedule of ticks now."""

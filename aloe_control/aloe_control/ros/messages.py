@@ -5,21 +5,26 @@ from array import array
 from collections.abc import Mapping
 
 import numpy as np
-from aloe_msgs.msg import ArmAction, ArmAuthority, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
+from aloe_msgs.msg import (
+    ArmAction,
+    ArmAuthority,
+    ArmCommand,
+    ExecutedAction,
+    Intervention,
+    InterventionRequest,
+    TeleopCommand,
+)
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
 
 from aloe_control.authority import Authority, Hold
 from aloe_control.human_commands import HumanCommand
 from aloe_control.takeover import Request, RequestKind
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.codecs import CodecError
-from aloe_data.rig import Arm, Rig
-from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp, stamp_to_ns
+from aloe_data.rig import Rig
+from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 
 _AFTER_STAMP = 12  # bytes: CDR encapsulation, sec, nanosec
-COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
 
 
 def image_checksum(serialised: bytes) -> int:
@@ -57,11 +62,14 @@ def human_command_from_message(message: TeleopCommand) -> HumanCommand:
     )
 
 
-def command_message(arm: Arm, positions: np.ndarray, stamp_ns: int) -> JointState | Float64MultiArray:
-    """A command in the type that the rig file names for the arm."""
-    if arm.command_type == "std_msgs/msg/Float64MultiArray":
-        return Float64MultiArray(data=array("d", positions))
-    return joint_state_to_message(arm, positions, stamp_ns)
+def arm_command_messages(result: TickResult) -> dict[str, ArmCommand]:
+    """By arm: the command of a tick, not yet sealed; none while motion is not enabled."""
+    stamp = ns_to_stamp(result.stamp_ns)
+    messages = {}
+    for arm, positions in result.commands.items():
+        messages[arm] = ArmCommand(arm=arm, tick=result.tick, positions=array("d", positions))
+        messages[arm].header.stamp = stamp
+    return messages
 
 
 def executed_action_message(result: TickResult, lateness_s: float) -> ExecutedAction:

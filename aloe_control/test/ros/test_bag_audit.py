@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.ros.bag_audit import audit_messages, audited_topics
 from aloe_control.ros.messages import (
-    command_message,
+    arm_command_messages,
     executed_action_message,
     human_command_from_message,
     intervention_message,
@@ -55,10 +55,8 @@ class Recorder(Bench):
         for _ in range(ticks):
             result = super().run(1)[0]
             results.append(result)
-            for arm in self.rig.arms:
-                if arm.name in result.commands:
-                    command = command_message(arm, result.commands[arm.name], result.stamp_ns)
-                    self.record(arm.command_topic, command)
+            for arm, command in arm_command_messages(result).items():
+                self.record(self.rig.arm(arm).command_topic, command)
             self.record("/executed_action", executed_action_message(result, 0.0))
             holds = {arm.name: self.loop.authority(arm.name) for arm in self.rig.arms}
             state = intervention_message(result.stamp_ns, result.armed, False, result.fault, self.rig, holds)

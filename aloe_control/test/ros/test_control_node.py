@@ -2,14 +2,19 @@
 
 import re
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from aloe_msgs.msg import ArmAction, InterventionRequest
+from aloe_msgs.msg import ArmAction, ArmCommand, InterventionRequest
+from aloe_msgs.srv import EnableMotion
 from node_world import World, start
 from rclpy.node import Node
-from sensor_msgs.msg import JointState
 from shared_topic import write_shared_rig
+
+from aloe_data.ros.convert import ns_to_stamp
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import SESSION_FILE, open_session
 
 
 def test_a_camera_that_never_publishes_keeps_the_arms_disarmed_and_is_named(world, control):
@@ -30,7 +35,7 @@ def test_joints_in_another_order_are_sorted_and_the_arms_follow_chunks_without_a
     assert [tick.tick for tick in ticks] == list(range(ticks[0].tick, ticks[0].tick + len(ticks)))
     for arm in ticks[-1].arms:
         np.testing.assert_allclose(arm.executed, world.rig.arm(arm.arm).home, atol=1e-3)
-    assert world.commands[-1].name in [list(arm.joint_names) for arm in world.rig.arms]
+    assert world.commands[-1].arm in [arm.name for arm in world.rig.arms]
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def test_missing_joints_are_named_on_diagnostics(world, control):
 
 
 def test_a_second_publisher_of_commands_keeps_the_arms_disarmed_and_is_named(world, control):
-    other = world.node.create_publisher(JointState, world.rig.arms[0].command_topic, 5)
+    other = world.node.create_publisher(ArmCommand, world.rig.arms[0].command_topic, 5)
     world.until(lambda: "published by world" in world.arm().message, what="the other publisher is named")
     world.node.destroy_publisher(other)
     world.arm_when_healthy()
@@ -90,7 +95,7 @@ def test_a_second_publisher_of_commands_keeps_the_arms_disarmed_and_is_named(wor
 
 def test_a_second_publisher_that_appears_during_motion_ends_it_and_is_named(world, control):
     world.follow_policy()
-    other = world.node.create_publisher(JointState, world.rig.arms[0].command_topic, 5)
+    other = world.node.create_publisher(ArmCommand, world.rig.arms[0].command_topic, 5)
     assert "is also published by world; stop it" in world.until_fault()
     world.node.destroy_publisher(other)
     world.arm_when_healthy()
@@ -101,7 +106,7 @@ def test_a_recorder_is_no_driver_that_would_obey(world, control):
     world.arm(enable=False)
     topic = world.rig.arm("left_arm").command_topic
     recorder = Node("recorder_node", context=world.context)
-    recorder.create_subscription(JointState, topic, lambda _: None, 5)
+    recorder.create_subscription(ArmCommand, topic, lambda _: None, 5)
     world.lose_driver("left_arm")
     world.until(lambda: f"nobody obeys {topic}; start the driver" in world.arm().message, what="arming is refused")
     recorder.destroy_node()
@@ -230,3 +235,33 @@ def test_a_camera_that_sends_the_same_image_again_and_again_stops_motion(world, 
     world.follow_policy()
     world.silent.add("frozen")
     assert "is frozen" in world.until_fault()
+
+
+def test_a_stranger_neither_arms_nor_takes_nor_drives_and_is_named(world, control):
+    world.follow_policy()
+    left = world.rig.arms[0].name
+    key = replace(open_session(), key="00" * 32)  # whoever knows the name of the session, but not its key
+    world.sealer = MessageSealer(key, "stranger")
+    world.human = {left: world.joints[left] + 0.2}
+    world.ask(InterventionRequest.TAKE, left)
+    begin = len(world.executed)
+    world.until(lambda: world.intervention.fault, what="the policy's chunks, sealed by nobody now, count as silence")
+    assert "policy chunks stopped" in world.intervention.fault
+    assert {tick.arms[0].source for tick in world.executed[begin:]} <= {ArmAction.POLICY, ArmAction.HOLD}
+    assert "/control/arm: a message with a false seal, said to be of 'stranger" in world.arm().message
+    world.until(lambda: "publishers there: world" in str(world.diagnostics), what="diagnostics name who publishes")
+
+
+def test_a_wish_to_arm_that_waited_is_not_fulfilled(world, control):
+    world.arm_when_healthy()
+    world.arm(enable=False)
+    late = EnableMotion.Request(enable=True, stamp=ns_to_stamp(world.now_ns() - 2 * 10**9))
+    assert "asked for 2.0 s ago (limit 1 s)" in world.call_arm(late).message
+
+
+def test_without_a_session_control_node_does_not_start(rig_file, monkeypatch, tmp_path):
+    monkeypatch.setenv(SESSION_FILE, str(tmp_path / "none.json"))
+    process = start(rig_file)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"there is no session file" in errors and b"rollout.launch.py" in errors and b"Traceback" not in errors

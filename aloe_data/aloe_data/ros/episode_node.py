@@ -20,8 +20,12 @@ from aloe_data.ros.episode_runner import NAME, EpisodeConfig, EpisodeRunner, Tic
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealed_inputs import SealedInputs
+from aloe_data.session import open_session
 from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 
+_START = "/episode/start"
+_RUN = "/episode/run"
 _POLL_S = 0.1
 _FINISH_S = 4.0  # on a signal: launch follows with SIGTERM after 5 s
 
@@ -32,17 +36,19 @@ class EpisodeNode(Node):
     def __init__(self, **node_options: Any) -> None:
         super().__init__(NAME, **node_options)
         self._config = declare_parameters(self, EpisodeConfig)
-        self._runner = EpisodeRunner(self, load_rig(self._config.rig), self._config)
+        session = open_session()
+        self._inputs = SealedInputs(self, session)
+        self._runner = EpisodeRunner(self, load_rig(self._config.rig), self._config, session)
         self.create_subscription(EpisodeEvent, "/episode/verdict", self._on_verdict, 10)
         self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         waiting = ReentrantCallbackGroup()  # these callbacks wait for the episode
-        self.create_service(StartEpisode, "/episode/start", self._on_start, callback_group=waiting)
+        self.create_service(StartEpisode, _START, self._on_start, callback_group=waiting)
         self.create_service(StopEpisode, "/episode/stop", self._on_stop, callback_group=waiting)
         self._action = ActionServer(
             self,
             RunEpisodes,
-            "/episode/run",
+            _RUN,
             self._run_episodes,
             goal_callback=self._on_goal,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
@@ -54,9 +60,11 @@ class EpisodeNode(Node):
         self._runner.quit(_FINISH_S)
 
     def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
+        refusal = self._inputs.refusal(_START, request)
         ticket = Ticket(Episode(request.episode_id, request.prompt, request.seed), self._config.timeout_s)
-        if not self._runner.submit(ticket):
-            response.success, response.message = False, self._busy()
+        if refusal or not self._runner.submit(ticket):
+            response.success = False
+            response.message = refusal or self._busy()
             return response
         while not (ticket.running.wait(_POLL_S) or ticket.finished.is_set()):
             pass
@@ -137,6 +145,8 @@ class EpisodeNode(Node):
             self._runner.node_heard(status.name.split(":")[0])
 
     def _on_goal(self, goal: RunEpisodes.Goal) -> GoalResponse:
+        if self._inputs.refusal(_RUN, goal):
+            return GoalResponse.REJECT
         if goal.episodes == 0 or self._runner.ticket is not None:
             self.get_logger().warning(
                 f"goal refused: {self._busy() if self._runner.ticket else 'it asks for 0 episodes'}"

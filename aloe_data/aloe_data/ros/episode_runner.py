@@ -9,18 +9,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
+from aloe_msgs.srv import EnableMotion, ResetScene, StartEpisode, StopEpisode
 from rclpy.node import Node
-from std_srvs.srv import SetBool
 
 from aloe_data.config import parameter
 from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
 from aloe_data.episode_watch import EpisodeWatch
 from aloe_data.rig import Rig
 from aloe_data.ros.episode_voice import NAME, EpisodeVoice
+from aloe_data.ros.sealing import MessageSealer
 from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
+from aloe_data.session import Session
 
 _WATCH_PERIOD_S = 0.1
+_ARM = "/control/arm"
 _ARM_RETRY_S = 0.25
 # control_node answers within a tick. Where the answer is lost, as DDS loses one to a client that it does not know yet,
 # the arms follow the policy before the episode has begun: so it is asked again soon, which changes nothing there.
@@ -55,8 +57,9 @@ class Ticket:
 class EpisodeRunner:
     """Steps through the table of `aloe_data.episode` in a thread; others put wishes and endings into its inbox."""
 
-    def __init__(self, node: Node, rig: Rig, config: EpisodeConfig) -> None:
+    def __init__(self, node: Node, rig: Rig, config: EpisodeConfig, session: Session) -> None:
         self._node, self._config = node, config
+        self._sealer = MessageSealer(session, NAME)
         self._machine = EpisodeMachine()
         self._calls = ServiceCalls()
         self._inbox: queue.Queue[Ticket | Ending] = queue.Queue()
@@ -74,7 +77,7 @@ class EpisodeRunner:
         self._reset = node.create_client(ResetScene, reset) if reset else None
         self._open = node.create_client(StartEpisode, "/recorder/start")
         self._close = node.create_client(StopEpisode, "/recorder/stop")
-        self._arm = node.create_client(SetBool, "/control/arm")
+        self._arm = node.create_client(EnableMotion, _ARM)
         self._publish_state()
         self._thread = threading.Thread(target=self._work, name="episode", daemon=True)
         self._thread.start()
@@ -240,7 +243,7 @@ class EpisodeRunner:
                 raise CallError(self.stop_reason)
             self._armed_ns = self._node.get_clock().now().nanoseconds
             try:
-                self._calls.call(self._arm, SetBool.Request(data=True), "control_node", answer_s)
+                self._enable(True, answer_s)
                 self._enabled_ns = self._node.get_clock().now().nanoseconds
                 return
             except CallError as error:
@@ -255,7 +258,12 @@ class EpisodeRunner:
 
     def _disarm_control(self) -> None:
         self._armed_ns = self._enabled_ns = 0
-        self._calls.call(self._arm, SetBool.Request(data=False), "control_node", self._config.service_timeout_s)
+        self._enable(False, self._config.service_timeout_s)
+
+    def _enable(self, enable: bool, answer_s: float) -> None:
+        """Enable or end motion; raises CallError where control_node does not do so."""
+        request = EnableMotion.Request(enable=enable, stamp=self._node.get_clock().now().to_msg())
+        self._calls.call(self._arm, self._sealer.seal(_ARM, request), "control_node", answer_s)
 
     def _close_bag(self) -> None:
         episode = self._machine.episode

@@ -21,8 +21,11 @@ from aloe_data.launch_bond import end_with_launch
 from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_data.statistics import TickStatistics, tick_statistics
 
+RUN = "/episode/run"
 SERVER_TIMEOUT_S = 60.0
 LAST_WORDS_S = 4.0  # on a signal: time for the episode under way to be closed and reported
 INTERRUPTED = 130
@@ -55,7 +58,8 @@ class RolloutReport(Node):
         self._owed_since_s: float | None = None  # an answer of episode_node
         self._began_s = self._ended_s = 0.0
         self._hears_control = False
-        self._client = ActionClient(self, RunEpisodes, "/episode/run")
+        self._sealer = MessageSealer(open_session(), self.get_name())
+        self._client = ActionClient(self, RunEpisodes, RUN)
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
 
     def missing(self) -> str:
@@ -101,6 +105,8 @@ class RolloutReport(Node):
         c = self.config
         goal = RunEpisodes.Goal(episodes=1, seed=c.seed + self._asked, prompt=c.prompt, timeout_s=c.timeout_s)
         self._asked, self._result, self._owed_since_s = self._asked + 1, None, time.monotonic()
+        goal.stamp = self.get_clock().now().to_msg()
+        self._sealer.seal(RUN, goal)
         self._client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_answer)
 
     def _on_answer(self, future: Future) -> None:

@@ -60,11 +60,20 @@ class Peer:
 
     def call(self, kind: type, name: str, timeout_s: float = 15.0, **fields: object) -> Any:
         """Call a service and wait for its answer."""
+        request = kind.Request(**fields)
+        if hasattr(request, "seal"):
+            self._seal(name, request)
         client = self.node.create_client(kind, name)
         assert client.wait_for_service(timeout_s), f"no service {name}"
-        future = client.call_async(kind.Request(**fields))
+        future = client.call_async(request)
         assert until(future.done, timeout_s), f"no answer from {name}"
         return future.result()
+
+    def _seal(self, name: str, request: Any) -> None:
+        from aloe_data.ros.sealing import MessageSealer
+        from aloe_data.session import open_session
+
+        MessageSealer(open_session(), "peer").seal(name, request)
 
     def close(self) -> None:
         import rclpy

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from aloe_msgs.action import RunEpisodes
 from aloe_msgs.msg import EpisodeEvent, EpisodeState, Intervention
-from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
+from aloe_msgs.srv import EnableMotion, ResetScene, StartEpisode, StopEpisode
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
-from std_srvs.srv import SetBool
 
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_data.verdicts import SIDECAR, verdict_of
 
 DOMAIN = 63
@@ -52,7 +53,9 @@ class World:
                 StartEpisode, "/recorder/start", self._on_open, callback_group=ReentrantCallbackGroup()
             ),
             "close": node.create_service(StopEpisode, "/recorder/stop", self._on_close),
-            "arm": node.create_service(SetBool, "/control/arm", self._on_arm, callback_group=ReentrantCallbackGroup()),
+            "arm": node.create_service(
+                EnableMotion, "/control/arm", self._on_arm, callback_group=ReentrantCallbackGroup()
+            ),
         }
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(0.2, self._beat, clock=steady)
@@ -82,12 +85,12 @@ class World:
         response.messages_written, response.messages_lost = 100, 1
         return self._answer("close", response)
 
-    async def _on_arm(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        if request.data and self.idle_before_arming:
+    async def _on_arm(self, request: EnableMotion.Request, response: EnableMotion.Response) -> EnableMotion.Response:
+        if request.enable and self.idle_before_arming:
             idle = Intervention(armed=False)
             idle.header.stamp = self.peer.node.get_clock().now().to_msg()
             self.intervention.publish(idle)
-        answer = self._answer("arm" if request.data else "disarm", response)
+        answer = self._answer("arm" if request.enable else "disarm", response)
         lost = self.lost_answer
         self.lost_answer = None
         if lost is not None:
@@ -111,18 +114,22 @@ class Run:
 
     def __init__(self, peer: Any, until: Until, **goal: object) -> None:
         self.until = until
+        self._sealer = MessageSealer(open_session(), "test")
         self.feedback: list[RunEpisodes.Feedback] = []
         self.client = ActionClient(peer.node, RunEpisodes, "/episode/run")
         assert self.client.wait_for_server(15.0)
         assert any(self._is_heard() for _ in range(5))
-        sent = self.client.send_goal_async(RunEpisodes.Goal(**goal), lambda m: self.feedback.append(m.feedback))
+        sent = self.client.send_goal_async(self._sealed(**goal), lambda m: self.feedback.append(m.feedback))
         assert until(sent.done)
         self.handle = sent.result()
         self._result = self.handle.get_result_async() if self.handle.accepted else None
 
+    def _sealed(self, **goal: object) -> RunEpisodes.Goal:
+        return self._sealer.seal("/episode/run", RunEpisodes.Goal(**goal))
+
     def _is_heard(self) -> bool:
         """Whether a goal of no episodes is refused; an answer is lost where the server has not found us yet."""
-        return self.until(self.client.send_goal_async(RunEpisodes.Goal()).done, 3.0)
+        return self.until(self.client.send_goal_async(self._sealed()).done, 3.0)
 
     def result(self) -> RunEpisodes.Result:
         assert self.until(self._result.done, 30.0)

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 import rosbag2_py
 from aloe_msgs.msg import EpisodeEvent, EpisodeState
-from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
+from aloe_msgs.srv import EnableMotion, ResetScene, StartEpisode, StopEpisode
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from std_srvs.srv import SetBool
 
 from aloe_data.ros.bag_reader import read_messages, read_record
 
@@ -31,7 +30,7 @@ def agree_to_reset(request: ResetScene.Request, response: ResetScene.Response) -
 @pytest.fixture
 def nodes(peer: Any, rig_file: Path, tmp_path: Path) -> tuple[Any, Any]:
     peer.node.create_service(ResetScene, "/sim/reset", agree_to_reset)
-    peer.node.create_service(SetBool, "/control/arm", agree)
+    peer.node.create_service(EnableMotion, "/control/arm", agree)
     recorder = peer.start(
         "aloe_data.ros.recorder_node", rig=rig_file, record=tmp_path, min_free_gib=0.001, hearing_s=0.0
     )

@@ -18,10 +18,13 @@ from aloe_data.chunk import critic_of, policy_of
 from aloe_data.config import parameter
 from aloe_data.ros.convert import diagnostic_status
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealed_inputs import SealedInputs
+from aloe_data.session import open_session
 from aloe_policy.backend import CheckpointError, ChunkPolicy
 from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
+LOAD = "/policy/load"
 SHORT = 12  # digits of a version, as everything prints it
 CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostics
 
@@ -60,13 +63,14 @@ class Deploying:
         self._announced: Deployed | None = None
         self._loading = False
         self._refused: int | None = None  # chunks that control_node has refused since it started
+        self._inputs = SealedInputs(node, open_session())
         self._checkpoints = node.create_publisher(PolicyCheckpoint, "/policy/checkpoint", LATCHED)
         node.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         node.create_subscription(EpisodeEvent, "/episode/events", self._on_episode_event, 10)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
         alone = ReentrantCallbackGroup()
-        node.create_service(LoadPolicy, "/policy/load", self._on_load, callback_group=alone)
+        node.create_service(LoadPolicy, LOAD, self._on_load, callback_group=alone)
         node.create_service(Trigger, "/policy/rollback", self._on_rollback)
         self._follow()
 
@@ -127,7 +131,10 @@ class Deploying:
     # Commands
 
     async def _on_load(self, request: LoadPolicy.Request, response: LoadPolicy.Response) -> LoadPolicy.Response:
-        if self._loading:
+        refusal = self._inputs.refusal(LOAD, request)
+        if refusal:
+            response.message = refusal
+        elif self._loading:
             response.message = "another checkpoint is being loaded; ask again when it is done"
         else:
             self._loading = True

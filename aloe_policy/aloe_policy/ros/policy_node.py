@@ -16,12 +16,15 @@ from rclpy.node import Node
 from aloe_data.codecs import CodecError
 from aloe_data.config import parameter
 from aloe_data.observation import StaleInput
+from aloe_data.recording import CHUNKS
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import chunk_to_message, diagnostics, stamp_to_ns
 from aloe_data.ros.live_streams import LiveStreams
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.deployment import Deployed
 from aloe_policy.planner import ChunkError, ChunkPlanner
@@ -77,7 +80,8 @@ class PolicyNode(Node):
         self._thread.start()
 
     def _connect(self) -> None:
-        self._chunks = self.create_publisher(ActionChunk, "/policy/action_chunk", 10)
+        self._sealer = MessageSealer(open_session(), self.get_name())
+        self._chunks = self.create_publisher(ActionChunk, CHUNKS, 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._streams = LiveStreams(self, self.rig, self._wake_if_due, self._on_jump)
         self._assembler = self._streams.assembler
@@ -149,7 +153,8 @@ class PolicyNode(Node):
         self._published += 1
         self._inference_s = perf_counter() - started
         if not self._closing:
-            self._chunks.publish(chunk_to_message(chunk, self.rig.action_space, self._inference_s))
+            message = chunk_to_message(chunk, self.rig.action_space, self._inference_s)
+            self._chunks.publish(self._sealer.seal(CHUNKS, message))
 
     def _loaded(self, path: str) -> ChunkPolicy:
         """The policy of a folder: verified, warmed up, and tried."""

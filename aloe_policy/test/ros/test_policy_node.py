@@ -26,6 +26,8 @@ from aloe_data.config import ConfigError
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.convert import chunk_from_message, compressed_to_message, joint_state_to_message, stamp_to_ns
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_policy.backend import CheckpointError
 from aloe_policy.ros.policy_node import PolicyNode
 from aloe_policy.smoke import PROMPT as SMOKE
@@ -140,7 +142,8 @@ class World:
         return self.diagnostics[-1].status[0].message if self.diagnostics else ""
 
     def load(self, path: str, version: str = "", force: bool = False) -> LoadPolicy.Response:
-        return self._call(self.client, LoadPolicy.Request(path=path, policy_version=version, force=force))
+        request = LoadPolicy.Request(path=path, policy_version=version, force=force)
+        return self._call(self.client, MessageSealer(open_session(), "test").seal("/policy/load", request))
 
     def roll_back(self) -> Trigger.Response:
         return self._call(self.back, Trigger.Request())

@@ -9,7 +9,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import JointState
 
 from aloe_control.control_loop import TickResult
-from aloe_control.ros.messages import command_message, executed_action_message, intervention_message
+from aloe_control.ros.messages import arm_command_messages, executed_action_message, intervention_message
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import EpisodeRecord, recorded_topics
@@ -60,9 +60,8 @@ class DemoBag:
 
     def tick(self, result: TickResult) -> None:
         """Record a control tick: commands, what was executed, and who commands from now on if that has changed."""
-        for name, positions in result.commands.items():
-            arm = self._rig.arm(name)
-            self._write(arm.command_topic, command_message(arm, positions, result.stamp_ns), result.stamp_ns)
+        for name, message in arm_command_messages(result).items():
+            self._write(self._rig.arm(name).command_topic, message, result.stamp_ns)
         self._write("/executed_action", executed_action_message(result, 0.0), result.stamp_ns)
         if any(self._process.control.authority(name) != hold for name, hold in self._holds.items()):
             self._authority()

@@ -5,6 +5,8 @@ from rclpy.node import Node
 
 from aloe_data.chunk import Chunk
 from aloe_data.ros.convert import chunk_to_message
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
 from aloe_sim.sim_rig import SimRig
@@ -29,6 +31,8 @@ class ExpertPublisher:
     def __init__(self, node: Node, sim: RealTimeSim, topic: str, rate_hz: float) -> None:
         rig = sim.sim.rig
         self._sim, self._control_hz, self._log = sim, rig.rate_hz, node.get_logger()
+        self._topic = topic
+        self._sealer = MessageSealer(open_session(), node.get_name())
         self._publisher = node.create_publisher(ActionChunk, topic, 10)
         self._mirror = SimRig(rig, sim.sim.task)
         self._expert = make_expert(self._mirror)
@@ -54,4 +58,4 @@ class ExpertPublisher:
             return
         self._sent += 1
         chunk = Chunk(stamp_ns, self._sent, data, VERSION, self._sent, self._control_hz)
-        self._publisher.publish(chunk_to_message(chunk, "ee_pose"))
+        self._publisher.publish(self._sealer.seal(self._topic, chunk_to_message(chunk, "ee_pose")))

@@ -1,4 +1,4 @@
-"""A hostile node's messages: action chunks and human commands that nobody should follow."""
+"""A broken node's messages: action chunks and human commands that nobody should follow, though its seal is good."""
 
 import numpy as np
 from aloe_msgs.msg import ActionChunk, TeleopCommand
@@ -8,8 +8,11 @@ from rclpy.node import Node
 from aloe_control.human_commands import HumanCommand
 from aloe_control.ros.messages import human_command_from_message
 from aloe_data.chunk import Chunk
+from aloe_data.recording import CHUNKS
 from aloe_data.rig import Rig
 from aloe_data.ros.convert import chunk_from_message, chunk_to_message, ns_to_stamp
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_sim.faults import Fault
 from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
 
@@ -24,11 +27,12 @@ class HostileMessages:
 
     def __init__(self, node: Node, rig: Rig) -> None:
         self._node, self._rig = node, rig
+        self._sealer = MessageSealer(open_session(), node.get_name())
         self._echoes = Echoes()
         self._sent: set[tuple[str, int, int]] = set()
         self._chunk = Chunk(0, 0, np.zeros((10, rig.action_dim), np.float32), "", 0, rig.rate_hz)
-        self._chunks = node.create_publisher(ActionChunk, "/policy/action_chunk", 5)
-        node.create_subscription(ActionChunk, "/policy/action_chunk", self._on_chunk, 5)
+        self._chunks = node.create_publisher(ActionChunk, CHUNKS, 5)
+        node.create_subscription(ActionChunk, CHUNKS, self._on_chunk, 5)
         self._commands = {
             arm.name: HumanCommand(arm.name, 0, 0, "stranger", 0, False, True, np.array(arm.home)) for arm in rig.arms
         }
@@ -51,7 +55,8 @@ class HostileMessages:
         elif fault.target:
             self._send(spoilt_command(fault, self._commands[fault.target], now_ns))
         else:
-            self._chunks.publish(chunk_to_message(spoilt_chunk(fault, self._chunk, now_ns), self._rig.action_space))
+            message = chunk_to_message(spoilt_chunk(fault, self._chunk, now_ns), self._rig.action_space)
+            self._chunks.publish(self._sealer.seal(CHUNKS, message))
 
     def end(self, fault: Fault) -> None:
         """End a lasting fault."""
@@ -85,7 +90,7 @@ class HostileMessages:
             data=command.data.tolist(),
         )
         message.header.stamp, message.header.frame_id = ns_to_stamp(command.stamp_ns), command.frame
-        self._publishers[command.arm].publish(message)
+        self._publishers[command.arm].publish(self._sealer.seal(f"/teleop/{command.arm}/command", message))
 
 
 def _key(command: HumanCommand) -> tuple[str, int, int]:

@@ -20,6 +20,8 @@ from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.realtime import lock_memory, raise_priority
+from aloe_data.ros.sealed_inputs import SealedInputs
+from aloe_data.session import open_session
 from aloe_sim.fault_injector import FaultInjector
 from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.real_time import Metronome, RealTimeSim, Timing
@@ -72,7 +74,8 @@ class SimNode(Node):
         self._faults = FaultInjector(self.rig)
         self.create_subscription(String, "/sim/faults", self._on_fault, 10)
         self._joints = [JointStream(self, self.sim, topic, self._faults) for topic in self.rig.arms_by_topic]
-        self._commands = [CommandStream(self, self.sim, arm) for arm in self.rig.arms]
+        inputs = SealedInputs(self, open_session())
+        self._commands = [CommandStream(self, self.sim, arm, inputs) for arm in self.rig.arms]
         self._cameras = CameraStreams(
             self, self.sim, self._faults, quality=self.config.jpeg_quality, shadows=self.config.shadows
         )

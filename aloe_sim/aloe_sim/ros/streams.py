@@ -5,18 +5,17 @@ from functools import partial
 
 import mujoco
 import numpy as np
+from aloe_msgs.msg import ArmCommand
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
-from std_msgs.msg import Float64MultiArray
 
 from aloe_data.codecs import CodecError, encode_jpeg, select_joints
 from aloe_data.rig import Arm
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages
+from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
-
-COMMAND_TYPES = {"sensor_msgs/msg/JointState": JointState, "std_msgs/msg/Float64MultiArray": Float64MultiArray}
 
 
 class JointStream:
@@ -46,17 +45,18 @@ class JointStream:
 class CommandStream:
     """The commands of one arm, in."""
 
-    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm) -> None:
+    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm, inputs: SealedInputs) -> None:
         self._sim = sim
         self._arm = arm
+        self._inputs = inputs
         self._log = node.get_logger()
-        node.create_subscription(COMMAND_TYPES[arm.command_type], arm.command_topic, self._on_command, 10)
+        node.create_subscription(ArmCommand, arm.command_topic, self._on_command, 10)
 
-    def _on_command(self, message: JointState | Float64MultiArray) -> None:
-        named = isinstance(message, JointState)
-        names, positions = (message.name, message.position) if named else (self._arm.joint_names, message.data)
+    def _on_command(self, message: ArmCommand) -> None:
+        if self._inputs.refusal(self._arm.command_topic, message):
+            return
         try:
-            self._sim.set_command(self._arm.name, select_joints(names, positions, self._arm))
+            self._sim.set_command(self._arm.name, select_joints(self._arm.joint_names, message.positions, self._arm))
         except CodecError as error:
             self._log.error(f"command refused: {error}", throttle_duration_sec=1.0)
 

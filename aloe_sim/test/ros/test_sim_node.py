@@ -17,7 +17,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs")
 
 import rclpy
-from aloe_msgs.msg import ActionChunk, EpisodeState, TaskState
+from aloe_msgs.msg import ActionChunk, ArmCommand, EpisodeState, TaskState
 from aloe_msgs.srv import ResetScene
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
@@ -28,6 +28,8 @@ from aloe_data.codecs import decode_compressed
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 
 RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
 RIG = load_rig(RIG_FILE)
@@ -151,12 +153,13 @@ def test_an_arm_goes_where_it_is_told_and_a_bad_command_is_refused(graph: Graph,
     process = run()
     arm = RIG.arms[0]
     joints = graph.hear(JointState, arm.joint_state_topic)
-    command = graph.node.create_publisher(JointState, arm.command_topic, 10)
+    command = graph.node.create_publisher(ArmCommand, arm.command_topic, 10)
     assert until(lambda: joints and command.get_subscription_count())
     target = [p + 0.2 for p in arm.home[:-1]] + [0.01]
-    command.publish(JointState(name=list(arm.joint_names), position=target))
+    sealer = MessageSealer(open_session(), "control_node")
+    command.publish(sealer.seal(arm.command_topic, ArmCommand(arm=arm.name, positions=target)))
     assert until(lambda: np.abs(np.array(joints[-1].position) - target).max() < 0.02)
-    command.publish(JointState(name=list(arm.joint_names), position=[float("nan")] * arm.dof))
+    command.publish(sealer.seal(arm.command_topic, ArmCommand(arm=arm.name, positions=[float("nan")] * arm.dof)))
     count = len(joints)
     assert until(lambda: len(joints) > count + 20)
     assert np.abs(np.array(joints[-1].position) - target).max() < 0.02

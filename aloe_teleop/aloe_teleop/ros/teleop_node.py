@@ -22,11 +22,14 @@ from aloe_data.ros.node_main import run_node
 from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.realtime import raise_priority
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 from aloe_teleop.device import Ask, Command, Waitable
 from aloe_teleop.ros.sight import Sight
 from aloe_teleop.station import Asked, Station
 from aloe_teleop.teleop_file import load_devices
 
+REQUESTS = "/intervention/request"
 FRAME = "rig"  # of Cartesian commands
 COMMAND_PERIOD_S = 0.02
 HEARTBEAT_PERIOD_S = 0.1
@@ -59,6 +62,7 @@ class TeleopNode(Node):
         self._operator = config.operator or operator
         self._station = Station(self._devices, rig)
         self._sight = Sight(self, rig, self._operator, [device.inputs for device in self._devices.values()])
+        self._sealer = MessageSealer(open_session(), self.get_name())
         self._problems = dict.fromkeys(self._devices, "")
         self._stamp_ns = -1
         self.error: Exception | None = None
@@ -67,11 +71,11 @@ class TeleopNode(Node):
         self._sequence = 0
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._commands = {
-            arm: self.create_publisher(TeleopCommand, f"/teleop/{arm}/command", 1)
+            arm: self.create_publisher(TeleopCommand, _command_topic(arm), 1)
             for device in self._devices.values()
             for arm in device.arms
         }
-        self._requests = self.create_publisher(InterventionRequest, "/intervention/request", 10)
+        self._requests = self.create_publisher(InterventionRequest, REQUESTS, 10)
         self._verdicts = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(COMMAND_PERIOD_S, lambda: self._poll(with_commands=True), clock=pace_of(self))
@@ -142,6 +146,7 @@ class TeleopNode(Node):
             data=array("d", command.data),
         )
         message.header.stamp, message.header.frame_id = ns_to_stamp(now_ns), FRAME
+        self._sealer.seal(_command_topic(arm), message)
         return message
 
     def _ask(self, now_ns: int, asked: Iterable[Asked]) -> None:
@@ -162,7 +167,7 @@ class TeleopNode(Node):
             request=request, arms=arms, operator_id=self._operator, device=device, reason=reason
         )
         message.header.stamp = ns_to_stamp(stamp_ns)
-        self._requests.publish(message)
+        self._requests.publish(self._sealer.seal(REQUESTS, message))
 
     def _judge(self, now_ns: int, verdict: Verdict, device: str, reason: str) -> None:
         if verdict is Verdict.NONE:
@@ -198,6 +203,10 @@ class TeleopNode(Node):
         for name, problem in self._problems.items():
             values = {"operator": self._operator, "commands": ", ".join(self._devices[name].arms)}
             self._diagnostics.publish(diagnostics(now_ns, f"teleop_node: {name}", problem, values))
+
+
+def _command_topic(arm: str) -> str:
+    return f"/teleop/{arm}/command"
 
 
 def main() -> None:
