@@ -36,6 +36,9 @@ class Planned:
     policy_version: str
 
 
+NOTHING_PLANNED: Final = Planned(np.zeros(0), 0, 0, "")
+
+
 @dataclass(frozen=True)
 class JumpLimits:
     """How far two consecutive actions may lie apart before a chunk counts as infeasible."""

@@ -33,14 +33,14 @@ def outside_limits(rig: Rig, measured: Array, start_margin: float) -> list[str]:
 
     Args:
         rig: for the limits.
-        measured: joint positions [S] of all arms.
+        measured: joint positions [S] of all arms; NaN, never measured, is not judged.
         start_margin: how far outside is still allowed, as share of a joint's range.
     """
     found = []
     for arm in rig.arms:
         for joint, q in zip(arm.all_joints, measured[rig.state_slice(arm.name)], strict=True):
             margin = start_margin * (joint.upper - joint.lower)
-            if not joint.lower - margin <= q <= joint.upper + margin:
+            if q < joint.lower - margin or q > joint.upper + margin:
                 found.append(
                     f"joint '{joint.name}' of '{arm.name}' stands at {q:.3f}, outside {joint.lower:g} to "
                     f"{joint.upper:g}; move it back by hand or correct the rig file"

@@ -45,7 +45,7 @@ class Bench:
         times = self.now_ns / 1e9 + 0.02 * np.arange(50)
         rows = np.array([self.policy(t) for t in times]) if rows is None else rows
         if self.rig.action_space == "ee_pose":
-            rows = np.array([self.loop._solver.action_of(row) for row in rows])
+            rows = np.array([self.loop._motion.solver.action_of(row) for row in rows])
         data = rows.astype(np.float32)
         return self.loop.set_chunk(Chunk(self.now_ns, self.chunk_id, data, "v", self.chunk_id, 50.0))
 

@@ -84,7 +84,7 @@ def test_a_fault_names_the_last_refused_chunk():
     bench.run(1)
     assert "needs [H, 14]" in bench.chunk(np.zeros((50, 20)))
     assert "needs [H, 14]" in bench.run(80)[-1].fault
-    assert bench.loop.refused_chunks == 1
+    assert bench.loop.policy.refused_chunks == 1
 
 
 def test_silence_of_the_policy_stops_and_disarms():
@@ -180,7 +180,7 @@ def test_a_gripper_that_closes_on_something_does_follow():
     assert bench.loop.armed and bench.loop.fault == ""
 
 
-@pytest.mark.parametrize("part", ["_watchdog.problems", "_takeover.check", "_executor.next", "_solver.solve"])
+@pytest.mark.parametrize("part", ["_sensing.silence", "_takeover.check", "policy.next", "_motion.solve"])
 def test_a_bug_in_any_part_of_the_loop_brings_arms_in_motion_to_rest_within_their_limits(part, monkeypatch):
     bench = Bench()
     bench.policy = wave
@@ -234,7 +234,7 @@ def test_a_chunk_that_is_merely_late_is_not_counted_as_refused():
     bench.run(1)
     bench.now_ns -= 2 * TICK
     assert "before arming" in bench.chunk()
-    assert (bench.loop.refused_chunks, bench.loop.last_refusal) == (0, "")
+    assert (bench.loop.policy.refused_chunks, bench.loop.policy.last_refusal) == (0, "")
 
 
 def test_chunks_that_end_without_successor_hold_and_go_on_with_the_next():

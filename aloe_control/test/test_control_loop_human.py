@@ -111,10 +111,10 @@ def test_a_velocity_device_moves_the_tool_as_far_as_it_says():
     person.ask(RequestKind.TAKE, LEFT)
     twist = np.r_[0.0, 0.0, 0.05, np.zeros(4)]
     person.drive(20, LEFT, 0 * twist, Mode.EE_TWIST)
-    before = bench.loop._solver.here(LEFT)[1]
+    before = bench.loop._motion.solver.here(LEFT)[1]
     person.drive(50, LEFT, twist, Mode.EE_TWIST)
     person.drive(10, LEFT, 0 * twist, Mode.EE_TWIST)
-    after = bench.loop._solver.here(LEFT)[1]
+    after = bench.loop._motion.solver.here(LEFT)[1]
     np.testing.assert_allclose(after[:3] - before[:3], [0.0, 0.0, 0.05], atol=2e-3)
 
 
@@ -124,9 +124,9 @@ def test_a_target_beyond_reach_is_marked_and_does_not_wind_up():
     away = np.r_[0.3, 0.0, 0.0, np.zeros(4)]
     results = person.drive(200, LEFT, away, Mode.EE_TWIST)
     assert any("ik" in result.arms[0].clip_reason for result in results)
-    at_the_edge = bench.loop._solver.here(LEFT)[1][0]
+    at_the_edge = bench.loop._motion.solver.here(LEFT)[1][0]
     person.drive(30, LEFT, -away, Mode.EE_TWIST)
-    assert bench.loop._solver.here(LEFT)[1][0] < at_the_edge - 0.05
+    assert bench.loop._motion.solver.here(LEFT)[1][0] < at_the_edge - 0.05
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -136,11 +136,11 @@ def test_a_wrist_that_is_turned_further_than_it_can_follow_does_not_wind_up(axis
     turn = np.zeros(7)
     turn[3 + axis] = 3.0
     person.drive(25, LEFT, 0 * turn, Mode.EE_TWIST)
-    before = bench.loop._solver.here(LEFT)[1]
+    before = bench.loop._motion.solver.here(LEFT)[1]
     person.drive(100, LEFT, turn, Mode.EE_TWIST)
-    here = bench.loop._solver.here(LEFT)[1]
+    here = bench.loop._motion.solver.here(LEFT)[1]
     results = person.drive(100, LEFT, 0 * turn, Mode.EE_TWIST)
-    after = bench.loop._solver.here(LEFT)[1]
+    after = bench.loop._motion.solver.here(LEFT)[1]
     left = rotation_from_6d(after[3:9]) @ rotation_from_6d(here[3:9]).T
     assert np.arccos((np.trace(left) - 1.0) / 2.0) < 0.5  # what was still ahead when the hand let go
     assert np.linalg.norm(after[:3] - before[:3]) < 0.06  # asked to turn alone, the tool stays where it is
@@ -283,7 +283,7 @@ def test_whatever_people_and_devices_do_limits_hold_and_every_arm_has_one_source
 def test_a_pose_turned_by_half_a_turn_is_approached_within_limits(axis):
     bench, person = moving()
     person.ask(RequestKind.TAKE, LEFT)
-    pose = bench.loop._solver.here(LEFT)[1].copy()
+    pose = bench.loop._motion.solver.here(LEFT)[1].copy()
     rotation = rotation_from_6d(pose[3:9])
     turned = rotation_about(rotation[:, axis % 3], np.pi * (1.0 if axis < 6 else 1.0 - 1e-9)) @ rotation
     pose[3:9] = rotation_to_6d(turned)
@@ -298,7 +298,7 @@ def test_a_fault_in_the_software_itself_brings_the_arms_to_rest_within_their_lim
     def fail():
         raise FloatingPointError("of a kind that nobody foresaw")
 
-    monkeypatch.setattr(bench.loop._solver, "solve", fail)
+    monkeypatch.setattr(bench.loop._motion.solver, "solve", fail)
     results = bench.run(60)
     assert {tick.source for tick in results[1].arms} == {Authority.HOLD}
     assert usage(executed(bench.history)).max() <= 1.0 + 1e-6 and not bench.loop.armed
@@ -313,8 +313,8 @@ def test_the_policys_queue_for_a_taken_arm_is_dropped_not_postponed():
     bench, person = moving()
     person.ask(RequestKind.TAKE, LEFT)
     bench.run(1)
-    assert np.isnan(bench.loop._executor._plan[:, :7]).all()
-    assert np.isfinite(bench.loop._executor._plan[:, 7:]).all()
+    assert np.isnan(bench.loop.policy.executor._plan[:, :7]).all()
+    assert np.isfinite(bench.loop.policy.executor._plan[:, 7:]).all()
 
 
 def test_a_rig_whose_other_arms_hold_stops_them_within_a_tick():

@@ -23,7 +23,7 @@ def blind(rig: Rig = RIG, **config: object) -> RolloutEnv:
 def stay(env: RolloutEnv) -> np.ndarray:
     """A chunk that keeps the arms where they are."""
     positions = np.concatenate([env.process.sim.command(arm.name) for arm in env.rig.arms])
-    row = env.process.control._solver.action_of(positions)
+    row = env.process.control._motion.solver.action_of(positions)
     return np.tile(row, (env.config.action_horizon, 1)).astype(np.float32)
 
 

@@ -170,7 +170,7 @@ class ControlNode(Node):
             refusal = self._loop.set_chunk(chunk_from_message(message))
         except CodecError as error:
             refusal = self._loop.refuse_chunk(str(error), message.policy_version)
-        if refusal and refusal == self._loop.last_refusal and self._is_new("chunk", refusal):
+        if refusal and refusal == self._loop.policy.last_refusal and self._is_new("chunk", refusal):
             self.get_logger().warning(refusal)
 
     def _on_arm(self, request: EnableMotion.Request, response: EnableMotion.Response) -> EnableMotion.Response:
@@ -238,8 +238,9 @@ class ControlNode(Node):
             self._loop.fail(" | ".join(others))
         problems = self._loop.problems(now_ns)
         summary = {name: round(value, 3) for name, value in asdict(self._statistics.summary()).items()}
-        summary |= {"refused_chunks": self._loop.refused_chunks, "last_refusal": self._loop.last_refusal}
-        summary |= {"last_refused_policy": self._loop.last_refused_policy}
+        policy = self._loop.policy
+        summary |= {"refused_chunks": policy.refused_chunks, "last_refusal": policy.last_refusal}
+        summary |= {"last_refused_policy": policy.last_refused_policy}
         ok, warn, error = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
         state = "armed" if self._loop.armed else "not armed"
         message = DiagnosticArray()

@@ -1,0 +1,53 @@
+"""What must hold before motion is enabled."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from aloe_control.joints import outside_limits
+from aloe_control.sensing import Sensing
+from aloe_control.takeover import Takeover
+from aloe_control.tick import ControlConfig
+from aloe_data.rig import Rig
+
+RESET: Final = "look at the robot, reset the stop on the takeover device"
+
+Condition = Callable[[int], Sequence[str]]
+"""From the present time [ns] to one sentence per thing that is missing, with its remedy; empty: nothing is."""
+
+
+class Arming:
+    """Asks every condition, so that people hear at once all that stands between them and motion.
+
+    Args:
+        conditions: Conditions of motion, in the order in which people should read them.
+    """
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        self._conditions = conditions
+
+    def problems(self, now_ns: int) -> list[str]:
+        """One sentence per thing that is missing; empty: motion may be enabled."""
+        return [sentence for condition in self._conditions for sentence in condition(now_ns)]
+
+
+def not_stopped(takeover: Takeover) -> Condition:
+    """No emergency stop is outstanding."""
+
+    def condition(_now_ns: int) -> Sequence[str]:
+        return [f"{takeover.estop}; {RESET}"] if takeover.estop else []
+
+    return condition
+
+
+def within_limits(rig: Rig, sensing: Sensing, start_margin: float) -> Condition:
+    """No joint stands far outside its limits, see `joints.outside_limits`; joints never measured are not judged."""
+
+    def condition(_now_ns: int) -> Sequence[str]:
+        return outside_limits(rig, sensing.newest, start_margin)
+
+    return condition
+
+
+def needs_takeover(rig: Rig, config: ControlConfig) -> bool:
+    """Whether motion is enabled only while people can take the arms over."""
+    return config.takeover == "required" or (config.takeover == "auto" and not rig.simulated)

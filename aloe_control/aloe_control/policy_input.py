@@ -1,0 +1,75 @@
+"""The policy's part in the control loop: its chunks, why they were refused, and how long it may be silent."""
+
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.authority import State
+from aloe_control.chunk_executor import ChunkExecutor, ChunkOutdated, ChunkRefused, JumpLimits, Planned
+from aloe_control.handover import action_fade_limits
+from aloe_control.tick import ControlConfig
+from aloe_control.watchdog import PolicyWatch
+from aloe_data.chunk import Chunk
+from aloe_data.rig import Rig
+
+Array = npt.NDArray[np.float64]
+
+
+class PolicyInput:
+    """Follows the policy's chunks for the arms whose turn is the policy's.
+
+    Args:
+        rig: Rig for which the policy acts.
+        config: Parameters of the control loop.
+    """
+
+    def __init__(self, rig: Rig, config: ControlConfig) -> None:
+        jumps = JumpLimits(config.max_jump_rad, config.max_jump_m, config.max_jump_rotation_rad)
+        self.executor = ChunkExecutor(rig, config.blend_ticks, jumps, action_fade_limits(rig, config))
+        self._watch = PolicyWatch(config.policy_grace_s, rig.policy_max_age_s)
+        self.last_refusal = ""  # why the last refused chunk was refused; "" if none was since arming
+        self.last_refused_policy = ""
+        self.refused_chunks = 0
+
+    def start(self, now_ns: int) -> None:
+        """Motion is enabled: only chunks from observations from now on count."""
+        self.executor.start(now_ns)
+        self._watch.begin(now_ns)
+        self.last_refusal = ""
+
+    def offer(self, chunk: Chunk, here: Array) -> str:
+        """Take a chunk; returns "" if it is followed from the next tick on, else why not.
+
+        Args:
+            chunk: Proposal of the policy.
+            here: Action row [A] that asks for the last commanded joint positions.
+        """
+        try:
+            self.executor.offer(chunk, here)
+        except ChunkOutdated as late:
+            return str(late)
+        except ChunkRefused as refusal:
+            return self.refuse(str(refusal), chunk.policy_version)
+        return ""
+
+    def refuse(self, reason: str, policy_version: str) -> str:
+        """Count a chunk that cannot be followed; the reason is told if the policy then counts as silent."""
+        self.refused_chunks += 1
+        self.last_refusal = reason
+        self.last_refused_policy = policy_version
+        return reason
+
+    def next(self, now_ns: int) -> Planned | None:
+        """The action of the tick at `now_ns`; None where no chunk covers it."""
+        return self.executor.next(now_ns)
+
+    def silence(self, now_ns: int) -> str:
+        """ "" or for how long the policy, whose turn it is, has been silent."""
+        return self._watch.problem(now_ns, self.executor.newest_stamp_ns, self.last_refusal)
+
+    def authority_changed(self, arm: str, before: State, after: State, now_ns: int) -> None:
+        """What is queued for an arm that was taken is void; one that is handed back follows later observations."""
+        if after in (State.HUMAN, State.HELD):
+            self.executor.drop(arm)
+        elif after is State.WAITING and before in (State.HUMAN, State.HELD):
+            self.executor.follow(arm, now_ns)
+            self._watch.begin(now_ns)
