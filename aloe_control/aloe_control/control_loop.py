@@ -67,6 +67,11 @@ class ControlLoop:
         """ "" or who pressed the emergency stop, and why; stays until it is reset."""
         return self._takeover.estop
 
+    @property
+    def stops(self) -> int:
+        """How many emergency stops there were so far, also those that were reset since."""
+        return self._takeover.stops
+
     def authority(self, arm: str) -> Hold:
         """Who holds an arm, since when and why."""
         return self._takeover.hold(arm)

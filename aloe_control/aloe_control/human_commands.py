@@ -30,7 +30,10 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True, eq=False)
 class HumanCommand:
-    """What a device asks of one arm; fields and units as in aloe_msgs/TeleopCommand."""
+    """What a device asks of one arm; fields and units as in aloe_msgs/TeleopCommand.
+
+    `sender` is the node that sealed it, and its incarnation; "": nobody that this launch knows.
+    """
 
     arm: str
     stamp_ns: int
@@ -41,6 +44,7 @@ class HumanCommand:
     deadman: bool
     data: Array
     frame: str = ""
+    sender: str = ""
 
 
 class CommandRefused(ValueError):

@@ -29,11 +29,15 @@ class RequestKind(IntEnum):
     ESTOP = 3
     RESET = 4
     ALIVE = 5
+    READY = 6
 
 
 @dataclass(frozen=True)
 class Request:
-    """A person's request; no arms: all of them. Fields as in aloe_msgs/InterventionRequest."""
+    """A person's request; no arms: all of them. Fields as in aloe_msgs/InterventionRequest.
+
+    `sender` is the node that sealed it, and its incarnation; "": nobody that this launch knows.
+    """
 
     kind: RequestKind
     arms: tuple[str, ...]
@@ -41,6 +45,7 @@ class Request:
     operator: str = ""
     device: str = ""
     reason: str = ""
+    sender: str = ""
 
 
 class RequestRefused(ValueError):
@@ -54,6 +59,10 @@ class Takeover:
         rig: its arms and takeover section.
         config: age limits and hand-over speeds.
         changed: called with arm, old state, new state and time after every change.
+
+    Attributes:
+        estop: "" or who pressed the emergency stop, and why; stays until it is reset.
+        stops: how many emergency stops there were so far; a device repeats its request until it is heard.
     """
 
     def __init__(
@@ -69,6 +78,7 @@ class Takeover:
         self._newest_ns: dict[str, int] = {}  # stamp of the last request of each device
         self._since_ns = 0
         self.estop = ""
+        self.stops = 0
 
     def hold(self, arm: str) -> Hold:
         """Who holds an arm, since when and why."""
@@ -106,6 +116,8 @@ class Takeover:
         """
         who = request.operator or request.device or "somebody"
         if request.kind is RequestKind.ESTOP:
+            if not self.estop:
+                self.stops += 1
             self.estop = self.estop or f"emergency stop by {who}" + (f": {request.reason}" if request.reason else "")
             return
         arms = self._named(request.arms)
@@ -118,7 +130,7 @@ class Takeover:
             if not self._all_idle():
                 raise RequestRefused("the emergency stop is not cleared while motion is enabled")
             self.estop = ""
-        elif request.kind is not RequestKind.ALIVE:
+        elif request.kind not in (RequestKind.ALIVE, RequestKind.READY):
             self._check_time(request, now_ns)
             self._take_or_release(request, arms, now_ns)
 

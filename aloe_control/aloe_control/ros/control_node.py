@@ -224,13 +224,15 @@ class ControlNode(Node):
         """Say who holds which arm, if that changed."""
         holds = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
         fault, estop = self._loop.fault, bool(self._loop.estop)
-        state = (self._loop.armed, fault, estop, *holds.values())
+        stops = self._loop.stops
+        state = (self._loop.armed, fault, estop, stops, *holds.values())
         if state == self._published:
             return
         if fault and (self._published is None or self._published[1] != fault):
             self.get_logger().error(f"fault, the arms hold: {fault}")
         self._published = state
-        self._intervention.publish(intervention_message(now_ns, self._loop.armed, estop, fault, self._rig, holds))
+        message = intervention_message(now_ns, self._loop.armed, estop, fault, self._rig, holds, stops)
+        self._intervention.publish(message)
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds

@@ -117,10 +117,10 @@ def result_from_message(message: ExecutedAction) -> TickResult:
 
 
 def intervention_message(
-    stamp_ns: int, armed: bool, estop: bool, fault: str, rig: Rig, holds: Mapping[str, Hold]
+    stamp_ns: int, armed: bool, estop: bool, fault: str, rig: Rig, holds: Mapping[str, Hold], stops: int = 0
 ) -> Intervention:
-    """Who commands which arm."""
-    message = Intervention(armed=armed, estop=estop, fault=fault)
+    """Who commands which arm; `stops` counts the emergency stops so far."""
+    message = Intervention(armed=armed, estop=estop, fault=fault, stops=stops)
     message.header.stamp = ns_to_stamp(stamp_ns)
     message.arms = [
         ArmAuthority(
@@ -132,6 +132,7 @@ def intervention_message(
         )
         for arm in rig.arms
     ]
+    message.senders = [holds[arm.name].sender for arm in rig.arms]
     return message
 
 
