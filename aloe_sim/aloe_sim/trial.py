@@ -19,6 +19,7 @@ from aloe_control.joint_requests import RequestSolver
 from aloe_control.takeover import Request, RequestKind
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
+from aloe_data.kinematics import rotation_from_6d, rotation_from_rpy, rotation_to_6d
 from aloe_data.rig import Rig
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 from aloe_sim.faults import Fault, Means
@@ -31,6 +32,7 @@ HORIZON: Final = 50
 JOIN_TICKS: Final = 25  # in which a chunk joins the policy's path
 PROCESSES: Final = ("policy_node", "teleop_node", "sim_node", "control_node")
 _ALIVE_TICKS = 5
+_XYZ, _ROTATION = slice(0, 3), slice(3, 9)  # of a pose row
 _MODES = ((Mode.JOINT_POSITION, False), (Mode.JOINT_POSITION, True), (Mode.EE_POSE, True), (Mode.EE_TWIST, True))
 
 
@@ -52,7 +54,12 @@ class Hand:
     def data(self, time_s: float) -> Array:
         """What it sends at a time: values by mode."""
         wave = self.reach * np.sin(1.7 * time_s + self.phase + np.arange(len(self.home)))
-        return np.concatenate((self.home[:-1] + wave[:-1], self.home[-1:]))
+        wave[-1] = 0.0  # the gripper stays
+        if self.mode is not Mode.EE_POSE:
+            return self.home + wave
+        # A tracked hand turns: waves on the six values of a rotation would make a row that is no rotation.
+        turned = rotation_from_rpy(wave[_ROTATION][:3]) @ rotation_from_6d(self.home[_ROTATION])
+        return np.concatenate((self.home[_XYZ] + wave[_XYZ], rotation_to_6d(turned), self.home[-1:]))
 
 
 class Trial:

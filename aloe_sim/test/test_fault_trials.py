@@ -41,6 +41,17 @@ def test_a_trial_without_a_fault_has_all_that_a_rollout_has():
     assert sources == set(Authority)
 
 
+def test_a_simulated_hand_sends_only_what_the_loop_takes():
+    for seed in range(12):
+        trial = Trial(RIG, seed)
+        trial.run(2)
+        assert trial.arm()
+        trial.run(30)
+        trial.take()
+        trial.run(30)
+        assert [arm.source for arm in trial.results[-1].arms] == [Authority.HUMAN, Authority.HUMAN], seed
+
+
 def test_every_kind_is_drawn_as_it_could_be_written():
     rng = np.random.default_rng(0)
     for kind in KINDS:
