@@ -8,8 +8,10 @@ Runs the rollout's launch file, closes after --seconds of recorded episodes, and
   inference_p50_ms          as policy_node measured it
   seam_step_ratio           largest step of a joint velocity where a chunk takes over, over the largest elsewhere
   lost_messages             published but not in a bag, as the recorder counted
+With --former FOLDER this checkout and a former one run in turns, and what is limited is the ratio of their figures.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -21,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 from aloe_msgs.msg import ArmAction, ExecutedAction
-from output import make_parser, report
+from former import add_former_options, compare
+from output import conclude, make_parser
 
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, load_rig
@@ -32,6 +35,7 @@ from aloe_data.statistics import tick_statistics
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 CAMERA_TO_COMMAND_MS = 60.0  # beside inference
 START_LIMIT_S = 120.0
+TIMED = ("tick_jitter_p99_ms", "camera_to_command_p50_ms")  # of which a ratio is limited with --former
 
 
 @dataclass
@@ -198,12 +202,8 @@ def draw(bags: list[Recorded], file: Path) -> None:
     figure.savefig(file, dpi=110)
 
 
-def main() -> None:
-    """Run, compute, print."""
-    parser = make_parser(__doc__ or "", seconds=60.0)
-    parser.add_argument("--policy", default="", help="checkpoint folder or 'expert' (default: the shipped checkpoint)")
-    parser.add_argument("--bags", type=Path, help="compute from these bags instead of running")
-    options = parser.parse_args()
+def measure(options: argparse.Namespace) -> tuple[dict[str, float | int], dict[str, float]]:
+    """Run, or take the bags that are given; all figures and their targets."""
     rig = load_rig(RIG_FILE)
     with tempfile.TemporaryDirectory(prefix="bench_control_") as scratch:
         if options.bags:
@@ -220,7 +220,22 @@ def main() -> None:
     targets |= {"tick_jitter_p99_ms": 2.0, "camera_to_command_p50_ms": limit_ms, "seam_step_ratio": 1.0}
     if options.png:
         draw(bags, options.png)
-    sys.exit(0 if report("control", figures, targets, options.json) else 1)
+    return figures, targets
+
+
+def main() -> None:
+    """Run, compute, print."""
+    parser = make_parser(__doc__ or "", seconds=60.0)
+    parser.add_argument("--policy", default="", help="checkpoint folder or 'expert' (default: the shipped checkpoint)")
+    parser.add_argument("--bags", type=Path, help="compute from these bags instead of running")
+    add_former_options(parser)
+    options = parser.parse_args()
+    if options.former:
+        arguments = ["--seconds", str(options.seconds), "--policy", options.policy]
+        figures, targets = compare("control", options.former, options.rounds, arguments, TIMED, ("missed_ticks",))
+    else:
+        figures, targets = measure(options)
+    conclude("control", figures, targets, options)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ What critics know of real data is measured by bench/critic_levers.py; --study FI
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from output import make_parser, report
+from output import conclude, make_parser
 
 from aloe_critic.batches import CriticBatch
 from aloe_critic.learner import CriticConfig, CriticLearner
@@ -145,7 +144,7 @@ def main() -> None:
     floors = {name: least for name, least in LEAST.items() if name in figures}
     if options.png:
         draw(found, options.png)
-    sys.exit(0 if report("critic", figures, {"cost_k10_over_k2": 1.5}, options.json, floors) else 1)
+    conclude("critic", figures, {"cost_k10_over_k2": 1.5}, options, floors)
 
 
 LEAST = {

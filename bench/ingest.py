@@ -24,7 +24,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from output import make_parser, report
+from output import conclude, make_parser
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.codecs import decode_compressed, resize_image
@@ -244,7 +244,7 @@ def main() -> None:
         write_store(scratch / "hours", options.hours)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             figures |= pool.submit(sample, scratch / "hours", options.seconds).result()
-    sys.exit(0 if report("ingest", figures, TARGETS, options.json, FLOORS) else 1)
+    conclude("ingest", figures, TARGETS, options, FLOORS)
 
 
 if __name__ == "__main__":

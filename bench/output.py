@@ -3,10 +3,11 @@
 import argparse
 import json
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
@@ -21,17 +22,21 @@ def make_parser(doc: str, seconds: float | None = None) -> argparse.ArgumentPars
         parser.add_argument("--seconds", type=float, default=seconds, help=f"to measure (default: {seconds:g})")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--png", type=Path, help="file for a picture")
+    parser.add_argument("--unjudged", action="store_true", help="exit with 0 also where a target is missed")
     return parser
 
 
-def report(
+def conclude(
     bench: str,
     figures: Mapping[str, Figure],
     targets: Mapping[str, float],
-    file: Path | None,
+    options: argparse.Namespace,
     floors: Mapping[str, float] | None = None,
-) -> bool:
-    """Print a table, then one line of JSON; whether all targets (upper limits) and floors (lower ones) are met."""
+) -> NoReturn:
+    """Print a table, then one line of JSON, and exit.
+
+    The exit status is 0 if all targets (upper limits) and floors (lower limits) are met, or with --unjudged.
+    """
     floors = floors or {}
     met = all(float(figures[name]) <= limit for name, limit in targets.items())  # type: ignore[arg-type]
     met &= all(float(figures[name]) >= limit for name, limit in floors.items())  # type: ignore[arg-type]
@@ -42,10 +47,10 @@ def report(
         shown = f"{value:12.3f}" if isinstance(value, float) else f"{value!s:>12}"
         print(f"  {name:28}{shown}{limit}")
     line = json.dumps({"bench": bench, "figures": dict(figures), "targets": {**targets, **floors}, "met": met})
-    if file:
-        file.write_text(line + "\n")
+    if options.json:
+        options.json.write_text(line + "\n")
     print(line, flush=True)
-    return met
+    sys.exit(0 if met or options.unjudged else 1)
 
 
 def same_options(file: Path, config: Any, free: Sequence[str], begun: bool) -> None:

@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 import rclpy
 from aloe_msgs.srv import StartEpisode, StopEpisode
-from output import make_parser, report
+from output import conclude, make_parser
 
 from aloe_data.bag_state import is_whole
 from aloe_data.recording import RecordingError
@@ -198,7 +198,7 @@ def main() -> None:
         "closed_episodes_lost": 0,
         "worst_open_loss_s": 1.0,
     }
-    sys.exit(0 if report("record", figures, targets, arguments.json) else 1)
+    conclude("record", figures, targets, arguments)
 
 
 if __name__ == "__main__":

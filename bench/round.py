@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from output import make_parser, report
+from output import conclude, make_parser
 
 from aloe_critic.rounds.history import by_kind
 from aloe_critic.rounds.run_folder import RunFolder
@@ -67,7 +67,7 @@ def main() -> None:
         figures = figures_of(RunFolder(folder))
     if options.png:
         draw(figures, options.png)
-    sys.exit(0 if report("round", figures, TARGETS, options.json) else 1)
+    conclude("round", figures, TARGETS, options)
 
 
 if __name__ == "__main__":

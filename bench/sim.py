@@ -9,14 +9,13 @@ expert_success          share of --episodes scenes, per task
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from output import make_parser, report
+from output import conclude, make_parser
 
 from aloe_data.episode import Verdict
 from aloe_data.rig import Rig, load_rig
@@ -142,7 +141,7 @@ def main() -> None:
     floors |= {"two_process_scaling": 1.8, "expert_success_min": 0.9}
     if options.png:
         draw(figures, options.png)
-    sys.exit(0 if report("sim", figures, {"three_cameras_ms": 8.0}, options.json, floors) else 1)
+    conclude("sim", figures, {"three_cameras_ms": 8.0}, options, floors)
 
 
 if __name__ == "__main__":

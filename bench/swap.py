@@ -32,7 +32,7 @@ import rclpy
 from aloe_msgs.msg import EpisodeState
 from aloe_msgs.srv import LoadPolicy
 from control import RIG_FILE, START_LIMIT_S, Recorded, closed_bags, gap_ticks, read
-from output import make_parser, report
+from output import conclude, make_parser
 from rclpy.node import Node
 from takeover_live import rollout
 
@@ -209,7 +209,7 @@ def main() -> None:
     if options.png:
         draw(swaps, options.png)
     targets = dict.fromkeys(("failed_swaps", "missed_ticks", "chunk_gap_ticks"), 0.0) | {"rss_growth_mib": 5.0}
-    sys.exit(0 if report("swap", figures, targets, options.json, {"swaps": options.swaps}) else 1)
+    conclude("swap", figures, targets, options, {"swaps": options.swaps})
 
 
 if __name__ == "__main__":

@@ -12,15 +12,19 @@ In one process, without physics, in both action spaces, with devices of every ki
   faults_injected        every fault of `ros2 run aloe_sim faults`, --trials times at random moments; and some of them
                          on the real graph
   unsafe_ticks           of both parts, as aloe_control.audit judges: stale data, beyond a limit, from a wrong source
+With --former FOLDER the part on the real graph is run by this checkout and a former one in turns, and what is limited
+is the ratio of their figures.
 """
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from control import RIG_FILE
-from output import make_parser, report
+from former import add_former_options, compare
+from output import conclude, make_parser
 from takeover_live import Live, measure
 from takeover_trials import Handover, faults, handovers, silences
 
@@ -35,6 +39,9 @@ TARGETS = {
     "invalid_bags": 0,
     "unanswered_pedals": 0,
 }
+TIMED = ("takeover_p50_ms",)  # of which a ratio is limited with --former
+COUNTED = ("unanswered_pedals",)
+LEAST_IN_PROCESS = ("--trials", "1", "--handovers", "4")  # where only the part on the real graph is compared
 
 
 def figures_of(
@@ -83,19 +90,14 @@ def draw(live: Live, steps: list[Handover], silent: dict[str, int], file: Path) 
     figure.savefig(file, dpi=110)
 
 
-def main() -> None:
-    """Measure, compute, print."""
-    parser = make_parser(__doc__ or "", seconds=120.0)
-    parser.add_argument("--policy", default="", help="checkpoint folder or 'expert' (default: the shipped checkpoint)")
-    parser.add_argument("--trials", type=int, default=50, help="of every fault, in one process (default: 50)")
-    parser.add_argument("--handovers", type=int, default=200, help="takeovers in one process (default: 200)")
-    options = parser.parse_args()
+def measure_all(options: argparse.Namespace) -> dict[str, float | int]:
+    """Measure both parts; all figures."""
     rig = load_rig(RIG_FILE)
     with tempfile.TemporaryDirectory(prefix="bench_takeover_") as scratch:
         live = measure(Path(scratch), rig, options.seconds, options.policy)
     if not live.authority_ms:
         sys.exit("bench: nobody took over; see the messages above")
-    steps, silent = handovers(rig, options.handovers), silences(rig, 10)
+    steps, silent = handovers(rig, options.handovers), silences(rig, min(10, options.trials))
     outcomes = faults(rig, options.trials)
     for words in (*live.unsafe[:10], *live.invalid[:10]):
         print(words)
@@ -103,7 +105,23 @@ def main() -> None:
         print(f"{outcome.fault}: {outcome.unsafe[0]}")
     if options.png:
         draw(live, steps, silent, options.png)
-    sys.exit(0 if report("takeover", figures_of(live, steps, silent, outcomes), TARGETS, options.json) else 1)
+    return figures_of(live, steps, silent, outcomes)
+
+
+def main() -> None:
+    """Measure, compute, print."""
+    parser = make_parser(__doc__ or "", seconds=120.0)
+    parser.add_argument("--policy", default="", help="checkpoint folder or 'expert' (default: the shipped checkpoint)")
+    parser.add_argument("--trials", type=int, default=50, help="of every fault, in one process (default: 50)")
+    parser.add_argument("--handovers", type=int, default=200, help="takeovers in one process (default: 200)")
+    add_former_options(parser)
+    options = parser.parse_args()
+    if options.former:
+        arguments = ["--seconds", str(options.seconds), "--policy", options.policy, *LEAST_IN_PROCESS]
+        figures, targets = compare("takeover", options.former, options.rounds, arguments, TIMED, COUNTED)
+    else:
+        figures, targets = measure_all(options), TARGETS
+    conclude("takeover", figures, targets, options)
 
 
 if __name__ == "__main__":
