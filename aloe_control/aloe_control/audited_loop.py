@@ -29,9 +29,9 @@ class AuditedLoop(ControlLoop):
         self.audit.image(camera, stamp_ns, content)
         super().set_camera_stamp(camera, stamp_ns, content)
 
-    def set_chunk(self, chunk: Chunk) -> str:
+    def set_chunk(self, chunk: Chunk, sender: str = "") -> str:
         self.audit.chunk(chunk)
-        return super().set_chunk(chunk)
+        return super().set_chunk(chunk, sender)
 
     def set_human(self, command: HumanCommand, now_ns: int) -> str:
         self.audit.command(command, now_ns)

@@ -108,11 +108,11 @@ class ControlLoop:
             self._sensing.heard(command_stream(command.arm), command.stamp_ns)
         return refusal
 
-    def set_chunk(self, chunk: Chunk) -> str:
-        """Offer a chunk; returns "" if it is followed from the next tick on, else why not."""
+    def set_chunk(self, chunk: Chunk, sender: str = "") -> str:
+        """Offer a chunk of a policy node; returns "" if it is followed from the next tick on, else why not."""
         if not self._armed or self._stopping:
             return f"chunk {chunk.chunk_id} is not followed: motion is not enabled"
-        return self.policy.offer(chunk, self._motion.action)
+        return self.policy.offer(chunk, self._motion.action, sender)
 
     def refuse_chunk(self, reason: str, policy_version: str) -> str:
         """Count a chunk that cannot be followed; the reason is told if the policy then counts as silent."""

@@ -29,26 +29,34 @@ class PolicyInput:
         self.last_refusal = ""  # why the last refused chunk was refused; "" if none was since arming
         self.last_refused_policy = ""
         self.refused_chunks = 0
+        self._sender = ""  # of the first chunk since arming: the policy that drives until motion ends
 
     def start(self, now_ns: int) -> None:
         """Motion is enabled: only chunks from observations from now on count."""
         self.executor.start(now_ns)
         self._watch.begin(now_ns)
         self.last_refusal = ""
+        self._sender = ""
 
-    def offer(self, chunk: Chunk, here: Array) -> str:
+    def offer(self, chunk: Chunk, here: Array, sender: str = "") -> str:
         """Take a chunk; returns "" if it is followed from the next tick on, else why not.
 
         Args:
             chunk: Proposal of the policy.
             here: Action row [A] that asks for the last commanded joint positions.
+            sender: Node that sealed the chunk, and its incarnation.
         """
+        if self._sender not in ("", sender):
+            # Not counted as refused: that would speak against the policy that drives.
+            self.last_refusal = f"chunk {chunk.chunk_id} comes from '{sender}', but '{self._sender}' drives; stop one"
+            return self.last_refusal
         try:
             self.executor.offer(chunk, here)
         except ChunkOutdated as late:
             return str(late)
         except ChunkRefused as refusal:
             return self.refuse(str(refusal), chunk.policy_version)
+        self._sender = sender
         return ""
 
     def refuse(self, reason: str, policy_version: str) -> str:

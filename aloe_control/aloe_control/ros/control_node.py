@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import rclpy
@@ -148,10 +148,14 @@ class ControlNode(Node):
 
     def _on_request(self, message: InterventionRequest) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        if message.request not in _STOPS and self._inputs.refusal(REQUESTS, message):
+        stranger = self._inputs.refusal(REQUESTS, message)
+        if stranger and message.request not in _STOPS:
             return
         try:
-            refusal = self._loop.request(request_from_message(message), now_ns)
+            request = request_from_message(message)
+            if stranger:
+                request = replace(request, sender="")  # the stop is obeyed, the name on it is not believed
+            refusal = self._loop.request(request, now_ns)
         except CodecError as error:
             refusal = str(error)
         if refusal:
@@ -167,7 +171,7 @@ class ControlNode(Node):
                     f"chunk {message.chunk_id} holds '{message.action_space}' actions, the rig wants "
                     f"'{self._rig.action_space}'; load a policy made for this rig"
                 )
-            refusal = self._loop.set_chunk(chunk_from_message(message))
+            refusal = self._loop.set_chunk(chunk_from_message(message), message.seal.sender)
         except CodecError as error:
             refusal = self._loop.refuse_chunk(str(error), message.policy_version)
         if refusal and refusal == self._loop.policy.last_refusal and self._is_new("chunk", refusal):

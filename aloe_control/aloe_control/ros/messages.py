@@ -44,7 +44,15 @@ def request_from_message(message: InterventionRequest) -> Request:
         known = ", ".join(f"{k.value} {k.name}" for k in RequestKind)
         raise CodecError(f"/intervention/request: unknown request {message.request}; one of {known}") from error
     stamp_ns = stamp_to_ns(message.header.stamp)
-    return Request(kind, tuple(message.arms), stamp_ns, message.operator_id, message.device, message.reason)
+    return Request(
+        kind=kind,
+        arms=tuple(message.arms),
+        stamp_ns=stamp_ns,
+        operator=message.operator_id,
+        device=message.device,
+        reason=message.reason,
+        sender=message.seal.sender,
+    )
 
 
 def human_command_from_message(message: TeleopCommand) -> HumanCommand:
@@ -59,6 +67,7 @@ def human_command_from_message(message: TeleopCommand) -> HumanCommand:
         deadman=message.deadman,
         data=np.array(message.data, float),
         frame=message.header.frame_id,
+        sender=message.seal.sender,
     )
 
 

@@ -33,7 +33,7 @@ class Recorder(Bench):
         super().__init__()
         self.policy = wave
         offer = self.loop.set_chunk
-        self.loop.set_chunk = lambda chunk: (
+        self.loop.set_chunk = lambda chunk, sender="": (
             self.record("/policy/action_chunk", chunk_to_message(chunk, "")) or offer(chunk)
         )
 

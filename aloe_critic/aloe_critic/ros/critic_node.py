@@ -25,8 +25,11 @@ from aloe_data.ros.live_streams import LiveStreams
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
+from aloe_data.ros.sealing import MessageSealer
+from aloe_data.session import open_session
 
 NAME = "critic_node"
+REQUESTS = "/intervention/request"
 NICE = 15  # more than the policy's inference: what a critic says is never worth a late chunk
 
 
@@ -57,7 +60,8 @@ class CriticNode(Node):
         self._scoring_s = self._slowest_s = 0.0
         self._estimates = self.create_publisher(QEstimate, "/critic/q", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._requests = self.create_publisher(InterventionRequest, "/intervention/request", 10)
+        self._requests = self.create_publisher(InterventionRequest, REQUESTS, 10)
+        self._sealer = MessageSealer(open_session(), NAME)
         self._streams = LiveStreams(
             self, self._rig, self._questions.look, self._questions.forget, self._scorer.image_size
         )
@@ -132,7 +136,7 @@ class CriticNode(Node):
         # HOLD, of the policy's arms alone: it ends motion, begins none, and takes nothing out of a person's hands.
         message = InterventionRequest(request=InterventionRequest.HOLD, arms=arms, device=NAME, reason=said)
         message.header.stamp = self.get_clock().now().to_msg()
-        self._requests.publish(message)
+        self._requests.publish(self._sealer.seal(REQUESTS, message))
 
     def _report(self) -> None:
         said = self._alert
