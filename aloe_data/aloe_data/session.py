@@ -10,15 +10,14 @@ import os
 import platform
 import secrets
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from aloe_data.private_file import private_folder, write_private
+
 SESSION_FILE = "ALOE_SESSION_FILE"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_PRIVATE_FILE = 0o600
-_PRIVATE_FOLDER = 0o700
 _START = "start the nodes with `ros2 launch aloe_bringup rollout.launch.py ...`, which makes a session"
 
 
@@ -62,8 +61,7 @@ def session_path(environment: Mapping[str, str] | None = None) -> Path:
     given = variables.get(SESSION_FILE, "")
     if given:
         return Path(given)
-    base = Path(variables.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-    return base / f"aloe-{os.getuid()}" / f"session-{variables.get('ROS_DOMAIN_ID') or '0'}.json"
+    return private_folder(variables) / f"session-{variables.get('ROS_DOMAIN_ID') or '0'}.json"
 
 
 def begin_session(path: Path | None = None) -> Session:
@@ -169,18 +167,9 @@ def _check_free(file: Path) -> None:
 
 def _write(file: Path, session: Session) -> None:
     try:
-        file.parent.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        if file.parent.stat().st_uid != os.getuid():
-            raise SessionError(f"{file.parent} belongs to another user; set {SESSION_FILE} to a file of your own")
-        # Under another name first: a node that starts now sees a whole file or none.
-        draft = file.with_name(f".{file.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE_FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            json.dump(asdict(session), opened)
-        draft.rename(file)
+        write_private(file, json.dumps(asdict(session)))
     except OSError as error:
-        raise SessionError(f"session file {file} cannot be written: {error.strerror}; set {SESSION_FILE}") from error
+        raise SessionError(f"session file {file} cannot be written: {error}; set {SESSION_FILE} to another") from error
 
 
 def _is_alive(session: Session) -> bool:
