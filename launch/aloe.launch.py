@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction
 from launch.events.process import ProcessExited
 
 from aloe_critic.rounds.options import LoopOptions, command_words
@@ -18,6 +18,7 @@ from aloe_data.config import from_texts, spec_of
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.rollout import check_for_real, find_rig_file, find_teleop_file
+from aloe_data.transport import network_line
 
 SAVING_S = "120"  # time for the stage under way to close its bag, or to write its state, when it is stopped
 
@@ -31,7 +32,7 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
-def start(context: LaunchContext) -> list[ExecuteProcess]:
+def start(context: LaunchContext) -> list[ExecuteProcess | LogInfo]:
     """The rounds; raises before anything starts when an argument is wrong."""
     options = from_texts(LoopOptions, context.launch_configurations, "aloe.launch.py")
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
@@ -47,6 +48,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
     command = [str(program), "loop", *command_words(options)]
     return [
+        LogInfo(msg=network_line(rig)),  # the rollouts that the rounds start open it
         ExecuteProcess(
             cmd=command,
             name="aloe",
@@ -54,7 +56,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
             additional_env=bond(),
             sigterm_timeout=SAVING_S,
             on_exit=_rounds_ended,
-        )
+        ),
     ]
 
 

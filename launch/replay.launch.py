@@ -10,16 +10,16 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction, Shutdown
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.bag_folders import bag_files
 from aloe_data.config import ConfigError, from_texts, ros_arguments
-from aloe_data.launch_bond import bond
+from aloe_data.node_environment import node_environment
 from aloe_data.rig import load_rig
 from aloe_data.rollout import RolloutConfig, find_checkpoint, find_critic, find_rig_file
-from aloe_data.session import session_environment
+from aloe_data.transport import network_line
 
 ARGUMENTS = {
     "bag": (None, "folder of the bag"),
@@ -44,17 +44,19 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
-def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
+def start(context: LaunchContext) -> list[Node | ExecuteProcess | LogInfo]:
     """Policy, critic and player; raises before anything starts when an argument is wrong."""
     given = context.launch_configurations
     bag = Path(given["bag"]).expanduser().resolve()
     if not bag_files(bag):
         raise ConfigError(f"bag:={given['bag']} is no bag; give the folder of one, such as bags/ep_0012")
     rig_file = find_rig_file(given["rig"], Path(get_package_share_directory("aloe_bringup")) / "config")
-    shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", load_rig(rig_file).simulation.task
-    parameters = {"rig": str(rig_file), "checkpoint": str(find_checkpoint(given["policy"], shipped, task))}
+    rig = load_rig(rig_file)
     # Beside a rollout in the same ROS domain this refuses: the bag would speak on the topics of the live robot.
-    environment = bond() | session_environment()
+    environment = node_environment(rig)
+    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
+    checkpoint = find_checkpoint(given["policy"], shipped, rig.simulation.task)
+    parameters = {"rig": str(rig_file), "checkpoint": str(checkpoint)}
     policy = Node(
         package="aloe_policy",
         executable="policy_node",
@@ -82,14 +84,15 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess]:
             on_exit=_node_ended,
         )
         nodes.append(critic)
-    commands = [arm.command_topic for arm in load_rig(rig_file).arms]
+    commands = [arm.command_topic for arm in rig.arms]
     play = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", given["rate"], "--delay", given["delay_s"]]
     player = ExecuteProcess(
         cmd=[*play, "--exclude-topics", *commands],
         output="screen",
+        additional_env=environment,
         on_exit=_played,
     )
-    return [*nodes, player]
+    return [LogInfo(msg=network_line(rig)), *nodes, player]
 
 
 def _played(event: ProcessExited, context: LaunchContext) -> Shutdown | None:

@@ -11,11 +11,11 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.config import ros_arguments, spec_of
-from aloe_data.launch_bond import bond
+from aloe_data.node_environment import node_environment
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
 from aloe_data.rollout import NodePlan, RolloutConfig, find_rig_file, find_teleop_file, plan_nodes, rollout_config
-from aloe_data.session import session_environment
+from aloe_data.transport import network_line
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
 IN_A_TERMINAL = "waiting for human:={}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"
@@ -49,8 +49,9 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)
     goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
     report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
-    environment = bond() | session_environment()
-    nodes: list[Node | LogInfo] = [_node(plan, environment, _node_died) for plan in plans]
+    environment = node_environment(rig)
+    nodes: list[Node | LogInfo] = [LogInfo(msg=network_line(rig))]
+    nodes += [_node(plan, environment, _node_died) for plan in plans]
     nodes.append(_node(report, environment, _report_ended))
     if teleop and not any(plan.package == "aloe_teleop" for plan in plans):
         arguments = ["--ros-args", *ros_arguments({"rig": str(rig_file), "config": str(teleop)})]

@@ -113,6 +113,19 @@ class Takeover:
 
 
 @dataclass(frozen=True)
+class Network:
+    """Who beside this machine may reach the nodes; both empty: nobody.
+
+    Attributes:
+        interfaces: Network interfaces to listen on beside the loopback, each by its name or its IPv4 address.
+        peers: IPv4 addresses of the machines whose nodes are looked for; empty: all that answer to multicast there.
+    """
+
+    interfaces: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rig:
     """A whole rig; states and actions list the arms in the order of `arms`."""
 
@@ -126,6 +139,7 @@ class Rig:
     takeover: Takeover = field(default_factory=Takeover)
     simulation: Simulation = field(default_factory=Simulation)
     calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    network: Network = field(default_factory=Network)
 
     @property
     def mounts(self) -> Mapping[str, Mapping[str, Any]]:

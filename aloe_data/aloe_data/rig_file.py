@@ -1,6 +1,7 @@
 """Reading of rig YAML files: nothing unknown, missing, in the wrong unit or impossible gets through."""
 
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from aloe_data.rig import (
     Arm,
     Camera,
     Joint,
+    Network,
     Rig,
     RigError,
     Simulation,
@@ -52,6 +54,7 @@ def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
         takeover=_takeover(top.section("takeover", Takeover)) if top.has("takeover") else Takeover(),
         simulation=_simulation(top.section("simulation", Simulation)) if simulated else Simulation(),
         calibration=_mounts(top.section("calibration", None)) if top.has("calibration") else {},
+        network=_network(top.section("network", Network)) if top.has("network") else Network(),
     )
     if not rig.arms:
         top.fail("arms", "a rig needs at least one arm")
@@ -81,6 +84,20 @@ def _takeover(section: Section) -> Takeover:
         device_max_age_s=section.number("device_max_age_s", 0.1, 10, "s"),
         other_arms=section.choice("other_arms", OTHER_ARMS),
     )
+
+
+def _network(section: Section) -> Network:
+    """Whether the interfaces exist is a matter of the machine that starts nodes, not of one that reads a bag."""
+    peers = section.texts("peers") if section.has("peers") else ()
+    for index, peer in enumerate(peers):
+        try:
+            ipaddress.IPv4Address(peer)
+        except ValueError:
+            section.fail(f"peers[{index}]", f"'{peer}' is no IPv4 address such as '192.168.1.20'")
+    network = Network(interfaces=section.texts("interfaces"), peers=peers)
+    if peers and not network.interfaces:
+        section.fail("peers", "nobody is reached without an interface; name it in 'interfaces'")
+    return network
 
 
 def _simulation(section: Section) -> Simulation:

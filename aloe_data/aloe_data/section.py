@@ -86,6 +86,16 @@ class Section:
             self.fail(key, f"expected a non-empty text, got {show(value)}{remedy}")
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of non-empty texts."""
+        values = self.take(key)
+        if not isinstance(values, list):
+            self.fail(key, f"expected a list of texts, got {show(values)}")
+        for index, value in enumerate(values):
+            if not isinstance(value, str) or not value:
+                self.fail(f"{key}[{index}]", f"expected a non-empty text, got {show(value)}; put it in quotes")
+        return tuple(values)
+
     def topic(self, key: str) -> str:
         """An absolute ROS name."""
         topic = self.text(key)

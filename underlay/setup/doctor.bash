@@ -47,7 +47,7 @@ doctor_ros() {
   else
     good "ROS" "Jazzy at $ros (sourced); no stand-ins"
   fi
-  note "ROS domain" "ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-0}, discovery ${ROS_AUTOMATIC_DISCOVERY_RANGE:-by default}"
+  note "ROS domain" "ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-0}, transport ${FASTRTPS_DEFAULT_PROFILES_FILE:-of ${RMW_IMPLEMENTATION-}}"
 }
 
 doctor_system() {

@@ -17,7 +17,9 @@ forget_prefix() {
 leave_other_environment() {
   [[ -n ${ALOE_ENV-} ]] || return 0
   forget_prefix "$ALOE_ENV"
-  [[ ${FASTRTPS_DEFAULT_PROFILES_FILE-} == "$ALOE_ENV"/* ]] && unset FASTRTPS_DEFAULT_PROFILES_FILE
+  if [[ ${FASTRTPS_DEFAULT_PROFILES_FILE-} == "$ALOE_ENV"/* ]]; then
+    unset FASTRTPS_DEFAULT_PROFILES_FILE ROS_AUTOMATIC_DISCOVERY_RANGE SKIP_DEFAULT_XML_FILE
+  fi
   [[ ${ALOE_ROS-} == wheels ]] && unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
   unset ALOE_ENV ALOE_ROS VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
 }
@@ -62,6 +64,22 @@ find_ros() {
   done
   fail "ROS_DISTRO=jazzy is set, but no folder on AMENT_PREFIX_PATH holds rclpy.
   Source /opt/ros/jazzy/setup.bash (package ros-jazzy-ros-base), or set ALOE_USE_ROS=wheels."
+}
+
+# Keeps what runs in the environment to the loopback: nobody else on the network reaches it, unless a rig file opens more
+# (aloe_data/aloe_data/transport.py). What the user has set himself is kept.
+close_network() {
+  if [[ ${RMW_IMPLEMENTATION:-rmw_fastrtps} != rmw_fastrtps* ]]; then
+    export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}
+  elif [[ -z ${FASTRTPS_DEFAULT_PROFILES_FILE-} ]]; then
+    export FASTRTPS_DEFAULT_PROFILES_FILE=$root/config/transport_loopback.xml
+    # The profile says it all. With LOCALHOST transports are added to it that listen on all addresses, and a file
+    # DEFAULT_FASTRTPS_PROFILES.xml in the present folder would override it.
+    export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT SKIP_DEFAULT_XML_FILE=1
+  elif [[ ! -r $FASTRTPS_DEFAULT_PROFILES_FILE ]]; then
+    fail "FASTRTPS_DEFAULT_PROFILES_FILE=$FASTRTPS_DEFAULT_PROFILES_FILE cannot be read, and without it nodes listen on all
+  addresses. Correct it, or unset it for the loopback alone."
+  fi
 }
 
 # Sets torch_build: what was asked for, else what was chosen before, else cpu.

@@ -242,8 +242,6 @@ write_base_activation() {
   [[ $ros == wheels ]] || return 0
   libraries=$(printf '%s:' "$venv/lib" "$venv"/lib/python3.*/site-packages/ros_*.libs)
   printf 'export ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3 _ROS_WHEELS_BOOTSTRAP_COMPLETE=1\n'
-  printf 'export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}\n'
-  printf 'export FASTRTPS_DEFAULT_PROFILES_FILE=${FASTRTPS_DEFAULT_PROFILES_FILE:-%q}\n' "$root/underlay/setup/discovery.xml"
   prepend AMENT_PREFIX_PATH "$venv"
   prepend CMAKE_PREFIX_PATH "$venv"
   prepend LD_LIBRARY_PATH "${libraries%:}"
