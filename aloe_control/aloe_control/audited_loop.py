@@ -21,17 +21,21 @@ class AuditedLoop(ControlLoop):
         super().__init__(rig, config)
         self.audit = Audit(rig, (config or ControlConfig()).request_max_age_s)
 
-    def set_joint_state(self, arm: str, stamp_ns: int, positions: Sequence[float] | npt.NDArray[np.float64]) -> str:
+    def set_joint_state(
+        self, arm: str, stamp_ns: int, positions: Sequence[float] | npt.NDArray[np.float64], now_ns: int | None = None
+    ) -> str:
         self.audit.joint_state(arm, stamp_ns, np.asarray(positions, float))
-        return super().set_joint_state(arm, stamp_ns, positions)
+        return super().set_joint_state(arm, stamp_ns, positions, now_ns)
 
-    def set_camera_stamp(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
+    def set_camera_stamp(
+        self, camera: str, stamp_ns: int, content: int | None = None, now_ns: int | None = None
+    ) -> None:
         self.audit.image(camera, stamp_ns, content)
-        super().set_camera_stamp(camera, stamp_ns, content)
+        super().set_camera_stamp(camera, stamp_ns, content, now_ns)
 
-    def set_chunk(self, chunk: Chunk, sender: str = "") -> str:
+    def set_chunk(self, chunk: Chunk, sender: str = "", now_ns: int | None = None) -> str:
         self.audit.chunk(chunk)
-        return super().set_chunk(chunk, sender)
+        return super().set_chunk(chunk, sender, now_ns)
 
     def set_human(self, command: HumanCommand, now_ns: int) -> str:
         self.audit.command(command, now_ns)
@@ -52,7 +56,7 @@ class AuditedLoop(ControlLoop):
         self.audit.disarm()
         super().disarm(reason)
 
-    def tick(self, now_ns: int) -> TickResult:
-        result = super().tick(now_ns)
+    def tick(self, now_ns: int, steady_ns: int | None = None) -> TickResult:
+        result = super().tick(now_ns, steady_ns)
         self.audit.tick(result)
         return result

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.handover import FadeLimits, fade, fade_ticks
+from aloe_control.tick_clock import LATE_PERIODS
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Rig
@@ -74,9 +75,9 @@ class ChunkExecutor:
         self.start(0)
 
     @property
-    def newest_stamp_ns(self) -> int | None:
-        """Stamp of the newest accepted chunk; None before the first."""
-        return None if self._chunk is None else self._chunk.stamp_ns
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest accepted chunk, or its arrival if that was earlier; None before the first."""
+        return None if self._chunk is None else self._chunk_ns
 
     def start(self, now_ns: int) -> None:
         """Forget everything: only chunks from observations at or after `now_ns` (arming) will be followed."""
@@ -84,6 +85,7 @@ class ChunkExecutor:
         self._not_before = np.full(self._rig.action_dim, now_ns, np.int64)  # per value: observations that count
         self._ticks: list[int] = []
         self._chunk: Chunk | None = None
+        self._chunk_ns = 0  # from when on it ages
         self._plan = np.zeros((0, self._rig.action_dim))  # actions of the coming ticks
         self._step = 0  # row of the chunk that plan[0] belongs to
         self._fade_step = np.zeros(self._rig.action_dim, np.int64)  # per value: ticks since its fading began ...
@@ -102,18 +104,21 @@ class ChunkExecutor:
         """Let an arm follow chunks again, from observations at or after `now_ns`."""
         self._not_before[self._rig.action_slice(arm)] = now_ns
 
-    def offer(self, chunk: Chunk, here: Array) -> None:
+    def offer(self, chunk: Chunk, here: Array, now_ns: int | None = None) -> None:
         """Splice a chunk in, from the next tick on.
 
         Args:
             chunk: what the policy proposes.
             here: action [A] that corresponds to the last commanded joint positions.
+            now_ns: time of its arrival; None: that of the last tick.
 
         Raises:
             ChunkRefused: the chunk is malformed, from the wrong time, or infeasible; the old one goes on.
         """
+        if now_ns is None:
+            now_ns = self._ticks[-1] if self._ticks else self._start_ns
         self._check_form(chunk)
-        self._check_time(chunk)
+        self._check_time(chunk, now_ns)
         step = len(self._ticks) - bisect_left(self._ticks, chunk.stamp_ns)
         if step >= chunk.horizon:
             raise ChunkRefused(
@@ -128,6 +133,7 @@ class ChunkExecutor:
         self._plan = self._faded(data, step, here)
         self._plan[:, foreign] = np.nan
         self._chunk, self._step = chunk, step
+        self._chunk_ns = min(chunk.stamp_ns, now_ns)
 
     def next(self, now_ns: int) -> Planned | None:
         """The action of the tick at `now_ns`; None where no chunk covers it (hold)."""
@@ -135,7 +141,7 @@ class ChunkExecutor:
         if len(self._ticks) > 2 * _HISTORY:
             del self._ticks[:_HISTORY]
         chunk, step = self._chunk, self._step
-        if chunk is None or not len(self._plan) or now_ns - chunk.stamp_ns > self._max_age_ns:
+        if chunk is None or not len(self._plan) or now_ns - self._chunk_ns > self._max_age_ns:
             self._plan, self._last = self._plan[:0], None
             return None
         self._last, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
@@ -186,12 +192,12 @@ class ChunkExecutor:
         if abs(chunk.rate_hz - self._rig.rate_hz) > 0.01 * self._rig.rate_hz:
             raise ChunkRefused(f"{name} is for {chunk.rate_hz:g} Hz, this rig runs at {self._rig.rate_hz:g} Hz")
 
-    def _check_time(self, chunk: Chunk) -> None:
-        name, now_ns = f"chunk {chunk.chunk_id}", self._ticks[-1] if self._ticks else self._start_ns
+    def _check_time(self, chunk: Chunk, now_ns: int) -> None:
+        name = f"chunk {chunk.chunk_id}"
         if (self._not_before > chunk.stamp_ns).all():
             since = "arming" if (self._not_before == self._start_ns).all() else "the policy's turn"
             raise ChunkOutdated(f"{name} answers an observation from before {since}")
-        if chunk.stamp_ns > now_ns + 2 * self._period_ns:
+        if chunk.stamp_ns > now_ns + LATE_PERIODS * self._period_ns:
             raise ChunkRefused(
                 f"{name} is stamped {(chunk.stamp_ns - now_ns) / NS:.3f} s in the future; synchronise the clocks"
             )

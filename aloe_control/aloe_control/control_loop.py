@@ -15,6 +15,7 @@ from aloe_control.policy_input import PolicyInput
 from aloe_control.sensing import Sensing
 from aloe_control.takeover import Request, RequestRefused, Takeover
 from aloe_control.tick import ControlConfig, TickResult
+from aloe_control.tick_clock import Beat, TickClock
 from aloe_control.turns import Turns
 from aloe_control.watchdog import REQUESTS, command_stream, required_streams, takeover_streams
 from aloe_data.chunk import Chunk
@@ -38,7 +39,8 @@ class ControlLoop:
         self._rig = rig
         self._config = config or ControlConfig()
         people = takeover_streams(rig) if needs_takeover(rig, self._config) else []
-        self._sensing = Sensing(rig, [*required_streams(rig), *people])
+        self._clock = TickClock(rig.rate_hz)
+        self._sensing = Sensing(rig, [*required_streams(rig), *people], self._clock.ahead_ns)
         self.policy = PolicyInput(rig, self._config)  # also tells how many chunks were refused, and why
         self._takeover = Takeover(rig, self._config, self.policy.authority_changed)
         self._motion = Motion(rig, self._config)
@@ -80,21 +82,25 @@ class ControlLoop:
         """One sentence per unhealthy stream."""
         return self._sensing.problems(now_ns)
 
-    def set_joint_state(self, arm: str, stamp_ns: int, positions: Sequence[float] | Array) -> str:
-        """Take measured joint positions [dof] in the rig's order, gripper last; returns "" or what is wrong."""
-        return self._sensing.set_joint_state(arm, stamp_ns, positions)
+    def set_joint_state(
+        self, arm: str, stamp_ns: int, positions: Sequence[float] | Array, now_ns: int | None = None
+    ) -> str:
+        """Take a joint state; returns "" or what is wrong with it, see `Sensing.set_joint_state`."""
+        return self._sensing.set_joint_state(arm, stamp_ns, positions, now_ns)
 
     def spoil_joint_state(self, arm: str, problem: str) -> None:
         """A joint state that could not be used: the arm counts as unhealthy until the next good one."""
         self._sensing.spoil_joint_state(arm, problem)
 
-    def set_camera_stamp(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
-        """An image of this camera exists, taken at this time; `content` is a checksum of its data, if known."""
-        self._sensing.set_camera_stamp(camera, stamp_ns, content)
+    def set_camera_stamp(
+        self, camera: str, stamp_ns: int, content: int | None = None, now_ns: int | None = None
+    ) -> None:
+        """An image of this camera exists, see `Sensing.set_camera_stamp`."""
+        self._sensing.set_camera_stamp(camera, stamp_ns, content, now_ns)
 
     def request(self, request: Request, now_ns: int) -> str:
         """Take a person's request; it holds from the next tick on. Returns "" or why it changes nothing."""
-        self._sensing.heard(REQUESTS, request.stamp_ns)
+        self._sensing.heard(REQUESTS, request.stamp_ns, now_ns)
         try:
             self._takeover.request(request, now_ns)
         except RequestRefused as refusal:
@@ -105,14 +111,20 @@ class ControlLoop:
         """Take a human's command for one arm; returns "" or why it moves nothing."""
         refusal = self._takeover.command(command, now_ns)
         if not refusal:
-            self._sensing.heard(command_stream(command.arm), command.stamp_ns)
+            self._sensing.heard(command_stream(command.arm), command.stamp_ns, now_ns)
         return refusal
 
-    def set_chunk(self, chunk: Chunk, sender: str = "") -> str:
-        """Offer a chunk of a policy node; returns "" if it is followed from the next tick on, else why not."""
+    def set_chunk(self, chunk: Chunk, sender: str = "", now_ns: int | None = None) -> str:
+        """Offer a chunk; returns "" if it is followed from the next tick on, else why not.
+
+        Args:
+            chunk: Proposal of the policy.
+            sender: Policy node that sealed it.
+            now_ns: Time of its arrival; None: that of the last tick.
+        """
         if not self._armed or self._stopping:
             return f"chunk {chunk.chunk_id} is not followed: motion is not enabled"
-        return self.policy.offer(chunk, self._motion.action, sender)
+        return self.policy.offer(chunk, self._motion.action, sender, now_ns)
 
     def refuse_chunk(self, reason: str, policy_version: str) -> str:
         """Count a chunk that cannot be followed; the reason is told if the policy then counts as silent."""
@@ -146,23 +158,28 @@ class ControlLoop:
             self._fault = f"{reason}; {REARM}"
             self._stop(self._fault)
 
-    def tick(self, now_ns: int) -> TickResult:
-        """Run one tick; `now_ns` rises from call to call."""
-        back_ns = self._now_ns - now_ns
+    def tick(self, now_ns: int, steady_ns: int | None = None) -> TickResult:
+        """Run one tick.
+
+        Args:
+            now_ns: Time by the clock of all stamps.
+            steady_ns: Time by a clock that nobody sets; None where time is simulated: then `now_ns` is all there is.
+        """
+        beat = self._clock.advance(now_ns, steady_ns)
         self._tick += 1
         self._now_ns = now_ns
-        if back_ns >= 0:
+        if beat.jumped:
             self._sensing.forget()
             self._takeover.forget()
-        return self._armed_tick(back_ns) if self._armed else self._idle_tick()
+        return self._armed_tick(beat) if self._armed else self._idle_tick()
 
     def _stop(self, reason: str) -> None:
         self._stopping = True
         self._takeover.stop(self._now_ns, reason)
 
-    def _armed_tick(self, back_ns: int) -> TickResult:
-        planned, requested, reasons = self._wanted(back_ns)
-        commanded = self._motion.advance(requested, reasons)
+    def _armed_tick(self, beat: Beat) -> TickResult:
+        planned, requested, reasons = self._wanted(beat)
+        commanded = self._motion.advance(self._now_ns, requested, reasons, beat)
         result = self._result(planned, commanded)
         if self._stopping and self._motion.at_rest:
             self._armed = False
@@ -173,13 +190,15 @@ class ControlLoop:
         measured = self._sensing.measured.copy()
         return self._result(None, Commanded(measured, measured, ("",) * len(self._rig.arms)))
 
-    def _wanted(self, back_ns: int) -> tuple[Planned | None, Array, tuple[str, ...]]:
+    def _wanted(self, beat: Beat) -> tuple[Planned | None, Array, tuple[str, ...]]:
         """Row of a chunk, all joints [S] (NaN: hold), and per arm why that is not what was asked for."""
         try:
             if not self._stopping:
-                self._fault = self._faults.find(self._now_ns, back_ns)
+                self._fault = self._faults.find(self._now_ns, beat.fault)
                 if self._fault:
                     self._stop(self._fault)
+            if self._stopping:
+                self._motion.hold_lost_arms(self._sensing.measured, self._sensing.readings, beat)
             planned = self._turns.ask(self._now_ns, self._stopping)
             return planned, *self._motion.solve()
         except Exception as error:  # whatever it is: arms in motion are brought to rest, not left without commands
@@ -189,14 +208,6 @@ class ControlLoop:
     def _result(self, planned: Planned | None, commanded: Commanded) -> TickResult:
         planned = planned or NOTHING_PLANNED
         arms = self._turns.told(commanded)
-        return TickResult(
-            tick=self._tick,
-            stamp_ns=self._now_ns,
-            armed=self._armed,
-            fault=self._fault,
-            chunk_id=planned.chunk_id,
-            step=planned.step,
-            policy_version=planned.policy_version,
-            arms=arms,
-            commands={arm.arm: arm.executed for arm in arms} if self._armed else {},
-        )
+        commands = {arm.arm: arm.executed for arm in arms} if self._armed else {}
+        origin = (planned.chunk_id, planned.step, planned.policy_version)
+        return TickResult(self._tick, self._now_ns, self._armed, self._fault, *origin, arms, commands)

@@ -10,7 +10,6 @@ from aloe_control.sensing import Sensing
 from aloe_control.takeover import Takeover
 from aloe_data.rig import Rig
 
-NS: Final = 1_000_000_000
 REARM: Final = "then arm again with /control/arm"
 
 
@@ -32,17 +31,17 @@ class Faults:
         self._policy = policy
         self._motion = motion
 
-    def find(self, now_ns: int, back_ns: int) -> str:
+    def find(self, now_ns: int, time_fault: str) -> str:
         """ "" or what must end motion now.
 
         Args:
             now_ns: Time of the tick.
-            back_ns: How far the clock went back since the tick before; negative: it went on.
+            time_fault: What is wrong with the time since the tick before, see `tick_clock`; "" for nothing.
         """
         if self._takeover.estop:
             return f"{self._takeover.estop}; {RESET}, {REARM}"
-        if back_ns >= 0:
-            return f"time went back by {back_ns / NS:.3f} s; restart what publishes the time, {REARM}"
+        if time_fault:
+            return f"{time_fault}; {REARM}"
         problems = [*self._of_the_robot(now_ns), *self._of_the_policy(now_ns)]
         return f"{' | '.join(problems)}; {REARM}" if problems else ""
 
@@ -51,7 +50,7 @@ class Faults:
         if silent:
             # One doubtful joint state stops nothing; when they go on, the stream counts as silent, and why is told.
             return [*silent, *self._sensing.doubts]
-        return self._motion.not_following(self._sensing.measured)
+        return list(self._motion.not_following(self._sensing.measured, self._sensing.readings).values())
 
     def _of_the_policy(self, now_ns: int) -> list[str]:
         if not any(self._takeover.state(arm.name) in (State.WAITING, State.POLICY) for arm in self._rig.arms):

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.tick import ControlConfig
+from aloe_control.tick_clock import LATE_PERIODS
+from aloe_control.watchdog import future_stamp
 from aloe_data.kinematics import rotation_from_6d
 from aloe_data.rig import Arm, Rig
 
@@ -67,6 +69,7 @@ class CommandGuard:
     def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:
         self._arm, self._config = arm, config
         self._period_ns = NS / rig.rate_hz
+        self._ahead_ns = LATE_PERIODS * self._period_ns
         self._max_age_ns = rig.takeover.max_age_s * NS
         self._size = {Mode.JOINT_POSITION: arm.dof, Mode.EE_TWIST: 7, Mode.EE_POSE: 10}
         self._last: HumanCommand | None = None
@@ -109,8 +112,8 @@ class CommandGuard:
         name, age_ns = self._name(command), now_ns - command.stamp_ns
         if age_ns > self._max_age_ns:
             raise CommandRefused(f"{name} is {age_ns / NS:.3f} s old (limit {self._max_age_ns / NS:g} s)")
-        if age_ns < -self._max_age_ns:
-            raise CommandRefused(f"{name} is stamped {-age_ns / NS:.3f} s in the future; synchronise the clocks")
+        if age_ns < -self._ahead_ns:
+            raise CommandRefused(f"{name}: {future_stamp(command.stamp_ns, now_ns)}")
         last = self._last
         if last is None:
             return

@@ -43,14 +43,17 @@ class HumanMotion:
         """The arm is taken over: only commands from now on count."""
         self._taken_ns = now_ns
         self._command: HumanCommand | None = None
+        self._command_ns = 0  # from when on it ages
         self._reference: HumanCommand | None = None  # the command at which the offset was taken
         self._offset, self._turn, self._start = np.zeros(0), np.zeros(3), np.zeros(0)
         self._step = 0
 
-    def offer(self, command: HumanCommand) -> None:
-        """A command that passed the guard."""
-        if command.stamp_ns >= self._taken_ns:
+    def offer(self, command: HumanCommand, now_ns: int) -> None:
+        """A command that passed the guard and arrived now; it ages from its stamp, or from now if that is earlier."""
+        made_ns = min(command.stamp_ns, now_ns)
+        if made_ns >= self._taken_ns:
             self._command = command
+            self._command_ns = made_ns
 
     def problem(self, now_ns: int) -> str:
         """ "" or why the arm must be let go."""
@@ -60,7 +63,7 @@ class HumanMotion:
             return f"no command within {grace} of the takeover" if self._late(now_ns) else ""
         if not command.deadman:
             return "the deadman control was let go" if self._reference is not None or self._late(now_ns) else ""
-        age_ns = now_ns - command.stamp_ns
+        age_ns = now_ns - self._command_ns
         if age_ns > self._max_age_ns:
             return f"the device is silent for {age_ns / NS:.3f} s (limit {self._max_age_ns / NS:g} s)"
         return ""

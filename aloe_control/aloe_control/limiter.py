@@ -75,13 +75,24 @@ class JointLimiter:
 
     def reset(self, positions: Array) -> None:
         """Start at rest at these positions [n]; outside the position limits is allowed: commands only lead back in."""
-        self._p = np.array(positions, float)
-        if not np.isfinite(self._p).all():
+        positions = np.array(positions, float)
+        if not np.isfinite(positions).all():
             raise ValueError(f"cannot start from positions that are not finite: {positions}")
+        self._p = positions
         self._v, self._a = np.zeros_like(self._p), np.zeros_like(self._p)
         self._requests = np.tile(self._p, (4, 1))
         self._on_request = np.ones(self._p.shape, bool)
         self._wall_low, self._wall_high = np.minimum(self._lower, self._p), np.maximum(self._upper, self._p)
+
+    def restart(self, joints: slice, positions: Array) -> None:
+        """Start some joints anew, at rest at these positions; the others go on."""
+        self._p[joints] = positions
+        self._v[joints] = 0.0
+        self._a[joints] = 0.0
+        self._requests[:, joints] = positions
+        self._on_request[joints] = True
+        self._wall_low[joints] = np.minimum(self._lower[joints], positions)
+        self._wall_high[joints] = np.maximum(self._upper[joints], positions)
 
     def step(self, request: Array) -> Limited:
         """One tick.

@@ -1,15 +1,17 @@
 """From what is asked of every arm in a tick to the joint positions that are commanded."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.following import Following
+from aloe_control.following import Following, Reading
 from aloe_control.human_commands import Mode
 from aloe_control.joint_requests import RequestSolver
 from aloe_control.joints import make_limiter
 from aloe_control.tick import ControlConfig
+from aloe_control.tick_clock import Beat
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
@@ -17,11 +19,19 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Commanded:
-    """Joint positions of a tick, requested and commanded [S], and per arm which limits stand between the two."""
+    """What the arms are told in a tick.
+
+    Attributes:
+        requested: Joint positions [S] that were asked for.
+        positions: Joint positions [S] that are commanded.
+        reasons: Per arm, which limits stand between the two.
+        held: Names of arms that are to hold where they are measured, which is what their positions say.
+    """
 
     requested: Array
     positions: Array
     reasons: tuple[str, ...]
+    held: Collection[str] = ()
 
 
 class Motion:
@@ -36,7 +46,8 @@ class Motion:
         self._rig = rig
         self.solver = RequestSolver(rig, config.ik_iterations)
         self._limiter = make_limiter(rig)
-        self._following = Following(rig, config.follow_rad, config.follow_s)
+        self._following = Following(rig, config.follow_rad, config.follow_m, config.follow_s)
+        self._held: set[str] = set()  # arms that are not where they were commanded, until motion begins anew
         self._warm_up()
 
     @property
@@ -53,6 +64,7 @@ class Motion:
         """Begin at rest where the arms are measured [S]."""
         self._limiter.reset(measured)
         self._following.start()
+        self._held.clear()
 
     def begin(self) -> None:
         """A new tick: nothing is asked of the `solver` yet."""
@@ -63,20 +75,49 @@ class Motion:
         # Between solver and limiter: what must not be asked for, whoever asks, is changed here and told in the reasons.
         return self.solver.solve()
 
-    def advance(self, requested: Array, reasons: tuple[str, ...]) -> Commanded:
-        """Command the joint positions that the limits leave of a request [S]; joints whose request is NaN hold."""
-        limited = self._limiter.step(requested)
-        self._following.commanded(limited.positions)
+    def advance(self, now_ns: int, requested: Array, reasons: tuple[str, ...], beat: Beat) -> Commanded:
+        """Command what the limits leave of a request.
+
+        Args:
+            now_ns: Time of the tick.
+            requested: Joint positions [S]; joints whose request is NaN hold.
+            reasons: Per arm, what has changed the request so far.
+            beat: Whether this tick came in time for a step.
+        """
+        if beat.jumped:
+            self._following.start()  # nothing is known of the times of commands any more
+        if beat.restarts:
+            # The arms have come to their last set points, or must not leave them yet: a step in the rhythm of before
+            # would be taken in another time, and faster than the limits.
+            self._limiter.reset(self._limiter.positions)
+        limited = self._limiter.step(np.full_like(requested, np.nan) if beat.early else requested)
+        self._following.commanded(now_ns, limited.positions)
         requested = np.where(np.isfinite(requested), requested, limited.positions)
+        untimely = "time" if beat.restarts else ""
         told = []
         for arm, reason in zip(self._rig.arms, reasons, strict=True):
             clipped = limited.reason(self._rig.state_slice(arm.name))
-            told.append(",".join(text for text in (reason, clipped) if text))
-        return Commanded(requested, limited.positions, tuple(told))
+            told.append(",".join(text for text in (reason, clipped, untimely) if text))
+        return Commanded(requested, limited.positions, tuple(told), frozenset(self._held))
 
-    def not_following(self, measured: Array) -> list[str]:
+    def not_following(self, measured: Array, readings: Mapping[str, Reading]) -> dict[str, str]:
         """One sentence per arm that does not follow its commands, see `Following.problems`."""
-        return self._following.problems(measured)
+        return self._following.problems(measured, readings)
+
+    def hold_lost_arms(self, measured: Array, readings: Mapping[str, Reading], beat: Beat) -> None:
+        """While motion ends: no set point may wait for an arm that is not where it was commanded to come free.
+
+        Args:
+            measured: Joint positions [S], newest of all arms.
+            readings: When each arm was measured.
+            beat: After a stall driver relays have let go of all arms.
+        """
+        lost = self.not_following(measured, readings)
+        for arm in self._rig.arms:
+            if (beat.stalled or arm.name in lost) and arm.name not in self._held:
+                self._held.add(arm.name)
+                joints = self._rig.state_slice(arm.name)
+                self._limiter.restart(joints, measured[joints])
 
     def _warm_up(self) -> None:
         """First calls import and allocate: not in a tick."""

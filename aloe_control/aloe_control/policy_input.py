@@ -38,20 +38,21 @@ class PolicyInput:
         self.last_refusal = ""
         self._sender = ""
 
-    def offer(self, chunk: Chunk, here: Array, sender: str = "") -> str:
+    def offer(self, chunk: Chunk, here: Array, sender: str = "", now_ns: int | None = None) -> str:
         """Take a chunk; returns "" if it is followed from the next tick on, else why not.
 
         Args:
             chunk: Proposal of the policy.
             here: Action row [A] that asks for the last commanded joint positions.
             sender: Node that sealed the chunk, and its incarnation.
+            now_ns: Time of its arrival; None: that of the last tick.
         """
         if self._sender not in ("", sender):
             # Not counted as refused: that would speak against the policy that drives.
             self.last_refusal = f"chunk {chunk.chunk_id} comes from '{sender}', but '{self._sender}' drives; stop one"
             return self.last_refusal
         try:
-            self.executor.offer(chunk, here)
+            self.executor.offer(chunk, here, now_ns)
         except ChunkOutdated as late:
             return str(late)
         except ChunkRefused as refusal:
@@ -72,7 +73,7 @@ class PolicyInput:
 
     def silence(self, now_ns: int) -> str:
         """ "" or for how long the policy, whose turn it is, has been silent."""
-        return self._watch.problem(now_ns, self.executor.newest_stamp_ns, self.last_refusal)
+        return self._watch.problem(now_ns, self.executor.newest_ns, self.last_refusal)
 
     def authority_changed(self, arm: str, before: State, after: State, now_ns: int) -> None:
         """What is queued for an arm that was taken is void; one that is handed back follows later observations."""

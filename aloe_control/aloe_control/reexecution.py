@@ -76,6 +76,8 @@ def difference_rad(recorded: TickResult, again: TickResult) -> float:
 
 
 def _arm_difference(recorded: ArmTick, again: ArmTick) -> float:
+    if recorded.hold:
+        return 0.0  # it held where it was measured, which is not known as exactly as what was commanded
     for name in ("arm", "source", "operator", "reason", "clip_reason"):
         if getattr(recorded, name) != getattr(again, name):
             return np.inf
@@ -123,6 +125,7 @@ class _Reexecution:
     def _begin(self, first: TickResult, before_ns: int) -> None:
         armed_ns = self._armed_ns(first, before_ns)
         self._loop = ControlLoop(self._rig, self._config)
+        self._loop.tick(before_ns)  # whether the first tick of the run was late counts from here
         self._feed(armed_ns, self._start(first, armed_ns))
         armed, problem = self._loop.arm(armed_ns)
         if not armed:

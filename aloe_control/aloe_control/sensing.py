@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.doubts import JointDoubts
+from aloe_control.following import Reading
 from aloe_control.joints import joint_problem
-from aloe_control.watchdog import Stream, Watchdog, arm_stream, camera_stream
+from aloe_control.watchdog import Stream, Watchdog, arm_stream, camera_stream, future_stamp
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
@@ -19,42 +20,67 @@ class Sensing:
     Args:
         rig: Rig whose arms and cameras are heard.
         streams: Streams that must be healthy while motion is enabled.
+        ahead_ns: How far in the future a stamp may lie.
     """
 
-    def __init__(self, rig: Rig, streams: Iterable[Stream]) -> None:
+    def __init__(self, rig: Rig, streams: Iterable[Stream], ahead_ns: int) -> None:
         self._rig = rig
-        self._watchdog = Watchdog(streams)
+        self._ahead_ns = ahead_ns
+        self._watchdog = Watchdog(streams, ahead_ns)
         self._doubts = JointDoubts(rig)
         self.measured: Array = np.full(rig.state_dim, np.nan)  # joint positions [S], newest of every arm
+        self.readings: dict[str, Reading] = {}  # when that was, by arm
 
     @property
     def newest(self) -> Array:
         """Joint positions [S] of all arms, with the newest joint states whether they are believed or not."""
         return self._doubts.newest(self.measured)
 
-    def set_joint_state(self, arm: str, stamp_ns: int, positions: Sequence[float] | Array) -> str:
-        """Take measured joint positions [dof] in the rig's order, gripper last; returns "" or what is wrong."""
+    def set_joint_state(
+        self, arm: str, stamp_ns: int, positions: Sequence[float] | Array, now_ns: int | None = None
+    ) -> str:
+        """Take a joint state; returns "" or what is wrong with it.
+
+        Args:
+            arm: Name of the arm.
+            stamp_ns: Time of the measurement.
+            positions: Joint positions [dof] in the rig's order, gripper last.
+            now_ns: Time of its arrival; None: that of its stamp.
+        """
+        arrival_ns = stamp_ns if now_ns is None else now_ns
         values = np.asarray(positions, float)
         problem = joint_problem(self._rig.arm(arm), values)
+        if not problem and stamp_ns - arrival_ns > self._ahead_ns:
+            problem = future_stamp(stamp_ns, arrival_ns)
         if problem:
             self.spoil_joint_state(arm, problem)
             return problem
         doubt = self._doubts.take(arm, stamp_ns, values)
-        if not doubt and self._watchdog.seen(arm_stream(arm), stamp_ns):
+        if not doubt and self._watchdog.seen(arm_stream(arm), stamp_ns, now_ns=arrival_ns):
             self.measured[self._rig.state_slice(arm)] = values
+            self.readings[arm] = Reading(min(stamp_ns, arrival_ns), arrival_ns)
         return doubt
 
     def spoil_joint_state(self, arm: str, problem: str) -> None:
         """A joint state that could not be used: the arm counts as unhealthy until the next good one."""
         self._watchdog.spoil(arm_stream(arm), problem)
 
-    def set_camera_stamp(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
-        """An image of this camera exists, taken at this time; `content` is a checksum of its data, if known."""
-        self._watchdog.seen(camera_stream(camera), stamp_ns, content)
+    def set_camera_stamp(
+        self, camera: str, stamp_ns: int, content: int | None = None, now_ns: int | None = None
+    ) -> None:
+        """An image of a camera exists.
 
-    def heard(self, stream: str, stamp_ns: int) -> None:
+        Args:
+            camera: Name of the camera.
+            stamp_ns: Time at which it was taken.
+            content: Checksum of its data, if known.
+            now_ns: Time of its arrival; None: that of its stamp.
+        """
+        self._watchdog.seen(camera_stream(camera), stamp_ns, content, now_ns)
+
+    def heard(self, stream: str, stamp_ns: int, now_ns: int) -> None:
         """A device of a person gave a sign of life."""
-        self._watchdog.seen(stream, stamp_ns)
+        self._watchdog.seen(stream, stamp_ns, now_ns=now_ns)
 
     def silence(self, now_ns: int) -> list[str]:
         """One sentence per stream that is silent, frozen or spoilt."""
@@ -72,4 +98,5 @@ class Sensing:
     def forget(self) -> None:
         """Start anew, as after a jump of the clock."""
         self._watchdog.forget()
+        self.readings.clear()
         self._doubts.forget()

@@ -12,6 +12,8 @@ from aloe_control.authority import ArmAuthority, Authority, Event, Hold, State
 from aloe_control.human_commands import CommandGuard, CommandRefused, CommandUnsafe, HumanCommand, Mode
 from aloe_control.human_motion import HumanMotion
 from aloe_control.tick import ControlConfig
+from aloe_control.tick_clock import LATE_PERIODS
+from aloe_control.watchdog import future_stamp
 from aloe_data.rig import Rig
 from aloe_data.section import nearest
 
@@ -70,6 +72,7 @@ class Takeover:
     ) -> None:
         self._rig, self._changed = rig, changed
         self._max_age_ns = config.request_max_age_s * NS
+        self._ahead_ns = LATE_PERIODS * NS / rig.rate_hz
         self._arms = {arm.name: ArmAuthority() for arm in rig.arms}
         self._guards = {arm.name: CommandGuard(rig, arm, config) for arm in rig.arms}
         self._motions = {arm.name: HumanMotion(rig, arm, config) for arm in rig.arms}
@@ -149,7 +152,7 @@ class Takeover:
             return str(error)
         except CommandRefused as error:
             return str(error)
-        self._motions[command.arm].offer(command)
+        self._motions[command.arm].offer(command, now_ns)
         return ""
 
     def check(self, now_ns: int) -> None:
@@ -205,9 +208,12 @@ class Takeover:
 
     def _check_time(self, request: Request, now_ns: int) -> None:
         age_ns, name = now_ns - request.stamp_ns, request.kind.name
-        if abs(age_ns) > self._max_age_ns:
-            side = f"{age_ns / NS:.3f} s old" if age_ns > 0 else f"stamped {-age_ns / NS:.3f} s in the future"
-            raise RequestRefused(f"{name} of '{request.device}' is {side} (limit {self._max_age_ns / NS:g} s)")
+        if age_ns < -self._ahead_ns:
+            raise RequestRefused(f"{name} of '{request.device}': {future_stamp(request.stamp_ns, now_ns)}")
+        if age_ns > self._max_age_ns:
+            raise RequestRefused(
+                f"{name} of '{request.device}' is {age_ns / NS:.3f} s old (limit {self._max_age_ns / NS:g} s)"
+            )
         if request.stamp_ns < self._since_ns:
             raise RequestRefused(f"{name} of '{request.device}' is from before arming")
         if request.stamp_ns <= self._newest_ns.get(request.device, -1):

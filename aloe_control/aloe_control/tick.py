@@ -32,6 +32,9 @@ class ControlConfig:
     follow_rad: float = parameter(
         0.3, unit="rad", low=0.02, high=3.0, doc="How far from its commands an arm's joint may be before motion ends."
     )
+    follow_m: float = parameter(
+        0.03, unit="m", low=0.002, high=0.5, doc="The same for sliding joints; grippers may close on things."
+    )
     follow_s: float = parameter(
         0.25, unit="s", low=0.02, high=2.0, doc="How late an arm may be: the commands of so long are looked at."
     )
@@ -69,6 +72,7 @@ class ArmTick:
     `reason` says why `source` commands; `operator` is the human who does, or "".
     `requested` and `executed` are joint positions [dof], gripper last. While the arm holds, the request is the command.
     While not armed both are what was last measured (NaN before that): nothing is commanded.
+    `hold`: the arm was not where it was commanded and is to hold where it is measured; `executed` says where that was.
     """
 
     arm: str
@@ -78,6 +82,7 @@ class ArmTick:
     clip_reason: str
     operator: str = ""
     reason: str = ""
+    hold: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,5 +67,16 @@ class Turns:
             hold = self._takeover.hold(arm.name)
             requested = commanded.requested[joints]
             executed = commanded.positions[joints]
-            arms.append(ArmTick(arm.name, hold.authority, requested, executed, clip_reason, hold.operator, hold.reason))
+            arms.append(
+                ArmTick(
+                    arm=arm.name,
+                    source=hold.authority,
+                    requested=requested,
+                    executed=executed,
+                    clip_reason=clip_reason,
+                    operator=hold.operator,
+                    reason=hold.reason,
+                    hold=arm.name in commanded.held,
+                )
+            )
         return tuple(arms)

@@ -29,24 +29,41 @@ class Stream:
 
 
 class Watchdog:
-    """Knows the newest stamp of every required stream and says which of them are unhealthy, and why."""
+    """Knows the newest stamp of every required stream and says which of them are unhealthy, and why.
 
-    def __init__(self, streams: Iterable[Stream]) -> None:
+    A sample's age counts from its stamp or its arrival, whichever is earlier: a sender whose clock runs ahead gains no
+    time.
+
+    Args:
+        streams: Streams that must be healthy.
+        ahead_ns: How far in the future a stamp may lie.
+    """
+
+    def __init__(self, streams: Iterable[Stream], ahead_ns: int) -> None:
         self._streams = {stream.name: stream for stream in streams}
-        self._newest: dict[str, int] = {}
+        self._ahead_ns = ahead_ns
+        self._newest: dict[str, int] = {}  # stamps
+        self._alive_ns: dict[str, int] = {}  # the same, but never later than the sample's arrival
+        self._back_ns: dict[str, int] = {}  # how far the newest samples lie behind the newest stamp
         self._spoilt: dict[str, str] = {}
         self._content: dict[str, int] = {}
         self._frozen: set[str] = set()
 
-    def seen(self, name: str, stamp_ns: int, content: int | None = None) -> bool:
-        """A good sample; returns False, changing nothing, if it is not newer than the newest one.
+    def seen(self, name: str, stamp_ns: int, content: int | None = None, now_ns: int | None = None) -> bool:
+        """A good sample; returns False, and it does not count, if it is not newer than the newest one.
 
         Args:
             name: of the stream.
             stamp_ns: of the sample.
             content: a checksum of its data; a sample whose data is the same as the last one's is no news.
+            now_ns: time of its arrival; None: that of its stamp.
         """
-        if stamp_ns <= self._newest.get(name, -1):
+        if now_ns is not None and stamp_ns - now_ns > self._ahead_ns:
+            self.spoil(name, future_stamp(stamp_ns, now_ns))
+            return False
+        newest = self._newest.get(name, -1)
+        if stamp_ns <= newest:
+            self._back_ns[name] = newest - stamp_ns
             return False
         if content is not None and self._content.get(name) == content:
             self._frozen.add(name)
@@ -55,7 +72,9 @@ class Watchdog:
             self._content[name] = content
             self._frozen.discard(name)
         self._newest[name] = stamp_ns
+        self._alive_ns[name] = stamp_ns if now_ns is None else min(stamp_ns, now_ns)
         self._spoilt.pop(name, None)
+        self._back_ns.pop(name, None)
         return True
 
     def spoil(self, name: str, problem: str) -> None:
@@ -65,6 +84,8 @@ class Watchdog:
     def forget(self) -> None:
         """Start anew, as after a jump of the clock."""
         self._newest.clear()
+        self._alive_ns.clear()
+        self._back_ns.clear()
         self._spoilt.clear()
         self._content.clear()
         self._frozen.clear()
@@ -79,17 +100,26 @@ class Watchdog:
             return f"{stream.name}: {self._spoilt[stream.name]}; {stream.remedy}"
         if stream.name not in self._newest:
             return f"{stream.name} has never published (limit {stream.limit_s:g} s); {stream.remedy}"
-        age_s = (now_ns - self._newest[stream.name]) / NS
-        if age_s < -stream.limit_s:
+        newest = self._newest[stream.name]
+        if newest - now_ns > self._ahead_ns:
             self._newest.pop(stream.name)  # one such stamp must not make all good ones after it look old
-            self._spoilt[stream.name] = f"stamps are {-age_s:.3f} s ahead of this node's clock; {_SYNCHRONISE}"
+            self._spoilt[stream.name] = future_stamp(newest, now_ns)
             return self._problem(stream, now_ns)
+        age_s = (now_ns - self._alive_ns[stream.name]) / NS
         if age_s > _OTHER_CLOCK_S:
             return f"{stream.name}: stamps are {age_s:.3f} s behind this node's clock; {_SYNCHRONISE}"
+        back_s = self._back_ns.get(stream.name, 0) / NS
+        if age_s > stream.limit_s and back_s > stream.limit_s:
+            return f"{stream.name}: stamps went back by {back_s:.3f} s; {_SYNCHRONISE}"
         if age_s > stream.limit_s:
             what = "is frozen, the same data" if stream.name in self._frozen else "is silent"
             return f"{stream.name} {what} for {age_s:.3f} s (limit {stream.limit_s:g} s); {stream.remedy}"
         return ""
+
+
+def future_stamp(stamp_ns: int, now_ns: int) -> str:
+    """What is wrong with a stamp that lies in the future, and what to do about it."""
+    return f"stamps are {(stamp_ns - now_ns) / NS:.3f} s in the future by this node's clock; {_SYNCHRONISE}"
 
 
 class PolicyWatch:

@@ -23,41 +23,48 @@ class Bench:
         self.now_ns, self.ticks, self.chunk_id = 10**9, 0, 0
         self.joints = HOME.copy()
         self.silent: set[str] = set()
+        self.ahead_ns: dict[str, int] = {}  # by sender: how far its clock runs ahead
         self.stuck: set[str] = set()  # arms that stay where they are
         self.delay = 0  # ticks from a command until the arms are there
         self.history: list = []  # of all ticks with commands
+        self.horizon = 50  # rows of its chunks
         self.policy = None  # joint positions [14] as a function of time [s]
         self.feed()
 
     def feed(self) -> None:
         for arm in self.rig.arms:
             if arm.name not in self.silent:
-                self.loop.set_joint_state(arm.name, self.now_ns, self.joints[self.rig.state_slice(arm.name)])
+                stamp_ns = self.now_ns + self.ahead_ns.get(arm.name, 0)
+                joints = self.joints[self.rig.state_slice(arm.name)]
+                self.loop.set_joint_state(arm.name, stamp_ns, joints, self.now_ns)
         for camera in self.rig.cameras:
             if camera.name not in self.silent:
-                self.loop.set_camera_stamp(camera.name, self.now_ns)
+                stamp_ns = self.now_ns + self.ahead_ns.get(camera.name, 0)
+                self.loop.set_camera_stamp(camera.name, stamp_ns, now_ns=self.now_ns)
 
     def arm(self) -> None:
         assert self.loop.arm(self.now_ns) == (True, "armed")
 
     def chunk(self, rows: np.ndarray | None = None) -> str:
         self.chunk_id += 1
-        times = self.now_ns / 1e9 + 0.02 * np.arange(50)
+        times = self.now_ns / 1e9 + 0.02 * np.arange(self.horizon)
         rows = np.array([self.policy(t) for t in times]) if rows is None else rows
         if self.rig.action_space == "ee_pose":
             rows = np.array([self.loop._motion.solver.action_of(row) for row in rows])
         data = rows.astype(np.float32)
-        return self.loop.set_chunk(Chunk(self.now_ns, self.chunk_id, data, "v", self.chunk_id, 50.0))
+        stamp_ns = self.now_ns + self.ahead_ns.get("policy", 0)
+        return self.loop.set_chunk(Chunk(stamp_ns, self.chunk_id, data, "v", self.chunk_id, 50.0), now_ns=self.now_ns)
 
     def move(self, commands: dict[str, np.ndarray]) -> None:
         for arm, positions in commands.items():
             if arm not in self.stuck:
                 self.joints[self.rig.state_slice(arm)] = positions
 
-    def run(self, ticks: int) -> list:
+    def run(self, ticks: int, gap_ns: int = TICK) -> list:
+        """Run ticks, each so long after the one before."""
         results = []
         for _ in range(ticks):
-            self.now_ns += TICK
+            self.now_ns += gap_ns
             self.feed()
             result = self.loop.tick(self.now_ns)
             results.append(result)

@@ -214,4 +214,4 @@ def test_arming_again_forgets_the_chunks_of_before():
     follow = executor()
     follow.offer(chunk(0), HOME)
     follow.start(START + TICK)
-    assert follow.next(START + TICK) is None and follow.newest_stamp_ns is None
+    assert follow.next(START + TICK) is None and follow.newest_ns is None

@@ -22,7 +22,7 @@ class Recorded(Bench):
         super().__init__(action_space)
         self.policy, self.person = wave, {}
         offer = self.loop.set_chunk
-        self.loop.set_chunk = lambda chunk: self.chunks.append(chunk) or offer(chunk)
+        self.loop.set_chunk = lambda chunk, **given: self.chunks.append(chunk) or offer(chunk, **given)
         self.rng = np.random.default_rng(0)
 
     def run(self, ticks: int) -> list:
@@ -92,7 +92,7 @@ def test_a_chunk_of_what_was_seen_while_the_processor_was_away_after_arming_is_f
     bench.now_ns += 1_000_000
     bench.arm()
     armed_ns, seen_ns = bench.now_ns, bench.now_ns + 15_000_000
-    bench.now_ns = seen_ns + 85_000_000 - TICK * (ticks_before_chunk + 1)
+    bench.now_ns = seen_ns + 70_000_000 - TICK * (ticks_before_chunk + 1)
     bench.run(ticks_before_chunk)
     rows = np.array([wave(seen_ns / 1e9 + 0.02 * k) for k in range(50)], np.float32)
     assert bench.loop.set_chunk(Chunk(seen_ns, 1, rows, "v", 1, 50.0)) == ""

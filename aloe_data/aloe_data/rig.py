@@ -12,6 +12,7 @@ from aloe_data.section import nearest
 
 ACTION_SPACES = ("joint_position", "ee_pose")
 OTHER_ARMS = ("continue", "hold")
+UNITS = ("rad", "m")
 COMMAND_TYPES = ("sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray")
 EE_POSE_FIELDS = ("x", "y", "z", "r11", "r21", "r31", "r12", "r22", "r32", "gripper")
 _Named = TypeVar("_Named", "Camera", "Arm")
@@ -23,7 +24,11 @@ class RigError(ValueError):
 
 @dataclass(frozen=True)
 class Joint:
-    """One joint and the limits that commands to it obey [rad; m for sliding joints and grippers; per s, s^2, s^3]."""
+    """One joint and the limits that commands to it obey, in its unit, and per s, s^2, s^3.
+
+    `unit` is "rad" or "m": joints of the arm have that of their type in the URDF file; grippers are in m unless the rig
+    file says otherwise.
+    """
 
     name: str
     lower: float
@@ -31,6 +36,7 @@ class Joint:
     max_velocity: float
     max_acceleration: float
     max_jerk: float
+    unit: str = "rad"
 
 
 @dataclass(frozen=True)

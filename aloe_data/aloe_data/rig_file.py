@@ -13,6 +13,7 @@ from aloe_data.rig import (
     ACTION_SPACES,
     COMMAND_TYPES,
     OTHER_ARMS,
+    UNITS,
     Arm,
     Camera,
     Joint,
@@ -158,7 +159,7 @@ def _camera(section: Section) -> Camera:
 
 def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
     rate_hz = section.number("rate_hz", 1, 2000, "Hz")
-    joints = tuple(_joint(joint) for joint in section.sections("joints", Joint))
+    joints = tuple(_joint(joint, "") for joint in section.sections("joints", Joint))
     arm = Arm(
         name=_name(section),
         joint_state_topic=section.topic("joint_state_topic"),
@@ -172,15 +173,14 @@ def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
         base_xyz=section.numbers("base_xyz", 3, -10, 10, "m"),
         base_rpy=section.numbers("base_rpy", 3, -2 * pi, 2 * pi, "rad"),
         joints=joints,
-        gripper=_joint(section.section("gripper", Joint)),
+        gripper=_joint(section.section("gripper", Joint), "m"),
         home=section.numbers("home", len(joints) + 1, -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad, gripper last"),
     )
     _refuse_duplicates(section, "joint name", arm.joint_names)
     for index, (joint, value) in enumerate(zip(arm.all_joints, arm.home, strict=True)):
         if not joint.lower <= value <= joint.upper:
             section.fail(f"home[{index}]", f"{value} is outside {joint.name}'s {joint.lower} to {joint.upper}")
-    _check_against_urdf(section, arm)
-    return arm
+    return _with_urdf(section, arm)
 
 
 def _urdf(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Path:
@@ -197,7 +197,8 @@ def _urdf(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Pat
     return copy
 
 
-def _joint(section: Section) -> Joint:
+def _joint(section: Section, unit: str) -> Joint:
+    """A joint; `unit` is the one that it has if the file names none, "" what the URDF file says."""
     joint = Joint(
         name=section.text("name"),
         lower=section.number("lower", -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad or m"),
@@ -205,13 +206,15 @@ def _joint(section: Section) -> Joint:
         max_velocity=section.number("max_velocity", 1e-4, 30, "rad/s or m/s"),
         max_acceleration=section.number("max_acceleration", 1e-3, 1e3, "rad/s^2 or m/s^2"),
         max_jerk=section.number("max_jerk", 1e-2, 1e6, "rad/s^3 or m/s^3"),
+        unit=section.choice("unit", UNITS) if section.has("unit") else unit,
     )
     if joint.lower >= joint.upper:
         section.fail("lower", f"{joint.lower} is not below upper {joint.upper}; swap or correct them")
     return joint
 
 
-def _check_against_urdf(section: Section, arm: Arm) -> None:
+def _with_urdf(section: Section, arm: Arm) -> Arm:
+    """The arm with the units of its joints, if it agrees with its URDF file."""
     try:
         chain = load_chain(arm.urdf, arm.base_link, arm.tool_link)
     except UrdfError as error:
@@ -223,6 +226,11 @@ def _check_against_urdf(section: Section, arm: Arm) -> None:
         section.fail("joints", f"{', '.join(names)} are not the moving joints of {arm.urdf.name} in its order: {found}")
     for index, (joint, urdf) in enumerate(zip(arm.joints, moving, strict=True)):
         _check_limits(section, f"joints[{index}]", joint, urdf, arm.urdf.name)
+    units = ["m" if urdf.kind == "prismatic" else "rad" for urdf in moving]
+    return dataclasses.replace(
+        arm,
+        joints=tuple(dataclasses.replace(joint, unit=unit) for joint, unit in zip(arm.joints, units, strict=True)),
+    )
 
 
 def _check_limits(section: Section, key: str, joint: Joint, urdf: ChainJoint, file: str) -> None:
@@ -235,6 +243,9 @@ def _check_limits(section: Section, key: str, joint: Joint, urdf: ChainJoint, fi
             f"{key}.max_velocity",
             f"{joint.name}: {joint.max_velocity:g} exceeds {urdf.velocity:g} of {file}; lower it",
         )
+    unit = "m" if urdf.kind == "prismatic" else "rad"
+    if joint.unit not in ("", unit):
+        section.fail(f"{key}.unit", f"{joint.name} is {urdf.kind} in {file}: its unit is {unit}; remove the key")
     if urdf.kind == "prismatic" and max(abs(joint.lower), abs(joint.upper)) > _MAX_LENGTH_M:
         section.fail(key, f"{joint.name} slides: its limits are in m")
 

@@ -84,6 +84,7 @@ class ControlNode(Node):
         self._found_arms: set[str] = set()  # whose joints were in a message
         self._stop_by_s: float | None = None
         self._ticked_ns = -1
+        self._simulated_time = bool(self.get_parameter("use_sim_time").value)
         self.finished = False
         self._create_publishers()
         self._create_subscriptions()
@@ -132,12 +133,14 @@ class ControlNode(Node):
                 self.get_logger().warning(str(error))
             return
         self._found_arms.add(arm.name)
-        problem = self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions)
+        now_ns = self.get_clock().now().nanoseconds
+        problem = self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions, now_ns)
         if problem and self._is_new(arm.name, problem):
             self.get_logger().warning(problem)
 
     def _on_image(self, camera: str, serialised: bytes) -> None:
-        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised))
+        now_ns = self.get_clock().now().nanoseconds
+        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised), now_ns)
 
     def _on_human(self, topic: str, message: TeleopCommand) -> None:
         if self._inputs.refusal(topic, message):
@@ -171,7 +174,8 @@ class ControlNode(Node):
                     f"chunk {message.chunk_id} holds '{message.action_space}' actions, the rig wants "
                     f"'{self._rig.action_space}'; load a policy made for this rig"
                 )
-            refusal = self._loop.set_chunk(chunk_from_message(message), message.seal.sender)
+            now_ns = self.get_clock().now().nanoseconds
+            refusal = self._loop.set_chunk(chunk_from_message(message), message.seal.sender, now_ns)
         except CodecError as error:
             refusal = self._loop.refuse_chunk(str(error), message.policy_version)
         if refusal and refusal == self._loop.policy.last_refusal and self._is_new("chunk", refusal):
@@ -214,7 +218,7 @@ class ControlNode(Node):
         self._ticked_ns = now_ns
         # The timer keeps an absolute schedule and has moved on by one period already.
         scheduled_ns = now_ns + self._timer.time_until_next_call() - self._period_ns
-        result = self._loop.tick(now_ns)
+        result = self._loop.tick(now_ns, None if self._simulated_time else time.monotonic_ns())
         for arm, message in arm_command_messages(result).items():
             self._commands[arm].publish(self._sealer.seal(self._rig.arm(arm).command_topic, message))
         lateness_s = (now_ns - scheduled_ns) / NS

@@ -101,6 +101,7 @@ def executed_action_message(result: TickResult, lateness_s: float) -> ExecutedAc
             requested=array("d", arm.requested),
             executed=array("d", arm.executed),
             clip_reason=arm.clip_reason,
+            hold=arm.hold,
         )
         for arm in result.arms
     ]
@@ -118,6 +119,7 @@ def result_from_message(message: ExecutedAction) -> TickResult:
             clip_reason=arm.clip_reason,
             operator=arm.operator_id,
             reason=arm.reason,
+            hold=arm.hold,
         )
         for arm in message.arms
     )

@@ -33,8 +33,8 @@ class Recorder(Bench):
         super().__init__()
         self.policy = wave
         offer = self.loop.set_chunk
-        self.loop.set_chunk = lambda chunk, sender="": (
-            self.record("/policy/action_chunk", chunk_to_message(chunk, "")) or offer(chunk)
+        self.loop.set_chunk = lambda chunk, **given: (
+            self.record("/policy/action_chunk", chunk_to_message(chunk, "")) or offer(chunk, **given)
         )
 
     def record(self, topic: str, message) -> None:
