@@ -75,8 +75,9 @@ def arm_command_messages(result: TickResult) -> dict[str, ArmCommand]:
     """By arm: the command of a tick, not yet sealed; none while motion is not enabled."""
     stamp = ns_to_stamp(result.stamp_ns)
     messages = {}
+    holds = {arm.arm: arm.hold for arm in result.arms}
     for arm, positions in result.commands.items():
-        messages[arm] = ArmCommand(arm=arm, tick=result.tick, positions=array("d", positions))
+        messages[arm] = ArmCommand(arm=arm, tick=result.tick, hold=holds[arm], positions=array("d", positions))
         messages[arm].header.stamp = stamp
     return messages
 
