@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aloe_data.driver import Driver
 from aloe_data.section import nearest
 
 ACTION_SPACES = ("joint_position", "ee_pose")
@@ -58,12 +59,14 @@ class Camera:
 
 @dataclass(frozen=True)
 class Arm:
-    """One arm: topics, chain from `base_link` to `tool_link` of its URDF, joints in command order, gripper, home."""
+    """One arm: topics, chain from `base_link` to `tool_link` of its URDF, joints in command order, gripper, home.
+
+    `driver` is what takes the set points of a real arm. `command_type` stands in older rig files and means nothing.
+    """
 
     name: str
     joint_state_topic: str
     command_topic: str
-    command_type: str
     rate_hz: float
     max_age_s: float
     urdf: Path
@@ -74,6 +77,8 @@ class Arm:
     joints: tuple[Joint, ...]
     gripper: Joint
     home: tuple[float, ...]
+    driver: Driver | None = None
+    command_type: str = "sensor_msgs/msg/JointState"
 
     @property
     def all_joints(self) -> tuple[Joint, ...]:

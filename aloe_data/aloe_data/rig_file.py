@@ -9,6 +9,7 @@ from math import pi
 from pathlib import Path
 from typing import Any
 
+from aloe_data.driver import Driver, read_driver
 from aloe_data.rig import (
     ACTION_SPACES,
     COMMAND_TYPES,
@@ -59,6 +60,8 @@ def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
     )
     if not rig.arms:
         top.fail("arms", "a rig needs at least one arm")
+    if simulated and any(arm.driver is not None for arm in rig.arms):
+        top.fail("arms", "simulated arms have no drivers; remove 'driver'")
     _refuse_duplicates(top, "name", [*(camera.name for camera in rig.cameras), *(arm.name for arm in rig.arms)])
     _check_mounts(top, rig)
     _check_topics(top, rig)
@@ -68,6 +71,7 @@ def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
 def _check_topics(top: Section, rig: Rig) -> None:
     """Every topic is one stream's, but arms may share joint states, where each one finds its joints by their names."""
     topics = [camera.topic for camera in rig.cameras] + [arm.command_topic for arm in rig.arms]
+    topics += [topic for arm in rig.arms if arm.driver is not None for topic in arm.driver.topics]
     _refuse_duplicates(top, "topic", [*topics, *rig.arms_by_topic])
     for topic, arms in rig.arms_by_topic.items():
         owner: dict[str, str] = {}
@@ -164,7 +168,6 @@ def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
         name=_name(section),
         joint_state_topic=section.topic("joint_state_topic"),
         command_topic=section.topic("command_topic"),
-        command_type=section.choice("command_type", COMMAND_TYPES),
         rate_hz=rate_hz,
         max_age_s=_max_age(section, rate_hz),
         urdf=_urdf(section, path, urdfs),
@@ -175,6 +178,8 @@ def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
         joints=joints,
         gripper=_joint(section.section("gripper", Joint), "m"),
         home=section.numbers("home", len(joints) + 1, -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad, gripper last"),
+        driver=read_driver(section.section("driver", Driver)) if section.has("driver") else None,
+        command_type=section.choice("command_type", COMMAND_TYPES) if section.has("command_type") else Arm.command_type,
     )
     _refuse_duplicates(section, "joint name", arm.joint_names)
     for index, (joint, value) in enumerate(zip(arm.all_joints, arm.home, strict=True)):

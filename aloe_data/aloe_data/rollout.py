@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.config import ConfigError, from_texts, parameter
+from aloe_data.driver import missing_drivers
 from aloe_data.recording import next_episode_id
 from aloe_data.rig import Rig
 from aloe_data.section import Section
@@ -189,6 +190,9 @@ def check_for_real(rig: Rig, rig_file: Path, teleop: Path | None, policy: str, p
     for name, wanted in ((f"policy:={EXPERT}", policy == EXPERT), ("human:=scripted", scripted)):
         if wanted:
             raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
+    without = missing_drivers(rig.arms, rig_file)
+    if without:
+        raise ConfigError(without)
     if not prompt:
         raise ConfigError(f"{rig_file} describes a real rig, which has no task of its own; give one (prompt:='...')")
 
@@ -231,6 +235,9 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         NodePlan("aloe_control", "control_node", common | takeover),
         NodePlan("aloe_data", "episode_node", common | episode),
     ]
+    relayed = [arm.name for arm in rig.arms if arm.driver is not None and not arm.driver.elsewhere]
+    if relayed:
+        plans.append(NodePlan("aloe_control", "driver_relay", common | {"arms": ",".join(relayed)}))
     if record:
         folder = str(Path(config.record).expanduser().resolve())
         plans.append(NodePlan("aloe_data", "recorder_node", common | {"record": folder}))

@@ -96,6 +96,7 @@ def change(*path: Any, to: Any) -> Any:
     return edit
 
 
+DRIVER = {"topic": "/left_arm/driver", "type": "sensor_msgs/msg/JointState"}
 BAD = {
     "unknown top key": (change("rate_herz", to=50), ["rate_herz", "did you mean 'rate_hz'"]),
     "unknown camera key": (change("cameras", 0, "heigth", to=240), ["cameras[0]", "heigth", "'height'"]),
@@ -103,6 +104,7 @@ BAD = {
     "missing key": (change("cameras", 1, "topic", to=...), ["cameras[1].topic", "missing"]),
     "action space": (change("action_space", to="ee_poses"), ["ee_poses", "did you mean 'ee_pose'"]),
     "command type": (change("arms", 0, "command_type", to="JointState"), ["arms[0].command_type", "JointState"]),
+    "driver of a simulated arm": (change("arms", 0, "driver", to=DRIVER), ["arms", "no drivers", "remove"]),
     "limits in degrees": (change("arms", 0, "joints", 0, "upper", to=149.0), ["arms[0].joints[0].upper", "rad"]),
     "age in milliseconds": (change("cameras", 0, "max_age_s", to=200), ["cameras[0].max_age_s", "[s]"]),
     "age below a period": (change("cameras", 0, "max_age_s", to=0.01), ["max_age_s", "always stale"]),

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,26 @@ def test_what_needs_a_simulator_is_refused_on_a_real_rig() -> None:
         plan(rig="aloha", human="scripted")
     with pytest.raises(ConfigError, match=r"rig_aloha.yaml describes a real rig, which has no task of its own"):
         plan(rig="aloha", human="pedals")
-    assert "sim_node" not in plan(rig="aloha", human="pedals", prompt="pack the phone")
+    nodes = plan(rig="aloha", human="pedals", prompt="pack the phone")
+    assert "sim_node" not in nodes
+    assert nodes["driver_relay"]["arms"] == "left_arm,right_arm"
+    assert "driver_relay" not in plan()
+
+
+def test_an_arm_whose_relay_runs_elsewhere_gets_none_here(tmp_path: Path) -> None:
+    text = (FILES / "rig_aloha.yaml").read_text().replace("urdf: ", f"urdf: {FILES}/")
+    path = tmp_path / "rig.yaml"
+    path.write_text(text.replace("      group: arm\n", "      group: arm\n      elsewhere: true\n", 1))
+    nodes = plan(rig=str(path), human="pedals", prompt="pack the phone")
+    assert nodes["driver_relay"]["arms"] == "right_arm"
+
+
+def test_a_real_rig_without_drivers_is_told_what_to_write(tmp_path: Path) -> None:
+    text = (FILES / "rig_aloha.yaml").read_text().replace("urdf: ", f"urdf: {FILES}/")
+    path = tmp_path / "rig.yaml"
+    path.write_text(re.sub(r"    driver:\n(      .*\n)+", "    command_type: sensor_msgs/msg/JointState\n", text))
+    with pytest.raises(ConfigError, match="left_arm, right_arm: no driver is named"):
+        plan(rig=str(path), human="pedals", prompt="pack the phone")
     with pytest.raises(ConfigError, match=r"no installed teleop file; installed teleop files: .*pedals"):
         plan(human="pedal")
 
