@@ -32,6 +32,7 @@ from aloe_control.ros.messages import (
     intervention_message,
     request_from_message,
 )
+from aloe_control.ros.sensor_publishers import SensorPublishers
 from aloe_control.takeover import RequestKind
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
@@ -77,6 +78,7 @@ class ControlNode(Node):
         self._inputs = SealedInputs(self, session)
         self._rig = load_rig(config.rig)
         self._loop = ControlLoop(self._rig, config)
+        self._sensors = SensorPublishers(self, self._rig)
         self._period_ns = round(NS / self._rig.rate_hz)
         self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
         self._published: tuple[object, ...] | None = None
@@ -197,9 +199,10 @@ class ControlNode(Node):
         problems = [text for text in (self._inputs.refusal(ARM, request), self._outdated(request, now_ns)) if text]
         if self._stop_by_s is not None:
             problems.append("control_node is shutting down")
-        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig)]
+        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.rivals()]
         if problems:
             return False, "not armed: " + " | ".join(problems)
+        self._sensors.remember()
         done, text = self._loop.arm(now_ns)
         self._publish_intervention(now_ns)  # at once: a record says when, whatever the next tick changes
         return done, text
@@ -244,8 +247,10 @@ class ControlNode(Node):
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
-        if self._loop.armed and (others := rivals(self, self._rig)):
-            self._loop.fail(" | ".join(others))
+        if self._loop.armed:
+            others = [*rivals(self, self._rig), *self._sensors.newcomers()]
+            if others:
+                self._loop.fail(" | ".join(others))
         problems = self._loop.problems(now_ns)
         summary = {name: round(value, 3) for name, value in asdict(self._statistics.summary()).items()}
         policy = self._loop.policy

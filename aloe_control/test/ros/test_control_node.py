@@ -10,6 +10,7 @@ from aloe_msgs.msg import ArmAction, ArmCommand, InterventionRequest
 from aloe_msgs.srv import EnableMotion
 from node_world import World, start
 from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, JointState
 from shared_topic import write_shared_rig
 
 from aloe_data.ros.convert import ns_to_stamp
@@ -265,3 +266,16 @@ def test_without_a_session_control_node_does_not_start(rig_file, monkeypatch, tm
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert b"there is no session file" in errors and b"rollout.launch.py" in errors and b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("stream", ["cameras", "joints"])
+def test_who_begins_to_publish_images_or_joint_states_during_motion_ends_it_and_is_named(world, control, stream):
+    world.follow_policy()
+    topic = world.rig.cameras[0].topic if stream == "cameras" else world.rig.arms[0].joint_state_topic
+    kind = CompressedImage if stream == "cameras" else JointState
+    stranger = Node("stranger", context=world.context)
+    stranger.create_publisher(kind, topic, 5)
+    assert f"stranger began to publish {topic} during motion; stop it" in world.until_fault()
+    if stream == "cameras":
+        assert f"{topic} is published by stranger, world; stop all but" in world.arm().message
+    stranger.destroy_node()
