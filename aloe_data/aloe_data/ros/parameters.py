@@ -3,8 +3,9 @@
 import dataclasses
 from typing import TypeVar
 
-from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 
 from aloe_data.config import ConfigError, from_mapping, is_required, spec_of
 from aloe_data.section import nearest
@@ -15,7 +16,7 @@ _OF_RCLPY = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 
 
 def declare_parameters(node: Node, cls: type[T]) -> T:
-    """Declare a parameter for every field of `cls` and read them all.
+    """Declare a parameter for every field of `cls` and read them all; from then on none can be changed.
 
     Raises:
         ConfigError: unknown, missing, wrong or impossible values, naming the node, the parameter and the remedy.
@@ -30,7 +31,14 @@ def declare_parameters(node: Node, cls: type[T]) -> T:
         value = _declare(node, name, field)
         if value is not None:
             values[name] = value
+    # Also those of rclpy: whoever may call a service could otherwise put the node on a clock of his own.
+    node.add_on_set_parameters_callback(_refuse)
     return from_mapping(cls, values, node.get_name())
+
+
+def _refuse(parameters: list[Parameter]) -> SetParametersResult:
+    names = ", ".join(parameter.name for parameter in parameters)
+    return SetParametersResult(successful=False, reason=f"{names}: read at the start alone; start the node anew")
 
 
 def _declare(node: Node, name: str, field: "dataclasses.Field[object]") -> object:

@@ -45,6 +45,17 @@ def test_overrides_and_defaults_become_the_dataclass(context: rclpy.Context) -> 
     assert node.describe_parameter("rate_hz").description == "rate of the loop [Hz] 1..1000"
 
 
+@pytest.mark.parametrize("name", ["rate_hz", "use_sim_time"])
+def test_nobody_changes_a_parameter_of_a_running_node(name: str, context: rclpy.Context) -> None:
+    node = node_with(context, rig="a.yaml")
+    declare_parameters(node, Example)
+    before = node.get_parameter(name).value
+    result = node.set_parameters([Parameter(name, value=70.0 if name == "rate_hz" else True)])[0]
+    assert not result.successful and name in result.reason
+    assert node.get_parameter(name).value == before
+    assert not node._time_source.ros_time_is_active
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [

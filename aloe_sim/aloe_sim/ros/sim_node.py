@@ -69,7 +69,7 @@ class SimNode(Node):
         self.judge = Judge(sim.task)
         self._judge_beat = Metronome(JUDGE_HZ)
         self._episode_state = EpisodeState.IDLE
-        self._clock = self.create_publisher(Clock, "/clock", 10) if simulated_time else None
+        self._clock_publisher = self.create_publisher(Clock, "/clock", 10) if simulated_time else None
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._faults = FaultInjector(self.rig)
         self.create_subscription(String, "/sim/faults", self._on_fault, 10)
@@ -128,8 +128,8 @@ class SimNode(Node):
 
     def _on_slice(self, stamp_ns: int) -> None:
         """Publish what is due at this stamp; called between pieces of physics."""
-        if self._clock is not None:
-            self._clock.publish(Clock(clock=ns_to_stamp(self._faults.stamp(stamp_ns))))
+        if self._clock_publisher is not None:
+            self._clock_publisher.publish(Clock(clock=ns_to_stamp(self._faults.stamp(stamp_ns))))
         for stream in self._joints:
             stream.publish_if_due(stamp_ns)
         self._cameras.offer_if_due(stamp_ns)
