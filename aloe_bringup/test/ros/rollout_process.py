@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 
 import psutil
 
@@ -18,14 +19,17 @@ class RolloutProcess:
     Args:
         domain: ROS domain of its own.
         file: the launch file.
+        host: what the command line begins with, to run it in another network; empty: here.
         arguments: of the launch file.
     """
 
-    def __init__(self, domain: int, file: str = "rollout.launch.py", **arguments: object) -> None:
+    def __init__(
+        self, domain: int, file: str = "rollout.launch.py", host: Sequence[str] = (), **arguments: object
+    ) -> None:
         self.domain, self.text = domain, ""
         words = [f"{name}:={value}" for name, value in arguments.items()]
         self._process = subprocess.Popen(
-            ["ros2", "launch", "aloe_bringup", file, *words],
+            [*host, "ros2", "launch", "aloe_bringup", file, *words],
             env=os.environ | {"ROS_DOMAIN_ID": str(domain), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
