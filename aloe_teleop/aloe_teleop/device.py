@@ -24,6 +24,7 @@ class Ask(IntEnum):
     HOLD = 2
     ESTOP = 3
     RESET = 4
+    READY = 6
 
 
 class Mode(IntEnum):

@@ -12,7 +12,13 @@ from aloe_teleop.device import Ask, Request, View
 
 TOGGLE, WHILE_PRESSED = "toggle", "while_pressed"
 _VERDICTS = {"success": Verdict.SUCCESS, "failure": Verdict.FAILURE, "abort": Verdict.ABORT}
-_ASKS = {"release": Ask.RELEASE, "hold": Ask.HOLD, "estop": Ask.ESTOP, "reset": Ask.RESET}
+_ASKS = {
+    "release": Ask.RELEASE,
+    "hold": Ask.HOLD,
+    "estop": Ask.ESTOP,
+    "reset": Ask.RESET,
+    "ready": Ask.READY,
+}
 _TAKES = ("take_left", "take_right", "take_both")
 ACTIONS = (*_TAKES, *_ASKS, *_VERDICTS)
 _LONG_AGO_NS = -(1 << 62)
@@ -34,6 +40,7 @@ class KeyConfig:
     abort: str = _key(doc="key that ends the episode without a result")
     estop: str = _key(doc="key of the emergency stop")
     reset: str = _key(doc="key that clears the emergency stop, after a look at the robot")
+    ready: str = _key(doc="key that says: I am here and the scene is ready; motion may be enabled once")
     left: str = parameter("left_arm", doc="arm that take_left takes")
     right: str = parameter("right_arm", doc="arm that take_right takes")
     take: str = parameter(TOGGLE, choices=(TOGGLE, WHILE_PRESSED), doc="press again to give back, or hold down")

@@ -23,7 +23,7 @@ def main() -> None:
         sys.exit(f"no input device{which} can be read: is it plugged in, and are you in the group 'input'?")
     for device in devices:
         print(f"{device.path!s}  {device.name}")
-    print("press keys and move axes; Ctrl-C ends")
+    print("press keys and move axes; Ctrl-C ends. A rig's file needs keys for estop, reset and ready on some device")
     names = {code: name for name, code in reversed(names_of_codes().items())}
     try:
         _print_changes(devices, names)

@@ -10,6 +10,7 @@ from aloe_teleop.device import Ask, Command, Device, Request, Sample, View
 
 GRANT_S: Final = 0.5  # a request that control has not followed by then was refused
 _REPEAT_NS: Final = 100_000_000
+_UNCONFIRMED_NS: Final = 300_000_000  # control_node answers within a tick
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Outcome:
         verdict: on the running episode, with the device and the reason.
         problems: by device: "" or what is wrong with it.
         notes: what the operator should hear of now.
+        stop: "" or what is outstanding of an emergency stop, for as long as it is.
     """
 
     commands: Mapping[str, Command]
@@ -37,6 +39,7 @@ class Outcome:
     verdict: tuple[Verdict, str, str]
     problems: Mapping[str, str]
     notes: tuple[str, ...]
+    stop: str = ""
 
 
 @dataclass
@@ -52,7 +55,8 @@ class Station:
     """Polls devices and keeps what was taken with them.
 
     A take is not sent on while the device that would command the arm is dead or refuses; a device that dies lets its
-    arms go (HOLD); the emergency stop is asked for until control has it, and nothing is taken before.
+    arms go (HOLD); the emergency stop is asked for until control has it or the operator resets it, and nothing is taken
+    before.
 
     Args:
         devices: by name; no two command the same arm.
@@ -64,8 +68,9 @@ class Station:
         self._commander = {arm: name for name, device in devices.items() for arm in device.arms}
         self._taken: dict[str, _Taken] = {}
         self._problems = dict.fromkeys(devices, "")
-        self._estop: Asked | None = None
-        self._estop_ns = 0
+        self._estop: Asked | None = None  # that control has not confirmed yet
+        self._estop_ns = 0  # when it was asked for last
+        self._pressed_ns = 0  # when it was asked for first
         self._notes: list[str] = []
 
     def poll(self, now_ns: int, view: View) -> Outcome:
@@ -81,7 +86,12 @@ class Station:
             ]
         asked += self._repeated_estop(now_ns, view)
         return Outcome(
-            self._commands(samples, view), tuple(asked), _verdict(samples), self._problems, tuple(self._notes)
+            commands=self._commands(samples, view),
+            asked=tuple(asked),
+            verdict=_verdict(samples),
+            problems=self._problems,
+            notes=tuple(self._notes),
+            stop=self._outstanding(now_ns, view),
         )
 
     def let_go(self, reason: str) -> tuple[Asked, ...]:
@@ -98,8 +108,13 @@ class Station:
                 return None
             self._taken |= {arm: _Taken(name, now_ns, view.holds(arm)) for arm in arms}
         elif request.ask is Ask.ESTOP:
-            self._estop, self._estop_ns = Asked(request, name), now_ns
+            self._estop = Asked(request, name)
+            self._estop_ns = now_ns
+            self._pressed_ns = now_ns
             self._taken.clear()
+        elif request.ask is Ask.RESET:
+            # Asked for again it would undo the reset: the next run would end with a stop that nobody pressed.
+            self._estop = None
         elif request.ask in (Ask.RELEASE, Ask.HOLD):
             held = tuple(arm for arm in arms if arm in self._taken)
             if request.if_held and not held:
@@ -146,6 +161,17 @@ class Station:
             return []
         self._estop_ns = now_ns
         return [self._estop]
+
+    def _outstanding(self, now_ns: int, view: View) -> str:
+        """What the operator must know about an emergency stop that is not over; "" where there is none."""
+        if self._estop is not None and abs(now_ns - self._pressed_ns) > _UNCONFIRMED_NS:
+            return (
+                f"EMERGENCY STOP of {self._estop.device} NOT CONFIRMED: control_node does not answer;"
+                " press the hardware stop, which cuts the drives"
+            )
+        if view.estop:
+            return "the emergency stop is latched: look at the robot, then reset it (key `reset`)"
+        return ""
 
     def _commands(self, samples: Mapping[str, Sample], view: View) -> dict[str, Command]:
         commands = {}

@@ -11,7 +11,7 @@ from aloe_teleop.device import ArmView, Ask, Authority, Request, View
 from aloe_teleop.keys import KeyActions, KeyConfig
 
 MS = 1_000_000
-KEYS = ("a", "b", "c", "d", "e")
+KEYS = ("a", "b", "c", "d", "e", "f")
 BOTH = ("left_arm", "right_arm")
 MINE = View(arms={arm: ArmView(Authority.HUMAN, "operator") for arm in BOTH})
 
@@ -89,14 +89,14 @@ def test_the_emergency_stop_never_waits_for_a_contact_to_settle(rig: Rig) -> Non
 
 
 def test_verdicts_and_the_other_requests_come_with_the_press(rig: Rig) -> None:
-    keys = actions(rig, success="a", failure="b", release="c", hold="d", reset="e")
+    keys = actions(rig, success="a", failure="b", release="c", hold="d", reset="e", ready="f")
     keys.feed("a", True, 0)
     assert keys.poll(0, View()) == ((), Verdict.SUCCESS)
-    for key in "abcde":
+    for key in "abcdef":
         keys.feed(key, key != "a", 100 * MS)
     requests, verdict = keys.poll(100 * MS, View())
     assert verdict is Verdict.FAILURE
-    assert [request.ask for request in requests] == [Ask.RELEASE, Ask.HOLD, Ask.RESET]
+    assert [request.ask for request in requests] == [Ask.RELEASE, Ask.HOLD, Ask.RESET, Ask.READY]
 
 
 @pytest.mark.parametrize(

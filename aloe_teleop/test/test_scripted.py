@@ -27,7 +27,7 @@ class Watch:
         self.now_ns, self.grants, self.returns = S, True, True
         self.held: set[str] = set()
         self.unheld = ArmView(Authority.POLICY)
-        self.episode, self.armed = "ep_0000", True
+        self.episode, self.armed, self.estop = "ep_0000", True, False
 
     def poll(self, task: TaskView, seconds: float = 0.02) -> list[Sample]:
         samples = []
@@ -48,6 +48,7 @@ class Watch:
         return View(
             operator="me",
             armed=self.armed,
+            estop=self.estop,
             arms={name: HUMAN if name in self.held else self.unheld for name in (LEFT, RIGHT)},
             joints={arm.name: JointReading(self.now_ns, arm.joint_names, arm.home) for arm in RIG.arms},
             episode_id=self.episode,
@@ -148,6 +149,24 @@ def test_a_new_episode_finds_it_with_empty_hands() -> None:
     assert not any(command.deadman for command in watch.poll(DROPPED, 1.0)[-1].commands.values())
     watch.episode = "ep_0001"
     assert [r.ask for r in watch.asked(DROPPED, 1.0)] == [Ask.TAKE], "takeovers count per episode"
+
+
+def test_where_asked_it_tries_the_emergency_stop_once_and_says_ready_for_every_episode() -> None:
+    watch = Watch(tries_stop=True, says_ready=True)
+    watch.episode, watch.armed = "", False
+    assert {r.ask for r in watch.asked(CALM, 1.5)} == {Ask.ESTOP}
+    watch.estop = True
+    assert {r.ask for r in watch.asked(CALM, 1.5)} == {Ask.RESET}
+    watch.estop = False
+    assert watch.asked(CALM, 1.5) == [], "no episode waits"
+    for watch.episode in ("ep_0000", "ep_0001"):
+        watch.armed = False
+        assert {r.ask for r in watch.asked(CALM, 2.5)} == {Ask.READY}
+        watch.armed = True
+        assert watch.asked(CALM, 1.0) == []
+    plain = Watch()
+    plain.armed = False
+    assert plain.asked(CALM, 2.0) == [], "in simulation nobody waits for it"
 
 
 def test_it_takes_over_no_more_often_than_it_may() -> None:

@@ -153,6 +153,25 @@ def test_the_emergency_stop_is_repeated_until_control_has_it(rig: Rig) -> None:
     assert desk.asked(after_ms=100) == []
 
 
+def test_a_reset_ends_the_repeating_of_a_stop_that_control_has_not_confirmed(rig: Rig) -> None:
+    desk = Desk(rig)
+    assert desk.asked(Request(Ask.ESTOP)) == [(Ask.ESTOP, (), "pedal")]
+    assert desk.asked(Request(Ask.RESET), after_ms=150)[0] == (Ask.RESET, (), "pedal")
+    assert [desk.asked(after_ms=100) for _ in range(10)] == [[]] * 10, "the next run would end with it"
+    assert desk.asked(Request(Ask.ESTOP)) == [(Ask.ESTOP, (), "pedal")], "pressed anew it counts"
+    assert desk.asked(after_ms=100) == [(Ask.ESTOP, (), "pedal")]
+
+
+def test_the_operator_is_told_of_a_stop_that_is_outstanding_for_as_long_as_it_is(rig: Rig) -> None:
+    desk = Desk(rig)
+    assert desk.poll(Request(Ask.ESTOP)).stop == ""
+    assert "NOT CONFIRMED: control_node does not answer; press the hardware stop" in desk.poll(after_ms=400).stop
+    desk.estop = True
+    assert "latched: look at the robot, then reset it" in desk.poll(after_ms=5000).stop
+    desk.estop = False
+    assert desk.poll(Request(Ask.RESET)).stop == ""
+
+
 def test_nothing_is_taken_between_an_emergency_stop_and_controls_answer(rig: Rig) -> None:
     desk = Desk(rig)
     outcome = desk.poll(Request(Ask.ESTOP), TAKE_BOTH)

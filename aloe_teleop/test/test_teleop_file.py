@@ -7,6 +7,7 @@ import pytest
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import Rig
+from aloe_data.rollout import teleop_devices
 from aloe_teleop.devices import keyboard
 from aloe_teleop.teleop_file import load_devices
 
@@ -34,6 +35,16 @@ def test_every_shipped_file_makes_its_devices_where_none_is_plugged_in(
     for device in devices.values():
         device.close()
     os.close(person)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("teleop_*.yaml")), ids=lambda path: path.stem)
+def test_with_every_shipped_file_people_can_stop_reset_and_say_that_they_are_ready(path: Path) -> None:
+    devices = teleop_devices(path).values()
+    if any(device["kind"] == "scripted" for device in devices):
+        assert all({"tries_stop", "says_ready"} <= device.keys() for device in devices)
+        return
+    for action in ("estop", "reset", "ready"):
+        assert sum(action in device for device in devices) == 1, f"{action}: one key, on one device"
 
 
 def test_devices_have_names_of_their_own(tmp_path: Path, rig: Rig) -> None:

@@ -35,6 +35,8 @@ class ScriptedConfig:
     hand_back: bool = parameter(True, doc="give the arms back when the trouble is over; false: finish the task")
     max_takeovers: int = parameter(5, low=0, high=1000, doc="per episode")
     seed: int = parameter(0, low=0, doc="of tremor and failing grips")
+    tries_stop: bool = parameter(False, doc="presses the emergency stop once and resets it, before the first episode")
+    says_ready: bool = parameter(False, doc="says ready while an episode waits for it, as a real rig's episodes do")
 
 
 class Phase(Enum):
@@ -72,6 +74,8 @@ class ScriptedHuman:
         self._rng = np.random.default_rng(config.seed)
         self._episode_id = ""
         self._asked_ns = 0
+        self._stop_pressed = False
+        self._stop_tried = not config.tries_stop
         self._begin(0)
 
     def poll(self, now_ns: int, view: View) -> Sample:
@@ -89,9 +93,12 @@ class ScriptedHuman:
             self._episode_id, self._takeovers, self._judged = view.episode_id, 0, False
             self._touched = set[str]()
             self._begin(now_ns)
-        requests, verdict = (
-            self._decide(now_ns, view, view.task, tools) if self._episode_id and view.armed else ((), "")
-        )
+        if not view.armed:
+            requests, verdict = self._prepare(now_ns, view), ""
+        elif self._episode_id:
+            requests, verdict = self._decide(now_ns, view, view.task, tools)
+        else:
+            requests, verdict = (), ""
         commands = self._hand.commands(now_ns, view, poses, self._taken)
         return Sample(commands, requests, Verdict.FAILURE if verdict else Verdict.NONE, verdict)
 
@@ -108,6 +115,21 @@ class ScriptedHuman:
         self._phase, self._taken = Phase.WATCHING, tuple[str, ...]()
         self._reason_ns: int | None = None
         self._attention.begin(now_ns)
+
+    def _prepare(self, now_ns: int, view: View) -> tuple[Request, ...]:
+        """What a person does before motion: tries the emergency stop once, then says ready for each episode."""
+        self._stop_pressed = self._stop_pressed or view.estop
+        self._stop_tried = self._stop_tried or (self._stop_pressed and not view.estop)
+        if self._stop_tried and not (self._config.says_ready and self._episode_id):
+            return ()
+        if now_ns - self._asked_ns < GRANT_S * _NS:
+            return ()  # what was asked for last may be on its way
+        self._asked_ns = now_ns
+        if self._stop_tried:
+            return (Request(Ask.READY, (), "the scene is ready"),)
+        if view.estop:
+            return (Request(Ask.RESET, (), "the emergency stop works"),)
+        return (Request(Ask.ESTOP, (), "to try the emergency stop"),)
 
     def _decide(
         self, now_ns: int, view: View, task: TaskView, tools: dict[str, Array]

@@ -64,6 +64,7 @@ class TeleopNode(Node):
         self._sight = Sight(self, rig, self._operator, [device.inputs for device in self._devices.values()])
         self._sealer = MessageSealer(open_session(), self.get_name())
         self._problems = dict.fromkeys(self._devices, "")
+        self._stop = ""  # what is outstanding of an emergency stop
         self._stamp_ns = -1
         self.error: Exception | None = None
         self._asked_ns = -1
@@ -133,6 +134,8 @@ class TeleopNode(Node):
                 self.get_logger().warning(note)
             if outcome.problems != self._problems:
                 self._say_problems(outcome.problems)
+            if outcome.stop != self._stop:
+                self._say_stop(outcome.stop)
 
     def _command_message(self, arm: str, command: Command, now_ns: int) -> TeleopCommand:
         self._sequence += 1
@@ -198,11 +201,20 @@ class TeleopNode(Node):
         self._problems = dict(problems)
         self._on_report()
 
+    def _say_stop(self, stop: str) -> None:
+        self._stop = stop
+        if stop:
+            self.get_logger().error(stop)
+        else:
+            self.get_logger().info("the emergency stop is reset; motion still needs arming")
+        self._on_report()
+
     def _on_report(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         for name, problem in self._problems.items():
             values = {"operator": self._operator, "commands": ", ".join(self._devices[name].arms)}
             self._diagnostics.publish(diagnostics(now_ns, f"teleop_node: {name}", problem, values))
+        self._diagnostics.publish(diagnostics(now_ns, "teleop_node: emergency stop", self._stop, {}))
 
 
 def _command_topic(arm: str) -> str:
