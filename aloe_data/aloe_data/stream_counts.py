@@ -169,6 +169,16 @@ class StreamCounts:
         """Messages that are missing in the bag."""
         return sum(self.losses().values())
 
+    @property
+    def total_missing(self) -> int:
+        """Messages that have never arrived."""
+        return sum(count.missing for count in self.counts.values())
+
+    @property
+    def total_dropped(self) -> int:
+        """Messages that have arrived and found no room."""
+        return sum(count.dropped for count in self.counts.values())
+
     def heard(self) -> dict[str, TopicCount]:
         """The topics that said something, or should have."""
         return {

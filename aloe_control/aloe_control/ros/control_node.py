@@ -9,7 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import rclpy
-from aloe_msgs.msg import ActionChunk, ArmCommand, ExecutedAction, Intervention, InterventionRequest, TeleopCommand
+from aloe_msgs.msg import (
+    ActionChunk,
+    ArmCommand,
+    ExecutedAction,
+    Heartbeat,
+    Intervention,
+    InterventionRequest,
+    TeleopCommand,
+)
 from aloe_msgs.srv import EnableMotion
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
@@ -20,6 +28,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
+from aloe_control.bonds import Bonds, bonded_nodes
 from aloe_control.control_loop import ControlLoop
 from aloe_control.joints import time_to_rest_s
 from aloe_control.ros.command_topics import deaf, rivals
@@ -41,6 +50,7 @@ from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.rig import Arm, load_rig
 from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
+from aloe_data.ros.heartbeat import HEARTBEATS
 from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED, SENSOR
@@ -65,6 +75,7 @@ class ControlNodeConfig(ControlConfig):
     """Parameters of control_node."""
 
     rig: Path = parameter(doc="Path of the rig's YAML file.")
+    bonds: str = parameter("", doc="Nodes that must say on /heartbeat that they work while arms move, with commas.")
 
 
 class ControlNode(Node):
@@ -79,6 +90,7 @@ class ControlNode(Node):
         self._rig = load_rig(config.rig)
         self._loop = ControlLoop(self._rig, config)
         self._sensors = SensorPublishers(self, self._rig)
+        self._bonds = Bonds(bonded_nodes(config.bonds))
         self._period_ns = round(NS / self._rig.rate_hz)
         self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
         self._published: tuple[object, ...] | None = None
@@ -122,6 +134,7 @@ class ControlNode(Node):
             self.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
         self.create_subscription(ActionChunk, CHUNKS, self._on_chunk, QoSProfile(depth=5))
         self.create_subscription(InterventionRequest, REQUESTS, self._on_request, QoSProfile(depth=REQUEST_DEPTH))
+        self.create_subscription(Heartbeat, HEARTBEATS, self._on_heartbeat, QoSProfile(depth=20))
 
     def _on_joint_state(self, arm: Arm, message: JointState) -> None:
         foreign = is_foreign(message.name, arm)
@@ -167,8 +180,12 @@ class ControlNode(Node):
             self.get_logger().warning(refusal, throttle_duration_sec=1.0)
         self._publish_intervention(now_ns)  # at once: devices begin to command in time for the next tick
 
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        if not self._inputs.refusal(HEARTBEATS, message):
+            self._bonds.heard(message.node, message.state, message.problem, time.monotonic())
+
     def _on_chunk(self, message: ActionChunk) -> None:
-        if not self._loop.armed or self._inputs.refusal(CHUNKS, message):
+        if not (self._loop.armed and self._bonds.policy_may_act) or self._inputs.refusal(CHUNKS, message):
             return
         try:
             if message.action_space != self._rig.action_space:
@@ -199,7 +216,8 @@ class ControlNode(Node):
         problems = [text for text in (self._inputs.refusal(ARM, request), self._outdated(request, now_ns)) if text]
         if self._stop_by_s is not None:
             problems.append("control_node is shutting down")
-        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.rivals()]
+        bonds = self._bonds.problems(time.monotonic())
+        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.rivals(), *bonds]
         if problems:
             return False, "not armed: " + " | ".join(problems)
         self._sensors.remember()
@@ -221,6 +239,8 @@ class ControlNode(Node):
         self._ticked_ns = now_ns
         # The timer keeps an absolute schedule and has moved on by one period already.
         scheduled_ns = now_ns + self._timer.time_until_next_call() - self._period_ns
+        if self._loop.armed and (broken := self._bonds.problems(began_s)):
+            self._loop.fail(" | ".join(broken))
         result = self._loop.tick(now_ns, None if self._simulated_time else time.monotonic_ns())
         for arm, message in arm_command_messages(result).items():
             self._commands[arm].publish(self._sealer.seal(self._rig.arm(arm).command_topic, message))

@@ -95,7 +95,7 @@ class BagThread:
     """A bag and the thread that writes it, with a bounded queue between.
 
     A failed write or a disk without room ends the writing; `failure` then says what happened, and the bag can still be
-    closed in order.
+    closed in order. `progress_s` is when the thread last finished something, on the steady clock.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class BagThread:
         queue_bytes: int = 256 << 20,
     ) -> None:
         self.failure = ""
+        self.progress_s = time.monotonic()
         self._writer = writer
         self._folder = folder
         self._on_written = on_written
@@ -153,6 +154,7 @@ class BagThread:
         closing = False
         while not closing:
             closing = self._closing.wait(_DRAIN_PERIOD_S)
+            self.progress_s = time.monotonic()
             if time.monotonic() >= next_check_s:
                 check_room(self._folder, self._min_free_gib)
                 next_check_s = time.monotonic() + _ROOM_PERIOD_S
@@ -165,6 +167,7 @@ class BagThread:
         while self._queue:
             topic, message, stamp_ns = self._queue.popleft()
             self._writer.write(topic, message, stamp_ns)
+            self.progress_s = time.monotonic()
             self._on_written(topic)
             with self._lock:
                 self._room += len(message)

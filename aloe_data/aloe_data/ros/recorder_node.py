@@ -22,6 +22,7 @@ from aloe_data.episode import Verdict
 from aloe_data.owners import Owners
 from aloe_data.preroll import PreRoll
 from aloe_data.recorder_config import RecorderConfig
+from aloe_data.recorder_health import RecorderHealth
 from aloe_data.recording import (
     EpisodeRecord,
     RecordedTopic,
@@ -33,11 +34,13 @@ from aloe_data.recording import (
 )
 from aloe_data.rig import load_rig
 from aloe_data.ros.bag_writer import BagThread, open_bag
+from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
 from aloe_data.ros.recorder_status import closing_warnings, recorder_status
 from aloe_data.serialized import header_stamp_ns, leading_sequence
+from aloe_data.session import open_session
 from aloe_data.stream_counts import StreamCounts
 
 _UPKEEP_PERIOD_S = 0.2
@@ -51,7 +54,7 @@ class _Recording:
     record: EpisodeRecord
     folder: Path
     thread: BagThread
-    reported: bool = False  # a failure was told to the episode
+    reported: bool = False  # a problem was told to the episode
 
 
 class RecorderNode(Node):
@@ -67,6 +70,8 @@ class RecorderNode(Node):
         self._counter, self._owners = StreamCounts(), Owners()
         self._preroll = PreRoll(self._config.preroll_s, self._config.queue_mib << 19)  # half of the queue
         self._recording: _Recording | None = None
+        self._health = RecorderHealth()
+        self._heart = Heart(self, open_session())
         self._latched: dict[str, bytes] = {}
         self._heard: dict[str, float] = {}  # when last, on the steady clock [s]
         self._next_upkeep = Future()
@@ -157,6 +162,7 @@ class RecorderNode(Node):
         self._look_around()
         self._owners.begin()
         recording = self._recording = _Recording(record, folder, thread)
+        self._health.begin()
         self._closed.clear()
         now_ns = self.get_clock().now().nanoseconds
         for row in self._preroll.take(now_ns):
@@ -171,13 +177,20 @@ class RecorderNode(Node):
 
     def _on_stop(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
         self._raw.take_waiting()  # what was published before the stop belongs into the bag
+        problem = self._check_health()
         known = request.verdict in iter(Verdict)
+        verdict = Verdict(request.verdict) if known else Verdict.ABORT
         reason = request.reason if known else f"{request.reason} (asked for verdict {request.verdict}, which is none)"
-        recording = self._close(Verdict(request.verdict) if known else Verdict.ABORT, reason)
+        if problem and verdict is not Verdict.ABORT:
+            reason = f"recorder_node: {problem} (the verdict was {verdict.name})"
+            verdict = Verdict.ABORT
+        recording = self._close(verdict, reason)
         if recording is None:
             response.success, response.message = False, "not recording; start with the service /recorder/start"
             return response
-        response.success, response.message = not recording.thread.failure, recording.thread.failure
+        problem = problem or recording.thread.failure
+        response.success = not problem
+        response.message = problem
         response.episode_id, response.bag = recording.record.episode_id, str(recording.folder)
         response.messages_written, response.messages_lost = self._counter.total_written, self._counter.total_lost
         return response
@@ -213,7 +226,10 @@ class RecorderNode(Node):
         waiting, self._next_upkeep = self._next_upkeep, Future()
         waiting.set_result(None)
         self._raw.adapt()
-        self._report_failure()
+        recording = self._recording
+        self._report(self._check_health())
+        # From this thread, which receives, about itself and the thread that writes: no third one that outlives them.
+        self._heart.beat(f"recording {recording.folder}" if recording else "idle", self._health.problem)
         self._upkeeps += 1
         if self._upkeeps % round(1.0 / _UPKEEP_PERIOD_S) == 0:
             self._look_around()
@@ -229,15 +245,27 @@ class RecorderNode(Node):
                     remedy = "what it says is in the bag, too: stop it (is a bag being played?)"
                     self.get_logger().warning(f"{topic.name} is published by {name} as well; {remedy}")
 
-    def _report_failure(self) -> None:
+    def _check_health(self) -> str:
+        """ "" or why the recording, and with it motion, must end."""
         recording = self._recording
-        if recording is None or recording.reported or not recording.thread.failure:
+        now_s = time.monotonic()
+        if recording is None:
+            self._health.idle(now_s)
+            return ""
+        counts = self._counter
+        thread = recording.thread
+        return self._health.look(now_s, counts.total_missing, counts.total_dropped, thread.progress_s, thread.failure)
+
+    def _report(self, problem: str) -> None:
+        """Tell the episode, once, of a problem with its recording."""
+        recording = self._recording
+        if recording is None or recording.reported or not problem:
             return
         recording.reported = True
-        self.get_logger().error(recording.thread.failure)
+        self.get_logger().error(problem)
         event = EpisodeEvent(kind=EpisodeEvent.VERDICT, verdict=EpisodeEvent.ABORT, source="recorder_node")
         event.header.stamp = self.get_clock().now().to_msg()
-        event.episode_id, event.reason = recording.record.episode_id, recording.thread.failure
+        event.episode_id, event.reason = recording.record.episode_id, problem
         self._verdict.publish(event)
 
     def _publish_diagnostics(self) -> None:
