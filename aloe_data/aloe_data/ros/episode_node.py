@@ -134,7 +134,7 @@ class EpisodeNode(Node):
         A tick between the request and its answer may still say, truly, that motion is not enabled: that counts only
         with a fault, which cannot be older than the request.
         """
-        self._runner.control_heard(message.estop, message.fault)
+        self._runner.control_heard(message.armed, message.estop, message.fault, message.stops)
         since_ns = self._runner.armed_ns if message.fault else self._runner.enabled_ns
         old = since_ns == 0 or stamp_to_ns(message.header.stamp) < since_ns
         if not message.armed and not old:

@@ -1,5 +1,6 @@
 """The thread that steps through episodes: it asks simulation, recorder and control, and says what happens."""
 
+import math
 import queue
 import threading
 import time
@@ -20,10 +21,14 @@ from aloe_data.ros.episode_voice import NAME, EpisodeVoice
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
 from aloe_data.session import Session
+from aloe_data.stops import Stops
+from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 
 _WATCH_PERIOD_S = 0.1
 _ARM = "/control/arm"
 _ARM_RETRY_S = 0.25
+_ARM_TIMEOUT_S = 60.0
+_REMIND_S = 10.0  # between two lines about what keeps motion from being enabled
 # control_node answers within a tick. Where the answer is lost, as DDS loses one to a client that it does not know yet,
 # the arms follow the policy before the episode has begun: so it is asked again soon, which changes nothing there.
 _ARM_ANSWER_S = 1.5
@@ -37,7 +42,13 @@ class EpisodeConfig:
     record: bool = parameter(True, doc="Record every episode; needs recorder_node.")
     timeout_s: float = parameter(40.0, unit="s", low=0.1, doc="Limit per episode where the request gives none.")
     arm_timeout_s: float = parameter(
-        60.0, unit="s", low=0.1, doc="Limit for all streams to be healthy, so that motion is enabled."
+        0.0,
+        unit="s",
+        low=0.0,
+        doc="Limit for motion to be enabled; 0: 60 s in simulation, else none.",
+    )
+    ready_hint: str = parameter(
+        "press the ready key of the operator's device", doc="What a person does to say ready, for people to read."
     )
     service_timeout_s: float = parameter(15.0, unit="s", low=0.1, doc="Limit for other nodes to answer.")
     silence_s: float = parameter(5.0, unit="s", low=0.5, doc="Control, recorder or clock silent for longer: abort.")
@@ -61,18 +72,20 @@ class EpisodeRunner:
         self._node, self._config = node, config
         self._sealer = MessageSealer(session, NAME)
         self._machine = EpisodeMachine()
-        self._calls = ServiceCalls()
+        self._calls = ServiceCalls(while_waiting=self._beat)
         self._inbox: queue.Queue[Ticket | Ending] = queue.Queue()
         self._quitting = False
         self._ticket: Ticket | None = None
         self._ticket_lock = threading.Lock()
         self._count = 0
         self._armed_ns = self._enabled_ns = 0
-        self._estop, self._stops = False, 0
-        self._fault: str | None = None  # as last heard; None: nothing heard yet
+        self._needs_ready = not rig.simulated  # control_node arms a real rig only after a person's word
+        self._stops = Stops(tried_first=self._needs_ready)
+        self._waits_for = ""  # in words
+        self._reminded_s = 0.0
         self._folder: Path | None = None  # of the last bag that was opened
         self._watch = EpisodeWatch(config.silence_s, config.record)
-        self._voice = EpisodeVoice(node)
+        self._voice = EpisodeVoice(node, session)
         reset = rig.simulation.reset_service
         self._reset = node.create_client(ResetScene, reset) if reset else None
         self._open = node.create_client(StartEpisode, "/recorder/start")
@@ -110,24 +123,16 @@ class EpisodeRunner:
     @property
     def stops(self) -> int:
         """Emergency stops and faults so far; an episode that was asked for before one begins no motion after it."""
-        return self._stops
+        return self._stops.count
 
     @property
     def stop_reason(self) -> str:
         """What the last of them was, and what to do."""
-        stop = "emergency stop: look at the robot, reset the stop" if self._estop or not self._fault else self._fault
-        return f"{stop}; start anew"
+        return self._stops.reason
 
-    def control_heard(self, estop: bool, fault: str) -> None:
-        """Whether the emergency stop is pressed, and what has failed.
-
-        An emergency stop ends the episode that is under way, wherever it is. What failed before this node began to
-        listen is over for it: who asks for an episode has seen that.
-        """
-        is_new = bool(fault) and self._fault is not None and fault != self._fault
-        self._stops += (estop and not self._estop) or is_new
-        self._estop, self._fault = estop, fault
-        if estop:
+    def control_heard(self, armed: bool, estop: bool, fault: str, number: int) -> None:
+        """What control_node says, see `Stops.heard`; an emergency stop ends what is under way, wherever it is."""
+        if self._stops.heard(armed, estop, fault, number):
             self.end(Ending(Verdict.ABORT, "control_node", fault or "emergency stop"))
 
     def submit(self, ticket: Ticket) -> bool:
@@ -135,7 +140,7 @@ class EpisodeRunner:
         with self._ticket_lock:
             if self._ticket is not None or self._quitting:
                 return False
-            ticket.stops = self._stops
+            ticket.stops = self._stops.count
             self._ticket = ticket
         self._inbox.put(ticket)
         return True
@@ -159,6 +164,7 @@ class EpisodeRunner:
         while not (self._quitting and self._machine.phase is Phase.IDLE):
             self._take(_WATCH_PERIOD_S)
             self._look()
+            self._beat()
 
     def _take(self, wait_s: float) -> None:
         """Take what is in the inbox, waiting for the first."""
@@ -236,10 +242,21 @@ class EpisodeRunner:
         self._count += 1
 
     def _arm_control(self) -> None:
-        deadline_s = time.monotonic() + self._config.arm_timeout_s
+        if self._needs_ready:
+            self._disarm_control()  # which voids a READY of before: it was not said about this scene
+            self._wait_for(f"waits for a person's ready: {self._config.ready_hint}")
+        try:
+            self._ask_until_armed()
+        finally:
+            self._waits_for = ""
+        self._stops.moved()
+
+    def _ask_until_armed(self) -> None:
+        limit_s = self._config.arm_timeout_s or (math.inf if self._needs_ready else _ARM_TIMEOUT_S)
+        deadline_s = time.monotonic() + limit_s
         answer_s = min(_ARM_ANSWER_S, self._config.service_timeout_s)
         while True:
-            if self._estop or (self._ticket and self._stops > self._ticket.stops):
+            if self._stops.latched or (self._ticket and self._stops.count > self._ticket.stops):
                 raise CallError(self.stop_reason)
             self._armed_ns = self._node.get_clock().now().nanoseconds
             try:
@@ -248,13 +265,25 @@ class EpisodeRunner:
                 return
             except CallError as error:
                 if time.monotonic() >= deadline_s:
-                    raise CallError(
-                        f"motion was not enabled within {self._config.arm_timeout_s:g} s: {error}"
-                    ) from error
+                    raise CallError(f"motion was not enabled within {limit_s:g} s: {error}") from error
+                if self._needs_ready:
+                    self._wait_for(f"waits for a person's ready: {self._config.ready_hint}; {error}")
             self._armed_ns = 0
             self._take(_ARM_RETRY_S)
+            self._beat()
             if self._machine.episode.ending is not None:
                 raise CallError("ended before motion was enabled")
+
+    def _wait_for(self, words: str) -> None:
+        """Tell people what the episode waits for: in every heartbeat, and in the log now and then."""
+        if not self._waits_for or time.monotonic() - self._reminded_s > _REMIND_S:
+            self._reminded_s = time.monotonic()
+            self._node.get_logger().info(f"{self._machine.episode.episode_id} {words}")
+        self._waits_for = words
+
+    def _beat(self) -> None:
+        """Say that this thread, which ends episodes in time, is at work."""
+        self._voice.beat(self._machine.phase, self._waits_for)
 
     def _disarm_control(self) -> None:
         self._armed_ns = self._enabled_ns = 0
@@ -275,9 +304,23 @@ class EpisodeRunner:
             answer = self._stop_recording(ending)
             episode.messages_written, episode.messages_lost = answer.messages_written, answer.messages_lost
         except CallError as error:
-            if str(error) not in ending.reason:
-                episode.ending = replace(ending, reason=f"{ending.reason}; {error}".lstrip("; "))
+            self._end_unrecorded(ending, str(error))
             raise
+
+    def _end_unrecorded(self, ending: Ending, problem: str) -> None:
+        """The bag is not whole: whatever was said of the episode, it counts for nothing."""
+        episode = self._machine.episode
+        if ending.verdict is Verdict.ABORT:
+            if problem not in ending.reason:
+                episode.ending = replace(ending, reason=f"{ending.reason}; {problem}".lstrip("; "))
+            return
+        reason = f"{problem} (the verdict was {ending.verdict.name} by {ending.source})"
+        episode.ending = Ending(Verdict.ABORT, "recorder_node", reason)
+        given = GivenVerdict(episode.episode_id, "abort", "recorder_node", reason, time.time_ns())
+        try:  # the verdict that was said is in the bag already
+            give_verdict(Path(episode.bag).parent, given)
+        except VerdictError as error:
+            self._node.get_logger().error(f"{episode.episode_id} is to be aborted: {reason}; {error}")
 
     def _stop_recording(self, ending: Ending) -> StopEpisode.Response:
         request = StopEpisode.Request(verdict=int(ending.verdict), reason=ending.reason)
@@ -287,6 +330,7 @@ class EpisodeRunner:
         return answer
 
     def _publish_state(self) -> None:
+        self._beat()
         self._voice.publish_state(self._machine.phase, self._machine.episode)
         if self._machine.phase is Phase.RUNNING and self._ticket is not None:
             self._ticket.running.set()

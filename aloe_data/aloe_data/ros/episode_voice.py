@@ -1,11 +1,13 @@
-"""What episode_node says about its episodes: the latched state and the events."""
+"""What episode_node says about its episodes: the latched state, the events and its heartbeat."""
 
 from aloe_msgs.msg import EpisodeEvent, EpisodeState
 from rclpy.duration import Duration
 from rclpy.node import Node
 
 from aloe_data.episode import Ending, Episode, Phase, Verdict
+from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.qos import LATCHED
+from aloe_data.session import Session
 
 NAME = "episode_node"
 _PUBLIC_STATE = {
@@ -18,15 +20,33 @@ _PUBLIC_STATE = {
     Phase.CLOSING: EpisodeState.STOPPING,
 }
 
+_STATE_NAMES = {
+    EpisodeState.IDLE: "IDLE",
+    EpisodeState.PREPARING: "PREPARING",
+    EpisodeState.RUNNING: "RUNNING",
+    EpisodeState.STOPPING: "STOPPING",
+}
+
 
 class EpisodeVoice:
-    """Publishes /episode/state and /episode/events."""
+    """Publishes /episode/state, /episode/events and the heartbeat.
 
-    def __init__(self, node: Node) -> None:
+    Args:
+        node: Node that speaks.
+        session: Session of the launch that started it.
+    """
+
+    def __init__(self, node: Node, session: Session) -> None:
         self._node = node
+        self._heart = Heart(node, session)
         self._last_verdict = Verdict.NONE
         self._state = node.create_publisher(EpisodeState, "/episode/state", LATCHED)
         self._events = node.create_publisher(EpisodeEvent, "/episode/events", 10)
+
+    def beat(self, phase: Phase, waits_for: str) -> None:
+        """Say that the thread of the episodes is at work, in which state, and what it waits for."""
+        state = _STATE_NAMES[_PUBLIC_STATE[phase]]
+        self._heart.beat(f"{state}: {waits_for}" if waits_for else state)
 
     def publish_state(self, phase: Phase, episode: Episode) -> None:
         """Say in which state the episode is now."""

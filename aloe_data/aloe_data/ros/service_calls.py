@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.client import Client
@@ -18,9 +19,15 @@ class NoAnswerError(CallError):
 
 
 class ServiceCalls:
-    """Blocking calls that never hang: a dead node costs at most the timeout, and `hurry` makes all timeouts short."""
+    """Blocking calls that never hang: a dead node costs at most the timeout, and `hurry` makes all timeouts short.
 
-    def __init__(self, hurried_timeout_s: float = 1.0) -> None:
+    Args:
+        hurried_timeout_s: Limit for every call from `hurry` on [s].
+        while_waiting: Called again and again by the thread that waits: it is alive, and may say so.
+    """
+
+    def __init__(self, hurried_timeout_s: float = 1.0, while_waiting: Callable[[], None] = lambda: None) -> None:
+        self._while_waiting = while_waiting
         self._hurried = threading.Event()
         self._hurried_timeout_s = hurried_timeout_s
 
@@ -61,5 +68,6 @@ class ServiceCalls:
                 hurried_deadline = now + self._hurried_timeout_s
             if now >= deadline or (hurried_deadline is not None and now >= hurried_deadline):
                 return False
+            self._while_waiting()
             time.sleep(_POLL_S / 5)
         return True
