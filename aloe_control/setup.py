@@ -17,6 +17,7 @@ setup(
     entry_points={
         "console_scripts": [
             "control_node = aloe_control.ros.control_node:main",
+            "driver_relay = aloe_control.ros.driver_relay:main",
             "reexecute = aloe_control.ros.reexecute:main",
         ],
     },
