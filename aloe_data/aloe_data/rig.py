@@ -78,7 +78,7 @@ class Arm:
     gripper: Joint
     home: tuple[float, ...]
     driver: Driver | None = None
-    command_type: str = "sensor_msgs/msg/JointState"
+    command_type: str = ""
 
     @property
     def all_joints(self) -> tuple[Joint, ...]:
