@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import rclpy
-from aloe_msgs.msg import ArmAction, ExecutedAction
+from aloe_msgs.msg import ArmAction, ArmCommand, ExecutedAction
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
@@ -41,8 +41,9 @@ class Streams(Node):
 
     def _publish_joints(self, arm: Arm) -> None:
         message = joint_state_to_message(arm, arm.home, 0)
-        for topic in (arm.joint_state_topic, arm.command_topic):
-            self._publish(type(message), topic, message, arm.rate_hz)
+        self._publish(type(message), arm.joint_state_topic, message, arm.rate_hz)
+        command = ArmCommand(arm=arm.name, positions=arm.home)
+        self._publish(ArmCommand, arm.command_topic, command, arm.rate_hz)
 
     def _publish(self, kind: type, topic: str, message: object, rate_hz: float) -> None:
         publisher = self.create_publisher(kind, topic, QoSProfile(depth=20))

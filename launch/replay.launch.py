@@ -1,9 +1,9 @@
 """Play a bag into a policy: `ros2 launch aloe_bringup replay.launch.py bag:=bags/ep_0012 policy:=checkpoints/v3`.
 
-The bag's topics come as they were recorded, at their time, but for the commands of the arms, which are left out: no arm
-can move because of a bag. control_node is not started. What the policy says now is on /replay/policy/action_chunk,
-beside /policy/action_chunk, what was said then. With critic:=FOLDER, what a critic says about the recorded chunks is on
-/replay/critic/q.
+The bag's topics come as they were recorded, at their time; the commands of the arms are in it as
+/replay/{arm}/command, and those of older bags are left out: no arm can move because of a bag. control_node is not
+started. What the policy says now is on /replay/policy/action_chunk, beside /policy/action_chunk, what was said then.
+With critic:=FOLDER, what a critic says about the recorded chunks is on /replay/critic/q.
 """
 
 from pathlib import Path
@@ -84,6 +84,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess | LogInfo]:
             on_exit=_node_ended,
         )
         nodes.append(critic)
+    # Bags from before commands were sealed hold them under their live names.
     commands = [arm.command_topic for arm in rig.arms]
     play = ["ros2", "bag", "play", str(bag), "--clock", "100", "--rate", given["rate"], "--delay", given["delay_s"]]
     player = ExecuteProcess(

@@ -157,12 +157,14 @@ def check_qos(topics: Iterable[RecordedTopic], measured: Mapping[str, Measured])
     for topic in topics:
         lenient = topic.continuous or topic.name.startswith("/teleop/")
         ours = Endpoint("this suite", topic.type, reliable=not lenient, latched=topic.latched)
-        number += bool(measured[topic.name].publishers)
-        for publisher, asks in product(measured[topic.name].publishers, (ours, *measured[topic.name].subscriptions)):
+        there = measured[topic.source]
+        number += bool(there.publishers)
+        for publisher, asks in product(there.publishers, (ours, *there.subscriptions)):
             pairs = {"reliable": (asks.reliable, publisher.reliable), "latched": (asks.latched, publisher.latched)}
             lack = " and ".join(name for name, (asked, offered) in pairs.items() if asked and not offered)
             if lack:
-                what = f"{topic.name}: {asks.node} asks for {lack}, {publisher.node} does not offer it: nothing arrives"
+                wish = f"{topic.source}: {asks.node} asks for {lack}"
+                what = f"{wish}, {publisher.node} does not offer it: nothing arrives"
                 level = Level.FAIL if asks is ours else Level.WARN
                 found.append(Finding(level, "qos", what, f"publish it {lack} (latched: durability transient local)"))
     if number and not found:

@@ -29,10 +29,10 @@ class RecordingError(RuntimeError):
 class RecordedTopic:
     """One topic of a recording.
 
-    `latched`: its last message belongs into every bag. `sequenced`: a counter that rises by one follows its header, so
-    that messages which never arrived can be counted. `rate_hz`: messages with headers come at this rate all the time,
-    episode or not; 0: they come when they come. `shared`: several nodes may publish it; of others a second publisher
-    is a stranger.
+    `name` is its name in the bag, and `live` the topic that is listened to; "": the same. `latched`: its last message
+    belongs into every bag. `sequenced`: a counter that rises by one follows its header, so that messages which never
+    arrived can be counted. `rate_hz`: messages with headers come at this rate all the time, episode or not; 0: they
+    come when they come. `shared`: several nodes may publish it; of others a second publisher is a stranger.
     """
 
     name: str
@@ -41,6 +41,12 @@ class RecordedTopic:
     sequenced: bool = False
     rate_hz: float = 0.0
     shared: bool = False
+    live: str = ""
+
+    @property
+    def source(self) -> str:
+        """The topic that is listened to."""
+        return self.live or self.name
 
     @property
     def continuous(self) -> bool:
@@ -72,11 +78,25 @@ def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
     """All topics of a recording: the rig's streams, commands and their human sources, then the suite's own."""
     cameras = [RecordedTopic(camera.topic, camera.message_type, rate_hz=camera.rate_hz) for camera in rig.cameras]
     states = [_joint_states(topic, arms) for topic, arms in rig.arms_by_topic.items()]
-    commands = [RecordedTopic(arm.command_topic, "aloe_msgs/msg/ArmCommand") for arm in rig.arms]
+    commands = [
+        RecordedTopic(recorded_command_topic(arm), "aloe_msgs/msg/ArmCommand", live=arm.command_topic)
+        for arm in rig.arms
+    ]
     teleop = "aloe_msgs/msg/TeleopCommand"
     human = [RecordedTopic(f"/teleop/{arm.name}/command", teleop, shared=True) for arm in rig.arms]
     simulated = [*([_TASK] if rig.simulated else []), *([_CLOCK] if use_sim_time else [])]
     return (*cameras, *states, *commands, replace(_EXECUTED, rate_hz=rig.rate_hz), *human, *_SUITE_TOPICS, *simulated)
+
+
+def recorded_command_topic(arm: Arm) -> str:
+    """The topic of an arm's commands in a bag: who plays the bag commands no arm."""
+    return f"/replay{arm.command_topic}"
+
+
+def recorded_commands(rig: Rig) -> dict[str, Arm]:
+    """The arms by the topic of their commands in a bag; also by that of bags from before commands were sealed."""
+    former = {arm.command_topic: arm for arm in rig.arms}
+    return former | {recorded_command_topic(arm): arm for arm in rig.arms}
 
 
 def _joint_states(topic: str, arms: Sequence[Arm]) -> RecordedTopic:

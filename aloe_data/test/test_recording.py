@@ -25,7 +25,9 @@ def test_topics_follow_from_the_rig() -> None:
     topics = {topic.name: topic for topic in recorded_topics(rig, use_sim_time=False)}
     assert topics["/cameras/head/image_raw/compressed"].type == "sensor_msgs/msg/CompressedImage"
     assert topics["/left_arm/joint_states"].type == "sensor_msgs/msg/JointState"
-    assert topics["/right_arm/command"].type == "aloe_msgs/msg/ArmCommand"
+    assert topics["/replay/right_arm/command"].type == "aloe_msgs/msg/ArmCommand"
+    assert topics["/replay/right_arm/command"].source == "/right_arm/command"
+    assert not {arm.command_topic for arm in rig.arms} & topics.keys(), "a played bag would command an arm"
     assert topics["/teleop/left_arm/command"].type == "aloe_msgs/msg/TeleopCommand"
     assert topics["/intervention"].latched
     assert {topic.rate_hz for topic in topics.values() if topic.continuous} == {30.0, 50.0}

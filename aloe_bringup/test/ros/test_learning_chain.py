@@ -70,7 +70,7 @@ def test_the_control_loop_run_again_on_a_demonstration_gives_the_same_commands(f
 def test_a_demonstration_opens_in_an_independent_reader(folder: Path) -> None:
     with AnyReader([folder / "bags" / "ep_0000"]) as reader:
         seen = {c.topic for c, _, data in reader.messages() if reader.deserialize(data, c.msgtype) is not None}
-    assert {"/left_arm/joint_states", "/left_arm/command", "/policy/action_chunk", "/executed_action"} <= seen
+    assert {"/left_arm/joint_states", "/replay/left_arm/command", "/policy/action_chunk", "/executed_action"} <= seen
 
 
 def test_the_checkpoint_drives_the_rig_it_was_trained_for(folder: Path, rig: Rig) -> None:

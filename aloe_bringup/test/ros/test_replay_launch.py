@@ -16,7 +16,7 @@ from rclpy.serialization import serialize_message
 
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
-from aloe_data.recording import EpisodeRecord, recorded_topics
+from aloe_data.recording import EpisodeRecord, recorded_command_topic, recorded_topics
 from aloe_data.rig import load_rig
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_to_message, ns_to_stamp
@@ -58,7 +58,7 @@ def write_bag(folder: Path) -> None:
             write(camera.topic, compressed_to_message(jpeg, stamp_ns, camera.name), stamp_ns)
         for arm in RIG.arms:
             write(arm.joint_state_topic, joint_state_to_message(arm, arm.home, stamp_ns), stamp_ns)
-            write(arm.command_topic, ArmCommand(arm=arm.name, tick=tick, positions=arm.home), stamp_ns)
+            write(recorded_command_topic(arm), ArmCommand(arm=arm.name, tick=tick, positions=arm.home), stamp_ns)
         if tick == 1:
             state = EpisodeState(state=EpisodeState.RUNNING, episode_id="ep_0000", prompt="sort the cubes")
             state.header.stamp = ns_to_stamp(stamp_ns)

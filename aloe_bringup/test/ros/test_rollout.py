@@ -45,7 +45,7 @@ def test_an_episode_runs_ends_by_itself_and_leaves_a_complete_bag(rollout: Rollo
         assert count[f"/cameras/{camera}/image_raw/compressed"] > 20 * seconds
     for arm in ("left_arm", "right_arm"):
         assert count[f"/{arm}/joint_states"] > 45 * seconds
-        assert count[f"/{arm}/command"] > 0
+        assert count[f"/replay/{arm}/command"] > 0
     assert count["/policy/action_chunk"] > seconds
     events = [(e.kind, e.verdict) for e in decoded["/episode/events"]]
     assert events[0][0] == 0 and verdicts(decoded) == [1]

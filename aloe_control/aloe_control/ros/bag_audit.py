@@ -17,7 +17,7 @@ from sensor_msgs.msg import JointState
 from aloe_control.audit import Audit, Kind, Unsafe
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_data.codecs import CodecError, is_foreign, select_joints
-from aloe_data.recording import CHUNKS, EXECUTED
+from aloe_data.recording import CHUNKS, EXECUTED, recorded_commands
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
@@ -33,7 +33,7 @@ _REQUESTS = "/intervention/request"
 def audited_topics(rig: Rig) -> list[str]:
     """The topics of a bag that an audit needs."""
     devices = [camera.topic for camera in rig.cameras] + list(rig.arms_by_topic)
-    arms = [topic for arm in rig.arms for topic in (arm.command_topic, f"/teleop/{arm.name}/command")]
+    arms = [*recorded_commands(rig), *(f"/teleop/{arm.name}/command" for arm in rig.arms)]
     return [*devices, *arms, EXECUTED, _STATE, CHUNKS, _REQUESTS]
 
 
@@ -52,7 +52,7 @@ class _BagAudit:
         self._rig, self._audit = rig, Audit(rig, slack_s=SLACK_S)
         self._cameras = {camera.topic: camera.name for camera in rig.cameras}
         self._arms = rig.arms_by_topic
-        self._commands = {arm.command_topic: arm for arm in rig.arms}
+        self._commands = recorded_commands(rig)
         self._sent: dict[tuple[str, int], list[np.ndarray]] = {}  # (arm, stamp) -> commands
         self._fault, self._tick, self._armed = "", 0, False
 

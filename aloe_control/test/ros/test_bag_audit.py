@@ -19,6 +19,7 @@ from aloe_control.ros.messages import (
     request_from_message,
 )
 from aloe_control.takeover import RequestKind
+from aloe_data.recording import recorded_command_topic
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 
 LEFT = RIG.arms[0].name
@@ -56,7 +57,7 @@ class Recorder(Bench):
             result = super().run(1)[0]
             results.append(result)
             for arm, command in arm_command_messages(result).items():
-                self.record(self.rig.arm(arm).command_topic, command)
+                self.record(recorded_command_topic(self.rig.arm(arm)), command)
             self.record("/executed_action", executed_action_message(result, 0.0))
             holds = {arm.name: self.loop.authority(arm.name) for arm in self.rig.arms}
             state = intervention_message(result.stamp_ns, result.armed, False, result.fault, self.rig, holds)
@@ -128,9 +129,11 @@ def test_frozen_cameras_are_found(recorded):
 
 
 def test_a_command_of_somebody_else_is_found(recorded):
-    topic, message, time_ns = next(item for item in recorded if item[0] == RIG.arms[0].command_topic)
+    topic, message, time_ns = next(item for item in recorded if item[0] == recorded_command_topic(RIG.arms[0]))
     stranger = joint_state_to_message(RIG.arms[0], np.zeros(7), time_ns + 7_777_777)
     assert "somebody else than control_node" in found([*recorded, (topic, stranger, time_ns)])
+    former = RIG.arms[0].command_topic
+    assert "somebody else than control_node" in found([*recorded, (former, stranger, time_ns)])
     assert "somebody else than control_node" in found([*recorded, (topic, message, time_ns)])
 
 

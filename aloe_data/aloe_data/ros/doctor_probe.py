@@ -44,7 +44,7 @@ class Probe:
     def __init__(self, node: Node, rig: Rig, streams: Iterable[Stream], topics: Iterable[RecordedTopic]) -> None:
         self._rig, self._streams = rig, tuple(streams)
         names = [*(name for stream in self._streams for name in (stream.topic, stream.key))]
-        names += [topic.name for topic in topics]
+        names += [topic.source for topic in topics]
         self.measured = {name: Measured() for name in names}
         self.joints: dict[str, list[Any]] = {arm.name: [] for arm in rig.arms}
         arms = [(arm, stream) for arm in rig.arms for stream in self._streams if stream.name == arm.name]

@@ -44,11 +44,11 @@ class RawSubscriptions:
         """Subscribe anew where a publisher offers less than was asked for; to be called now and then."""
         while self._refused:
             topic = self._refused.pop()
-            offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic.name)]
+            offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(topic.source)]
             reliable = all(qos.reliability == ReliabilityPolicy.RELIABLE for qos in offers)
             latched = topic.latched and all(qos.durability == DurabilityPolicy.TRANSIENT_LOCAL for qos in offers)
             kind = f"{'reliable' if reliable else 'best effort'}, {'latched' if latched else 'volatile'}"
-            self._node.get_logger().info(f"{topic.name}: subscribing as {kind}, as its publishers offer")
+            self._node.get_logger().info(f"{topic.source}: subscribing as {kind}, as its publishers offer")
             self._node.destroy_subscription(self._subscriptions[topic])
             self._subscriptions[topic] = self._subscribe(topic, latched, reliable)
 
@@ -85,4 +85,4 @@ class RawSubscriptions:
             use_default_callbacks=False,
         )
         kind, take = get_message(topic.type), partial(self._take, topic)
-        return self._node.create_subscription(kind, topic.name, take, qos, raw=True, event_callbacks=events)
+        return self._node.create_subscription(kind, topic.source, take, qos, raw=True, event_callbacks=events)

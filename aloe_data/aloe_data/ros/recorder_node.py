@@ -153,7 +153,7 @@ class RecorderNode(Node):
         rig, urdfs = self._rig_texts
         versions = {"aloe_data": aloe_data.__version__, "ros_distro": os.environ.get("ROS_DISTRO", "")}
         record = EpisodeRecord(episode_id, request.prompt, request.seed, rig=rig, urdfs=urdfs, versions=versions)
-        offered = {topic: self._offered_qos(topic.name) for topic in self._topics.values()}
+        offered = {topic: self._offered_qos(topic.source) for topic in self._topics.values()}
         writer = open_bag(folder, record, offered, self._config.compression, self._config.split_mib << 20)
         self._counter.reset({topic.name: topic.rate_hz for topic in self._topics.values()})
         thread = BagThread(
@@ -217,10 +217,13 @@ class RecorderNode(Node):
         log = self.get_logger()
         losses = self._counter.losses()
         log.info(f"closed {recording.folder}: {self._counter.total_written} messages, {sum(losses.values())} lost")
-        for line in closing_warnings(self._counter, lambda topic: self.count_publishers(topic) > 0):
+        for line in closing_warnings(self._counter, self._is_published):
             log.warning(f"{recording.record.episode_id}: {line}")
         if recording.thread.failure and not recording.reported:
             log.error(recording.thread.failure)
+
+    def _is_published(self, topic: str) -> bool:
+        return self.count_publishers(self._topics[topic].source) > 0
 
     def _on_upkeep(self) -> None:
         waiting, self._next_upkeep = self._next_upkeep, Future()
@@ -239,11 +242,11 @@ class RecorderNode(Node):
         """Name every publisher of a topic that belongs to another node."""
         for topic in self._topics.values():
             if not topic.shared:
-                infos = self.get_publishers_info_by_topic(topic.name)
+                infos = self.get_publishers_info_by_topic(topic.source)
                 names = {bytes(i.endpoint_gid): i.node_name.replace(_UNKNOWN, "") for i in infos}
                 for name in self._owners.look(topic.name, names):
                     remedy = "what it says is in the bag, too: stop it (is a bag being played?)"
-                    self.get_logger().warning(f"{topic.name} is published by {name} as well; {remedy}")
+                    self.get_logger().warning(f"{topic.source} is published by {name} as well; {remedy}")
 
     def _check_health(self) -> str:
         """ "" or why the recording, and with it motion, must end."""

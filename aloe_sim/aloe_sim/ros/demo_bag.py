@@ -12,7 +12,7 @@ from aloe_control.control_loop import TickResult
 from aloe_control.ros.messages import arm_command_messages, executed_action_message, intervention_message
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
-from aloe_data.recording import EpisodeRecord, recorded_topics
+from aloe_data.recording import EpisodeRecord, recorded_command_topic, recorded_topics
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_messages, ns_to_stamp
 from aloe_sim.cameras import CameraRenderer
@@ -61,7 +61,7 @@ class DemoBag:
     def tick(self, result: TickResult) -> None:
         """Record a control tick: commands, what was executed, and who commands from now on if that has changed."""
         for name, message in arm_command_messages(result).items():
-            self._write(self._rig.arm(name).command_topic, message, result.stamp_ns)
+            self._write(recorded_command_topic(self._rig.arm(name)), message, result.stamp_ns)
         self._write("/executed_action", executed_action_message(result, 0.0), result.stamp_ns)
         if any(self._process.control.authority(name) != hold for name, hold in self._holds.items()):
             self._authority()
