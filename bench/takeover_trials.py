@@ -7,7 +7,7 @@ import numpy as np
 
 from aloe_control.authority import Authority
 from aloe_control.human_commands import Mode
-from aloe_control.takeover import RequestKind
+from aloe_control.operator_requests import RequestKind
 from aloe_data.rig import Rig
 from aloe_sim.fault_trials import Outcome, fault_trial
 from aloe_sim.faults import KINDS, Fault

@@ -10,6 +10,8 @@ from aloe_control.tick import ControlConfig
 from aloe_data.rig import Rig
 
 RESET: Final = "look at the robot, reset the stop on the takeover device"
+TRY: Final = "press its estop key, then its reset key, then its ready key"
+READY: Final = "when all people are out of reach and the scene is set, press the ready key of the operator's device"
 
 Condition = Callable[[int], Sequence[str]]
 """From the present time [ns] to one sentence per thing that is missing, with its remedy; empty: nothing is."""
@@ -35,6 +37,35 @@ def not_stopped(takeover: Takeover) -> Condition:
 
     def condition(_now_ns: int) -> Sequence[str]:
         return [f"{takeover.estop}; {RESET}"] if takeover.estop else []
+
+    return condition
+
+
+def stop_tried(takeover: Takeover) -> Condition:
+    """The operator's emergency stop was pressed and reset once in this session: key and way to control work."""
+
+    def condition(now_ns: int) -> Sequence[str]:
+        operators = takeover.operators
+        # Of whoever said ready; before that any device will do.
+        candidates = [operators.ready] if operators.ready else operators.present(now_ns)
+        if any(takeover.emergency_stop.was_tried(sender) for sender in candidates):
+            return []
+        whose = operators.describe(operators.ready) if operators.ready else "an operator's device"
+        return [f"the emergency stop of {whose} was not tried in this session; {TRY}"]
+
+    return condition
+
+
+def said_ready(takeover: Takeover) -> Condition:
+    """A person whose device is there said ready since motion last ended."""
+
+    def condition(now_ns: int) -> Sequence[str]:
+        operators = takeover.operators
+        if not operators.ready:
+            return [f"nobody said ready since motion last ended; {READY}"]
+        if not operators.is_present(operators.ready, now_ns):
+            return [f"{operators.describe(operators.ready)} said ready and is gone; {READY}"]
+        return []
 
     return condition
 

@@ -18,7 +18,7 @@ from aloe_control.audit_motion import MotionAudit
 from aloe_control.audit_turns import ArmTurn, Turn
 from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from aloe_control.audit import Audit
 from aloe_control.control_loop import ControlLoop
 from aloe_control.human_commands import HumanCommand
-from aloe_control.takeover import Request
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.arming import Arming, needs_takeover, not_stopped, within_limits
+from aloe_control.arming import Arming, needs_takeover, not_stopped, said_ready, stop_tried, within_limits
 from aloe_control.authority import Hold
 from aloe_control.chunk_executor import NOTHING_PLANNED, Planned
 from aloe_control.faults import REARM, Faults
 from aloe_control.human_commands import HumanCommand
 from aloe_control.motion import Commanded, Motion
+from aloe_control.operator_requests import Request, RequestRefused
 from aloe_control.policy_input import PolicyInput
 from aloe_control.sensing import Sensing
-from aloe_control.takeover import Request, RequestRefused, Takeover
+from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_control.tick_clock import Beat, TickClock
 from aloe_control.turns import Turns
@@ -38,16 +39,18 @@ class ControlLoop:
     def __init__(self, rig: Rig, config: ControlConfig | None = None) -> None:
         self._rig = rig
         self._config = config or ControlConfig()
-        people = takeover_streams(rig) if needs_takeover(rig, self._config) else []
+        self._needs_people = needs_takeover(rig, self._config)
+        people = takeover_streams(rig, self._config.takeovers) if self._needs_people else []
         self._clock = TickClock(rig.rate_hz)
         self._sensing = Sensing(rig, [*required_streams(rig), *people], self._clock.ahead_ns)
         self.policy = PolicyInput(rig, self._config)  # also tells how many chunks were refused, and why
-        self._takeover = Takeover(rig, self._config, self.policy.authority_changed)
+        self._takeover = Takeover(rig, self._config, self.policy.authority_changed, self._moving)
         self._motion = Motion(rig, self._config)
         self._faults = Faults(rig, self._sensing, self._takeover, self.policy, self._motion)
         self._turns = Turns(rig, self._takeover, self.policy, self._motion)
         in_limits = within_limits(rig, self._sensing, self._config.start_margin)
-        self._arming = Arming([not_stopped(self._takeover), self._sensing.problems, in_limits])
+        operators = [stop_tried(self._takeover), said_ready(self._takeover)] if self._needs_people else []
+        self._arming = Arming([not_stopped(self._takeover), self._sensing.problems, in_limits, *operators])
         self._tick = 0
         self._now_ns = -1
         self._armed = False
@@ -72,7 +75,7 @@ class ControlLoop:
     @property
     def stops(self) -> int:
         """How many emergency stops there were so far, also those that were reset since."""
-        return self._takeover.stops
+        return self._takeover.emergency_stop.count
 
     def authority(self, arm: str) -> Hold:
         """Who holds an arm, since when and why."""
@@ -100,12 +103,17 @@ class ControlLoop:
 
     def request(self, request: Request, now_ns: int) -> str:
         """Take a person's request; it holds from the next tick on. Returns "" or why it changes nothing."""
-        self._sensing.heard(REQUESTS, request.stamp_ns, now_ns)
+        if not self._needs_people or self._may_guard(request.sender):
+            self._sensing.heard(REQUESTS, request.stamp_ns, now_ns)
         try:
             self._takeover.request(request, now_ns)
         except RequestRefused as refusal:
             return str(refusal)
         return ""
+
+    def _may_guard(self, sender: str) -> bool:
+        """Whether motion may rely on a device of this launch to stop it; once enabled, only on one that was tried."""
+        return bool(sender) and (not self._armed or self._takeover.emergency_stop.was_tried(sender))
 
     def set_human(self, command: HumanCommand, now_ns: int) -> str:
         """Take a human's command for one arm; returns "" or why it moves nothing."""
@@ -172,6 +180,10 @@ class ControlLoop:
             self._sensing.forget()
             self._takeover.forget()
         return self._armed_tick(beat) if self._armed else self._idle_tick()
+
+    def _moving(self, _now_ns: int) -> list[str]:
+        """One sentence per reason to think that an arm is not at rest."""
+        return ["the arms are still coming to rest; wait a moment"] if self._armed else []
 
     def _stop(self, reason: str) -> None:
         self._stopping = True

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from aloe_control.authority import Authority
 from aloe_control.control_loop import ControlLoop
 from aloe_control.human_commands import HumanCommand
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_control.tick import ArmTick, ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig

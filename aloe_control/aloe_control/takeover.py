@@ -1,153 +1,131 @@
 """People's part in the control loop: their requests, their commands, and who holds which arm because of them."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.authority import ArmAuthority, Authority, Event, Hold, State
+from aloe_control.arm_holds import POLICYS, ArmHolds
+from aloe_control.authority import Authority, Hold, State
+from aloe_control.emergency_stop import EmergencyStop
 from aloe_control.human_commands import CommandGuard, CommandRefused, CommandUnsafe, HumanCommand, Mode
 from aloe_control.human_motion import HumanMotion
+from aloe_control.operator_requests import Request, RequestKind, RequestOrder, RequestRefused
+from aloe_control.operators import Operators
 from aloe_control.tick import ControlConfig
-from aloe_control.tick_clock import LATE_PERIODS
-from aloe_control.watchdog import future_stamp
 from aloe_data.rig import Rig
 from aloe_data.section import nearest
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
-_POLICYS: Final = (State.WAITING, State.POLICY)
-
-
-class RequestKind(IntEnum):
-    """What a person asks for; the numbers are those of aloe_msgs/InterventionRequest."""
-
-    TAKE = 0
-    RELEASE = 1
-    HOLD = 2
-    ESTOP = 3
-    RESET = 4
-    ALIVE = 5
-    READY = 6
-
-
-@dataclass(frozen=True)
-class Request:
-    """A person's request; no arms: all of them. Fields as in aloe_msgs/InterventionRequest.
-
-    `sender` is the node that sealed it, and its incarnation; "": nobody that this launch knows.
-    """
-
-    kind: RequestKind
-    arms: tuple[str, ...]
-    stamp_ns: int
-    operator: str = ""
-    device: str = ""
-    reason: str = ""
-    sender: str = ""
-
-
-class RequestRefused(ValueError):
-    """A request that changes nothing; the message says why."""
+_OFF: Final = (
+    "takeovers are off (human:=false, or control_node's parameter takeovers); start with human:=DEVICE to have them"
+)
 
 
 class Takeover:
     """Authority over every arm, as people's requests, their devices and the policy change it.
 
+    A wish to take an arm that cannot be granted makes the arm hold: the policy does not go on against a person.
+
     Args:
-        rig: its arms and takeover section.
-        config: age limits and hand-over speeds.
-        changed: called with arm, old state, new state and time after every change.
+        rig: Rig whose arms are taken over.
+        config: Age limits, hand-over speeds, and whether people may take over.
+        changed: Called with arm, old state, new state and time after every change.
+        moving: From the present time to one sentence per arm that is not at rest.
 
     Attributes:
-        estop: "" or who pressed the emergency stop, and why; stays until it is reset.
-        stops: how many emergency stops there were so far; a device repeats its request until it is heard.
+        emergency_stop: Stops that are outstanding, and who may reset them.
+        operators: Devices that are there, and which of them said ready.
     """
 
     def __init__(
-        self, rig: Rig, config: ControlConfig, changed: Callable[[str, State, State, int], None] = lambda *_: None
+        self,
+        rig: Rig,
+        config: ControlConfig,
+        changed: Callable[[str, State, State, int], None] = lambda *_: None,
+        moving: Callable[[int], Sequence[str]] = lambda _: (),
     ) -> None:
-        self._rig, self._changed = rig, changed
-        self._max_age_ns = config.request_max_age_s * NS
-        self._ahead_ns = LATE_PERIODS * NS / rig.rate_hz
-        self._arms = {arm.name: ArmAuthority() for arm in rig.arms}
-        self._guards = {arm.name: CommandGuard(rig, arm, config) for arm in rig.arms}
+        self._rig = rig
+        self._config = config
+        self._changed = changed
+        self._moving = moving
+        self._holds = ArmHolds(rig, self._authority_changed)
         self._motions = {arm.name: HumanMotion(rig, arm, config) for arm in rig.arms}
+        self._guards: dict[tuple[str, str], CommandGuard] = {}  # by arm and sender: nobody spoils another's commands
         self._unsafe: dict[str, str] = {}
-        self._held_along: set[str] = set()  # arms that hold only because another one was taken
-        self._newest_ns: dict[str, int] = {}  # stamp of the last request of each device
-        self._since_ns = 0
-        self.estop = ""
-        self.stops = 0
+        self._order = RequestOrder(rig, config.request_max_age_s)
+        self.emergency_stop = EmergencyStop()
+        self.operators = Operators(rig.takeover.device_max_age_s)
+
+    @property
+    def estop(self) -> str:
+        """ "" or who pressed the emergency stop, and why; stays until it is reset."""
+        return self.emergency_stop.text
 
     def hold(self, arm: str) -> Hold:
         """Who holds an arm, since when and why."""
-        return self._arms[arm].hold
+        return self._holds.hold(arm)
 
     def state(self, arm: str) -> State:
         """Where an arm stands."""
-        return self._arms[arm].state
+        return self._holds.state(arm)
 
     def arm(self, now_ns: int) -> None:
-        """Motion is enabled; requests from before are void."""
-        self._since_ns = now_ns
-        for name in self._arms:
-            self._apply(name, Event.ARM, now_ns)
+        """Motion is enabled; requests from before are void, and whoever said ready has to say it again next time."""
+        self._order.begin(now_ns)
+        self.operators.ready = ""
+        self._holds.begin(now_ns)
 
     def stop(self, now_ns: int, reason: str) -> None:
         """Motion ends, whoever held the arms."""
-        self._held_along.clear()
-        for name in self._arms:
-            self._apply(name, Event.STOP, now_ns, reason)
+        self._holds.end(now_ns, reason)
 
     def forget(self) -> None:
         """Stamps from before a jump of the clock mean nothing."""
-        self._newest_ns.clear()
-        self._since_ns = 0
-        for guard in self._guards.values():
-            guard.forget()
+        self._order.forget()
+        self.operators.forget()
+        self._guards.clear()
 
     def request(self, request: Request, now_ns: int) -> None:
-        """Do what a person asks for, as a whole or not at all.
+        """Do what a person asks for.
 
         Raises:
-            RequestRefused: unknown arm, too old or repeated, not armed, or somebody else holds the arm. An emergency
-                stop is never refused.
+            RequestRefused: Unknown arm, too old or repeated, not armed, or somebody else holds the arm. What stops is
+                done all the same, and where a TAKE fails, the policy's arms among those it meant hold.
         """
-        who = request.operator or request.device or "somebody"
-        if request.kind is RequestKind.ESTOP:
-            if not self.estop:
-                self.stops += 1
-            self.estop = self.estop or f"emergency stop by {who}" + (f": {request.reason}" if request.reason else "")
-            return
-        arms = self._named(request.arms)
-        if request.kind is RequestKind.HOLD:
-            for name in arms:
-                self._held_along.discard(name)  # it holds for its own sake now
-                self._apply(name, Event.LET_GO, now_ns, request.reason or f"hold asked for by {who}")
-        elif request.kind is RequestKind.RESET:
-            self._check_time(request, now_ns)
-            if not self._all_idle():
-                raise RequestRefused("the emergency stop is not cleared while motion is enabled")
-            self.estop = ""
-        elif request.kind not in (RequestKind.ALIVE, RequestKind.READY):
-            self._check_time(request, now_ns)
-            self._take_or_release(request, arms, now_ns)
+        self.operators.heard(request.sender, request.operator, request.stamp_ns, now_ns)
+        renamed = self._holds.let_go_of_renamed(request.operator, request.sender, now_ns)
+        match request.kind:
+            case RequestKind.ESTOP:
+                self._stop_all(request, now_ns)
+            case RequestKind.HOLD:
+                self._hold(request, now_ns)
+            case RequestKind.TAKE:
+                self._take_or_hold(request, renamed, now_ns)
+            case _ if renamed:
+                raise RequestRefused(renamed)
+            case RequestKind.RELEASE:
+                self._release(request, now_ns)
+            case RequestKind.RESET:
+                self._reset(request, now_ns)
+            case RequestKind.READY:
+                self._ready(request, now_ns)
 
     def command(self, command: HumanCommand, now_ns: int) -> str:
-        """Take a human's command; returns "" or why it moves nothing."""
-        if command.arm not in self._arms:
-            return f"command for unknown arm '{command.arm}'; {nearest(command.arm, self._arms)}"
-        hold = self._arms[command.arm].hold
-        if hold.authority is Authority.HUMAN and command.operator != hold.operator:
-            return f"'{command.arm}' is in the hands of '{hold.operator}'; command of '{command.operator}' refused"
+        """Take a human's command for one arm; returns "" or why it moves nothing."""
+        if command.arm not in self._holds.names:
+            return f"command for {self._unknown((command.arm,))}"
+        if not self._config.takeovers:
+            return f"command for '{command.arm}' refused: {_OFF}"
+        renamed = self._holds.let_go_of_renamed(command.operator, command.sender, now_ns)
+        refusal = renamed or self._holds.refusal(command.arm, command.operator, command.sender)
+        if refusal:
+            return f"command refused: {refusal}"
         try:
-            self._guards[command.arm].check(command, now_ns)
+            self._guard(command).check(command, now_ns)
         except CommandUnsafe as error:
-            if command.deadman:
+            if command.deadman and self.hold(command.arm).authority is Authority.HUMAN:
                 self._unsafe[command.arm] = str(error)
             return str(error)
         except CommandRefused as error:
@@ -157,83 +135,116 @@ class Takeover:
 
     def check(self, now_ns: int) -> None:
         """Let go of arms whose device went silent, was let go, or cannot be trusted."""
-        for name, arm in self._arms.items():
-            if arm.state is State.HUMAN:
+        for name in self._holds.names:
+            if self.state(name) is State.HUMAN:
                 problem = self._unsafe.get(name) or self._motions[name].problem(now_ns)
                 if problem:
-                    self._apply(name, Event.LET_GO, now_ns, f"{hold_name(arm.hold)}: {problem}")
+                    who = self.hold(name).operator or "the operator"
+                    self._holds.let_go((name,), now_ns, f"{who}: {problem}")
         self._unsafe.clear()
 
     def policy(self, arm: str, ready: bool, now_ns: int) -> None:
         """Whether the policy has an action for an arm in this tick."""
-        self._apply(arm, Event.POLICY_READY if ready else Event.POLICY_SILENT, now_ns)
+        self._holds.policy(arm, ready, now_ns)
 
     def target(self, arm: str, joints: Array, pose: Array) -> tuple[Mode, Array] | None:
         """What the human in control asks of an arm, see `HumanMotion.target`."""
         return self._motions[arm].target(joints, pose)
 
-    def _take_or_release(self, request: Request, arms: tuple[str, ...], now_ns: int) -> None:
-        if self._all_idle():
+    def _stop_all(self, request: Request, now_ns: int) -> None:
+        self._order.note(request, now_ns)
+        self.operators.ready = ""
+        self.emergency_stop.press(request)
+
+    def _hold(self, request: Request, now_ns: int) -> None:
+        """HOLD counts at any time and from anybody."""
+        self._order.note(request, now_ns)
+        self._holds.let_go(self._meant(request), now_ns, request.reason or f"hold asked for by {_who(request)}")
+        unknown = self._unknown(request.arms)
+        if unknown:
+            raise RequestRefused(f"{unknown}; all arms hold")
+
+    def _take_or_hold(self, request: Request, renamed: str, now_ns: int) -> None:
+        try:
+            self._check_take(request, renamed, now_ns)
+        except RequestRefused as refusal:
+            held = self._hold_instead(request, str(refusal), now_ns)
+            instead = f"; {', '.join(held)} held instead" if held else ""
+            raise RequestRefused(f"{refusal}{instead}") from refusal
+        self._holds.take(self._meant(request), request, now_ns)
+
+    def _check_take(self, request: Request, renamed: str, now_ns: int) -> None:
+        self._order.check(request, now_ns)
+        problem = renamed or self._unknown(request.arms) or ("" if self._config.takeovers else _OFF)
+        if problem:
+            raise RequestRefused(problem)
+        self._refuse_others(request)
+
+    def _hold_instead(self, request: Request, problem: str, now_ns: int) -> list[str]:
+        """Names of the arms that hold because they could not be taken; those in human hands stay there."""
+        held = [name for name in self._meant(request) if self.state(name) in (*POLICYS, State.HELD)]
+        self._holds.let_go(held, now_ns, f"{_who(request)} could not take it: {problem}")
+        return held
+
+    def _release(self, request: Request, now_ns: int) -> None:
+        unknown = self._unknown(request.arms)
+        if unknown:
+            raise RequestRefused(unknown)
+        self._order.check(request, now_ns)
+        self._refuse_others(request)
+        self._holds.release(self._meant(request), request, now_ns)
+
+    def _reset(self, request: Request, now_ns: int) -> None:
+        self._order.check(request, now_ns)
+        problems = self._in_motion(now_ns)
+        if problems:
+            raise RequestRefused(f"the emergency stop is reset at rest alone: {' | '.join(problems)}")
+        self.emergency_stop.reset(request, lambda sender: self.operators.is_present(sender, now_ns))
+
+    def _ready(self, request: Request, now_ns: int) -> None:
+        self._order.check(request, now_ns)
+        problems = self._in_motion(now_ns)
+        if self.estop:
+            problems.append(f"{self.estop}; reset it first")
+        if problems:
+            raise RequestRefused(f"READY does not count: {' | '.join(problems)}; then say ready again")
+        self.operators.ready = request.sender
+
+    def _in_motion(self, now_ns: int) -> list[str]:
+        enabled = [] if self._holds.are_idle else ["motion is enabled; let it end, or disarm"]
+        return [*enabled, *self._moving(now_ns)]
+
+    def _refuse_others(self, request: Request) -> None:
+        if self._holds.are_idle:
             raise RequestRefused("motion is not enabled; arm first")
-        for name in arms:
-            hold = self._arms[name].hold
-            if hold.authority is Authority.HUMAN and hold.operator != request.operator:
-                raise RequestRefused(f"'{name}' is in the hands of '{hold.operator}', not of '{request.operator}'")
-        event = Event.TAKE if request.kind is RequestKind.TAKE else Event.RELEASE
-        for name in arms:
-            operator = request.operator if event is Event.TAKE else ""
-            self._held_along.discard(name)
-            self._apply(name, event, now_ns, request.reason, operator)
-        self._move_others_along(now_ns)
+        for name in self._meant(request):
+            refusal = self._holds.refusal(name, request.operator, request.sender)
+            if refusal:
+                raise RequestRefused(refusal)
 
-    def _move_others_along(self, now_ns: int) -> None:
-        """Where the rig says so, the other arms hold for as long as one is in human hands."""
-        if self._rig.takeover.other_arms != "hold":
-            return
-        if any(arm.state is State.HUMAN for arm in self._arms.values()):
-            along = {name for name, arm in self._arms.items() if arm.state in _POLICYS}
-            self._held_along |= along
-            event, reason = Event.LET_GO, "holds while another arm is in human hands"
-        else:
-            along, event, reason = set(self._held_along), Event.RELEASE, ""
-            self._held_along.clear()
-        for name in along:
-            self._apply(name, event, now_ns, reason)
+    def _guard(self, command: HumanCommand) -> CommandGuard:
+        key = (command.arm, command.sender)
+        if key not in self._guards:
+            self._guards[key] = CommandGuard(self._rig, self._rig.arm(command.arm), self._config)
+        return self._guards[key]
 
-    def _named(self, arms: Iterable[str]) -> tuple[str, ...]:
-        for name in arms:
-            if name not in self._arms:
-                raise RequestRefused(f"unknown arm '{name}'; {nearest(name, self._arms)}")
-        return tuple(arms) or tuple(self._arms)
+    def _unknown(self, arms: Iterable[str]) -> str:
+        """ "" or which of the arms does not exist."""
+        unknown = (name for name in arms if name not in self._holds.names)
+        return next((f"unknown arm '{name}'; {nearest(name, self._holds.names)}" for name in unknown), "")
 
-    def _check_time(self, request: Request, now_ns: int) -> None:
-        age_ns, name = now_ns - request.stamp_ns, request.kind.name
-        if age_ns < -self._ahead_ns:
-            raise RequestRefused(f"{name} of '{request.device}': {future_stamp(request.stamp_ns, now_ns)}")
-        if age_ns > self._max_age_ns:
-            raise RequestRefused(
-                f"{name} of '{request.device}' is {age_ns / NS:.3f} s old (limit {self._max_age_ns / NS:g} s)"
-            )
-        if request.stamp_ns < self._since_ns:
-            raise RequestRefused(f"{name} of '{request.device}' is from before arming")
-        if request.stamp_ns <= self._newest_ns.get(request.device, -1):
-            raise RequestRefused(f"{name} of '{request.device}' is repeated or out of order")
-        self._newest_ns[request.device] = request.stamp_ns
+    def _meant(self, request: Request) -> tuple[str, ...]:
+        """Arms that a request names; all of them where it names none, or one that does not exist."""
+        if not request.arms or self._unknown(request.arms):
+            return self._holds.names
+        return request.arms
 
-    def _all_idle(self) -> bool:
-        return all(arm.state is State.IDLE for arm in self._arms.values())
-
-    def _apply(self, name: str, event: Event, now_ns: int, reason: str = "", operator: str = "") -> None:
-        arm = self._arms[name]
-        before = arm.state
-        after = arm.apply(event, now_ns, reason, operator)
-        if after is not before:
-            if after is State.HUMAN:
-                self._motions[name].engage(now_ns)
-                self._unsafe.pop(name, None)
-            self._changed(name, before, after, now_ns)
+    def _authority_changed(self, arm: str, before: State, after: State, now_ns: int) -> None:
+        if after is State.HUMAN:
+            self._motions[arm].engage(now_ns)
+            self._unsafe.pop(arm, None)
+        self._changed(arm, before, after, now_ns)
 
 
-def hold_name(hold: Hold) -> str:
-    """Who is in control, for messages."""
-    return hold.operator or "the operator"
+def _who(request: Request) -> str:
+    return request.operator or request.device or "somebody"

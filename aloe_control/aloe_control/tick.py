@@ -43,6 +43,9 @@ class ControlConfig:
         choices=("auto", "required", "off"),
         doc="Whether motion needs a live takeover device and live human commands; auto: on every real rig.",
     )
+    takeovers: bool = parameter(
+        True, doc="Whether people may take arms over; without, their devices may stop, reset and say ready alone."
+    )
     engage_grace_s: float = parameter(
         0.5, unit="s", low=0.0, high=5.0, doc="Time that a device has after a takeover to send its first command."
     )

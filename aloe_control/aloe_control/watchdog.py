@@ -174,13 +174,14 @@ def command_stream(arm: str) -> str:
 REQUESTS: Final = "takeover device"
 
 
-def takeover_streams(rig: Rig) -> list[Stream]:
-    """What people need to take the arms over."""
+def takeover_streams(rig: Rig, with_commands: bool) -> list[Stream]:
+    """What people need to stop the arms, and with commands to take them over."""
     limit_s = rig.takeover.device_max_age_s
     commands = [
         Stream(command_stream(a.name), limit_s, f"start a teleop_node for /teleop/{a.name}/command") for a in rig.arms
     ]
-    return [Stream(REQUESTS, limit_s, "start a teleop_node with a pedal or another device that can stop"), *commands]
+    requests = Stream(REQUESTS, limit_s, "start a teleop_node with a pedal or another device that can stop")
+    return [requests, *commands] if with_commands else [requests]
 
 
 def required_streams(rig: Rig) -> list[Stream]:

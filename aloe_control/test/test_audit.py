@@ -10,7 +10,7 @@ from aloe_control.audit import Audit, Kind
 from aloe_control.audited_loop import AuditedLoop
 from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 

@@ -1,7 +1,5 @@
 """People in the loop: takeover within a tick, without a jolt, one source per arm, and holding when in doubt."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +8,7 @@ from loop_bench import HOME, RIG, TICK, Bench, executed, usage, wave
 
 from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_data.kinematics import rotation_about, rotation_from_6d, rotation_from_rpy, rotation_to_6d
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
@@ -205,19 +203,6 @@ def test_an_emergency_stop_brings_every_arm_to_rest_and_stays_until_reset():
     assert {tick.source for tick in bench.run(1)[0].arms} == {Authority.HOLD}
 
 
-def test_a_real_rig_is_armed_only_with_people_ready_to_take_it():
-    bench = Bench(takeover="required")
-    ok, message = bench.loop.arm(bench.now_ns)
-    assert not ok and "takeover device has never published" in message and "/teleop/left_arm/command" in message
-    person = Person(bench)
-    person.ask(RequestKind.ALIVE)
-    for arm, home in ((LEFT, HOME[:7]), (RIGHT, HOME[7:])):
-        assert person.command(arm, home) == ""
-    bench.arm()
-    bench.run(50)
-    assert "takeover device is silent" in bench.loop.fault
-
-
 def test_a_camera_that_repeats_its_image_counts_as_frozen():
     bench, _ = moving()
     bench.silent = {"head"}
@@ -319,6 +304,6 @@ def test_the_policys_queue_for_a_taken_arm_is_dropped_not_postponed():
 
 def test_a_rig_whose_other_arms_hold_stops_them_within_a_tick():
     bench, person = moving()
-    bench.loop._takeover._rig = replace(bench.rig, takeover=replace(bench.rig.takeover, other_arms="hold"))
+    bench.loop._takeover._holds._others_hold = True
     person.ask(RequestKind.TAKE, LEFT)
     assert source(bench.run(1)[0], RIGHT) is Authority.HOLD

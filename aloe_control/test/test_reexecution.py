@@ -7,8 +7,8 @@ import pytest
 from loop_bench import HOME, RIG, TICK, Bench, wave
 
 from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_control.reexecution import Recording, ReexecutionError, difference_rad, reexecute
-from aloe_control.takeover import Request, RequestKind
 from aloe_data.chunk import Chunk
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)

@@ -8,7 +8,8 @@ import pytest
 
 from aloe_control.authority import Authority, State
 from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.takeover import Request, RequestKind, RequestRefused, Takeover
+from aloe_control.operator_requests import Request, RequestKind, RequestRefused
+from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
 from aloe_data.rig import load_rig
 
@@ -19,16 +20,14 @@ NS, TICK = 10**9, 20_000_000
 T0 = 5 * NS
 
 
-def armed(rig=RIG) -> Takeover:
-    takeover = Takeover(rig, ControlConfig())
+def armed(rig=RIG, moving=lambda _: (), **config) -> Takeover:
+    takeover = Takeover(rig, ControlConfig(**config), moving=moving)
     takeover.arm(T0)
     return takeover
 
 
-def request(
-    kind: RequestKind, *arms: str, at: int = T0 + TICK, operator: str = "ana", device: str = "pedal"
-) -> Request:
-    return Request(kind, arms, at, operator, device)
+def request(kind: RequestKind, *arms: str, at: int = T0 + TICK, operator: str = "ana", sender: str = "") -> Request:
+    return Request(kind, arms, at, operator, "pedal", sender=sender)
 
 
 def ask(takeover: Takeover, kind: RequestKind, *arms: str, at: int = T0 + TICK, **fields) -> None:
@@ -78,31 +77,94 @@ def test_nothing_is_taken_before_arming():
         ask(takeover, RequestKind.TAKE, LEFT)
 
 
-def test_a_second_person_is_refused_by_name_and_changes_nothing():
+def test_a_second_person_is_refused_by_name_and_whatever_is_free_of_what_was_wanted_holds():
     takeover = armed()
     ask(takeover, RequestKind.TAKE, LEFT)
-    with pytest.raises(RequestRefused, match="in the hands of 'ana'"):
-        ask(takeover, RequestKind.TAKE, at=T0 + 2 * TICK, operator="bo", device="gamepad")
-    assert takeover.state(RIGHT) is State.WAITING
+    with pytest.raises(
+        RequestRefused, match=r"'left_arm' is in the hands of 'ana', not of 'bo'; right_arm held instead"
+    ):
+        ask(takeover, RequestKind.TAKE, at=T0 + 2 * TICK, operator="bo")
+    assert (takeover.state(LEFT), takeover.state(RIGHT)) == (State.HUMAN, State.HELD)
+    assert "bo could not take it" in takeover.hold(RIGHT).reason
     assert "in the hands of 'ana'" in takeover.command(command(operator="bo"), T0 + 2 * TICK)
+
+
+def test_two_devices_of_one_name_are_two_holders():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT, sender="teleop_node-1")
+    with pytest.raises(RequestRefused, match=r"of 'ana' \(teleop_node-1\), not of 'ana' \(teleop_node-2\)"):
+        ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 2 * TICK, sender="teleop_node-2")
+    refusal = takeover.command(command(sender="teleop_node-2"), T0 + 2 * TICK)
+    assert "not of 'ana' (teleop_node-2)" in refusal
+    assert takeover.command(command(sender="teleop_node-1"), T0 + 2 * TICK) == ""
+    assert takeover.hold(LEFT).sender == "teleop_node-1"
+
+
+def test_a_device_that_changes_its_name_while_it_has_an_arm_loses_it():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE, LEFT, sender="teleop_node-1")
+    with pytest.raises(RequestRefused, match="took 'left_arm' as 'ana' and now calls itself 'bo'"):
+        ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 2 * TICK, operator="bo", sender="teleop_node-1")
+    assert takeover.state(LEFT) is State.HELD
+    ask(takeover, RequestKind.TAKE, LEFT, at=T0 + 3 * TICK, operator="bo", sender="teleop_node-1")
+    late = command(at=T0 + 4 * TICK, operator="ana", sender="teleop_node-1")
+    takeover.command(late, T0 + 4 * TICK)
+    assert takeover.state(LEFT) is State.HELD and "as 'bo'" in takeover.hold(LEFT).reason
+
+
+def test_commands_of_one_device_do_not_spoil_those_of_another():
+    takeover = armed()
+    assert takeover.command(command(900, sender="teleop_node-2", data=HOME + 1.5), T0 + 2 * TICK) == ""
+    ask(takeover, RequestKind.TAKE, LEFT, at=T0 + 3 * TICK, sender="teleop_node-1")
+    first = command(1, at=T0 + 3 * TICK, sender="teleop_node-1")
+    assert takeover.command(first, T0 + 3 * TICK) == ""
+    takeover.check(T0 + 4 * TICK)
+    assert takeover.state(LEFT) is State.HUMAN
 
 
 @pytest.mark.parametrize(
     ("when", "now", "words"),
-    [(T0 + TICK, T0 + NS, "old"), (T0 + 2 * NS, T0 + TICK, "future"), (T0 - TICK, T0 + TICK, "before arming")],
+    [(T0 + TICK, T0 + NS, "old"), (T0 + 4 * TICK, T0 + TICK, "future"), (T0 - TICK, T0 + TICK, "before arming")],
 )
-def test_late_early_and_outdated_requests_are_refused(when, now, words):
+def test_late_early_and_outdated_wishes_to_take_are_refused_and_the_arm_holds_instead_of_going_on(when, now, words):
     takeover = armed()
-    with pytest.raises(RequestRefused, match=words):
+    takeover.policy(LEFT, True, T0)
+    takeover.policy(RIGHT, True, T0)
+    with pytest.raises(RequestRefused, match=f"{words}.*; left_arm held instead"):
         takeover.request(request(RequestKind.TAKE, LEFT, at=when), now)
+    takeover.policy(LEFT, True, now)
+    assert (takeover.state(LEFT), takeover.state(RIGHT)) == (State.HELD, State.POLICY)
+    assert words in takeover.hold(LEFT).reason
 
 
-def test_a_repeated_request_is_refused():
+def test_a_repeated_take_leaves_the_arm_in_the_hand_and_later_lets_it_hold():
     takeover = armed()
     ask(takeover, RequestKind.TAKE, LEFT)
-    ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 2 * TICK)
     with pytest.raises(RequestRefused, match="repeated"):
-        takeover.request(request(RequestKind.TAKE, LEFT), T0 + 3 * TICK)
+        takeover.request(request(RequestKind.TAKE, LEFT), T0 + 2 * TICK)
+    assert takeover.state(LEFT) is State.HUMAN
+    ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 3 * TICK)
+    with pytest.raises(RequestRefused, match="repeated"):
+        takeover.request(request(RequestKind.TAKE, LEFT), T0 + 4 * TICK)
+    assert takeover.state(LEFT) is State.HELD
+
+
+def test_an_arm_that_holds_along_and_was_wanted_in_vain_does_not_go_on_with_the_others():
+    takeover = armed(replace(RIG, takeover=replace(RIG.takeover, other_arms="hold")))
+    ask(takeover, RequestKind.TAKE, LEFT)
+    with pytest.raises(RequestRefused, match="old"):
+        takeover.request(request(RequestKind.TAKE, RIGHT, at=T0), T0 + NS)
+    ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + NS)
+    assert (takeover.state(LEFT), takeover.state(RIGHT)) == (State.WAITING, State.HELD)
+
+
+def test_where_takeovers_are_off_a_take_holds_and_commands_move_nothing():
+    takeover = armed(takeovers=False)
+    with pytest.raises(RequestRefused, match=r"takeovers are off.*left_arm, right_arm held instead"):
+        ask(takeover, RequestKind.TAKE)
+    assert "takeovers are off" in takeover.command(command(), T0 + 2 * TICK)
+    ask(takeover, RequestKind.RELEASE, at=T0 + 2 * TICK)
+    assert {takeover.state(LEFT), takeover.state(RIGHT)} == {State.WAITING}
 
 
 def test_stopping_and_holding_are_never_too_late():
@@ -114,16 +176,56 @@ def test_stopping_and_holding_are_never_too_late():
 
 
 def test_the_emergency_stop_is_cleared_by_a_reset_alone_and_only_at_rest():
-    takeover = armed()
+    moving = ["left_arm moves"]
+    takeover = armed(moving=lambda _: moving)
     ask(takeover, RequestKind.ESTOP)
-    with pytest.raises(RequestRefused, match="while motion is enabled"):
+    with pytest.raises(RequestRefused, match="at rest alone: motion is enabled"):
         ask(takeover, RequestKind.RESET, at=T0 + 2 * TICK)
     takeover.stop(T0 + 2 * TICK, takeover.estop)
+    with pytest.raises(RequestRefused, match="at rest alone: left_arm moves"):
+        ask(takeover, RequestKind.RESET, at=T0 + 3 * TICK)
+    moving.clear()
     takeover.arm(T0 + 3 * TICK)
     takeover.stop(T0 + 3 * TICK, "again")
     assert takeover.estop
     ask(takeover, RequestKind.RESET, at=T0 + 4 * TICK)
     assert takeover.estop == ""
+
+
+def test_every_stop_is_reset_on_the_device_that_stopped():
+    takeover = Takeover(RIG, ControlConfig())
+    ask(takeover, RequestKind.ESTOP, sender="teleop_node-1")
+    ask(takeover, RequestKind.ALIVE, sender="teleop_node-1", at=T0 + 2 * TICK)
+    with pytest.raises(RequestRefused, match=r"reset on the device that stopped, not by 'bo' \(teleop_node-2\)"):
+        ask(takeover, RequestKind.RESET, at=T0 + 2 * TICK, operator="bo", sender="teleop_node-2")
+    ask(takeover, RequestKind.ESTOP, at=T0 + 3 * TICK, operator="bo", sender="teleop_node-2")
+    ask(takeover, RequestKind.RESET, at=T0 + 4 * TICK, sender="teleop_node-1")
+    assert takeover.estop == "emergency stop by bo"
+    ask(takeover, RequestKind.RESET, at=T0 + 5 * TICK, operator="bo", sender="teleop_node-2")
+    assert takeover.estop == "" and takeover.emergency_stop.count == 2
+
+
+@pytest.mark.parametrize("stranger", ["", "teleop_node-gone"])
+def test_a_stop_of_a_stranger_or_of_a_device_that_is_gone_is_reset_by_whoever_is_there_and_is_no_trial(stranger):
+    takeover = Takeover(RIG, ControlConfig())
+    ask(takeover, RequestKind.ESTOP, sender=stranger)
+    ask(takeover, RequestKind.RESET, at=T0 + NS, sender="teleop_node-1")
+    assert takeover.estop == "" and not takeover.emergency_stop.was_tried("teleop_node-1")
+
+
+def test_a_reset_from_before_the_stop_does_not_clear_it():
+    takeover = Takeover(RIG, ControlConfig())
+    ask(takeover, RequestKind.ESTOP, at=T0 + 2 * TICK)
+    with pytest.raises(RequestRefused, match="out of order"):
+        takeover.request(request(RequestKind.RESET, at=T0 + TICK), T0 + 3 * TICK)
+    assert takeover.estop
+
+
+def test_a_stop_that_is_repeated_until_it_is_heard_counts_once():
+    takeover = Takeover(RIG, ControlConfig())
+    for number in range(3):
+        ask(takeover, RequestKind.ESTOP, at=T0 + number * TICK)
+    assert takeover.emergency_stop.count == 1
 
 
 def test_an_emergency_stop_is_never_refused_whatever_arm_it_names():
@@ -141,10 +243,21 @@ def test_a_stop_can_be_reset_after_the_clock_has_gone_back():
     assert not takeover.estop
 
 
-def test_an_unknown_arm_is_refused_with_the_nearest_name():
+@pytest.mark.parametrize("kind", [RequestKind.TAKE, RequestKind.HOLD])
+def test_an_unknown_arm_is_told_with_the_nearest_name_and_all_arms_hold_as_it_may_be_any(kind):
+    takeover = armed()
     with pytest.raises(RequestRefused, match="did you mean 'left_arm'"):
-        ask(armed(), RequestKind.TAKE, "left_am")
-    assert "did you mean 'left_arm'" in armed().command(command(arm="left_am"), T0 + TICK)
+        ask(takeover, kind, "left_am", RIGHT)
+    assert {takeover.state(LEFT), takeover.state(RIGHT)} == {State.HELD}
+    assert "did you mean 'left_arm'" in takeover.command(command(arm="left_am"), T0 + TICK)
+
+
+def test_handing_back_an_unknown_arm_hands_back_none():
+    takeover = armed()
+    ask(takeover, RequestKind.TAKE)
+    with pytest.raises(RequestRefused, match="did you mean 'left_arm'"):
+        ask(takeover, RequestKind.RELEASE, "left_am", RIGHT, at=T0 + 2 * TICK)
+    assert takeover.state(RIGHT) is State.HUMAN
 
 
 @pytest.mark.parametrize(

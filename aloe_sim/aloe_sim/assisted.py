@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from aloe_control.human_commands import RIG_FRAME, HumanCommand
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_data.chunk import Chunk
 from aloe_data.episode import Verdict
 from aloe_sim.experts import CannotHelpError, make_expert

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from aloe_control.audited_loop import AuditedLoop
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.joint_requests import RequestSolver
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_from_rpy, rotation_to_6d

@@ -79,7 +79,7 @@ FOLLOW = ChunkExecutor.follow
         ("shuffled_commands", CommandGuard, "_check_time", lambda *_: None, "hand"),
         ("late_chunk", ChunkExecutor, "_check_time", lambda *_: None, "chunk"),
         ("kill", ChunkExecutor, "follow", lambda self, arm, _: FOLLOW(self, arm, 0), "before the policy's turn"),
-        ("kill", Takeover, "_take_or_release", lambda *_: None, "POLICY commands"),
+        ("kill", Takeover, "_take_or_hold", lambda *_: None, "POLICY commands"),
         ("jump_command", JointLimiter, "step", lambda self, q: Limited(q, np.zeros((4, len(q)), bool)), "limit"),
     ],
 )

@@ -31,6 +31,7 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 from aloe_control.bonds import Bonds, bonded_nodes
 from aloe_control.control_loop import ControlLoop
 from aloe_control.joints import time_to_rest_s
+from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.command_topics import deaf, rivals
 from aloe_control.ros.messages import (
     arm_command_messages,
@@ -42,7 +43,6 @@ from aloe_control.ros.messages import (
     request_from_message,
 )
 from aloe_control.ros.sensor_publishers import SensorPublishers
-from aloe_control.takeover import RequestKind
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_data.codecs import CodecError, is_foreign, select_joints

@@ -18,7 +18,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from aloe_control.authority import Authority, Hold
 from aloe_control.human_commands import HumanCommand
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.operator_requests import Request, RequestKind
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.codecs import CodecError
 from aloe_data.rig import Rig

@@ -16,9 +16,9 @@ from aloe_msgs.msg import Intervention
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 
+from aloe_control.operator_requests import Request
 from aloe_control.reexecution import TOLERANCE_RAD, Recording, ReexecutionError, difference_rad, reexecute
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
-from aloe_control.takeover import Request
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter

@@ -10,6 +10,7 @@ from loop_bench import HOME, RIG, Bench, wave
 from sensor_msgs.msg import CompressedImage
 
 from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.bag_audit import audit_messages, audited_topics
 from aloe_control.ros.messages import (
     arm_command_messages,
@@ -18,7 +19,6 @@ from aloe_control.ros.messages import (
     intervention_message,
     request_from_message,
 )
-from aloe_control.takeover import RequestKind
 from aloe_data.recording import recorded_command_topic
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 
