@@ -96,12 +96,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class ArmView:
-    """Who holds an arm, as control_node last said."""
+    """Who holds an arm, as control_node last said; `sender` is the node of the operator who does."""
 
     authority: Authority = Authority.HOLD
     operator: str = ""
     since_ns: int = 0
     reason: str = ""
+    sender: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +142,7 @@ class View:
         episode_id: of the running episode; "": none runs.
         task: for devices that ask for it in `Inputs`.
         expert: the expert's chunk from the present state, in the rig's action space; likewise.
+        sender: node and incarnation that seals what this device says; tells two operators of one name apart.
     """
 
     operator: str = "operator"
@@ -153,11 +155,13 @@ class View:
     episode_id: str = ""
     task: TaskView | None = None
     expert: Chunk | None = None
+    sender: str = ""
 
     def holds(self, arm: str) -> bool:
-        """Whether the operator has authority over an arm."""
+        """Whether the operator has authority over an arm, with this very node."""
         state = self.arms.get(arm, ArmView())
-        return state.authority is Authority.HUMAN and state.operator == self.operator
+        is_own = (state.operator, state.sender) == (self.operator, self.sender)
+        return state.authority is Authority.HUMAN and is_own
 
 
 @dataclass(frozen=True)

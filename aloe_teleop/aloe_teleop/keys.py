@@ -51,6 +51,12 @@ class KeyConfig:
         """Key to action."""
         return {getattr(self, action): action for action in ACTIONS if getattr(self, action)}
 
+    def deadman_keys(self) -> tuple[str, ...]:
+        """Keys that are held down for as long as an arm is to follow."""
+        if self.take != WHILE_PRESSED:
+            return ()
+        return tuple(getattr(self, action) for action in _TAKES if getattr(self, action))
+
 
 @dataclass
 class _Contact:

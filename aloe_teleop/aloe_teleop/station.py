@@ -6,7 +6,7 @@ from typing import Final
 
 from aloe_data.episode import Verdict
 from aloe_data.rig import Rig
-from aloe_teleop.device import Ask, Command, Device, Request, Sample, View
+from aloe_teleop.device import ArmView, Ask, Authority, Command, Device, Request, Sample, View
 
 GRANT_S: Final = 0.5  # a request that control has not followed by then was refused
 _REPEAT_NS: Final = 100_000_000
@@ -54,7 +54,8 @@ class _Taken:
 class Station:
     """Polls devices and keeps what was taken with them.
 
-    A take is not sent on while the device that would command the arm is dead or refuses; a device that dies lets its
+    A take is not sent on while the device that would command the arm is dead or refuses: the arm is asked to hold
+    instead, as it is when control does not answer, lest the policy go on against a person. A device that dies lets its
     arms go (HOLD); the emergency stop is asked for until control has it or the operator resets it, and nothing is taken
     before.
 
@@ -78,8 +79,7 @@ class Station:
         self._notes = []
         samples = {name: device.poll(now_ns, view) for name, device in self._devices.items()}
         self._problems = {name: sample.problem for name, sample in samples.items()}
-        self._compare(now_ns, view)
-        asked = self._let_go_of_dead_devices()
+        asked = [*self._compare(now_ns, view), *self._let_go_of_dead_devices()]
         for name, sample in samples.items():
             asked += [
                 Asked(r, name) for request in sample.requests if (r := self._followed(request, name, now_ns, view))
@@ -105,7 +105,7 @@ class Station:
         if request.ask is Ask.TAKE:
             if refusals := self._refusals(arms, name, now_ns, view):
                 self._notes.append(f"{', '.join(arms)} not taken: {'; '.join(refusals)}")
-                return None
+                return _hold_instead(arms, "; ".join(refusals), view)
             self._taken |= {arm: _Taken(name, now_ns, view.holds(arm)) for arm in arms}
         elif request.ask is Ask.ESTOP:
             self._estop = Asked(request, name)
@@ -134,8 +134,9 @@ class Station:
                 )
         return [reason for reason in dict.fromkeys(reasons) if reason]
 
-    def _compare(self, now_ns: int, view: View) -> None:
-        """Forget what control did not give, or has taken away."""
+    def _compare(self, now_ns: int, view: View) -> list[Asked]:
+        """Forget what control did not give, or has taken away; what it did not give is asked to hold."""
+        asked = []
         for arm, taken in list(self._taken.items()):
             if view.holds(arm):
                 taken.granted = True
@@ -143,6 +144,10 @@ class Station:
                 del self._taken[arm]
                 reason = view.arms[arm].reason if arm in view.arms else "no word from control_node; is it running?"
                 self._notes.append(f"{arm} {'lost' if taken.granted else 'not given'}: {reason or 'no reason stated'}")
+                hold = None if taken.granted else _hold_instead((arm,), "asked for and not given", view)
+                if hold is not None:
+                    asked.append(Asked(hold, taken.device))
+        return asked
 
     def _let_go_of_dead_devices(self) -> list[Asked]:
         asked = []
@@ -181,6 +186,12 @@ class Station:
                 has_arm = arm in self._taken or view.holds(arm)
                 commands[arm] = replace(command, deadman=command.deadman and has_arm)
         return commands
+
+
+def _hold_instead(arms: tuple[str, ...], reason: str, view: View) -> Request | None:
+    """A request to hold for those of the arms that are in nobody's hands; None where there are none."""
+    free = tuple(arm for arm in arms if view.arms.get(arm, ArmView()).authority is not Authority.HUMAN)
+    return Request(Ask.HOLD, free, f"could not be taken: {reason}") if free else None
 
 
 def _verdict(samples: Mapping[str, Sample]) -> tuple[Verdict, str, str]:

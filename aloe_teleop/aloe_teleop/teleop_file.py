@@ -9,7 +9,8 @@ from aloe_data.rig import Rig
 from aloe_data.section import Section
 from aloe_data.yaml_file import read_yaml
 from aloe_teleop.device import Device
-from aloe_teleop.devices.registry import KINDS
+from aloe_teleop.devices.registry import KINDS, DeviceKind
+from aloe_teleop.keys import KeyConfig
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,24 @@ def load_devices(path: Path, rig: Rig) -> tuple[str, dict[str, Device]]:
     """The operator and the devices of a teleop file, ready to be polled.
 
     Raises:
-        ConfigError: with file, key and remedy; two devices that command one arm are refused.
+        ConfigError: with file, key and remedy; two devices that command one arm are refused, and keys that leave an arm
+            or the emergency stop in a state that no other key ends.
     """
     top = Section(read_yaml(path, ConfigError, "teleop file", "teleop_*.yaml"), TeleopFile, str(path), "", ConfigError)
     operator = top.text("operator")
     section = top.section("devices", None)
     devices: dict[str, Device] = {}
+    configs: dict[str, Any] = {}
     try:
         for name in section.names():
-            devices[name] = _device(
-                section.section(name, None), section.take(name), name, f"{path}: devices.{name}", rig
-            )
+            keys = section.section(name, None)
+            kind = KINDS[keys.choice("kind", tuple(KINDS))]
+            configs[name] = _config(kind, section.take(name), f"{path}: devices.{name}")
+            devices[name] = _device(kind, keys, name, configs[name], rig)
         _refuse_shared_arms(devices, str(path))
+        _refuse_dead_ends(configs, str(path))
+        if not rig.simulated:
+            _require_stop(devices, configs, str(path), rig)
     except BaseException:
         for device in devices.values():
             device.close()  # a terminal gets its settings back
@@ -50,13 +57,44 @@ def load_devices(path: Path, rig: Rig) -> tuple[str, dict[str, Device]]:
     return operator, devices
 
 
-def _device(section: Section, mapping: dict[str, Any], name: str, source: str, rig: Rig) -> Device:
-    kind = KINDS[section.choice("kind", tuple(KINDS))]
-    config = from_mapping(kind.config, {key: value for key, value in mapping.items() if key != "kind"}, source)
+def _config(kind: DeviceKind, mapping: dict[str, Any], source: str) -> Any:
+    return from_mapping(kind.config, {key: value for key, value in mapping.items() if key != "kind"}, source)
+
+
+def _device(kind: DeviceKind, section: Section, name: str, config: Any, rig: Rig) -> Device:
     try:
         return kind.make(name, config, rig)
     except ValueError as error:
         section.fail("", str(error))
+
+
+def _refuse_dead_ends(configs: dict[str, Any], source: str) -> None:
+    """Keys of all devices together must end whatever one of them begins."""
+    keys = {name: config for name, config in configs.items() if isinstance(config, KeyConfig)}
+    has_release = any(config.release for config in keys.values())
+    has_reset = any(config.reset for config in keys.values())
+    for name, config in keys.items():
+        if config.deadman_keys() and config.on_lift == "hold" and not has_release:
+            raise ConfigError(
+                f"{source}: devices.{name}: on_lift: hold lets the arm hold when the key is lifted, and no key hands "
+                "it back; give `release` a key, or set on_lift: release"
+            )
+        if config.estop and not has_reset:
+            raise ConfigError(
+                f"{source}: devices.{name}: estop is '{config.estop}', and no key clears the stop; give `reset` a key"
+            )
+
+
+def _require_stop(devices: dict[str, Device], configs: dict[str, Any], source: str, rig: Rig) -> None:
+    """On a real rig a person can stop with whatever takes over."""
+    has_stop = any(isinstance(config, KeyConfig) and config.estop for config in configs.values())
+    # What asks without keys (a scripted person) stops by rules of its own.
+    asks_otherwise = any(devices[name].asks and not isinstance(config, KeyConfig) for name, config in configs.items())
+    if devices and not has_stop and not asks_otherwise:
+        raise ConfigError(
+            f"{source}: devices: no key is an emergency stop, and rig '{rig.name}' is real; give one device the keys "
+            "`estop` and `reset`, within the operator's reach"
+        )
 
 
 def _refuse_shared_arms(devices: dict[str, Device], source: str) -> None:

@@ -25,6 +25,7 @@ class RecordedDevice:
     down: set[int] = field(default_factory=set)
     axes: dict[int, tuple[int, int, int]] = field(default_factory=dict)  # value, min, max
     plugged: bool = True
+    info: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(bustype=3))  # USB
 
     def __post_init__(self) -> None:
         self.fd, self._input = os.pipe()

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -96,6 +97,24 @@ def test_a_lift_that_the_kernel_dropped_is_found(rig: Rig, make_device: MakeDevi
     bench.device.down.clear()
     bench.device.send_raw(0, 3, 0)  # SYN_DROPPED
     assert bench.poll(50) == [(Ask.HOLD, ("left_arm",))]
+
+
+def test_a_held_key_is_asked_for_in_every_poll_and_does_not_stay_down_for_want_of_an_event(
+    rig: Rig, make_device: MakeDevice
+) -> None:
+    bench = Bench(rig, make_device(), take="while_pressed")
+    bench.poll()
+    bench.device.send("KEY_A", 1)
+    assert bench.poll() == [LEFT]
+    bench.device.down.clear()
+    assert bench.poll(50) == [(Ask.HOLD, ("left_arm",))]
+
+
+def test_a_key_over_bluetooth_is_no_dead_mans_switch(rig: Rig, make_device: MakeDevice) -> None:
+    held, toggled = (make_device(info=SimpleNamespace(bustype=5)) for _ in range(2))
+    problem = Bench(rig, held, take="while_pressed").pedals.poll(0, View()).problem
+    assert "a key over Bluetooth is no dead man's switch" in problem and "use a cable or take: toggle" in problem
+    assert Bench(rig, toggled).pedals.poll(0, View()).problem == ""
 
 
 def test_a_press_shows_on_the_devices_file(bench: Bench) -> None:

@@ -83,13 +83,24 @@ def test_commands_flow_always_but_move_only_what_was_taken(rig: Rig) -> None:
     assert deadman(desk.poll(Request(Ask.RELEASE))) == {"left_arm": False, "right_arm": False}
 
 
-def test_a_device_that_is_not_ready_keeps_the_take_from_being_sent(rig: Rig) -> None:
+def test_where_a_device_is_not_ready_the_arms_hold_instead_and_those_in_hand_stay_there(rig: Rig) -> None:
     desk = Desk(rig)
     desk.hand.unready = "elbow is 0.31 rad too low"
     outcome = desk.poll(TAKE_BOTH)
-    assert outcome.asked == ()
+    asked = [(item.request.ask, item.request.arms, item.request.reason) for item in outcome.asked]
+    assert asked == [(Ask.HOLD, BOTH, "could not be taken: elbow is 0.31 rad too low")]
     assert outcome.notes == ("left_arm, right_arm not taken: elbow is 0.31 rad too low",)
     assert deadman(outcome) == {"left_arm": False, "right_arm": False}
+    desk.held = {"left_arm"}
+    assert desk.asked(TAKE_BOTH) == [(Ask.HOLD, ("right_arm",), "pedal")]
+    desk.held = {*BOTH}
+    assert desk.asked(TAKE_BOTH) == []
+
+
+def test_an_arm_in_the_hands_of_another_device_of_the_same_name_is_not_ones_own() -> None:
+    arms = {"left_arm": ArmView(Authority.HUMAN, "operator", sender="teleop_node-1")}
+    assert View(arms=arms, sender="teleop_node-1").holds("left_arm")
+    assert not View(arms=arms, sender="teleop_node-2").holds("left_arm")
 
 
 def test_a_device_that_dies_lets_its_arms_go_and_gives_no_command(rig: Rig) -> None:
@@ -105,7 +116,9 @@ def test_a_device_that_dies_lets_its_arms_go_and_gives_no_command(rig: Rig) -> N
         ]
         assert ("left_arm" in outcome.commands) is (dying == "pedal")
         assert desk.asked() == []
-        assert desk.asked(TAKE_LEFT) == []  # neither with nor on a dead device
+        desk.held = set()
+        # Neither with nor on a dead device; the arm holds.
+        assert desk.asked(TAKE_LEFT) == [(Ask.HOLD, ("left_arm",), "pedal")]
 
 
 def test_an_arm_that_control_does_not_give_is_forgotten_with_its_reason(rig: Rig) -> None:
@@ -114,6 +127,7 @@ def test_an_arm_that_control_does_not_give_is_forgotten_with_its_reason(rig: Rig
     assert deadman(desk.poll(after_ms=400))["left_arm"]
     outcome = desk.poll(after_ms=200)
     assert outcome.notes == ("left_arm not given: policy's turn",)
+    assert [(item.request.ask, item.request.arms) for item in outcome.asked] == [(Ask.HOLD, ("left_arm",))]
     assert not deadman(outcome)["left_arm"]
 
 
@@ -175,7 +189,7 @@ def test_the_operator_is_told_of_a_stop_that_is_outstanding_for_as_long_as_it_is
 def test_nothing_is_taken_between_an_emergency_stop_and_controls_answer(rig: Rig) -> None:
     desk = Desk(rig)
     outcome = desk.poll(Request(Ask.ESTOP), TAKE_BOTH)
-    assert [item.request.ask for item in outcome.asked] == [Ask.ESTOP]
+    assert [item.request.ask for item in outcome.asked] == [Ask.ESTOP, Ask.HOLD]
     assert "the emergency stop was asked for" in outcome.notes[0]
     assert not any(deadman(outcome).values())
 

@@ -1,6 +1,7 @@
 """Teleop files: the shipped ones, and what is refused."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,11 @@ def test_devices_have_names_of_their_own(tmp_path: Path, rig: Rig) -> None:
             "'a' and 'b' both command left_arm; leave it to one",
         ),
         (["foot: [1]"], "devices.foot: expected a mapping"),
+        (
+            [f"foot: {{{PEDALS}, take: while_pressed}}"],
+            "devices.foot: on_lift: hold lets the arm hold .* no key hands it back; give `release` a key",
+        ),
+        ([f"foot: {{{PEDALS}, estop: KEY_B}}"], "devices.foot: estop is 'KEY_B', and no key clears the stop; give `re"),
         ([f"foot: {{{PEDALS}}}", f"foot: {{{PEDALS}}}"], "key 'foot' is given twice"),
     ],
 )
@@ -79,6 +85,19 @@ def test_a_wrong_file_is_refused_with_place_and_remedy(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, rig, *devices)
+
+
+def test_a_key_of_one_device_may_end_what_another_begins(tmp_path: Path, rig: Rig) -> None:
+    pad = "pad: {kind: pedals, device: Keypad, release: KEY_C, reset: KEY_D}"
+    load(tmp_path, rig, f"foot: {{{PEDALS}, take: while_pressed, estop: KEY_B}}", pad)
+
+
+def test_on_a_real_rig_a_file_without_an_emergency_stop_is_refused(tmp_path: Path, rig: Rig) -> None:
+    real = replace(rig, simulated=False)
+    for devices in ([f"foot: {{{PEDALS}}}"], [f"a: {{{LEADER}, arm: left_arm}}"]):
+        with pytest.raises(ConfigError, match=r"devices: no key is an emergency stop, and rig '.*' is real; give one"):
+            load(tmp_path, real, *devices)
+    load(tmp_path, real, f"foot: {{{PEDALS}, estop: KEY_B, reset: KEY_C}}")
 
 
 def test_a_missing_file_names_those_that_are_there(rig: Rig) -> None:

@@ -12,6 +12,10 @@ from aloe_data.section import nearest
 EV_SYN, EV_KEY, EV_REL, EV_ABS, SYN_DROPPED = 0, 1, 2, 3, 3
 _UP, _DOWN = 0, 1
 _RETRY_NS = 500_000_000
+_BUS_BLUETOOTH = 5  # linux/input.h
+_NO_DEADMAN = (
+    "a key over Bluetooth is no dead man's switch: out of reach it stays down for seconds; use a cable or take: toggle"
+)
 
 
 class InputEvent(Protocol):
@@ -27,6 +31,7 @@ class Reader(Protocol):
 
     fd: int
     name: str
+    info: Any  # bustype, as in struct input_id
 
     def read(self) -> Iterable[Any]:
         """Events [InputEvent]; raises BlockingIOError when there are none, OSError when the device is gone."""
@@ -56,23 +61,34 @@ class InputSource:
     """Reads one device, and finds it again after it was unplugged.
 
     A key that is down while the device is (re)connected counts only after it was lifted. Where the kernel dropped
-    events the true state of keys and axes is asked for, so that no lift is missed.
+    events the true state of keys and axes is asked for, so that no lift is missed. That of a dead man's switch is asked
+    for in every poll: it does not stay down for want of an event, and a device that does not answer is gone.
 
     Args:
         name: what the device is called in messages.
         connect: opens the device; OSError says why it cannot be.
         axes: codes of the absolute axes that matter.
         urgent: codes of the keys (the emergency stop) that count even when down from the start.
+        deadman: codes of the keys that are held down for as long as an arm is to follow.
 
     Attributes:
         problem: "" or why there are no events, with the remedy.
     """
 
     def __init__(
-        self, name: str, connect: Callable[[], Reader], axes: Sequence[int] = (), urgent: Sequence[int] = ()
+        self,
+        name: str,
+        connect: Callable[[], Reader],
+        axes: Sequence[int] = (),
+        urgent: Sequence[int] = (),
+        deadman: Sequence[int] = (),
     ) -> None:
         self.problem = f"{name}: not connected yet"
-        self._name, self._connect, self._axes, self._urgent = name, connect, tuple(axes), tuple(urgent)
+        self._name = name
+        self._connect = connect
+        self._axes = tuple(axes)
+        self._urgent = tuple(urgent)
+        self._deadman = tuple(deadman)
         self._reader: Reader | None = None
         self._tried_ns: int | None = None
         self._down: set[int] = set()
@@ -85,6 +101,8 @@ class InputSource:
         try:
             while self._reader is not None and self._drain(self._reader, events):
                 pass
+            if self._reader is not None and self._deadman:
+                self._compare(set(self._reader.active_keys()), self._deadman, events)
         except OSError as error:
             self._lose(f"{_words(error)}; plug it in again")
         return events
@@ -115,6 +133,9 @@ class InputSource:
             return []
         self._ranges = {code: (info.min, info.max) for code, info in infos.items()}
         self._stuck = set(self._down)
+        if self._deadman and self._reader.info.bustype == _BUS_BLUETOOTH:
+            self._lose(_NO_DEADMAN)
+            return []
         self.problem = ""
         return [Event(EV_KEY, code, _DOWN) for code in self._urgent if code in self._down]
 
@@ -141,10 +162,15 @@ class InputSource:
         elif not is_down:
             self._stuck.discard(code)
 
+    def _compare(self, now_down: set[int], codes: Iterable[int], events: list[Event]) -> None:
+        """Events for those keys that are not where they were said to be."""
+        for code in codes:
+            if (code in self._down) != (code in now_down):
+                self._key(code, code in now_down, events)
+
     def _catch_up(self, reader: Reader, events: list[Event]) -> None:
         now_down = set(reader.active_keys())
-        for code in self._down ^ now_down:
-            self._key(code, code in now_down, events)
+        self._compare(now_down, self._down | now_down, events)
         events.extend(Event(EV_ABS, code, reader.absinfo(code).value) for code in self._axes)
 
     def _lose(self, problem: str) -> None:

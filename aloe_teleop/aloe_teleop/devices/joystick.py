@@ -58,8 +58,9 @@ class Joystick:
         self._values: dict[tuple[int, int], tuple[int, int]] = {}  # kind, code: raw value, when it came
         axes = [code for kind, code in self._codes.values() if kind == EV_ABS]
         connect = connect or (lambda: find_device(config.device, self._codes.values(), config.grab))
-        urgent = [self._codes[config.estop][1]] if config.estop else ()
-        self._source = InputSource(name, connect, axes, urgent)
+        urgent = [self._codes[config.estop][1]] if config.estop else []
+        deadman = [self._codes[key][1] for key in config.deadman_keys()]
+        self._source = InputSource(name, connect, axes, urgent, deadman)
 
     @property
     def arms(self) -> tuple[str, ...]:

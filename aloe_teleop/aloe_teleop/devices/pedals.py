@@ -39,7 +39,9 @@ class Pedals:
         codes = codes_of(config.keys(), name)
         self._name_of = {code: key for key, (_, code) in codes.items()}
         connect = connect or (lambda: find_device(config.device, codes.values(), config.grab))
-        self._source = InputSource(name, connect, urgent=[codes[config.estop][1]] if config.estop else ())
+        urgent = [codes[config.estop][1]] if config.estop else []
+        deadman = [codes[key][1] for key in config.deadman_keys()]
+        self._source = InputSource(name, connect, urgent=urgent, deadman=deadman)
 
     def poll(self, now_ns: int, view: View) -> Sample:
         """See `Device.poll`."""

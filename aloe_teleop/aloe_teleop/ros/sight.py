@@ -18,12 +18,21 @@ from aloe_teleop.device import ArmView, Authority, Inputs, JointReading, TaskVie
 class Sight:
     """Subscribes to what the devices want to see.
 
+    Args:
+        node: Node that subscribes.
+        rig: Rig whose arms are seen.
+        operator: Name of the person at the devices.
+        sender: Node and incarnation that seals the operator's messages.
+        wanted: Inputs of each device.
+
     Attributes:
         newest_episode_id: of the running episode, else of the last one; "": none yet.
     """
 
-    def __init__(self, node: Node, rig: Rig, operator: str, wanted: Iterable[Inputs]) -> None:
-        self._node, self._operator = node, operator
+    def __init__(self, node: Node, rig: Rig, operator: str, sender: str, wanted: Iterable[Inputs]) -> None:
+        self._node = node
+        self._operator = operator
+        self._sender = sender
         self.newest_episode_id = ""
         self._intervention, self._episode_id = Intervention(), ""
         self._arms: dict[str, ArmView] = {}
@@ -56,6 +65,7 @@ class Sight:
             episode_id=self._episode_id,
             task=self._task,
             expert=self._expert,
+            sender=self._sender,
         )
 
     def _read_joints(self, into: dict[str, JointReading], name: str, arm: Arm) -> None:
@@ -69,9 +79,10 @@ class Sight:
 
     def _on_intervention(self, message: Intervention) -> None:
         self._intervention = message
+        senders = [*message.senders, *[""] * len(message.arms)]  # a control_node of before names none
         self._arms = {
-            arm.arm: ArmView(Authority(arm.authority), arm.operator_id, stamp_to_ns(arm.since), arm.reason)
-            for arm in message.arms
+            arm.arm: ArmView(Authority(arm.authority), arm.operator_id, stamp_to_ns(arm.since), arm.reason, sender)
+            for arm, sender in zip(message.arms, senders, strict=False)
         }
 
     def _on_episode_state(self, message: EpisodeState) -> None:

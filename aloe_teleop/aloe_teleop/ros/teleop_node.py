@@ -61,8 +61,9 @@ class TeleopNode(Node):
         operator, self._devices = load_devices(config.config, rig)
         self._operator = config.operator or operator
         self._station = Station(self._devices, rig)
-        self._sight = Sight(self, rig, self._operator, [device.inputs for device in self._devices.values()])
         self._sealer = MessageSealer(open_session(), self.get_name())
+        wanted = [device.inputs for device in self._devices.values()]
+        self._sight = Sight(self, rig, self._operator, self._sealer.sender, wanted)
         self._problems = dict.fromkeys(self._devices, "")
         self._stop = ""  # what is outstanding of an emergency stop
         self._stamp_ns = -1

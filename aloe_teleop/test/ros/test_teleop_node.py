@@ -29,7 +29,7 @@ RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
 TELEOP = """
 operator: maria
 devices:
-  foot: {kind: pedals, device: FootSwitch, take_left: KEY_A, failure: KEY_B, estop: KEY_ESC}
+  foot: {kind: pedals, device: FootSwitch, take_left: KEY_A, failure: KEY_B, estop: KEY_ESC, reset: KEY_R}
   leader: {kind: leader, arm: left_arm, topic: /leader/joint_states}
 """
 HUMAN = ArmAuthority(arm="left_arm", authority=ArmAuthority.HUMAN, operator_id="maria")
@@ -88,7 +88,8 @@ class World:
                 publisher.publish(joint_state_to_message(self.arm, positions, now_ns))
 
     def say(self, *arms: ArmAuthority, estop: bool = False) -> None:
-        self.intervention.publish(Intervention(armed=True, estop=estop, arms=arms))
+        senders = [self.requests[-1].seal.sender for arm in arms if arm.operator_id]
+        self.intervention.publish(Intervention(armed=True, estop=estop, arms=arms, senders=senders))
 
     def asked(self, kind: int = InterventionRequest.ALIVE) -> list[InterventionRequest]:
         return [request for request in self.requests if request.request == kind]
@@ -148,6 +149,7 @@ def test_a_leader_that_stands_elsewhere_keeps_the_arm_from_being_taken(world: Wo
     count = len(world.commands)
     assert until(lambda: len(world.commands) > count + 5)
     assert not world.asked(InterventionRequest.TAKE)
+    assert [list(request.arms) for request in world.asked(InterventionRequest.HOLD)] == [["left_arm"]]
     assert not world.commands[-1].deadman
 
 
