@@ -3,12 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aloe_control.joints import outside_limits
+import numpy as np
+import numpy.typing as npt
+
+from aloe_control.joints import by_unit, outside_limits
 from aloe_control.sensing import Sensing
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
-from aloe_data.rig import Rig
+from aloe_data.rig import Arm, Rig
 
+Array = npt.NDArray[np.float64]
+NS: Final = 1_000_000_000
+_FRESH_S: Final = 0.1  # age of joint states: what an arm may have done since then is no more than a period or two
+_REST_S: Final = 0.05  # time over which it must have been seen to stand still
+_REST_RAD_S: Final = 0.2  # far above what encoders make of an arm that stands still
+_REST_M_S: Final = 0.05
 RESET: Final = "look at the robot, reset the stop on the takeover device"
 TRY: Final = "press its estop key, then its reset key, then its ready key"
 READY: Final = "when all people are out of reach and the scene is set, press the ready key of the operator's device"
@@ -77,6 +86,47 @@ def within_limits(rig: Rig, sensing: Sensing, start_margin: float) -> Condition:
         return outside_limits(rig, sensing.newest, start_margin)
 
     return condition
+
+
+def at_rest(rig: Rig, sensing: Sensing) -> Condition:
+    """Every arm is measured, now and for long enough to tell that it stands still. Grippers may rattle."""
+    limits = {arm.name: by_unit(arm.joints, _REST_RAD_S, _REST_M_S) for arm in rig.arms}
+
+    def condition(now_ns: int) -> Sequence[str]:
+        found = []
+        for arm in rig.arms:
+            if arm.name in sensing.readings:
+                age_s = (now_ns - sensing.readings[arm.name].stamp_ns) / NS
+                problem = _old(arm, age_s) or _moves(arm, *sensing.speed(arm.name), limits[arm.name], rig.simulated)
+                found += [problem] if problem else []
+        return found
+
+    return condition
+
+
+def _old(arm: Arm, age_s: float) -> str:
+    limit_s = max(_FRESH_S, 2.0 / arm.rate_hz)
+    if age_s <= limit_s:
+        return ""
+    return (
+        f"joint states of '{arm.name}' are {age_s:.3f} s old (limit {limit_s:g} s to enable motion); "
+        f"check that its driver publishes {arm.joint_state_topic} at {arm.rate_hz:g} Hz"
+    )
+
+
+def _moves(arm: Arm, known_s: float, speed: Array, limits: Array, simulated: bool) -> str:
+    if known_s < _REST_S:
+        # A simulated arm may be placed anywhere at once, and be measured there for the first time.
+        return "" if simulated else f"'{arm.name}' has been measured for {known_s:.3f} s only; ask again in a moment"
+    size = np.abs(speed[: len(limits)])
+    if (size <= limits).all():
+        return ""
+    worst = int((size / limits).argmax())
+    joint = arm.joints[worst]
+    return (
+        f"joint '{joint.name}' of '{arm.name}' moves with {size[worst]:.2f} {joint.unit}/s (limit {limits[worst]:g}); "
+        "wait until it stands still, and look at what moves it"
+    )
 
 
 def needs_takeover(rig: Rig, config: ControlConfig) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.handover import FadeLimits, fade, fade_ticks
+from aloe_control.joints import FAR_M, FAR_RAD
 from aloe_control.tick_clock import LATE_PERIODS
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
@@ -126,6 +127,9 @@ class ChunkExecutor:
                 "observation; use a faster policy or longer chunks"
             )
         data = self._fields.normalised(np.asarray(chunk.data, float))
+        impossible = self._fields.impossible(data)
+        if impossible:
+            raise ChunkRefused(f"chunk {chunk.chunk_id}: {impossible}; check the policy's normaliser and its units")
         foreign = self._not_before > chunk.stamp_ns  # arms that this chunk is not for
         jump = self._fields.jump(np.where(foreign, here, np.vstack((here, data[step:]))))
         if jump:
@@ -221,11 +225,16 @@ class _Fields:
         if rig.action_space == "ee_pose":
             self._rotations = [slice(start + 3, start + 9) for start in starts]
             self._metric = np.concatenate([np.arange(start, start + 3) for start in starts])
-            self._limit, self._unit = jumps.position_m, "m"
+            units = [
+                ["m"] * 9 + [arm.gripper.unit] for arm in rig.arms
+            ]  # of rotations, which have none, it is no matter
         else:
             joints = [np.arange(start, start + len(arm.joints)) for start, arm in zip(starts, rig.arms, strict=True)]
             self._metric = np.concatenate(joints)
-            self._limit, self._unit = jumps.joint_rad, "rad"
+            units = [[joint.unit for joint in arm.all_joints] for arm in rig.arms]
+        self._units = np.concatenate(units)
+        self._far = np.where(self._units == "rad", FAR_RAD, FAR_M)
+        self._limit = np.where(self._units == "rad", jumps.joint_rad, jumps.position_m)[self._metric]
 
     def normalised(self, rows: Array) -> Array:
         """Rows [H, A] with every 6D rotation made orthonormal."""
@@ -237,12 +246,23 @@ class _Fields:
                 raise ChunkRefused(f"{self._layout[columns.start]}: {error}; check the policy's output") from error
         return rows
 
+    def impossible(self, rows: Array) -> str:
+        """ "" or which value is so large that nothing of an arm can be there; grippers count as well."""
+        size = np.abs(rows).max(axis=0)
+        if (size <= self._far).all():
+            return ""
+        worst = int((size / self._far).argmax())
+        return f"'{self._layout[worst]}' is {size[worst]:.3g} {self._units[worst]}, where no arm can be"
+
     def jump(self, rows: Array) -> str:
         """ "" or which consecutive rows lie too far apart."""
         steps = np.abs(np.diff(rows[:, self._metric], axis=0))
-        if steps.size and steps.max() > self._limit:
-            name = self._layout[self._metric[int(steps.max(axis=0).argmax())]]
-            return f"'{name}' jumps by {steps.max():.3f} {self._unit} in one step (limit {self._limit:g})"
+        if (steps > self._limit).any():
+            furthest = steps.max(axis=0)
+            worst = int((furthest / self._limit).argmax())
+            column = self._metric[worst]
+            what = f"{furthest[worst]:.3f} {self._units[column]} in one step (limit {self._limit[worst]:g})"
+            return f"'{self._layout[column]}' jumps by {what}"
         for columns in self._rotations:
             rotations = rotation_from_6d(rows[:, columns])
             cosines = 0.5 * (np.einsum("hij,hij->h", rotations[:-1], rotations[1:]) - 1.0)

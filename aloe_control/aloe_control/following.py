@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.joints import by_unit
 from aloe_data.rig import Arm, Rig
 
 Array = npt.NDArray[np.float64]
@@ -38,8 +39,7 @@ class Following:
         self._rig = rig
         self._window_s = window_s
         self._window_ns = round(window_s * NS)
-        by_unit = {"rad": tolerance_rad, "m": tolerance_m}
-        self._tolerances = {arm.name: np.array([by_unit[joint.unit] for joint in arm.joints]) for arm in rig.arms}
+        self._tolerances = {arm.name: by_unit(arm.joints, tolerance_rad, tolerance_m) for arm in rig.arms}
         oldest_s = window_s + max(arm.max_age_s for arm in rig.arms)
         self._kept = 2 + round(oldest_s * rig.rate_hz)
         self._rows = np.zeros((2 * self._kept, rig.state_dim))  # commands, oldest first

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.tick import ControlConfig
-from aloe_data.rig import Rig
+from aloe_data.rig import Arm, Rig
 
 Array = npt.NDArray[np.float64]
 Ticks = npt.NDArray[np.int64]
@@ -26,22 +26,22 @@ class FadeLimits:
     dt_s: float
 
 
-def pose_fade_limits(config: ControlConfig, rate_hz: float) -> FadeLimits:
-    """Limits for a pose row: place in m, rotation as its 6D form, gripper in m."""
-    return _limits(np.array([False] * 3 + [True] * 6 + [False]), config, rate_hz)
+def pose_fade_limits(arm: Arm, config: ControlConfig, rate_hz: float) -> FadeLimits:
+    """Limits for a pose row of an arm: place in m, rotation as its 6D form, gripper."""
+    return _limits(np.array([False] * 3 + [True] * 6 + [arm.gripper.unit == "rad"]), config, rate_hz)
 
 
-def joint_fade_limits(dof: int, config: ControlConfig, rate_hz: float) -> FadeLimits:
+def joint_fade_limits(arm: Arm, config: ControlConfig, rate_hz: float) -> FadeLimits:
     """Limits for the joints of an arm, gripper last."""
-    return _limits(np.array([True] * (dof - 1) + [False]), config, rate_hz)
+    return _limits(np.array([joint.unit == "rad" for joint in arm.all_joints]), config, rate_hz)
 
 
 def action_fade_limits(rig: Rig, config: ControlConfig) -> FadeLimits:
     """Limits for an action row of the rig."""
     if rig.action_space == "ee_pose":
-        parts = [pose_fade_limits(config, rig.rate_hz) for _ in rig.arms]
+        parts = [pose_fade_limits(arm, config, rig.rate_hz) for arm in rig.arms]
     else:
-        parts = [joint_fade_limits(arm.dof, config, rig.rate_hz) for arm in rig.arms]
+        parts = [joint_fade_limits(arm, config, rig.rate_hz) for arm in rig.arms]
     speed = np.concatenate([part.speed for part in parts])
     return FadeLimits(speed, np.concatenate([part.acceleration for part in parts]), 1.0 / rig.rate_hz)
 

@@ -1,12 +1,14 @@
 """A human's commands for one arm, and which of them may count: in form, in order, in time, and possible."""
 
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.joints import FAR_M, FAR_RAD, by_unit
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_clock import LATE_PERIODS
 from aloe_control.watchdog import future_stamp
@@ -16,8 +18,11 @@ from aloe_data.rig import Arm, Rig
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
 _SLACK: Final = 0.1  # of a rotation's columns, in length and against each other
-_FAR_M: Final = 10.0  # no tool is so far away, and none moves so far in a second
-_FAST_RAD_S: Final = 50.0
+_BEYOND_RAD: Final = 0.5  # how far a leader's joint may go beyond the arm's limits, which the arm does not leave
+_BEYOND_M: Final = 0.05
+_SLOWEST_RAD_S: Final = 3.0  # hands do move so fast, however slow the arm is
+_SLOWEST_M_S: Final = 0.5
+_SPEED_NS: Final = 60_000_000  # three periods at 50 Hz: stamps and encoders are too coarse for less
 _ROTATION: Final = slice(3, 9)  # of a pose row
 RIG_FRAME: Final = "rig"  # the frame common to all arms; "" means the same
 
@@ -63,16 +68,26 @@ class CommandGuard:
     Args:
         rig: for its rate and the age limit of commands.
         arm: whose commands they are.
-        config: largest jumps from one command to the next.
+        config: speeds of hands.
     """
 
     def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:
         self._arm, self._config = arm, config
-        self._period_ns = NS / rig.rate_hz
-        self._ahead_ns = LATE_PERIODS * self._period_ns
+        self._ahead_ns = LATE_PERIODS * NS / rig.rate_hz
         self._max_age_ns = rig.takeover.max_age_s * NS
         self._size = {Mode.JOINT_POSITION: arm.dof, Mode.EE_TWIST: 7, Mode.EE_POSE: 10}
         self._last: HumanCommand | None = None
+        self._recent: deque[HumanCommand] = deque()  # of the last moments, all with deadman and in one mode
+        joints = arm.all_joints
+        beyond = by_unit(joints, _BEYOND_RAD, _BEYOND_M)
+        far = by_unit(joints, FAR_RAD, FAR_M)
+        lower = np.array([joint.lower for joint in joints]) - beyond
+        upper = np.array([joint.upper for joint in joints]) + beyond
+        # A clutched device may stand anywhere; only its gripper counts as it is.
+        apart = np.array([True] * len(arm.joints) + [False])
+        self._ranges = {False: (lower, upper), True: (np.where(apart, -far, lower), np.where(apart, far, upper))}
+        speed = config.hand_speed_ratio * np.array([joint.max_velocity for joint in arm.joints])
+        self._fastest = np.maximum(speed, by_unit(arm.joints, _SLOWEST_RAD_S, _SLOWEST_M_S))
 
     def check(self, command: HumanCommand, now_ns: int) -> None:
         """Pass a command, or say why not.
@@ -83,17 +98,16 @@ class CommandGuard:
         """
         self._check_form(command)
         self._check_time(command, now_ns)
-        last, self._last = self._last, replace(command, deadman=False)  # no reference until its values pass
+        self._last = command
         if not np.isfinite(command.data).all():
             raise CommandUnsafe(f"{self._name(command)} is not finite; check the device")
         self._check_values(command)
-        self._last = command
-        if last is not None and last.deadman and command.deadman and last.mode == command.mode:
-            self._check_jump(last, command)
+        self._check_speed(command)
 
     def forget(self) -> None:
         """Start anew, as after a jump of the clock."""
         self._last = None
+        self._recent.clear()
 
     def _check_form(self, command: HumanCommand) -> None:
         name = self._name(command)
@@ -124,36 +138,80 @@ class CommandGuard:
             raise CommandRefused(f"{name} comes after number {last.sequence}: repeated, or two devices claim the arm")
 
     def _check_values(self, command: HumanCommand) -> None:
-        """Poses that are none, and places and speeds that no hand means."""
-        name, data = self._name(command), command.data
+        """Poses that are none, and places that no device can mean: nothing else stands against a first command."""
+        data = command.data
+        if command.mode == Mode.EE_TWIST:
+            self._check_twist(command)
+            return
         if command.mode == Mode.EE_POSE:
             columns = data[_ROTATION].reshape(2, 3)
             if not np.abs(columns @ columns.T - np.eye(2)).max() <= _SLACK:
+                name = self._name(command)
                 raise CommandUnsafe(f"{name} has no rotation: its columns are {columns.round(3).tolist()}")
-        if command.mode != Mode.JOINT_POSITION and np.abs(data[:3]).max() > _FAR_M:
-            unit = "m" if command.mode == Mode.EE_POSE else "m/s"
-            raise CommandUnsafe(f"{name} asks for {np.abs(data[:3]).max():.3g} {unit}; check the device's units")
-        if command.mode == Mode.EE_TWIST and np.abs(data[3:6]).max() > _FAST_RAD_S:
-            raise CommandUnsafe(f"{name} asks for {np.abs(data[3:6]).max():.3g} rad/s; check the device's units")
-
-    def _check_jump(self, last: HumanCommand, command: HumanCommand) -> None:
-        periods = max(1.0, (command.stamp_ns - last.stamp_ns) / self._period_ns)
-        if command.mode == Mode.JOINT_POSITION:
-            step, limit, unit = np.abs(command.data - last.data)[:-1].max(), self._config.max_jump_rad, "rad"
-        elif command.mode == Mode.EE_POSE:
-            step, limit, unit = np.abs(command.data - last.data)[:3].max(), self._config.max_jump_m, "m"
-            turn = _angle_between(last.data[_ROTATION], command.data[_ROTATION])
-            if turn > self._config.max_jump_rotation_rad * periods:
-                step, limit, unit = turn, self._config.max_jump_rotation_rad, "rad"
-        else:
-            return
-        if step > limit * periods:
-            raise CommandUnsafe(
-                f"{self._name(command)} jumps by {step:.3f} {unit} (limit {limit:g} a period); check the device"
+            if np.abs(data[:3]).max() > FAR_M:
+                self._refuse(command, f"asks for {np.abs(data[:3]).max():.3g} m")
+        joints = data if command.mode == Mode.JOINT_POSITION else data[-1:]
+        lower, upper = (limits[-len(joints) :] for limits in self._ranges[command.relative])
+        beyond = np.maximum(lower - joints, joints - upper)
+        worst = int(beyond.argmax())
+        if beyond[worst] > 0.0:
+            joint = self._arm.all_joints[worst - len(joints)]
+            span = f"{lower[worst]:.3g} to {upper[worst]:.3g}"
+            self._refuse(
+                command, f"asks for {joints[worst]:.3g} {joint.unit} of '{joint.name}', which is not in {span}"
             )
+
+    def _check_twist(self, command: HumanCommand) -> None:
+        speed = np.abs(command.data[:3]).max()
+        turn = np.abs(command.data[3:6]).max()
+        if speed > self._config.hand_speed_m_s:
+            self._refuse(command, f"asks for {speed:.3g} m/s (limit {self._config.hand_speed_m_s:g})")
+        if turn > self._config.hand_speed_rad_s:
+            self._refuse(command, f"asks for {turn:.3g} rad/s (limit {self._config.hand_speed_rad_s:g})")
+        if abs(command.data[6]) > FAR_M:
+            self._refuse(command, f"moves the gripper by {command.data[6]:.3g} {self._arm.gripper.unit}/s")
+
+    def _check_speed(self, command: HumanCommand) -> None:
+        """Whether a hand moves like that; a leader arm that is let go falls, and gathers speed until it lands.
+
+        Speeds are taken over `_SPEED_NS`, so that a glitch of one sample counts as much as it moves the arm.
+        """
+        if not command.deadman or (self._recent and not _continues(self._recent[-1], command)):
+            self._recent.clear()
+        if command.deadman:
+            self._recent.append(command)
+        while len(self._recent) > 2 and command.stamp_ns - self._recent[1].stamp_ns >= _SPEED_NS:
+            self._recent.popleft()
+        if len(self._recent) < 2 or command.mode == Mode.EE_TWIST:
+            return
+        before = self._recent[0]
+        seconds = max(command.stamp_ns - before.stamp_ns, _SPEED_NS) / NS
+        if command.mode == Mode.EE_POSE:
+            way = float(np.linalg.norm(command.data[:3] - before.data[:3])) / seconds
+            turn = _angle_between(before.data[_ROTATION], command.data[_ROTATION]) / seconds
+            self._refuse_fast(command, way, self._config.hand_speed_m_s, "m/s")
+            self._refuse_fast(command, turn, self._config.hand_speed_rad_s, "rad/s")
+            return
+        speeds = np.abs(command.data - before.data)[:-1] / seconds
+        worst = int((speeds / self._fastest).argmax())
+        joint = self._arm.joints[worst]
+        self._refuse_fast(command, speeds[worst], self._fastest[worst], f"{joint.unit}/s in '{joint.name}'")
+
+    def _refuse_fast(self, command: HumanCommand, speed: float, limit: float, unit: str) -> None:
+        if speed > limit:
+            self._refuse(
+                command, f"jumps or falls with {speed:.2f} {unit} (limit {limit:g}): nobody leads an arm so fast"
+            )
+
+    def _refuse(self, command: HumanCommand, what: str) -> NoReturn:
+        raise CommandUnsafe(f"{self._name(command)} {what}; check the device and its units")
 
     def _name(self, command: HumanCommand) -> str:
         return f"command {command.sequence} for '{self._arm.name}'"
+
+
+def _continues(before: HumanCommand, command: HumanCommand) -> bool:
+    return (before.mode, before.relative, before.sender) == (command.mode, command.relative, command.sender)
 
 
 def _angle_between(before: Array, after: Array) -> float:

@@ -34,8 +34,8 @@ class HumanMotion:
         self._max_age_ns = rig.takeover.max_age_s * NS
         self._grace_ns = config.engage_grace_s * NS
         self._limits = {
-            Mode.JOINT_POSITION: joint_fade_limits(arm.dof, config, rig.rate_hz),
-            Mode.EE_POSE: pose_fade_limits(config, rig.rate_hz),
+            Mode.JOINT_POSITION: joint_fade_limits(arm, config, rig.rate_hz),
+            Mode.EE_POSE: pose_fade_limits(arm, config, rig.rate_hz),
         }
         self.engage(0)
 

@@ -1,12 +1,23 @@
 """Joints as the control loop sees them: one limiter over all, and what is wrong with measured positions."""
 
+from collections.abc import Iterable
+from math import pi
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from aloe_control.limiter import JointLimiter
-from aloe_data.rig import Arm, Rig
+from aloe_data.rig import Arm, Joint, Rig
 
 Array = npt.NDArray[np.float64]
+FAR_RAD: Final = 4 * pi  # no joint turns further; larger values also lose digits where differences of them count
+FAR_M: Final = 10.0  # no tool and no sliding joint is so far away
+
+
+def by_unit(joints: Iterable[Joint], rad: float, m: float) -> Array:
+    """A value per joint: one for those that turn, another for those that slide."""
+    return np.array([rad if joint.unit == "rad" else m for joint in joints])
 
 
 def make_limiter(rig: Rig) -> JointLimiter:

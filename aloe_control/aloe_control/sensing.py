@@ -1,6 +1,8 @@
 """What is known of the robot: measured joints, and the health of every stream that motion depends on."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,8 @@ from aloe_control.watchdog import Stream, Watchdog, arm_stream, camera_stream, f
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
+NS: Final = 1_000_000_000
+_SPEED_NS: Final = 100_000_000  # encoders are too coarse for the speed of a single period
 
 
 class Sensing:
@@ -29,6 +33,7 @@ class Sensing:
         self._watchdog = Watchdog(streams, ahead_ns)
         self._doubts = JointDoubts(rig)
         self.measured: Array = np.full(rig.state_dim, np.nan)  # joint positions [S], newest of every arm
+        self._recent: dict[str, deque[tuple[int, Array]]] = {arm.name: deque() for arm in rig.arms}
         self.readings: dict[str, Reading] = {}  # when that was, by arm
 
     @property
@@ -59,7 +64,20 @@ class Sensing:
         if not doubt and self._watchdog.seen(arm_stream(arm), stamp_ns, now_ns=arrival_ns):
             self.measured[self._rig.state_slice(arm)] = values
             self.readings[arm] = Reading(min(stamp_ns, arrival_ns), arrival_ns)
+            recent = self._recent[arm]
+            recent.append((stamp_ns, values))
+            while len(recent) > 2 and stamp_ns - recent[1][0] >= _SPEED_NS:
+                recent.popleft()
         return doubt
+
+    def speed(self, arm: str) -> tuple[float, Array]:
+        """Over how long [s] an arm's speed is known, and that speed [dof] in its joints' units per s."""
+        recent = self._recent[arm]
+        if len(recent) < 2:
+            return 0.0, np.zeros(self._rig.arm(arm).dof)
+        (first_ns, first), (last_ns, last) = recent[0], recent[-1]
+        seconds = (last_ns - first_ns) / NS
+        return seconds, (last - first) / seconds
 
     def spoil_joint_state(self, arm: str, problem: str) -> None:
         """A joint state that could not be used: the arm counts as unhealthy until the next good one."""
@@ -99,4 +117,6 @@ class Sensing:
         """Start anew, as after a jump of the clock."""
         self._watchdog.forget()
         self.readings.clear()
+        for recent in self._recent.values():
+            recent.clear()
         self._doubts.forget()

@@ -22,7 +22,9 @@ class ControlConfig:
     max_jump_rad: float = parameter(
         0.7, unit="rad", low=0.01, high=10.0, doc="Joint chunks with larger steps are refused."
     )
-    max_jump_m: float = parameter(0.2, unit="m", low=0.001, high=2.0, doc="Pose chunks with larger steps are refused.")
+    max_jump_m: float = parameter(
+        0.2, unit="m", low=0.001, high=2.0, doc="Chunks with larger steps of poses or sliding joints are refused."
+    )
     max_jump_rotation_rad: float = parameter(
         1.0, unit="rad", low=0.01, high=2.5, doc="Pose chunks that turn further in one step are refused."
     )
@@ -61,6 +63,13 @@ class ControlConfig:
     handover_ramp_s: float = parameter(
         0.2, unit="s", low=0.02, high=2.0, doc="Time in which the fading reaches its speed: limits its acceleration."
     )
+    hand_speed_ratio: float = parameter(
+        2.0, low=1.0, high=10.0, doc="A hand that turns a joint so many times faster than the arm may has let go of it."
+    )
+    hand_speed_m_s: float = parameter(
+        2.0, unit="m/s", low=0.1, high=10.0, doc="A hand that moves faster has let go of its device, or dropped it."
+    )
+    hand_speed_rad_s: float = parameter(10.0, unit="rad/s", low=0.5, high=50.0, doc="The same for its rotation.")
     leash_m: float = parameter(
         0.05, unit="m", low=0.005, high=0.5, doc="How far a velocity-controlled target may run ahead of the tool."
     )

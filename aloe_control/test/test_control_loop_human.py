@@ -99,7 +99,7 @@ def test_a_leader_arm_is_reached_and_a_clutched_one_is_not():
         bench.policy = None
         person.ask(RequestKind.TAKE, LEFT)
         start = executed(bench.run(1))[0, 0]
-        results = person.drive(120, LEFT, HOME[:7] + 0.3, relative=relative)
+        results = person.drive(120, LEFT, HOME[:7] + 0.3 * np.r_[np.ones(6), 0.0], relative=relative)
         reached = executed(results)[-1, 0]
         assert reached == pytest.approx(HOME[0] + 0.3 if expected else start, abs=0.15 if relative else 1e-6)
 

@@ -30,8 +30,10 @@ class LeaderConfig:
         doc="aligned: the leader must stand as the arm does; gradual: the arm goes to the leader within its speed "
         "limits; relative: the arm keeps its offset from the leader",
     )
-    tolerance_rad: float = parameter(0.15, unit="rad", low=0.0, high=1.0, doc="aligned: per joint")
-    gripper_tolerance_m: float = parameter(0.015, unit="m", low=0.0, high=0.2, doc="aligned: of the gripper")
+    tolerance_rad: float = parameter(0.15, unit="rad", low=0.0, high=1.0, doc="aligned: per turning joint")
+    gripper_tolerance_m: float = parameter(
+        0.015, unit="m", low=0.0, high=0.2, doc="aligned: of a gripper or joint that slides"
+    )
     max_age_s: float = parameter(0.1, unit="s", low=0.02, high=1.0, doc="an older joint state is not followed")
 
 
@@ -57,8 +59,8 @@ class Leader:
                 )
         self._scale = np.array(config.scale or [1.0] * dof)
         self._offset = np.array(config.offset or [0.0] * dof)
-        tolerances = [config.tolerance_rad] * (dof - 1) + [config.gripper_tolerance_m]
-        self._tolerances = np.array(tolerances)
+        by_unit = {"rad": config.tolerance_rad, "m": config.gripper_tolerance_m}
+        self._tolerances = np.array([by_unit[joint.unit] for joint in self._arm.all_joints])
         self._as_leader = _renamed(self._arm, name, config)
         self.inputs = Inputs(joint_states={name: self._as_leader})
 
@@ -101,10 +103,9 @@ class Leader:
         return self._scale * select_joints(reading.names, reading.positions, self._as_leader) + self._offset
 
     def _misalignment(self, arm: Arm, misses: Array) -> str:
-        units = ["rad"] * len(arm.joints) + ["m"]
         off = [
-            f"{joint.name} is {abs(miss):.2f} {unit} too {'high' if miss > 0 else 'low'} (at most {limit:g})"
-            for joint, miss, unit, limit in zip(arm.all_joints, misses, units, self._tolerances, strict=True)
+            f"{joint.name} is {abs(miss):.2f} {joint.unit} too {'high' if miss > 0 else 'low'} (at most {limit:g})"
+            for joint, miss, limit in zip(arm.all_joints, misses, self._tolerances, strict=True)
             if abs(miss) > limit
         ]
         if not off:
