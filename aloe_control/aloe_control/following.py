@@ -39,6 +39,7 @@ class Following:
         self._rig = rig
         self._window_s = window_s
         self._window_ns = round(window_s * NS)
+        self._joints = {arm.name: _joints_of(rig, arm) for arm in rig.arms}
         self._tolerances = {arm.name: by_unit(arm.joints, tolerance_rad, tolerance_m) for arm in rig.arms}
         oldest_s = window_s + max(arm.max_age_s for arm in rig.arms)
         self._kept = 2 + round(oldest_s * rig.rate_hz)
@@ -77,11 +78,12 @@ class Following:
         begin = max(0, bisect_left(self._times, reading.stamp_ns - self._window_ns) - 1)
         if begin >= end:
             return ""  # measured before the first command
-        first = self._rig.state_slice(arm.name).start
-        joints = slice(first, first + len(arm.joints))
+        joints = self._joints[arm.name]
+        tolerance = self._tolerances[arm.name]
+        if (np.abs(measured[joints] - self._rows[end - 1, joints]) <= tolerance).all():
+            return ""  # near the newest of them, as nearly always: no need to look at the others
         commands = self._rows[begin:end, joints]
         off = np.maximum(commands.min(axis=0) - measured[joints], measured[joints] - commands.max(axis=0))
-        tolerance = self._tolerances[arm.name]
         if (off <= tolerance).all():
             return ""
         worst = int((off / tolerance).argmax())
@@ -91,3 +93,9 @@ class Following:
             f"from all its commands of the last {self._window_s:g} s (limit {tolerance[worst]:g}); look at "
             "its driver, brakes and emergency stop, and at what it touches"
         )
+
+
+def _joints_of(rig: Rig, arm: Arm) -> slice:
+    """Where the joints of an arm stand in a state, without its gripper."""
+    first = rig.state_slice(arm.name).start
+    return slice(first, first + len(arm.joints))

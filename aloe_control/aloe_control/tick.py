@@ -32,7 +32,7 @@ class ControlConfig:
         0.05, low=0.0, high=0.5, doc="How far outside its limits a joint may stand when arming, as share of its range."
     )
     follow_rad: float = parameter(
-        0.3, unit="rad", low=0.02, high=3.0, doc="How far from its commands an arm's joint may be before motion ends."
+        0.2, unit="rad", low=0.02, high=3.0, doc="How far from its commands an arm's joint may be before motion ends."
     )
     follow_m: float = parameter(
         0.03, unit="m", low=0.002, high=0.5, doc="The same for sliding joints; grippers may close on things."

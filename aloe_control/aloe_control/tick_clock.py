@@ -70,11 +70,13 @@ class TickClock:
         if last_ns is None:
             return _REGULAR
         jumped = self._jumped(now_ns - last_ns, elapsed_ns)
+        if not (jumped or is_early or elapsed_ns > self.ahead_ns):
+            return _REGULAR
         return Beat(
             fault=self._fault(now_ns - last_ns, elapsed_ns),
             jumped=jumped,
             stalled=elapsed_ns > self._stall_ns,
-            restarts=jumped or is_early or elapsed_ns > self.ahead_ns,
+            restarts=True,
             early=is_early,
         )
 
