@@ -17,7 +17,7 @@ from aloe_critic.rounds.options import LoopOptions, command_words
 from aloe_data.config import from_texts, spec_of
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
-from aloe_data.rollout import check_for_real, find_rig_file, find_teleop_file
+from aloe_data.rollout import check_for_real, find_operator_file, find_rig_file
 from aloe_data.transport import network_line
 
 SAVING_S = "120"  # time for the stage under way to close its bag, or to write its state, when it is stopped
@@ -36,8 +36,9 @@ def start(context: LaunchContext) -> list[ExecuteProcess | LogInfo]:
     """The rounds; raises before anything starts when an argument is wrong."""
     options = from_texts(LoopOptions, context.launch_configurations, "aloe.launch.py")
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
-    rig_file, teleop = find_rig_file(options.rig, files), find_teleop_file(options.human, files)
+    rig_file = find_rig_file(options.rig, files)
     rig = load_rig(rig_file)
+    teleop = find_operator_file(options.human, options.operator, rig, files)
     check_for_real(rig, rig_file, teleop, options.policy, options.prompt)
     if rig.simulated:
         from aloe_sim.tasks import make_task  # a real rig needs no simulator

@@ -14,11 +14,19 @@ from aloe_data.config import ros_arguments, spec_of
 from aloe_data.node_environment import node_environment
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
-from aloe_data.rollout import NodePlan, RolloutConfig, find_rig_file, find_teleop_file, plan_nodes, rollout_config
+from aloe_data.rollout import (
+    NO,
+    NodePlan,
+    RolloutConfig,
+    find_operator_file,
+    find_rig_file,
+    plan_nodes,
+    rollout_config,
+)
 from aloe_data.transport import network_line
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
-IN_A_TERMINAL = "waiting for human:={}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"
+IN_A_TERMINAL = "waiting for {}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -34,8 +42,9 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     """The nodes for the arguments given; raises before anything starts when one is wrong."""
     config = rollout_config(context.launch_configurations)
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
-    rig_file, teleop = find_rig_file(config.rig, files), find_teleop_file(config.human, files)
+    rig_file = find_rig_file(config.rig, files)
     rig = load_rig(rig_file)
+    teleop = find_operator_file(config.human, config.operator, rig, files)
     if rig.simulated:
         from aloe_sim.tasks import make_task  # a real rig needs no simulator
         from aloe_sim.variation import named_variation
@@ -54,8 +63,9 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     nodes += [_node(plan, environment, _node_died) for plan in plans]
     nodes.append(_node(report, environment, _report_ended))
     if teleop and not any(plan.package == "aloe_teleop" for plan in plans):
+        who = f"operator:={config.operator}" if config.human.lower() == NO else f"human:={config.human}"
         arguments = ["--ros-args", *ros_arguments({"rig": str(rig_file), "config": str(teleop)})]
-        nodes.append(LogInfo(msg=IN_A_TERMINAL.format(config.human, shlex.join(arguments))))
+        nodes.append(LogInfo(msg=IN_A_TERMINAL.format(who, shlex.join(arguments))))
     return nodes
 
 

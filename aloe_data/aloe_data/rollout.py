@@ -42,6 +42,9 @@ class RolloutConfig:
     )
     critic_ask_takeover: bool = parameter(False, doc="at an alert the policy's arms hold until a person decides")
     human: str = parameter(NO, doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
+    operator: str = parameter(
+        "pedals", doc="devices of whoever says ready and stops where human:=false; a real rig does not move without"
+    )
     episodes: int = parameter(3, low=1, high=100_000, doc="how many episodes to run")
     successes: int = parameter(0, low=0, high=100_000, doc="end early after so many successes; 0: run all episodes")
     record: str = parameter("bags", doc="folder for one bag per episode, or 'false'")
@@ -95,6 +98,23 @@ def find_teleop_file(name: str, config_folder: Path) -> Path | None:
         ConfigError: there is no such file; names the installed ones.
     """
     return None if name.lower() == NO else _find("human", name, "teleop_", "teleop file", config_folder)
+
+
+def find_operator_file(human: str, operator: str, rig: Rig, config_folder: Path) -> Path | None:
+    """The file of devices of whoever operates: takes over, or on a real rig at least says ready and stops.
+
+    Args:
+        human: What `human:=` says.
+        operator: What `operator:=` says; it counts on a real rig where nobody may take over.
+        rig: Rig that is operated.
+        config_folder: Folder of the installed files.
+
+    Raises:
+        ConfigError: There is no such file; names the installed ones.
+    """
+    if human.lower() == NO and not rig.simulated:
+        return _find("operator", operator, "teleop_", "teleop file", config_folder)
+    return find_teleop_file(human, config_folder)
 
 
 def _find(argument: str, name: str, prefix: str, what: str, config_folder: Path) -> Path:
@@ -171,6 +191,16 @@ def device_kinds(teleop_file: Path | None) -> set[str]:
     return {device["kind"] for device in teleop_devices(teleop_file).values()}
 
 
+def ready_hint(teleop_file: Path | None) -> str:
+    """What a person does to say ready, for people to read; "" where no device has a key for it.
+
+    Raises:
+        ConfigError: See `teleop_devices`.
+    """
+    devices = teleop_devices(teleop_file)
+    return " or ".join(f"press {keys['ready']} on {name}" for name, keys in devices.items() if keys.get("ready"))
+
+
 def check_for_real(rig: Rig, rig_file: Path, teleop: Path | None, policy: str, prompt: str) -> None:
     """Refuse what a real rig cannot do.
 
@@ -186,7 +216,13 @@ def check_for_real(rig: Rig, rig_file: Path, teleop: Path | None, policy: str, p
     """
     if rig.simulated:
         return
-    scripted = "scripted" in device_kinds(teleop)
+    kinds = device_kinds(teleop)
+    if not kinds:
+        raise ConfigError(f"{rig_file} describes a real rig, where somebody says ready and stops: operator:=FILE")
+    missing = _missing_keys(teleop)
+    if missing:
+        raise ConfigError(f"{teleop}: no device has a key for {missing}, without which a real rig is not armed")
+    scripted = "scripted" in kinds
     for name, wanted in ((f"policy:={EXPERT}", policy == EXPERT), ("human:=scripted", scripted)):
         if wanted:
             raise ConfigError(f"{name} needs a simulated rig; {rig_file} describes a real one")
@@ -195,6 +231,15 @@ def check_for_real(rig: Rig, rig_file: Path, teleop: Path | None, policy: str, p
         raise ConfigError(without)
     if not prompt:
         raise ConfigError(f"{rig_file} describes a real rig, which has no task of its own; give one (prompt:='...')")
+
+
+def _missing_keys(teleop: Path | None) -> str:
+    """Which of the keys that an operator of a real rig needs are on no device of a file."""
+    devices = teleop_devices(teleop)
+    if "scripted" in device_kinds(teleop):
+        return ""  # refused by name
+    needed = ("estop", "reset", "ready")
+    return ", ".join(key for key in needed if not any(device.get(key) for device in devices.values()))
 
 
 @dataclass(frozen=True)
@@ -212,7 +257,7 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
     Args:
         config: what was asked for.
         rig_file: where `rig` was read from.
-        teleop: file of the human's devices, if any.
+        teleop: file of the operator's devices, if any, see `find_operator_file`.
         shipped: folder of the checkpoints that come with the suite, by task.
 
     Raises:
@@ -224,15 +269,22 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         raise ConfigError(f"critic:={config.critic} judges the chunks of a trained policy; choose another policy:=...")
     if config.guided and not config.critic:
         raise ConfigError("guided:=true needs critic:=FOLDER, which chooses among the policy's chunks")
-    if config.critic_ask_takeover and not (config.critic and teleop):
+    takeovers = config.human.lower() != NO
+    if config.critic_ask_takeover and not (config.critic and takeovers):
         raise ConfigError("critic_ask_takeover:=true needs critic:=FOLDER, and somebody who can take over (human:=...)")
     common = {"rig": str(rig_file), "use_sim_time": rig.simulated and config.real_time_factor != 1.0}
     record = config.record.lower() != NO
-    takeover = {"takeover": "required"} if teleop else {}
+    bonds = "episode_node,recorder_node" if record else "episode_node"
+    control = {"takeovers": takeovers, "bonds": bonds} | ({"takeover": "required"} if takeovers else {})
     by_hand = teleop and "keyboard" in kinds  # it needs a terminal, and a launch file has none to give
-    episode = {"record": record, "timeout_s": config.timeout_s} | ({"arm_timeout_s": BY_HAND_S} if by_hand else {})
+    episode: dict[str, Any] = {"record": record, "timeout_s": config.timeout_s}
+    if by_hand and rig.simulated:
+        episode["arm_timeout_s"] = BY_HAND_S
+    hint = ready_hint(teleop)
+    if hint:
+        episode["ready_hint"] = hint
     plans = [
-        NodePlan("aloe_control", "control_node", common | takeover),
+        NodePlan("aloe_control", "control_node", common | control),
         NodePlan("aloe_data", "episode_node", common | episode),
     ]
     relayed = [arm.name for arm in rig.arms if arm.driver is not None and not arm.driver.elsewhere]

@@ -10,8 +10,8 @@ from aloe_data.rollout import (
     RolloutConfig,
     device_kinds,
     find_checkpoint,
+    find_operator_file,
     find_rig_file,
-    find_teleop_file,
     plan_nodes,
     resumed,
     rollout_config,
@@ -25,8 +25,10 @@ FILES = Path(__file__).parents[2] / "config"
 def plan(rig: str = "sim", **config: object) -> dict[str, dict[str, object]]:
     """Parameters by node."""
     asked = RolloutConfig(rig=rig, policy=str(FILES), **config)  # type: ignore[arg-type]
-    file, teleop = find_rig_file(rig, FILES), find_teleop_file(asked.human, FILES)
-    return {p.executable: dict(p.parameters) for p in plan_nodes(asked, file, load_rig(file), teleop, FILES)}
+    file = find_rig_file(rig, FILES)
+    loaded = load_rig(file)
+    teleop = find_operator_file(asked.human, asked.operator, loaded, FILES)
+    return {p.executable: dict(p.parameters) for p in plan_nodes(asked, file, loaded, teleop, FILES)}
 
 
 def test_arguments_come_as_text_and_leave_with_their_types() -> None:
@@ -89,7 +91,30 @@ def test_without_a_human_no_takeover_is_asked_for() -> None:
     nodes = plan()
     assert set(nodes) == {"control_node", "episode_node", "recorder_node", "sim_node", "policy_node"}
     assert "takeover" not in nodes["control_node"]
+    assert nodes["control_node"]["takeovers"] is False
     assert nodes["sim_node"]["human"] is False
+
+
+def test_motion_is_bonded_to_who_keeps_its_time_and_who_records_it() -> None:
+    assert plan()["control_node"]["bonds"] == "episode_node,recorder_node"
+    assert plan(record="false")["control_node"]["bonds"] == "episode_node"
+
+
+def test_on_a_real_rig_without_takeovers_somebody_still_says_ready_and_stops(tmp_path: Path) -> None:
+    nodes = plan(rig="aloha", prompt="pack the phone")
+    assert nodes["control_node"]["takeovers"] is False and "takeover" not in nodes["control_node"]
+    assert nodes["teleop_node"]["config"] == str(FILES / "teleop_pedals.yaml")
+    assert nodes["episode_node"]["ready_hint"] == "press KEY_KPENTER on stop_pad"
+    chosen = plan(rig="aloha", prompt="pack the phone", operator="gamepad")
+    assert chosen["teleop_node"]["config"] == str(FILES / "teleop_gamepad.yaml")
+    taken = plan(rig="aloha", prompt="pack the phone", human="leader")
+    assert taken["control_node"]["takeovers"] is True
+    lacking = tmp_path / "mine.yaml"
+    lacking.write_text("operator: me\ndevices:\n  feet: {kind: pedals, device: Foot, estop: KEY_A}\n")
+    with pytest.raises(ConfigError, match=r"mine.yaml: no device has a key for reset, ready, without which"):
+        plan(rig="aloha", prompt="pack the phone", operator=str(lacking))
+    with pytest.raises(ConfigError, match="operator:=pedal is no file and no installed teleop file"):
+        plan(rig="aloha", prompt="pack the phone", operator="pedal")
 
 
 def test_with_a_human_motion_needs_the_takeover_device() -> None:

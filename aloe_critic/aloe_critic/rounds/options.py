@@ -62,6 +62,7 @@ class LoopOptions(RoundOptions):
     rounds: int = parameter(3, low=1, high=1000, doc="how often")
     episodes: int = parameter(50, low=1, high=100_000, doc="to collect in each round")
     human: str = parameter("scripted", doc="who may take over: scripted, pedals, ..., a teleop file, or 'false'")
+    operator: str = parameter("pedals", doc="devices of whoever says ready and stops where human:=false (real rigs)")
     prompt: str = parameter("", doc="the task in words; empty: the simulated task's own")
     bags: str = parameter("", doc="folder of more bags to learn from, such as demonstrations")
     store: str = parameter(

@@ -33,6 +33,7 @@ def collection(plan: Plan, options: LoopOptions, number: int, current: Current) 
         "rig": plan.rig_file,
         "policy": current.policy,
         "human": options.human,
+        "operator": options.operator,
         "seed": options.seed + len(earlier),
         "timeout_s": options.timeout_s,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import rclpy
 from aloe_msgs.action import RunEpisodes
-from aloe_msgs.msg import ArmAction, ExecutedAction
+from aloe_msgs.msg import ArmAction, ExecutedAction, Heartbeat, Intervention
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.experimental.events_executor import EventsExecutor
@@ -20,13 +20,18 @@ from aloe_data.episode import Verdict
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.ros.heartbeat import HEARTBEATS
 from aloe_data.ros.parameters import declare_parameters
+from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 from aloe_data.statistics import TickStatistics, tick_statistics
+from aloe_data.stops import Stops
 
 RUN = "/episode/run"
 SERVER_TIMEOUT_S = 60.0
+STOPPED_S = 1.0  # after an emergency stop: time for episode_node to end the episode itself
+EPISODES = "episode_node"
 LAST_WORDS_S = 4.0  # on a signal: time for the episode under way to be closed and reported
 INTERRUPTED = 130
 
@@ -58,9 +63,15 @@ class RolloutReport(Node):
         self._owed_since_s: float | None = None  # an answer of episode_node
         self._began_s = self._ended_s = 0.0
         self._hears_control = False
+        self._stops = Stops(tried_first=True)  # one before motion is for episode_node to judge
+        self._stopped_s: float | None = None
+        self._handle: ClientGoalHandle | None = None  # of the goal under way
+        self._waits_for = ""
         self._sealer = MessageSealer(open_session(), self.get_name())
         self._client = ActionClient(self, RunEpisodes, RUN)
         self.create_subscription(ExecutedAction, "/executed_action", self._on_executed_action, 100)
+        self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
+        self.create_subscription(Heartbeat, HEARTBEATS, self._on_heartbeat, 10)
 
     def missing(self) -> str:
         """Who is not there yet that an episode needs; empty when all are.
@@ -88,6 +99,9 @@ class RolloutReport(Node):
         limit = self.config.answer_timeout_s
         if self.exit_code is None and self._owed_since_s and time.monotonic() - self._owed_since_s > limit:
             self.fail(f"episode_node has not answered /episode/run for {limit:g} s: see what it says above")
+        if self._handle is not None and self._stopped_s and time.monotonic() - self._stopped_s > STOPPED_S:
+            self._handle.cancel_goal_async()  # it was asked for before the stop was heard
+            self._handle = None
 
     def fail(self, message: str) -> None:
         """End without a result."""
@@ -102,6 +116,7 @@ class RolloutReport(Node):
 
     def _ask(self) -> None:
         """One goal per episode, so that it can be the last one."""
+        self._handle = None
         c = self.config
         goal = RunEpisodes.Goal(episodes=1, seed=c.seed + self._asked, prompt=c.prompt, timeout_s=c.timeout_s)
         self._asked, self._result, self._owed_since_s = self._asked + 1, None, time.monotonic()
@@ -116,6 +131,7 @@ class RolloutReport(Node):
         if not handle.accepted:
             self.fail("episode_node refused to run episodes; is one under way already? (service /episode/stop)")
             return
+        self._handle = handle
         handle.get_result_async().add_done_callback(self._on_result)
 
     def _on_feedback(self, message) -> None:
@@ -138,6 +154,7 @@ class RolloutReport(Node):
 
     def _on_result(self, future: Future) -> None:
         self._result = future.result().result
+        self._handle = None
         self._owed_since_s = time.monotonic() if len(self.outcomes) < self._asked else None  # the feedback
         if self._result.message:
             self.fail(
@@ -150,7 +167,9 @@ class RolloutReport(Node):
         """What follows an episode, once its result and its feedback are here; either may come first."""
         if self._result is None or self._result.message or len(self.outcomes) < self._asked:
             return
-        if self._is_enough():
+        if self._stopped_s is not None:  # between two goals, where episode_node knows of no run
+            self.fail(f"{self._stops.reason}; {len(self.outcomes)} of {self.config.episodes} episodes have run")
+        elif self._is_enough():
             self.exit_code = 0
         else:
             self._ask()
@@ -159,9 +178,25 @@ class RolloutReport(Node):
         successes = sum(outcome.verdict is Verdict.SUCCESS for outcome in self.outcomes)
         return len(self.outcomes) >= self.config.episodes or 0 < self.config.successes <= successes
 
+    def _on_intervention(self, message: Intervention) -> None:
+        """An emergency stop ends the rollout, whenever it comes and however soon it is reset."""
+        must_end = self._stops.heard(message.armed, message.estop, message.fault, message.stops)
+        if must_end and self._stopped_s is None:
+            self._stopped_s = time.monotonic()
+
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        """Say what an episode waits for, once."""
+        if message.node != EPISODES:
+            return
+        waits_for = message.state.partition(": ")[2].partition(";")[0]
+        if waits_for and waits_for != self._waits_for:
+            print(f"episode {self._asked}/{self.config.episodes}  {waits_for}", flush=True)
+        self._waits_for = waits_for
+
     def _on_executed_action(self, message: ExecutedAction) -> None:
         self._hears_control = True
         if message.armed:
+            self._stops.moved()
             self._takeovers.add_tick({arm.arm: arm.source == ArmAction.HUMAN for arm in message.arms})
             self._ticks.append((message.tick, stamp_to_ns(message.header.stamp) / 1e9, message.lateness_s))
 
