@@ -10,6 +10,8 @@ from aloe_sim.tasks.sorting import CUBE_HALF_M, Assignment, Sorting, in_bin
 TRAVEL_Z_M = 0.15  # height for moving over the table
 GRASP_Z_M = 0.017
 RELEASE_Z_M = 0.09
+ROOM_M = 0.12  # between the tools of two arms, along the line from base to base
+ENOUGH_M = 0.02  # of it an arm need not wait for
 
 
 class SortingExpert(ReactiveExpert):
@@ -38,12 +40,24 @@ class SortingExpert(ReactiveExpert):
         goals = {name: Goal(home, OPEN_M) for name, home in self._home.items()}
         active, worker = self._active(scene), ""
         if active is not None:
-            worker, its_goal = self._work(scene, active)
-            goals[worker] = its_goal
+            worker, goals[worker] = self._work(scene, active)
+            self._make_room(scene, worker, goals)
         for name, goal in goals.items():
             if name != worker:
                 _leave_bin_upwards(scene.arms[name], goal)
         return goals
+
+    def _make_room(self, scene: Scene, worker: str, goals: dict[str, Goal]) -> None:
+        """Idle arms step aside from where the working arm has to go; it waits until they have."""
+        aim_y = goals[worker].xyz[1]
+        for name, arm in scene.arms.items():
+            if name == worker:
+                continue
+            side = np.sign(self._home[worker][1] - self._home[name][1])  # arms stand beside each other, along y
+            goals[name].xyz = goals[name].xyz.copy()
+            goals[name].xyz[1] = side * min(side * goals[name].xyz[1], side * aim_y - ROOM_M)
+            if side * (aim_y - arm.tool[1]) < ROOM_M - ENOUGH_M:
+                goals[worker] = Goal(_straight_up(scene.arms[worker]), scene.arms[worker].gripper_target)
 
     def _active(self, scene: Scene) -> Assignment | None:
         """The cube to work on: one in hand, else the first that is not yet done, left bin before right."""
