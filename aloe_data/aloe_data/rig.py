@@ -10,6 +10,13 @@ from typing import Any, TypeVar
 
 from aloe_data.driver import Driver
 from aloe_data.section import nearest
+from aloe_data.world import (
+    DEFAULT_ARM_DISTANCE_M,
+    DEFAULT_LINK_RADIUS_M,
+    DEFAULT_TOOL_SPEED_M_S,
+    Box,
+    KeepOut,
+)
 
 ACTION_SPACES = ("joint_position", "ee_pose")
 OTHER_ARMS = ("continue", "hold")
@@ -62,6 +69,12 @@ class Arm:
     """One arm: topics, chain from `base_link` to `tool_link` of its URDF, joints in command order, gripper, home.
 
     `driver` is what takes the set points of a real arm. `command_type` stands in older rig files and means nothing.
+
+    Attributes:
+        workspace: Box that the tool stays in; None: anywhere.
+        keep_out: Boxes that no moving link enters.
+        max_tool_speed_m_s: Largest speed of the tool in the rig's frame.
+        link_radius_m: Radius of the links whose shape the URDF does not say.
     """
 
     name: str
@@ -79,6 +92,10 @@ class Arm:
     home: tuple[float, ...]
     driver: Driver | None = None
     command_type: str = ""
+    workspace: Box | None = None
+    keep_out: tuple[KeepOut, ...] = ()
+    max_tool_speed_m_s: float = DEFAULT_TOOL_SPEED_M_S
+    link_radius_m: float = DEFAULT_LINK_RADIUS_M
 
     @property
     def all_joints(self) -> tuple[Joint, ...]:
@@ -138,7 +155,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Rig:
-    """A whole rig; states and actions list the arms in the order of `arms`."""
+    """A whole rig; states and actions list the arms in the order of `arms`.
+
+    No two arms come closer to each other than `min_arm_distance_m`.
+    """
 
     name: str
     simulated: bool
@@ -151,6 +171,7 @@ class Rig:
     simulation: Simulation = field(default_factory=Simulation)
     calibration: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     network: Network = field(default_factory=Network)
+    min_arm_distance_m: float = DEFAULT_ARM_DISTANCE_M
 
     @property
     def mounts(self) -> Mapping[str, Mapping[str, Any]]:

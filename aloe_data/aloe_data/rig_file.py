@@ -27,6 +27,7 @@ from aloe_data.rig import (
 from aloe_data.section import Section, nearest, show
 from aloe_data.urdf import load_chain
 from aloe_data.urdf_joint import ChainJoint, UrdfError
+from aloe_data.world_file import read_arm_distance, read_arm_space
 from aloe_data.yaml_file import read_yaml
 
 _MAX_ANGLE_RAD = 4 * pi  # joints that turn further do not exist on arms: such a limit is in degrees
@@ -57,6 +58,7 @@ def _rig(top: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Rig:
         simulation=_simulation(top.section("simulation", Simulation)) if simulated else Simulation(),
         calibration=_mounts(top.section("calibration", None)) if top.has("calibration") else {},
         network=_network(top.section("network", Network)) if top.has("network") else Network(),
+        min_arm_distance_m=read_arm_distance(top),
     )
     if not rig.arms:
         top.fail("arms", "a rig needs at least one arm")
@@ -164,6 +166,7 @@ def _camera(section: Section) -> Camera:
 def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
     rate_hz = section.number("rate_hz", 1, 2000, "Hz")
     joints = tuple(_joint(joint, "") for joint in section.sections("joints", Joint))
+    space = read_arm_space(section)
     arm = Arm(
         name=_name(section),
         joint_state_topic=section.topic("joint_state_topic"),
@@ -180,6 +183,10 @@ def _arm(section: Section, path: Path, urdfs: Mapping[str, Path] | None) -> Arm:
         home=section.numbers("home", len(joints) + 1, -_MAX_ANGLE_RAD, _MAX_ANGLE_RAD, "rad, gripper last"),
         driver=read_driver(section.section("driver", Driver)) if section.has("driver") else None,
         command_type=section.choice("command_type", COMMAND_TYPES) if section.has("command_type") else Arm.command_type,
+        workspace=space.workspace,
+        keep_out=space.keep_out,
+        max_tool_speed_m_s=space.max_tool_speed_m_s,
+        link_radius_m=space.link_radius_m,
     )
     _refuse_duplicates(section, "joint name", arm.joint_names)
     for index, (joint, value) in enumerate(zip(arm.all_joints, arm.home, strict=True)):

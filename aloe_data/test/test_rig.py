@@ -12,6 +12,7 @@ from shared_topic import write_shared_rig
 
 from aloe_data.recording import recorded_topics
 from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.world import DEFAULT_ARM_DISTANCE_M, DEFAULT_TOOL_SPEED_M_S
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -142,6 +143,24 @@ BAD = {
     "simulation on a real rig": (change("simulated", to=False), ["simulation", "remove"]),
     "camera without mount": (change("simulation", "cameras", "head", to=...), ["simulation.cameras", "head"]),
     "calibration of a simulated rig": (change("calibration", to={}), ["calibration", "simulation.cameras", "remove"]),
+    "a wall behind the other": (
+        change("arms", 0, "workspace", to={"lower": [0.0, 0.5, 0.0], "upper": [1.0, 0.5, 1.0]}),
+        ["arms[0].workspace.lower", "y: 0.5 is not below upper 0.5", "swap"],
+    ),
+    "box without name": (
+        change("arms", 0, "keep_out", to=[{"lower": [0.0] * 3, "upper": [1.0] * 3}]),
+        ["arms[0].keep_out[0].name", "missing"],
+    ),
+    "boxes of one name": (
+        change("arms", 0, "keep_out", to=[{"name": "bin", "lower": [0.0] * 3, "upper": [1.0] * 3}] * 2),
+        ["arms[0].keep_out", "two boxes are named 'bin'", "rename"],
+    ),
+    "box in mm": (
+        change("arms", 0, "workspace", to={"lower": [0.0] * 3, "upper": [800.0] * 3}),
+        ["arms[0].workspace.upper[0]", "[m]"],
+    ),
+    "tool speed in mm": (change("arms", 0, "max_tool_speed_m_s", to=250), ["max_tool_speed_m_s", "[m/s]"]),
+    "no distance": (change("min_arm_distance_m", to=-0.1), ["min_arm_distance_m", "outside 0 to 1"]),
     "mount on nothing": (change("simulation", "cameras", "head", "parent", to="hip"), ["cameras.head.parent", "hip"]),
 }
 
@@ -154,6 +173,25 @@ def test_bad_rig_files_are_refused_by_file_key_and_remedy(case: str, tree: Any, 
         load_tree(tree, tmp_path)
     for part in ["rig_test.yaml", *expected]:
         assert part in str(caught.value)
+
+
+def test_a_rig_file_that_says_nothing_of_the_space_around_its_arms_has_a_tool_speed_and_an_arm_distance(
+    tree: Any, tmp_path: Path
+) -> None:
+    del tree["min_arm_distance_m"]
+    for arm in tree["arms"]:
+        for key in ("workspace", "keep_out", "max_tool_speed_m_s", "link_radius_m"):
+            del arm[key]
+    rig = load_tree(tree, tmp_path)
+    assert rig.min_arm_distance_m == DEFAULT_ARM_DISTANCE_M > 0.0
+    assert [(arm.workspace, arm.keep_out) for arm in rig.arms] == [(None, ())] * 2
+    assert {arm.max_tool_speed_m_s for arm in rig.arms} == {DEFAULT_TOOL_SPEED_M_S}
+
+
+def test_boxes_are_read_with_their_names(rig: Rig) -> None:
+    table = rig.arms[1].keep_out[0]
+    assert table.name == "table" and table.upper[2] == pytest.approx(-0.005)
+    assert rig.arms[1].workspace is not None and rig.arms[1].workspace.lower[2] == pytest.approx(-0.005)
 
 
 def test_a_missing_rig_file_lists_the_ones_that_exist() -> None:
