@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.limiter import JointLimiter
+from aloe_control.stops import Guard
 from aloe_data.rig import Arm, Joint, Rig
 
 Array = npt.NDArray[np.float64]
@@ -20,8 +21,13 @@ def by_unit(joints: Iterable[Joint], rad: float, m: float) -> Array:
     return np.array([rad if joint.unit == "rad" else m for joint in joints])
 
 
-def make_limiter(rig: Rig) -> JointLimiter:
-    """A limiter over the joints of all arms, grippers included, in the order of the rig's state."""
+def make_limiter(rig: Rig, guard: Guard | None = None) -> JointLimiter:
+    """A limiter over the joints of all arms, grippers included, in the order of the rig's state.
+
+    Args:
+        rig: The rig whose limits are meant.
+        guard: What looks at all joints together; None: nothing does.
+    """
     joints = [joint for arm in rig.arms for joint in arm.all_joints]
     return JointLimiter(
         lower=np.array([joint.lower for joint in joints]),
@@ -30,6 +36,7 @@ def make_limiter(rig: Rig) -> JointLimiter:
         max_acceleration=np.array([joint.max_acceleration for joint in joints]),
         max_jerk=np.array([joint.max_jerk for joint in joints]),
         dt_s=1.0 / rig.rate_hz,
+        guard=guard,
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.stop_law import ramp_inverse, stop_acceleration, stop_range, stop_travel
+from aloe_control.stops import Guard, Stops
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -51,15 +52,24 @@ class JointLimiter:
         max_acceleration: [n], per s^2.
         max_jerk: [n], per s^3.
         dt_s: time between two calls of `step`.
+        guard: what may brake joints for a reason that no joint has alone.
     """
 
     def __init__(
-        self, lower: Array, upper: Array, max_velocity: Array, max_acceleration: Array, max_jerk: Array, dt_s: float
+        self,
+        lower: Array,
+        upper: Array,
+        max_velocity: Array,
+        max_acceleration: Array,
+        max_jerk: Array,
+        dt_s: float,
+        guard: Guard | None = None,
     ) -> None:
         self._lower, self._upper = np.array(lower, float), np.array(upper, float)
         self._unit = np.asarray(max_jerk, float) * dt_s**3
         self._alpha = np.asarray(max_acceleration, float) * dt_s**2 / self._unit
         self._speed = np.asarray(max_velocity, float) * dt_s / self._unit
+        self._guard = guard
         self._eps = _TOLERANCE * np.minimum(np.minimum(self._alpha, self._speed), 1.0)
         self.reset(0.5 * (self._lower + self._upper))
 
@@ -83,6 +93,8 @@ class JointLimiter:
         self._requests = np.tile(self._p, (4, 1))
         self._on_request = np.ones(self._p.shape, bool)
         self._wall_low, self._wall_high = np.minimum(self._lower, self._p), np.maximum(self._upper, self._p)
+        if self._guard is not None:
+            self._guard.start(self._p)
 
     def restart(self, joints: slice, positions: Array) -> None:
         """Start some joints anew, at rest at these positions; the others go on."""
@@ -93,6 +105,8 @@ class JointLimiter:
         self._on_request[joints] = True
         self._wall_low[joints] = np.minimum(self._lower[joints], positions)
         self._wall_high[joints] = np.maximum(self._upper[joints], positions)
+        if self._guard is not None:
+            self._guard.start(self._p)
 
     def step(self, request: Array) -> Limited:
         """One tick.
@@ -123,6 +137,11 @@ class JointLimiter:
             a = np.where(done, a, self._brake(np.where(done, a, self._approach(gap, low, high)), stop))
             clipped = self._reasons(exact, viable, done)
         clipped[0] |= (request < self._lower) | (request > self._upper)
+        if self._guard is not None:
+            stops = Stops(self._p, self._v, self._unit, self._alpha, a, stop, self._viable)
+            shares = self._guard.shares(stops)
+            a = stops.accelerations(shares)
+            passes &= shares == 1.0
         self._advance(a, passes, target)
         self._requests[:, holds] = self._p[holds]
         return Limited(self._p.copy(), clipped)

@@ -5,6 +5,8 @@ is left: `alpha`, the acceleration limit. With `a' = a + jerk`, `v' = v + a'` an
 `v = a = 0` exactly.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -56,28 +58,83 @@ def stop_travel(v: Array, a: Array, alpha: Array) -> Array:
         alpha: acceleration limit, in the same unit.
     """
     side = np.copysign(1.0, released_velocity(v, a))
-    v, a = side * v, side * a
+    phases = _phases(side * v, side * a, alpha)
     # An acceleration that still pushes forward fades first.
+    n = phases.release
+    travel = n * (side * v) + 0.5 * n * (n + 1.0) * (side * a - (n + 2.0) / 3.0)
+    # Deceleration then grows by 1 per tick,
+    i = phases.grow
+    travel += i * phases.v_released - 0.5 * i * (i + 1.0) * (phases.deceleration + (i + 2.0) / 3.0)
+    # stays at the limit,
+    m = phases.hold
+    travel += m * (phases.v_grown - 0.5 * alpha * (m + 1.0))
+    # and fades to rest.
+    travel += ramp_travel(phases.fade)
+    result: Array = side * travel
+    return result
+
+
+def stop_path(v: Array, a: Array, alpha: Array) -> Array:
+    """Distances from here at every tick of the stop law, until all joints are at rest.
+
+    Args:
+        v: as for `stop_travel`.
+        a: as for `stop_travel`.
+        alpha: as for `stop_travel`.
+
+    Returns:
+        [ticks + 1, ...], from 0 to `stop_travel`.
+    """
+    side = np.copysign(1.0, released_velocity(v, a))
+    v = side * v
+    a = side * a
+    phases = _phases(v, a, alpha)
+    grown = phases.release + phases.grow
+    held = grown + phases.hold
+    ticks = int(np.max(held + np.ceil(phases.fade)))
+    k = np.arange(ticks + 1.0).reshape(-1, *(1,) * np.ndim(held))
+    fading = np.minimum(phases.fade + held + 1.0 - k, alpha)  # until it begins to fade: the limit
+    accelerations = np.where(k <= grown, a - k, -np.maximum(fading, 0.0))
+    accelerations[0] = 0.0
+    result: Array = side * np.cumsum(v + np.cumsum(accelerations, axis=0), axis=0)
+    return result - side * v
+
+
+@dataclass(frozen=True, eq=False)
+class _Phases:
+    """How the stop law goes on from a state whose released velocity is not negative.
+
+    Attributes:
+        release: ticks in which an acceleration that pushes forward fades.
+        deceleration: after them, > -1.
+        v_released: velocity after them.
+        grow: ticks in which the deceleration grows by 1.
+        v_grown: velocity after them.
+        hold: ticks at the acceleration limit.
+        fade: the deceleration that fades to rest from then on.
+    """
+
+    release: Array
+    deceleration: Array
+    v_released: Array
+    grow: Array
+    v_grown: Array
+    hold: Array
+    fade: Array
+
+
+def _phases(v: Array, a: Array, alpha: Array) -> _Phases:
     n = np.floor(np.maximum(a, 0.0))
-    rise = 0.5 * n * (n + 1.0)
-    travel = n * v + rise * (a - (n + 2.0) / 3.0)
-    v = np.maximum(v + n * a - rise, 0.0)
-    b = n - a  # deceleration, > -1
-    # It then grows by 1 per tick, as long as the speed suffices to let it fade again: i^2 + 2 b i + c <= v.
+    v_released = np.maximum(v + n * a - 0.5 * n * (n + 1.0), 0.0)
+    b = n - a
+    # The deceleration grows as long as the speed suffices to let it fade again: i^2 + 2 b i + c <= v.
     nb = np.floor(b)
     c = nb * (b - 0.5 * (nb + 1.0))
     room = np.maximum(np.floor(alpha - b), 0.0)
-    i = np.minimum(np.maximum(np.floor(np.sqrt(np.maximum(b * b - c + v, 0.0)) - b), 0.0), room)
-    rise = 0.5 * i * (i + 1.0)
-    travel += i * v - rise * (b + (i + 2.0) / 3.0)
-    v -= i * b + rise
-    # It stays at the limit,
-    m = np.maximum(np.floor((v - ramp(alpha)) / alpha) + 1.0, 0.0) * (i == room)
-    travel += m * (v - 0.5 * alpha * (m + 1.0))
-    # and fades to rest.
-    travel += ramp_travel(ramp_inverse(v - m * alpha))
-    result: Array = side * travel
-    return result
+    i = np.minimum(np.maximum(np.floor(np.sqrt(np.maximum(b * b - c + v_released, 0.0)) - b), 0.0), room)
+    v_grown = v_released - (i * b + 0.5 * i * (i + 1.0))
+    m = np.maximum(np.floor((v_grown - ramp(alpha)) / alpha) + 1.0, 0.0) * (i == room)
+    return _Phases(n, b, v_released, i, v_grown, m, ramp_inverse(v_grown - m * alpha))
 
 
 def stop_range(v: Array, a: Array, alpha: Array) -> tuple[Array, Array]:

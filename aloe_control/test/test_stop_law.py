@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_control.stop_law import ramp, ramp_inverse, ramp_travel, stop_acceleration, stop_range, stop_travel
+from aloe_control.stop_law import (
+    ramp,
+    ramp_inverse,
+    ramp_travel,
+    stop_acceleration,
+    stop_path,
+    stop_range,
+    stop_travel,
+)
 
 ALPHAS = st.floats(0.1, 50.0)
 SPEEDS = st.floats(-60.0, 60.0)
@@ -74,3 +82,14 @@ def test_more_acceleration_stops_further_ahead(v, share, alpha, more):
     b = min(a + more, alpha)
     travel = [float(v + x + stop_travel(np.array(v + x), np.array(x), np.array(alpha))) for x in (a, b)]
     assert travel[0] <= travel[1] + 1e-6 * (1 + abs(travel[0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(SPEEDS, st.floats(-1.0, 1.0), ALPHAS)
+def test_the_path_of_a_stop_is_what_the_stop_law_does_tick_by_tick(v, share, alpha):
+    positions, _ = walk(v, share * alpha, alpha)
+    path = stop_path(np.array([v]), np.array([share * alpha]), np.array([alpha]))[:, 0]
+    length = max(len(positions), len(path))
+    positions += positions[-1:] * (length - len(positions))
+    path = np.append(path, [path[-1]] * (length - len(path)))
+    assert np.allclose(path, positions, atol=1e-6 * (1 + max(map(abs, positions))))
