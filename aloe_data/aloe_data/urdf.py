@@ -20,7 +20,7 @@ def load_chain(path: Path, base_link: str, tool_link: str) -> tuple[ChainJoint, 
         UrdfError: unreadable or unprocessed file, unknown link, no chain between the links, a joint in the chain of an
             unsupported type or without proper numbers.
     """
-    root = _read(path)
+    root = read_robot(path)
     links = [link.get("name", "") for link in root.findall("link")]
     for name in (base_link, tool_link):
         if name not in links:
@@ -53,8 +53,12 @@ def _parse(data: bytes) -> ElementTree.Element:
         return ElementTree.fromstring(text.removeprefix("\ufeff"))
 
 
-def _read(path: Path) -> ElementTree.Element:
-    """The root of a file, its own namespace removed."""
+def read_robot(path: Path) -> ElementTree.Element:
+    """The <robot> element of a file, its own namespace removed.
+
+    Raises:
+        UrdfError: the file cannot be read, is unprocessed xacro, or describes no robot.
+    """
     try:
         data = path.read_bytes()
         root = _parse(data)
