@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.joints import by_unit, outside_limits
+from aloe_control.motion import Motion
 from aloe_control.sensing import Sensing
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
@@ -100,6 +101,15 @@ def at_rest(rig: Rig, sensing: Sensing) -> Condition:
                 problem = _old(arm, age_s) or _moves(arm, *sensing.speed(arm.name), limits[arm.name], rig.simulated)
                 found += [problem] if problem else []
         return found
+
+    return condition
+
+
+def in_place(motion: Motion, sensing: Sensing) -> Condition:
+    """The arms stand inside their workspaces, outside keep-out boxes and apart, see `WorldGuard.problems`."""
+
+    def condition(_now_ns: int) -> Sequence[str]:
+        return motion.out_of_place(sensing.newest)
 
     return condition
 

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.arming import Arming, at_rest, needs_takeover, not_stopped, said_ready, stop_tried, within_limits
+from aloe_control.arming import (
+    Arming,
+    at_rest,
+    in_place,
+    needs_takeover,
+    not_stopped,
+    said_ready,
+    stop_tried,
+    within_limits,
+)
 from aloe_control.authority import Hold
 from aloe_control.chunk_executor import NOTHING_PLANNED, Planned
 from aloe_control.faults import REARM, Faults
@@ -50,8 +59,10 @@ class ControlLoop:
         self._turns = Turns(rig, self._takeover, self.policy, self._motion)
         in_limits = within_limits(rig, self._sensing, self._config.start_margin)
         operators = [stop_tried(self._takeover), said_ready(self._takeover)] if self._needs_people else []
-        at_rest_now = at_rest(rig, self._sensing)
-        self._arming = Arming([not_stopped(self._takeover), self._sensing.problems, at_rest_now, in_limits, *operators])
+        still = at_rest(rig, self._sensing)
+        clear = in_place(self._motion, self._sensing)
+        stopped = not_stopped(self._takeover)
+        self._arming = Arming([stopped, self._sensing.problems, still, in_limits, clear, *operators])
         self._tick = 0
         self._now_ns = -1
         self._armed = False

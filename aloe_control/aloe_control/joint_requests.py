@@ -1,13 +1,18 @@
 """From what every arm is asked in a tick, by policy or human, to joint requests."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from aloe_control.human_commands import Mode
 from aloe_control.ik import PoseSolver
+from aloe_control.world_model import WORKSPACE
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
+
+WALL_M: Final = 1e-3  # poses end this far inside a workspace: inverse kinematics may miss them by as much
 
 
 class RequestSolver:
@@ -33,6 +38,7 @@ class RequestSolver:
         self._commanded = commanded
         self._joints = np.full(len(commanded), np.nan)
         self._rows: dict[str, Array] = {}
+        self._at_wall: set[str] = set()  # arms whose pose was asked for outside their workspace
 
     def here(self, arm: str) -> tuple[Array, Array]:
         """Joints [dof] and pose row [10] at which an arm was last commanded."""
@@ -47,12 +53,23 @@ class RequestSolver:
     def ask(self, arm: str, mode: Mode, values: Array) -> None:
         """Joints [dof] or a pose row [10] for an arm."""
         if mode is Mode.EE_POSE:
-            self._rows[arm] = values
+            self._rows[arm] = self._in_workspace(arm, values)
         else:
             self._joints[self._rig.state_slice(arm)] = values
 
+    def _in_workspace(self, arm: str, row: Array) -> Array:
+        """The pose row with its place brought back into the workspace, so that a tool slides along a wall."""
+        workspace = self._rig.arm(arm).workspace
+        if workspace is None:
+            return row
+        place = np.clip(row[:3], np.array(workspace.lower) + WALL_M, np.array(workspace.upper) - WALL_M)
+        if (place == row[:3]).all():
+            return row
+        self._at_wall.add(arm)
+        return np.concatenate((place, row[3:]))
+
     def solve(self) -> tuple[Array, tuple[str, ...]]:
-        """Requested joint positions [S], and per arm "" or "ik" where a pose is out of reach."""
+        """Requested joint positions [S], and per arm why they are not what was asked for: "", "ik", "workspace"."""
         if not self._rows:
             return self._joints, ("",) * len(self._rig.arms)
         solved, reasons = self._poses.solve(np.concatenate(self._all_rows()), self._commanded)
@@ -61,8 +78,15 @@ class RequestSolver:
                 joints = self._rig.state_slice(arm.name)
                 self._joints[joints] = solved[joints]
         return self._joints, tuple(
-            reason if arm.name in self._rows else "" for arm, reason in zip(self._rig.arms, reasons, strict=True)
+            self._reason(arm.name, reason) for arm, reason in zip(self._rig.arms, reasons, strict=True)
         )
+
+    def _reason(self, arm: str, reason: str) -> str:
+        """What is told of an arm whose pose was solved with a reason."""
+        if arm not in self._rows:
+            return ""
+        walls = [WORKSPACE] if arm in self._at_wall else []
+        return ",".join(text for text in [*walls, reason] if text)
 
     def _all_rows(self) -> list[Array]:
         """A pose row per arm: what it is asked for, else where it is."""

@@ -12,6 +12,7 @@ from aloe_control.joint_requests import RequestSolver
 from aloe_control.joints import make_limiter
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_clock import Beat
+from aloe_control.world_guard import WorldGuard
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
@@ -35,7 +36,7 @@ class Commanded:
 
 
 class Motion:
-    """Inverse kinematics, then limits; and whether the arms do what they are told.
+    """Inverse kinematics, then limits of joints and of the world; and whether the arms do what they are told.
 
     Args:
         rig: Rig whose arms are moved.
@@ -45,7 +46,8 @@ class Motion:
     def __init__(self, rig: Rig, config: ControlConfig) -> None:
         self._rig = rig
         self.solver = RequestSolver(rig, config.ik_iterations)
-        self._limiter = make_limiter(rig)
+        self._guard = WorldGuard(rig)
+        self._limiter = make_limiter(rig, self._guard)
         self._following = Following(rig, config.follow_rad, config.follow_m, config.follow_s)
         self._held: set[str] = set()  # arms that are not where they were commanded, until motion begins anew
         self._warm_up()
@@ -72,7 +74,6 @@ class Motion:
 
     def solve(self) -> tuple[Array, tuple[str, ...]]:
         """Joint positions [S] that are asked for (NaN: hold), and per arm "" or why they are not what was asked."""
-        # Between solver and limiter: what must not be asked for, whoever asks, is changed here and told in the reasons.
         return self.solver.solve()
 
     def advance(self, now_ns: int, requested: Array, reasons: tuple[str, ...], beat: Beat) -> Commanded:
@@ -97,7 +98,9 @@ class Motion:
         told = []
         for arm, reason in zip(self._rig.arms, reasons, strict=True):
             clipped = limited.reason(self._rig.state_slice(arm.name))
-            told.append(",".join(text for text in (reason, clipped, untimely) if text))
+            texts = [reason, clipped, self._guard.reason(arm.name), untimely]
+            names = [name for text in texts if text for name in text.split(",")]
+            told.append(",".join(dict.fromkeys(names)))  # a wall may be met twice: by a pose, and by a stop
         return Commanded(requested, limited.positions, tuple(told), frozenset(self._held))
 
     def not_following(self, measured: Array, readings: Mapping[str, Reading]) -> dict[str, str]:
@@ -118,6 +121,10 @@ class Motion:
                 self._held.add(arm.name)
                 joints = self._rig.state_slice(arm.name)
                 self._limiter.restart(joints, measured[joints])
+
+    def out_of_place(self, measured: Array) -> list[str]:
+        """One sentence per limit of the world model that measured positions [S] break, see `WorldGuard.problems`."""
+        return self._guard.problems(measured)
 
     def _warm_up(self) -> None:
         """First calls import and allocate: not in a tick."""

@@ -9,6 +9,7 @@ from loop_bench import HOME, RIG, TICK, Bench, executed, usage, wave
 from aloe_control.authority import Authority
 from aloe_control.control_loop import ControlLoop
 from aloe_control.tick import ControlConfig
+from aloe_data.chunk import Chunk
 
 
 def test_nothing_is_commanded_before_arming():
@@ -69,6 +70,44 @@ def test_what_was_changed_and_why_is_recorded():
         arm = bench.run(1)[-1].arms[0]
     assert arm.clip_reason == "position,acceleration,jerk"
     assert arm.requested[0] > arm.executed[0]
+
+
+def test_arms_that_stand_where_they_must_not_be_are_not_armed():
+    bench = Bench()
+    bench.joints[1] += 0.9  # the left arm's shoulder: its tool goes under the table
+    bench.run(1)
+    armed, message = bench.loop.arm(bench.now_ns)
+    assert not armed
+    assert "the tool of 'left_arm' is 0." in message and "outside its workspace; lead it back in by hand" in message
+    assert "a link of 'left_arm' is 0." in message and "inside 'table'; move the arm out by hand" in message
+
+
+def test_joints_that_would_lead_under_the_table_brake_above_it_by_name():
+    bench = Bench(max_jump_rad=2.0)
+    bench.arm()
+    bowed = HOME + 0.9 * np.eye(len(HOME))[1]
+    bench.policy = lambda t: bowed
+    results = bench.run(80)
+    assert results[-1].armed and not results[-1].fault
+    assert {"keep_out:table"} & set(results[-1].arms[0].clip_reason.split(","))
+    assert [arm.clip_reason for arm in bench.run(5)[-1].arms][1] == ""
+
+
+def test_a_pose_under_the_table_leads_along_the_floor_of_the_workspace():
+    bench = Bench("ee_pose", max_jump_m=1.0)
+    bench.arm()
+    bench.run(1)
+    pose = bench.loop._motion.action.copy()
+    pose[:3] = [0.35, 0.15, -0.05]
+    data = np.tile(pose, (50, 1)).astype(np.float32)
+    results = []
+    for number in range(8):
+        bench.loop.set_chunk(Chunk(bench.now_ns, number + 1, data, "v", number + 1, 50.0))
+        results += bench.run(10)
+    tool = bench.loop._motion.action[:3]
+    assert np.allclose(tool[:2], [0.35, 0.15], atol=1e-3)
+    assert -0.005 <= tool[2] < 0.0
+    assert results[-1].arms[0].clip_reason == "workspace"
 
 
 def test_a_policy_that_never_answers_faults_after_its_grace_and_not_before():

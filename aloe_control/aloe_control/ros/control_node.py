@@ -45,10 +45,11 @@ from aloe_control.ros.messages import (
 from aloe_control.ros.sensor_publishers import SensorPublishers
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
+from aloe_control.world_guard import home_problems
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
-from aloe_data.rig import Arm, load_rig
+from aloe_data.rig import Arm, RigError, load_rig
 from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
 from aloe_data.ros.heartbeat import HEARTBEATS
 from aloe_data.ros.pace import pace_of
@@ -88,6 +89,9 @@ class ControlNode(Node):
         self._sealer = MessageSealer(session, self.get_name())
         self._inputs = SealedInputs(self, session)
         self._rig = load_rig(config.rig)
+        misplaced = home_problems(self._rig)
+        if misplaced:
+            raise RigError(f"{config.rig}: {' | '.join(misplaced)}")
         self._loop = ControlLoop(self._rig, config)
         self._sensors = SensorPublishers(self, self._rig)
         self._bonds = Bonds(bonded_nodes(config.bonds))
