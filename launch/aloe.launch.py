@@ -49,7 +49,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess | LogInfo]:
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
     command = [str(program), "loop", *command_words(options)]
     return [
-        LogInfo(msg=network_line(rig)),  # the rollouts that the rounds start open it
+        LogInfo(msg=network_line(rig.network)),  # the rollouts that the rounds start open it
         ExecuteProcess(
             cmd=command,
             name="aloe",

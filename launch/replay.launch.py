@@ -93,7 +93,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess | LogInfo]:
         additional_env=environment,
         on_exit=_played,
     )
-    return [LogInfo(msg=network_line(rig)), *nodes, player]
+    return [LogInfo(msg=network_line(rig.network)), *nodes, player]
 
 
 def _played(event: ProcessExited, context: LaunchContext) -> Shutdown | None:

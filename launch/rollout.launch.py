@@ -59,7 +59,7 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
     report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
     environment = node_environment(rig)
-    nodes: list[Node | LogInfo] = [LogInfo(msg=network_line(rig))]
+    nodes: list[Node | LogInfo] = [LogInfo(msg=network_line(rig.network))]
     nodes += [_node(plan, environment, _node_died) for plan in plans]
     nodes.append(_node(report, environment, _report_ended))
     if teleop and not any(plan.package == "aloe_teleop" for plan in plans):

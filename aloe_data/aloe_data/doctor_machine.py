@@ -19,6 +19,7 @@ _LEADER_AGE_S = 0.1
 _MIB = 1 << 20
 _BLOCK, _MOST, _LONGEST_S = 4 * _MIB, 128 * _MIB, 1.0
 _HOUR_S = 3600.0
+_FIRST_PORT, _PORTS = 7400, 250  # of the first ROS domain, and per domain: RTPS standard, section 9.6.1.1
 _STOLEN_SHARE = 0.05  # of a machine's time that its host may give to others before what has to be on time is late
 
 
@@ -52,6 +53,24 @@ def check_buffers(buffers: Mapping[str, int], burst_bytes: float) -> Finding:
     wanted = max(4 * _MIB, 1 << needed.bit_length())
     remedy = f"sudo sysctl -w {' '.join(f'{name}={wanted}' for name in small)} (and in /etc/sysctl.d to keep it)"
     return Finding(Level.WARN, "network", what, remedy) if small else Finding(Level.OK, "network", what)
+
+
+def check_sockets(table: str, domain: int, allowed: str) -> Finding:
+    """Nobody in the ROS domain listens on all addresses: a driver that does is reached past everything in this suite.
+
+    Args:
+        table: /proc/net/udp.
+        domain: ROS domain.
+        allowed: what the rig file opens, in words.
+    """
+    ports = range(_FIRST_PORT + _PORTS * domain, _FIRST_PORT + _PORTS * (domain + 1))
+    local = [line.split()[1].split(":") for line in table.splitlines()[1:]]
+    open_ports = sorted({int(port, 16) for address, port in local if int(address, 16) == 0 and int(port, 16) in ports})
+    if not open_ports:
+        return Finding(Level.OK, "sockets", allowed)
+    what = f"in ROS domain {domain} somebody listens on all addresses (UDP ports {', '.join(map(str, open_ports))})"
+    remedy = "start drivers and tools with ./env as well, or see docs/install.md; `ss -lunp` names their processes"
+    return Finding(Level.WARN, "sockets", what, remedy)
 
 
 @dataclass(frozen=True)

@@ -16,5 +16,5 @@ def node_environment(rig: Rig) -> dict[str, str]:
         TransportError: The network that the rig file asks for cannot be opened.
         SessionError: Another launch drives in this ROS domain.
     """
-    network = network_environment(rig)
+    network = network_environment(rig.network)
     return bond() | session_environment() | network

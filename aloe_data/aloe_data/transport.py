@@ -8,10 +8,13 @@ No shared memory: no interface bounds it, whoever sees the same /dev/shm may wri
 with socket buffers for several images: of raw VGA images from three cameras none, where shared memory lost two thirds.
 """
 
+import argparse
 import hashlib
 import ipaddress
 import os
+import shlex
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -19,7 +22,7 @@ from xml.sax.saxutils import escape
 import psutil
 
 from aloe_data.private_file import private_folder, write_private
-from aloe_data.rig import Rig
+from aloe_data.rig import Network
 
 PROFILES_FILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 DISCOVERY_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
@@ -99,13 +102,13 @@ def profile(addresses: Sequence[str] = (), peers: Sequence[str] = ()) -> str:
     )
 
 
-def network_environment(rig: Rig, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+def network_environment(network: Network, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Environment variables that keep a node to the network interfaces that the rig file opens.
 
     A participant profile of the user's own, and a middleware other than Fast DDS, are left as they are.
 
     Args:
-        rig: Rig whose `network` decides.
+        network: What the rig file opens.
         variables: Environment of the calling process; None: that of this process.
 
     Raises:
@@ -116,7 +119,7 @@ def network_environment(rig: Rig, variables: Mapping[str, str] | None = None) ->
         return {DISCOVERY_RANGE: environment.get(DISCOVERY_RANGE) or "LOCALHOST"}
     if _own_profile(environment):
         return {}
-    text = profile(list(_opened(rig)), rig.network.peers)
+    text = profile(list(_opened(network)), network.peers)
     return {
         PROFILES_FILE: str(_file_of(text, environment)),
         DISCOVERY_RANGE: "SYSTEM_DEFAULT",
@@ -124,28 +127,50 @@ def network_environment(rig: Rig, variables: Mapping[str, str] | None = None) ->
     }
 
 
-def network_line(rig: Rig, variables: Mapping[str, str] | None = None) -> str:
+def network_line(network: Network, variables: Mapping[str, str] | None = None) -> str:
     """Who can reach the nodes, in one line that a launch says first.
 
     Args:
-        rig: Rig whose `network` decides.
+        network: What the rig file opens.
         variables: Environment of the calling process; None: that of this process.
 
     Raises:
         TransportError: as `network_environment` does.
     """
     environment = os.environ if variables is None else variables
-    ignored = "; 'network' of the rig file is not used" if rig.network.interfaces else ""
+    ignored = "; 'network' of the rig file is not used" if network.interfaces else ""
     if not _is_fast_dds(environment):
         return f"network: as {environment[MIDDLEWARE]} is configured, see docs/install.md{ignored}"
     own = _own_profile(environment)
     if own:
         return f"network: as {own} says ({PROFILES_FILE}){ignored}"
-    opened = _opened(rig)
+    opened = _opened(network)
     if not opened:
         return "network: loopback only"
     named = ", ".join(f"{name} ({address})" for address, name in opened.items())
     return f"network: open on {named}; nodes there need the key of this session, see docs/safety.md"
+
+
+def main() -> None:
+    """Entry point of `network`: prints what a shell has to export so that its nodes use network interfaces."""
+    parser = argparse.ArgumentParser(
+        prog="network",
+        description="Lets nodes of this terminal use network interfaces, as `network` in a rig file does for a launch: "
+        'eval "$(ros2 run aloe_data network eth0)". Nothing named: the loopback alone.',
+    )
+    parser.add_argument("interfaces", nargs="*", help="names or IPv4 addresses of network interfaces of this machine")
+    parser.add_argument("--peers", nargs="+", default=[], help="IPv4 addresses of the machines to look for; else all")
+    given = parser.parse_args()
+    # What this terminal had so far is what is to be replaced.
+    variables = {name: value for name, value in os.environ.items() if name != PROFILES_FILE}
+    try:
+        network = Network(tuple(given.interfaces), tuple(given.peers))
+        environment = network_environment(network, variables)
+        print(network_line(network, variables), file=sys.stderr)
+    except TransportError as error:
+        sys.exit(f"network: {error}")
+    for name, value in environment.items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def interfaces_here() -> dict[str, tuple[str, ...]]:
@@ -154,7 +179,7 @@ def interfaces_here() -> dict[str, tuple[str, ...]]:
     return {name: tuple(a.address for a in all_of if a.family == socket.AF_INET) for name, all_of in found}
 
 
-def _opened(rig: Rig) -> dict[str, str]:
+def _opened(network: Network) -> dict[str, str]:
     """Addresses that a rig file opens beside the loopback, each with its interface's name.
 
     Raises:
@@ -162,7 +187,7 @@ def _opened(rig: Rig) -> dict[str, str]:
     """
     here = interfaces_here()
     opened: dict[str, str] = {}
-    for wanted in rig.network.interfaces:
+    for wanted in network.interfaces:
         found = {
             address: name for name, addresses in here.items() for address in addresses if wanted in (name, address)
         }
@@ -171,7 +196,7 @@ def _opened(rig: Rig) -> dict[str, str]:
                 f"{name} ({' '.join(addresses) or 'no IPv4 address'})" for name, addresses in here.items()
             )
             raise TransportError(
-                f"rig '{rig.name}': network.interfaces names '{wanted}', which has no IPv4 address on this machine; "
+                f"network.interfaces names '{wanted}', which has no IPv4 address on this machine; "
                 f"there are: {there or 'none'}"
             )
         opened |= found

@@ -11,6 +11,7 @@ from aloe_data.doctor_machine import (
     check_devices,
     check_disk,
     check_processors,
+    check_sockets,
     image_bytes,
     input_devices,
     leader_streams,
@@ -41,6 +42,22 @@ H: Handlers=kbd
 def measured(size: int = 0) -> dict[str, Measured]:
     topics = [*(camera.topic for camera in RIG.cameras), *(arm.joint_state_topic for arm in RIG.arms)]
     return {topic: Measured(sizes=[size] * 30 if size else [], ended_ns=10**9) for topic in topics}
+
+
+def table(*sockets: tuple[str, int]) -> str:
+    """/proc/net/udp with sockets at hexadecimal addresses and ports."""
+    rows = [f"  {i}: {address}:{port:04X} 00000000:0000 07" for i, (address, port) in enumerate(sockets)]
+    return "\n".join(["  sl  local_address rem_address   st", *rows])
+
+
+def test_a_node_of_the_domain_that_listens_on_all_addresses_is_found() -> None:
+    loopback, everywhere = "0100007F", "00000000"
+    # Domain 3 has the ports 8150 to 8399; 7410 is of domain 0, 68 of no domain.
+    quiet = table((loopback, 8160), (everywhere, 7410), (everywhere, 68))
+    assert check_sockets(quiet, 3, "network: loopback only") == Finding(Level.OK, "sockets", "network: loopback only")
+    found = check_sockets(table((loopback, 8160), (everywhere, 8163)), 3, "")
+    assert found.level is Level.WARN
+    assert "ROS domain 3 somebody listens on all addresses (UDP ports 8163)" in found.what
 
 
 def test_images_are_estimated_until_one_was_seen() -> None:

@@ -1,6 +1,6 @@
 """Nodes listen on the loopback alone, unless the rig file opens interfaces; what users have chosen is kept."""
 
-import dataclasses
+import re
 import stat
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -18,6 +18,7 @@ from aloe_data.transport import (
     PROFILES_FILE,
     TransportError,
     interfaces_here,
+    main,
     network_environment,
     network_line,
     profile,
@@ -29,8 +30,8 @@ RIG = load_rig(CONFIG / "rig_sim.yaml")
 NAMESPACE = "{http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles}"
 
 
-def opening(*interfaces: str, peers: tuple[str, ...] = ()):
-    return dataclasses.replace(RIG, network=Network(interfaces, peers))
+def opening(*interfaces: str, peers: tuple[str, ...] = ()) -> Network:
+    return Network(interfaces, peers)
 
 
 def addresses(text: str, element: str) -> list[str | None]:
@@ -55,17 +56,17 @@ def test_the_shipped_profile_is_the_one_that_launches_use():
 
 
 def test_without_a_network_in_the_rig_file_nodes_use_the_loopback_and_look_for_nobody_else(machine):
-    text = written(network_environment(RIG, machine))
+    text = written(network_environment(Network(), machine))
     assert addresses(text, "interfaceWhiteList") == ["127.0.0.1"]
     assert addresses(text, "initialPeersList") == ["127.0.0.1"]
     # Without such a list they would join the multicast group.
     assert addresses(text, "metatrafficUnicastLocatorList") == ["127.0.0.1"]
-    assert network_line(RIG, machine) == "network: loopback only"
+    assert network_line(Network(), machine) == "network: loopback only"
 
 
 @pytest.mark.parametrize("given", [{}, {DISCOVERY_RANGE: "LOCALHOST"}, {DISCOVERY_RANGE: "SUBNET"}])
 def test_the_middleware_adds_no_transport_to_the_profile_whatever_range_is_set(machine, given):
-    assert network_environment(RIG, machine | given)[DISCOVERY_RANGE] == "SYSTEM_DEFAULT"
+    assert network_environment(Network(), machine | given)[DISCOVERY_RANGE] == "SYSTEM_DEFAULT"
 
 
 @pytest.mark.parametrize("interface", ["eth0", "192.168.1.7"])
@@ -119,29 +120,43 @@ def test_a_users_own_profile_is_kept_and_said(machine, tmp_path):
 
 def test_a_profile_that_cannot_be_read_is_refused_as_nodes_would_listen_everywhere(machine, tmp_path):
     with pytest.raises(TransportError, match=r"gone\.xml cannot be read"):
-        network_environment(RIG, machine | {PROFILES_FILE: str(tmp_path / "gone.xml")})
+        network_environment(Network(), machine | {PROFILES_FILE: str(tmp_path / "gone.xml")})
 
 
 def test_profiles_of_the_suite_are_no_choice_of_the_users(machine):
     shell = machine | {PROFILES_FILE: str(SHIPPED)}
-    assert network_environment(RIG, shell)[PROFILES_FILE] == str(SHIPPED)
+    assert network_environment(Network(), shell)[PROFILES_FILE] == str(SHIPPED)
     opened = shell | network_environment(opening("eth0"), shell)
     assert opened[PROFILES_FILE] != str(SHIPPED)
     # A launch within a launch, as of the rounds, decides by the rig file again.
-    assert network_line(RIG, opened) == "network: loopback only"
-    assert addresses(written(network_environment(RIG, opened)), "interfaceWhiteList") == ["127.0.0.1"]
+    assert network_line(Network(), opened) == "network: loopback only"
+    assert addresses(written(network_environment(Network(), opened)), "interfaceWhiteList") == ["127.0.0.1"]
 
 
 def test_another_middleware_is_left_to_its_own_configuration_and_that_is_said(machine):
     other = machine | {"RMW_IMPLEMENTATION": "rmw_cyclonedds_cpp"}
-    assert network_environment(RIG, other) == {DISCOVERY_RANGE: "LOCALHOST"}
-    assert network_line(RIG, other) == "network: as rmw_cyclonedds_cpp is configured, see docs/install.md"
+    assert network_environment(Network(), other) == {DISCOVERY_RANGE: "LOCALHOST"}
+    assert network_line(Network(), other) == "network: as rmw_cyclonedds_cpp is configured, see docs/install.md"
     dynamic = machine | {"RMW_IMPLEMENTATION": "rmw_fastrtps_dynamic_cpp"}
-    assert network_line(RIG, dynamic) == "network: loopback only"
+    assert network_line(Network(), dynamic) == "network: loopback only"
 
 
 def test_nodes_have_a_bond_to_their_launch_its_session_and_its_network():
     assert {LAUNCH_PID, SESSION_FILE, PROFILES_FILE} <= node_environment(RIG).keys()
+
+
+def test_a_terminal_on_another_machine_gets_the_same_by_a_command(machine, monkeypatch, capsys):
+    monkeypatch.setattr("os.environ", machine)
+    monkeypatch.setattr("sys.argv", ["network", "eth0", "--peers", "192.168.1.20"])
+    main()
+    said = capsys.readouterr()
+    file = re.search(r"export FASTRTPS_DEFAULT_PROFILES_FILE=(\S+)", said.out)[1]
+    assert Path(file).read_text() == profile(["192.168.1.7"], ["192.168.1.20"])
+    assert "export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT" in said.out
+    assert "open on eth0" in said.err
+    monkeypatch.setattr("sys.argv", ["network", "eth1"])
+    with pytest.raises(SystemExit, match="eth1"):
+        main()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ One line per finding, with its remedy. FAIL: arms would not move, or data would 
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from aloe_data.doctor_machine import (
     check_devices,
     check_disk,
     check_processors,
+    check_sockets,
     image_bytes,
     input_devices,
     leader_streams,
@@ -46,12 +48,14 @@ from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.rollout import EXPERT, NO, find_checkpoint, find_rig_file, find_teleop_file, teleop_devices
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.doctor_probe import Probe
+from aloe_data.transport import TransportError, network_environment, network_line
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.coverage import check_chunks, check_states
 from aloe_policy.dataset import chunk_windows
 
 _THUMBNAIL = (12, 16)  # of a bag, only joints and actions matter here
+_SOCKETS = Path("/proc/net/udp")
 _INPUT_DEVICES = Path("/proc/bus/input/devices")
 
 
@@ -70,13 +74,16 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
     """Everything, as it is found.
 
     Raises:
-        ConfigError, RigError, OSError: the arguments name what is not there.
+        ConfigError, RigError, TransportError, OSError: the arguments name what is not there.
     """
     files = Path(get_package_share_directory("aloe_bringup")) / "config"
     rig = load_rig(find_rig_file(config.rig, files))
     teleop = find_teleop_file(config.teleop, files)
     devices = teleop_devices(teleop)
     streams, topics = (*streams_of(rig), *leader_streams(devices)), recorded_topics(rig, use_sim_time=False)
+    # Before the node: it is to see what the nodes of a launch see.
+    os.environ.update(network_environment(rig.network))
+    rclpy.init(args=[])
     probe = Probe(rclpy.create_node("doctor"), rig, streams, topics)
     began = ProcessorTimes.now()
     try:
@@ -88,6 +95,8 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
     yield from check_qos(topics, measured)
     for check in (check_rates, check_clocks, check_images, check_contents):
         yield from check(streams, measured)
+    domain = int(os.environ.get("ROS_DOMAIN_ID") or 0)
+    yield check_sockets(_SOCKETS.read_text(), domain, network_line(rig.network))
     yield check_processors(began, ProcessorTimes.now())
     yield check_buffers(read_buffers(), sum(image_bytes(camera, measured[camera.topic]) for camera in rig.cameras))
     folder = config.record.expanduser().resolve()
@@ -137,12 +146,11 @@ def main() -> None:
     )
     add_arguments(parser, DoctorConfig)
     config, worst = parser.parse_args(), Level.OK
-    rclpy.init(args=[])
     try:
         for finding in examine(from_arguments(DoctorConfig, config)):
             worst = max(worst, finding.level)
             print(finding, flush=True)
-    except (ConfigError, RigError, OSError) as error:
+    except (ConfigError, RigError, TransportError, OSError) as error:
         sys.exit(f"doctor: {error}")
     finally:
         rclpy.try_shutdown()
