@@ -123,6 +123,7 @@ def network_environment(network: Network, variables: Mapping[str, str] | None = 
     return {
         PROFILES_FILE: str(_file_of(text, environment)),
         DISCOVERY_RANGE: "SYSTEM_DEFAULT",
+        "ROS_LOCALHOST_ONLY": "0",  # deprecated, and if set it means LOCALHOST all the same
         "SKIP_DEFAULT_XML_FILE": "1",  # a DEFAULT_FASTRTPS_PROFILES.xml in the present folder would override ours
     }
 

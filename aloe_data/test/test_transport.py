@@ -64,9 +64,11 @@ def test_without_a_network_in_the_rig_file_nodes_use_the_loopback_and_look_for_n
     assert network_line(Network(), machine) == "network: loopback only"
 
 
-@pytest.mark.parametrize("given", [{}, {DISCOVERY_RANGE: "LOCALHOST"}, {DISCOVERY_RANGE: "SUBNET"}])
+@pytest.mark.parametrize("given", [{DISCOVERY_RANGE: "LOCALHOST"}, {"ROS_LOCALHOST_ONLY": "1"}])
 def test_the_middleware_adds_no_transport_to_the_profile_whatever_range_is_set(machine, given):
-    assert network_environment(Network(), machine | given)[DISCOVERY_RANGE] == "SYSTEM_DEFAULT"
+    environment = machine | given | network_environment(Network(), machine | given)
+    assert environment[DISCOVERY_RANGE] == "SYSTEM_DEFAULT"
+    assert environment["ROS_LOCALHOST_ONLY"] == "0"
 
 
 @pytest.mark.parametrize("interface", ["eth0", "192.168.1.7"])

@@ -18,7 +18,7 @@ leave_other_environment() {
   [[ -n ${ALOE_ENV-} ]] || return 0
   forget_prefix "$ALOE_ENV"
   if [[ ${FASTRTPS_DEFAULT_PROFILES_FILE-} == "$ALOE_ENV"/* ]]; then
-    unset FASTRTPS_DEFAULT_PROFILES_FILE ROS_AUTOMATIC_DISCOVERY_RANGE SKIP_DEFAULT_XML_FILE
+    unset FASTRTPS_DEFAULT_PROFILES_FILE ROS_AUTOMATIC_DISCOVERY_RANGE ROS_LOCALHOST_ONLY SKIP_DEFAULT_XML_FILE
   fi
   [[ ${ALOE_ROS-} == wheels ]] && unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
   unset ALOE_ENV ALOE_ROS VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -73,9 +73,9 @@ close_network() {
     export ROS_AUTOMATIC_DISCOVERY_RANGE=${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}
   elif [[ -z ${FASTRTPS_DEFAULT_PROFILES_FILE-} ]]; then
     export FASTRTPS_DEFAULT_PROFILES_FILE=$root/config/transport_loopback.xml
-    # The profile says it all. With LOCALHOST transports are added to it that listen on all addresses, and a file
+    # The profile says it all. LOCALHOST, however it is set, adds transports that listen on all addresses, and a file
     # DEFAULT_FASTRTPS_PROFILES.xml in the present folder would override it.
-    export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT SKIP_DEFAULT_XML_FILE=1
+    export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT ROS_LOCALHOST_ONLY=0 SKIP_DEFAULT_XML_FILE=1
   elif [[ ! -r $FASTRTPS_DEFAULT_PROFILES_FILE ]]; then
     fail "FASTRTPS_DEFAULT_PROFILES_FILE=$FASTRTPS_DEFAULT_PROFILES_FILE cannot be read, and without it nodes listen on all
   addresses. Correct it, or unset it for the loopback alone."
