@@ -120,12 +120,14 @@ def network_environment(network: Network, variables: Mapping[str, str] | None = 
     if _own_profile(environment):
         return {}
     text = profile(list(_opened(network)), network.peers)
-    return {
+    chosen = {
         PROFILES_FILE: str(_file_of(text, environment)),
         DISCOVERY_RANGE: "SYSTEM_DEFAULT",
-        "ROS_LOCALHOST_ONLY": "0",  # deprecated, and if set it means LOCALHOST all the same
         "SKIP_DEFAULT_XML_FILE": "1",  # a DEFAULT_FASTRTPS_PROFILES.xml in the present folder would override ours
     }
+    if environment.get("ROS_LOCALHOST_ONLY"):
+        chosen["ROS_LOCALHOST_ONLY"] = "0"  # deprecated, and still stronger than the range: it means LOCALHOST
+    return chosen
 
 
 def network_line(network: Network, variables: Mapping[str, str] | None = None) -> str:

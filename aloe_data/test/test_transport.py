@@ -68,7 +68,7 @@ def test_without_a_network_in_the_rig_file_nodes_use_the_loopback_and_look_for_n
 def test_the_middleware_adds_no_transport_to_the_profile_whatever_range_is_set(machine, given):
     environment = machine | given | network_environment(Network(), machine | given)
     assert environment[DISCOVERY_RANGE] == "SYSTEM_DEFAULT"
-    assert environment["ROS_LOCALHOST_ONLY"] == "0"
+    assert environment.get("ROS_LOCALHOST_ONLY", "0") == "0"
 
 
 @pytest.mark.parametrize("interface", ["eth0", "192.168.1.7"])

@@ -18,7 +18,7 @@ leave_other_environment() {
   [[ -n ${ALOE_ENV-} ]] || return 0
   forget_prefix "$ALOE_ENV"
   if [[ ${FASTRTPS_DEFAULT_PROFILES_FILE-} == "$ALOE_ENV"/* ]]; then
-    unset FASTRTPS_DEFAULT_PROFILES_FILE ROS_AUTOMATIC_DISCOVERY_RANGE ROS_LOCALHOST_ONLY SKIP_DEFAULT_XML_FILE
+    unset FASTRTPS_DEFAULT_PROFILES_FILE ROS_AUTOMATIC_DISCOVERY_RANGE SKIP_DEFAULT_XML_FILE
   fi
   [[ ${ALOE_ROS-} == wheels ]] && unset ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION
   unset ALOE_ENV ALOE_ROS VIRTUAL_ENV _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -75,7 +75,8 @@ close_network() {
     export FASTRTPS_DEFAULT_PROFILES_FILE=$root/config/transport_loopback.xml
     # The profile says it all. LOCALHOST, however it is set, adds transports that listen on all addresses, and a file
     # DEFAULT_FASTRTPS_PROFILES.xml in the present folder would override it.
-    export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT ROS_LOCALHOST_ONLY=0 SKIP_DEFAULT_XML_FILE=1
+    export ROS_AUTOMATIC_DISCOVERY_RANGE=SYSTEM_DEFAULT SKIP_DEFAULT_XML_FILE=1
+    unset ROS_LOCALHOST_ONLY
   elif [[ ! -r $FASTRTPS_DEFAULT_PROFILES_FILE ]]; then
     fail "FASTRTPS_DEFAULT_PROFILES_FILE=$FASTRTPS_DEFAULT_PROFILES_FILE cannot be read, and without it nodes listen on all
   addresses. Correct it, or unset it for the loopback alone."
