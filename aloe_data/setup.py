@@ -24,7 +24,7 @@ setup(
             "import_lerobot = aloe_data.ros.import_lerobot:main",
             "inspect = aloe_data.ros.inspect_bag:main",
             "list = aloe_data.ros.list_bags:main",
-            "network = aloe_data.transport:main",
+            "network = aloe_data.network_command:main",
             "repair = aloe_data.ros.repair:main",
             "verdict = aloe_data.verdicts:main",
             "verify = aloe_data.ros.verify_bags:main",

@@ -8,13 +8,10 @@ No shared memory: no interface bounds it, whoever sees the same /dev/shm may wri
 with socket buffers for several images: of raw VGA images from three cameras none, where shared memory lost two thirds.
 """
 
-import argparse
 import hashlib
 import ipaddress
 import os
-import shlex
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -152,28 +149,6 @@ def network_line(network: Network, variables: Mapping[str, str] | None = None) -
         return "network: loopback only"
     named = ", ".join(f"{name} ({address})" for address, name in opened.items())
     return f"network: open on {named}; nodes there need the key of this session, see docs/safety.md"
-
-
-def main() -> None:
-    """Entry point of `network`: prints what a shell has to export so that its nodes use network interfaces."""
-    parser = argparse.ArgumentParser(
-        prog="network",
-        description="Lets nodes of this terminal use network interfaces, as `network` in a rig file does for a launch: "
-        'eval "$(ros2 run aloe_data network eth0)". Nothing named: the loopback alone.',
-    )
-    parser.add_argument("interfaces", nargs="*", help="names or IPv4 addresses of network interfaces of this machine")
-    parser.add_argument("--peers", nargs="+", default=[], help="IPv4 addresses of the machines to look for; else all")
-    given = parser.parse_args()
-    # What this terminal had so far is what is to be replaced.
-    variables = {name: value for name, value in os.environ.items() if name != PROFILES_FILE}
-    try:
-        network = Network(tuple(given.interfaces), tuple(given.peers))
-        environment = network_environment(network, variables)
-        print(network_line(network, variables), file=sys.stderr)
-    except TransportError as error:
-        sys.exit(f"network: {error}")
-    for name, value in environment.items():
-        print(f"export {name}={shlex.quote(value)}")
 
 
 def interfaces_here() -> dict[str, tuple[str, ...]]:

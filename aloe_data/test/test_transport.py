@@ -9,6 +9,7 @@ import pytest
 
 from aloe_data import transport
 from aloe_data.launch_bond import LAUNCH_PID
+from aloe_data.network_command import main
 from aloe_data.node_environment import node_environment
 from aloe_data.private_file import write_private
 from aloe_data.rig import Network, RigError, load_rig
@@ -18,7 +19,6 @@ from aloe_data.transport import (
     PROFILES_FILE,
     TransportError,
     interfaces_here,
-    main,
     network_environment,
     network_line,
     profile,
