@@ -142,3 +142,8 @@ def _moves(arm: Arm, known_s: float, speed: Array, limits: Array, simulated: boo
 def needs_takeover(rig: Rig, config: ControlConfig) -> bool:
     """Whether motion is enabled only while people can take the arms over."""
     return config.takeover == "required" or (config.takeover == "auto" and not rig.simulated)
+
+
+def needs_operator(rig: Rig, config: ControlConfig) -> bool:
+    """Whether a person has to try the emergency stop and to say ready: where a real arm could hurt somebody."""
+    return not rig.simulated and config.takeover != "off"

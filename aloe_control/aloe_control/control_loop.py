@@ -9,6 +9,7 @@ from aloe_control.arming import (
     Arming,
     at_rest,
     in_place,
+    needs_operator,
     needs_takeover,
     not_stopped,
     said_ready,
@@ -48,8 +49,8 @@ class ControlLoop:
     def __init__(self, rig: Rig, config: ControlConfig | None = None) -> None:
         self._rig = rig
         self._config = config or ControlConfig()
-        self._needs_people = needs_takeover(rig, self._config)
-        people = takeover_streams(rig, self._config.takeovers) if self._needs_people else []
+        self._needs_operator = needs_operator(rig, self._config)
+        people = takeover_streams(rig, self._config.takeovers) if needs_takeover(rig, self._config) else []
         self._clock = TickClock(rig.rate_hz)
         self._sensing = Sensing(rig, [*required_streams(rig), *people], self._clock.ahead_ns)
         self.policy = PolicyInput(rig, self._config)  # also tells how many chunks were refused, and why
@@ -58,11 +59,11 @@ class ControlLoop:
         self._faults = Faults(rig, self._sensing, self._takeover, self.policy, self._motion)
         self._turns = Turns(rig, self._takeover, self.policy, self._motion)
         in_limits = within_limits(rig, self._sensing, self._config.start_margin)
-        operators = [stop_tried(self._takeover), said_ready(self._takeover)] if self._needs_people else []
-        still = at_rest(rig, self._sensing)
+        operators = [stop_tried(self._takeover), said_ready(self._takeover)] if self._needs_operator else []
+        self._at_rest = at_rest(rig, self._sensing)
         clear = in_place(self._motion, self._sensing)
         stopped = not_stopped(self._takeover)
-        self._arming = Arming([stopped, self._sensing.problems, still, in_limits, clear, *operators])
+        self._arming = Arming([stopped, self._sensing.problems, self._at_rest, in_limits, clear, *operators])
         self._tick = 0
         self._now_ns = -1
         self._armed = False
@@ -115,7 +116,7 @@ class ControlLoop:
 
     def request(self, request: Request, now_ns: int) -> str:
         """Take a person's request; it holds from the next tick on. Returns "" or why it changes nothing."""
-        if not self._needs_people or self._may_guard(request.sender):
+        if not self._needs_operator or self._may_guard(request.sender):
             self._sensing.heard(REQUESTS, request.stamp_ns, now_ns)
         try:
             self._takeover.request(request, now_ns)
@@ -193,9 +194,9 @@ class ControlLoop:
             self._takeover.forget()
         return self._armed_tick(beat) if self._armed else self._idle_tick()
 
-    def _moving(self, _now_ns: int) -> list[str]:
+    def _moving(self, now_ns: int) -> Sequence[str]:
         """One sentence per reason to think that an arm is not at rest."""
-        return ["the arms are still coming to rest; wait a moment"] if self._armed else []
+        return ["the arms are still coming to rest; wait a moment"] if self._armed else self._at_rest(now_ns)
 
     def _stop(self, reason: str) -> None:
         self._stopping = True

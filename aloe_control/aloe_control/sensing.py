@@ -53,7 +53,7 @@ class Sensing:
             now_ns: Time of its arrival; None: that of its stamp.
         """
         arrival_ns = stamp_ns if now_ns is None else now_ns
-        values = np.asarray(positions, float)
+        values = np.array(positions, float)  # kept, so a copy: the caller's array may change
         problem = joint_problem(self._rig.arm(arm), values)
         if not problem and stamp_ns - arrival_ns > self._ahead_ns:
             problem = future_stamp(stamp_ns, arrival_ns)

@@ -1,10 +1,13 @@
 """On a real rig a person who is there enables every motion; each thing that is missing is told with what to press."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_bench import HOME, RIG, Bench, wave
 
+from aloe_control.control_loop import ControlConfig, ControlLoop
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.operator_requests import Request, RequestKind
 
@@ -13,10 +16,13 @@ ANA, BO = "teleop_node-1", "teleop_node-2"
 
 
 class RealRig(Bench):
-    """A bench that wants people, as a real rig does."""
+    """A bench whose rig is real."""
 
     def __init__(self, **config) -> None:
-        super().__init__(takeover="required", **config)
+        super().__init__()
+        self.rig = replace(self.rig, simulated=False)
+        self.loop = ControlLoop(self.rig, ControlConfig(**config))
+        self.run(5)  # long enough to see that the arms stand still
         self.policy = wave
         self.sequence = 0
 
@@ -144,8 +150,30 @@ def test_without_takeovers_no_commands_of_people_are_needed_but_a_person_is():
     bench.arm()
 
 
-def test_a_simulated_rig_needs_nobody():
-    Bench().arm()
+def test_an_arm_that_is_moved_by_hand_neither_lets_a_stop_be_reset_nor_a_ready_count():
+    bench = RealRig()
+    bench.press(RequestKind.ESTOP)
+    for _ in range(6):
+        bench.joints[0] += 0.02
+        bench.run(1)
+    assert "joint 'waist' of 'left_arm' moves with 1.00 rad/s" in bench.press(RequestKind.RESET)
+    assert "moves with" in bench.press(RequestKind.READY) and bench.loop.estop
+    bench.run(6)
+    assert bench.press(RequestKind.RESET) == ""
+
+
+@pytest.mark.parametrize("takeover", ["auto", "off"])
+def test_a_simulated_rig_needs_nobody(takeover):
+    Bench(takeover=takeover).arm()
+
+
+def test_a_simulated_rig_with_a_person_needs_the_person_alone():
+    bench = Bench(takeover="required", takeovers=False)
+    ok, message = bench.loop.arm(bench.now_ns)
+    assert not ok and message.startswith("not armed: takeover device has never published")
+    assert "ready" not in message and "tried" not in message
+    bench.loop.request(Request(RequestKind.ALIVE, (), bench.now_ns, "ana", "keyboard", sender=ANA), bench.now_ns)
+    bench.arm()
 
 
 STEPS = st.lists(

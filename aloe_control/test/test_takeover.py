@@ -114,7 +114,7 @@ def test_a_device_that_changes_its_name_while_it_has_an_arm_loses_it():
 
 def test_commands_of_one_device_do_not_spoil_those_of_another():
     takeover = armed()
-    elsewhere = HOME + np.r_[np.full(6, 0.5), 0.0]
+    elsewhere = HOME + np.r_[1.5, np.zeros(6)]
     assert takeover.command(command(900, sender="teleop_node-2", data=elsewhere), T0 + 2 * TICK) == ""
     ask(takeover, RequestKind.TAKE, LEFT, at=T0 + 3 * TICK, sender="teleop_node-1")
     first = command(1, at=T0 + 3 * TICK, sender="teleop_node-1")
