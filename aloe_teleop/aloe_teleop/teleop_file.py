@@ -12,6 +12,8 @@ from aloe_teleop.device import Device
 from aloe_teleop.devices.registry import KINDS, DeviceKind
 from aloe_teleop.keys import KeyConfig
 
+_OPERATOR_KEYS = ("estop", "reset", "ready")
+
 
 @dataclass(frozen=True)
 class TeleopFile:
@@ -47,7 +49,7 @@ def load_devices(path: Path, rig: Rig) -> tuple[str, dict[str, Device]]:
         _refuse_shared_arms(devices, str(path))
         _refuse_dead_ends(configs, str(path))
         if not rig.simulated:
-            _require_stop(devices, configs, str(path), rig)
+            _require_operator_keys(devices, configs, str(path), rig)
     except BaseException:
         for device in devices.values():
             device.close()  # a terminal gets its settings back
@@ -85,15 +87,16 @@ def _refuse_dead_ends(configs: dict[str, Any], source: str) -> None:
             )
 
 
-def _require_stop(devices: dict[str, Device], configs: dict[str, Any], source: str, rig: Rig) -> None:
-    """On a real rig a person can stop with whatever takes over."""
-    has_stop = any(isinstance(config, KeyConfig) and config.estop for config in configs.values())
-    # What asks without keys (a scripted person) stops by rules of its own.
+def _require_operator_keys(devices: dict[str, Device], configs: dict[str, Any], source: str, rig: Rig) -> None:
+    """On a real rig whoever operates can stop it, and is asked for ready before every motion."""
+    keys = [config for config in configs.values() if isinstance(config, KeyConfig)]
+    # What asks without keys (a scripted person) does so by rules of its own.
     asks_otherwise = any(devices[name].asks and not isinstance(config, KeyConfig) for name, config in configs.items())
-    if devices and not has_stop and not asks_otherwise:
+    missing = [action for action in _OPERATOR_KEYS if not any(getattr(config, action) for config in keys)]
+    if missing and devices and not asks_otherwise:
         raise ConfigError(
-            f"{source}: devices: no key is an emergency stop, and rig '{rig.name}' is real; give one device the keys "
-            "`estop` and `reset`, within the operator's reach"
+            f"{source}: devices: rig '{rig.name}' is real, and no device has a key for {', '.join(missing)}; give them "
+            "keys within the operator's reach"
         )
 
 

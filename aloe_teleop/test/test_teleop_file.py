@@ -23,14 +23,15 @@ def load(tmp_path: Path, rig: Rig, *devices: str, operator: str = "operator: mar
     return load_devices(path, rig)
 
 
+@pytest.mark.parametrize("simulated", [True, False])
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("teleop_*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_file_makes_its_devices_where_none_is_plugged_in(
-    path: Path, rig: Rig, monkeypatch: pytest.MonkeyPatch
+    path: Path, simulated: bool, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, terminal = os.openpty()
     monkeypatch.setattr(keyboard.sys, "stdin", os.fdopen(terminal))
     monkeypatch.setattr(keyboard.os, "tcgetpgrp", lambda _: os.getpgrp())
-    operator, devices = load_devices(path, rig)
+    operator, devices = load_devices(path, replace(rig, simulated=simulated))
     assert operator
     assert any(device.asks for device in devices.values())
     for device in devices.values():
@@ -92,12 +93,19 @@ def test_a_key_of_one_device_may_end_what_another_begins(tmp_path: Path, rig: Ri
     load(tmp_path, rig, f"foot: {{{PEDALS}, take: while_pressed, estop: KEY_B}}", pad)
 
 
-def test_on_a_real_rig_a_file_without_an_emergency_stop_is_refused(tmp_path: Path, rig: Rig) -> None:
+def test_on_a_real_rig_a_file_with_which_nobody_can_stop_reset_or_say_ready_is_refused(
+    tmp_path: Path, rig: Rig
+) -> None:
     real = replace(rig, simulated=False)
-    for devices in ([f"foot: {{{PEDALS}}}"], [f"a: {{{LEADER}, arm: left_arm}}"]):
-        with pytest.raises(ConfigError, match=r"devices: no key is an emergency stop, and rig '.*' is real; give one"):
+    leader = f"a: {{{LEADER}, arm: left_arm}}"
+    for devices, missing in (
+        ([f"foot: {{{PEDALS}}}"], "estop, reset, ready"),
+        ([leader], "estop, reset, ready"),
+        ([leader, f"foot: {{{PEDALS}, estop: KEY_B, reset: KEY_C}}"], "ready"),
+    ):
+        with pytest.raises(ConfigError, match=f"is real, and no device has a key for {missing}; give"):
             load(tmp_path, real, *devices)
-    load(tmp_path, real, f"foot: {{{PEDALS}, estop: KEY_B, reset: KEY_C}}")
+    load(tmp_path, real, leader, f"foot: {{{PEDALS}, estop: KEY_B, reset: KEY_C, ready: KEY_D}}")
 
 
 def test_a_missing_file_names_those_that_are_there(rig: Rig) -> None:
