@@ -116,7 +116,7 @@ class ControlLoop:
 
     def request(self, request: Request, now_ns: int) -> str:
         """Take a person's request; it holds from the next tick on. Returns "" or why it changes nothing."""
-        if not self._needs_operator or self._may_guard(request.sender):
+        if not self._needs_operator or self._may_guard(request):
             self._sensing.heard(REQUESTS, request.stamp_ns, now_ns)
         try:
             self._takeover.request(request, now_ns)
@@ -124,9 +124,10 @@ class ControlLoop:
             return str(refusal)
         return ""
 
-    def _may_guard(self, sender: str) -> bool:
+    def _may_guard(self, request: Request) -> bool:
         """Whether motion may rely on a device of this launch to stop it; once enabled, only on one that was tried."""
-        return bool(sender) and (not self._armed or self._takeover.emergency_stop.was_tried(sender))
+        tried = self._takeover.emergency_stop.was_tried(request.sender)
+        return request.is_sign_of_life and (tried or not self._armed)
 
     def set_human(self, command: HumanCommand, now_ns: int) -> str:
         """Take a human's command for one arm; returns "" or why it moves nothing."""

@@ -38,6 +38,11 @@ class Request:
     reason: str = ""
     sender: str = ""
 
+    @property
+    def is_sign_of_life(self) -> bool:
+        """Whether it tells that a person's device is there: a critic asks for HOLD, too, and strangers seal nothing."""
+        return bool(self.sender) and self.kind is not RequestKind.HOLD
+
 
 class RequestRefused(ValueError):
     """What was asked for is not done; the message says why, and what holds instead."""

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from aloe_control.operator_requests import person
+from aloe_control.operator_requests import Request, person
 
 NS: Final = 1_000_000_000
 
 
 class Operators:
-    """Presence of sealed operator devices: every request of one, heartbeats too, is a sign of life.
+    """Presence of sealed operator devices: every request of one but HOLD, heartbeats too, is a sign of life.
 
     Args:
         max_age_s: Silence from which on a device counts as absent.
@@ -23,23 +23,17 @@ class Operators:
         self._names: dict[str, str] = {}
         self.ready = ""
 
-    def heard(self, sender: str, operator: str, stamp_ns: int, now_ns: int) -> None:
-        """A sign of life.
-
-        Args:
-            sender: Node and incarnation that sealed it; "": a stranger, who is no operator.
-            operator: Name of the person, for messages.
-            stamp_ns: When it was made.
-            now_ns: When it came.
-        """
-        if not sender:
+    def heard(self, request: Request, now_ns: int) -> None:
+        """A request came; most are signs of life."""
+        if not request.is_sign_of_life:
             return
-        made_ns = min(stamp_ns, now_ns)
+        sender = request.sender
+        made_ns = min(request.stamp_ns, now_ns)
         before_ns = self._heard_ns.get(sender, made_ns)
         if sender == self.ready and made_ns - before_ns > self._max_age_ns:
             self.ready = ""  # it was away in between: whether the person still means it is unknown
         self._heard_ns[sender] = max(made_ns, before_ns)
-        self._names[sender] = operator
+        self._names[sender] = request.operator
 
     def is_present(self, sender: str, now_ns: int) -> bool:
         """Whether a device gave a sign of life lately."""

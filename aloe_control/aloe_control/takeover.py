@@ -94,7 +94,7 @@ class Takeover:
             RequestRefused: Unknown arm, too old or repeated, not armed, or somebody else holds the arm. What stops is
                 done all the same, and where a TAKE fails, the policy's arms among those it meant hold.
         """
-        self.operators.heard(request.sender, request.operator, request.stamp_ns, now_ns)
+        self.operators.heard(request, now_ns)
         renamed = self._holds.let_go_of_renamed(request.operator, request.sender, now_ns)
         match request.kind:
             case RequestKind.ESTOP:

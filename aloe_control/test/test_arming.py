@@ -119,6 +119,12 @@ def test_strangers_can_stop_but_neither_be_present_nor_ready():
     assert "takeover device has never published" in refusal and "nobody said ready" in refusal
 
 
+def test_a_node_that_can_only_ask_for_hold_is_no_operator():
+    bench = RealRig()
+    bench.press(RequestKind.HOLD, sender="critic_node-1")
+    assert "takeover device has never published" in bench.refusal()
+
+
 def test_while_armed_a_device_whose_stop_was_tried_has_to_stay():
     bench = RealRig()
     bench.press(*TRIAL, RequestKind.READY)
