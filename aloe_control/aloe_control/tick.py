@@ -64,7 +64,7 @@ class ControlConfig:
         0.2, unit="s", low=0.02, high=2.0, doc="Time in which the fading reaches its speed: limits its acceleration."
     )
     hand_speed_ratio: float = parameter(
-        2.0, low=1.0, high=10.0, doc="A hand that turns a joint so many times faster than the arm may has let go of it."
+        1.5, low=1.0, high=10.0, doc="A hand that turns a joint so many times faster than the arm may has let go of it."
     )
     hand_speed_m_s: float = parameter(
         2.0, unit="m/s", low=0.1, high=10.0, doc="A hand that moves faster has let go of its device, or dropped it."

@@ -80,6 +80,41 @@ def test_after_a_stall_all_arms_hold_where_they_are_measured_and_nothing_resumes
     assert all(result.fault and not result.commands and not result.armed for result in results)
 
 
+FAULTS = ("stall", "silence", "stuck", "estop", "back", "not a number", "reported")
+
+
+@settings(max_examples=25, deadline=None)
+@given(faults=st.lists(st.sampled_from(FAULTS), min_size=1, max_size=4), has=st.sampled_from([(), (LEFT,)]))
+def test_whatever_ended_motion_nothing_resumes_by_itself_once_all_is_well_again(faults, has):
+    sources = Sources(has)
+    bench = sources.bench
+    sources.run([TICK] * 15)
+    for fault in faults:
+        if fault == "stall":
+            sources.run([NS])
+        elif fault == "silence":
+            bench.silent = {"head"}
+        elif fault == "stuck":
+            bench.stuck = {LEFT}
+        elif fault == "estop":
+            bench.loop.request(Request(RequestKind.ESTOP, (), bench.now_ns, "ana", "pedal"), bench.now_ns)
+        elif fault == "back":
+            bench.loop.tick(bench.now_ns - NS)
+        elif fault == "not a number":
+            bench.silent = {LEFT}
+            bench.loop.set_joint_state(LEFT, bench.now_ns + 1, np.full(7, np.nan), bench.now_ns + 1)
+        else:
+            bench.loop.fail("a node died")
+        sources.run([TICK] * 30)
+    bench.silent = set()
+    bench.stuck = set()
+    sources.run([TICK] * 10)
+    assert bench.loop.fault
+    results = sources.run([TICK] * 60)
+    assert not any(result.armed or result.commands for result in results)
+    assert all(arm.source.name == "HOLD" for result in results for arm in result.arms)
+
+
 def test_a_short_stall_begins_anew_at_rest_and_says_so():
     sources = Sources(())
     before = sources.run([TICK] * 15)[-2:]

@@ -123,6 +123,7 @@ BAD = {
     "an expression": (change("arms", 0, "home", 1, to="${-pi}"), ["arms[0].home[1]", "expressions", "(line "]),
     "text as a truth": (change("name", to=False), ["name", "False", "quotes"]),
     "truth as a text": (change("simulated", to="perhaps"), ["simulated", "true or false"]),
+    "unit of a turning joint": (change("arms", 0, "joints", 0, "unit", to="m"), ["joints[0].unit", "is revolute"]),
     "no path": (change("arms", 0, "urdf", to="a\0b"), ["arms[0].urdf", "no path"]),
     "folder for a URDF": (change("arms", 0, "urdf", to="."), ["arms[0].urdf", "is a folder"]),
     "no URDF": (change("arms", 0, "urdf", to="none.urdf"), ["arms[0].urdf", "none.urdf"]),
