@@ -52,6 +52,7 @@ class Kind:
 
 
 _STOP = "the arms come to rest within two ticks after the stream's limit; fault, until armed again"
+_HELD = "the arm is held where it is measured; free again it moves by no more than 0.02 rad; fault if it strayed"
 _REFUSED = "it is refused with a sentence; the chunk before it goes on, and then the arms hold"
 _UNMOVED = "it is refused with a sentence; authority stays, and without good commands the arm holds"
 KINDS: Final[Mapping[str, Kind]] = {
@@ -60,6 +61,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     "drop": Kind(Means.SIMULATOR, "stream", "this share of the messages is not sent", _STOP, 1.0, "of 1"),
     "delay": Kind(Means.SIMULATOR, "stream", "messages are sent late, in order", _STOP, 0.6, "s"),
     "burst": Kind(Means.SIMULATOR, "stream", "messages are kept, and sent all at once at the end", _STOP),
+    "block": Kind(Means.SIMULATOR, "arm", "something holds the arm fast, whatever its motors do", _HELD),
+    "drive_off": Kind(Means.SIMULATOR, "arm", "its drive has no power, and the arm sinks", _HELD),
+    "cut_commands": Kind(Means.SIMULATOR, "arm", "its commands do not arrive", _HELD),
     "nan_joints": Kind(Means.SIMULATOR, "arm", "a joint position is NaN", "the arms come to rest at once; fault"),
     "clock_jump": Kind(
         Means.SIMULATOR, "", "the devices' clock (and /clock) jumps", "the arms come to rest at once; fault", 5.0, "s"

@@ -1,14 +1,15 @@
 """A simulated rig that follows a wall clock and may be used from several threads."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import mujoco
-import numpy as np
-from numpy.typing import NDArray
 
+from aloe_control.driver_relay import TIMEOUT_NS, Command, Refusal
+from aloe_sim.sim_relay import SimRelays
 from aloe_sim.sim_rig import SimRig
 
 T = TypeVar("T")
@@ -65,6 +66,8 @@ class RealTimeSim:
         self.lock = threading.RLock()
         self.slips = 0
         self._on_slice = on_slice
+        # The time-out of the relays is one of wall time, also where simulated time runs faster.
+        self._relays = SimRelays(sim, round(TIMEOUT_NS * max(1.0, timing.real_time_factor)))
         self._stamp_ns = wall_ns if timing.follow_wall else 1_000_000_000  # 0 means "no time yet" in ROS
         self._anchor_wall_ns, self._anchor_stamp_ns = wall_ns, self._stamp_ns
 
@@ -88,6 +91,7 @@ class RealTimeSim:
         with self.lock:
             self._slip_if_late(wall_ns)
             while self._stamp_ns + SLICE_NS <= self._target_ns(wall_ns):
+                self._relays.step(self._steady_ns())
                 self.sim.advance(SLICE_NS / 1e9)
                 self._stamp_ns += SLICE_NS
                 self._on_slice(self._stamp_ns)
@@ -100,18 +104,24 @@ class RealTimeSim:
     def reset(self, seed: int, prompt: str) -> str:
         """Start the scene of `seed`; stamps go on without a jump. Raises ValueError for an impossible prompt."""
         with self.lock:
-            return self.sim.reset(seed, prompt)
+            words = self.sim.reset(seed, prompt)
+            self._relays.restart()
+            return words
 
-    def set_command(self, arm: str, positions: NDArray[np.float64]) -> None:
-        """Joint set points [dof] of one arm, gripper last [rad; m]."""
+    def command(self, arm: str, command: Command) -> Refusal | None:
+        """Take a command for one arm; None where it is obeyed."""
         with self.lock:
-            self.sim.set_command(arm, positions)
+            return self._relays.command(arm, command, self._steady_ns())
 
     def copy_state(self, target: mujoco.MjData) -> int:
         """Copy the present state into `target`, for a thread of its own; returns the stamp."""
         with self.lock:
             mujoco.mj_copyData(target, self.sim.model, self.sim.data)
             return self._stamp_ns
+
+    def _steady_ns(self) -> int:
+        """Time that no clock step changes, as fast as simulated time."""
+        return round(time.monotonic_ns() * self.timing.real_time_factor)
 
     def _target_ns(self, wall_ns: int) -> int:
         return self._anchor_stamp_ns + int((wall_ns - self._anchor_wall_ns) * self.timing.real_time_factor)

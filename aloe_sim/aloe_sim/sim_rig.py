@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.rig import Rig
+from aloe_sim.arm_faults import ArmFaults
 from aloe_sim.disturbances import Disturber
 from aloe_sim.mjcf import FINGER_OPEN_M, GRIPPER, JOINTS, scene_xml
 from aloe_sim.scenery import Scenery
@@ -68,6 +69,7 @@ class SimRig:
             arm.name: np.array([self.model.actuator(f"{arm.name}/{joint}").id for joint in (*JOINTS, GRIPPER)])
             for arm in rig.arms
         }
+        self.arm_faults = ArmFaults(self.model, self._qpos, self._actuators)
         self._scenery = Scenery(self.model, self.task.variation)
         self._disturber = Disturber(rig, self.model, self.task.variation)
         self._command = {a.name: np.array(a.home) for a in rig.arms}
@@ -102,6 +104,7 @@ class SimRig:
         time_s = self.data.time
         mujoco.mj_resetData(self.model, self.data)
         self.data.time = time_s
+        self.arm_faults.restart()
         self._rng, varied = np.random.default_rng(seed), np.random.default_rng([seed, 1])
         self._latency_s, self._reset_s = 0.0, time_s
         self._late.clear()
@@ -149,6 +152,7 @@ class SimRig:
             self.data.ctrl[actuators] = command  # MuJoCo keeps it within its range
         self.task.act(self.model, self.data)
         mujoco.mj_step(self.model, self.data, max(1, round(duration_s / self.model.opt.timestep)))
+        self.arm_faults.act(self.data)
         counts = self.data.warning.number
         if counts.any():
             bad = ", ".join(mujoco.mjtWarning(int(i)).name.removeprefix("mjWARN_") for i in np.flatnonzero(counts))

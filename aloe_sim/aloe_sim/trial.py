@@ -32,6 +32,7 @@ HORIZON: Final = 50
 JOIN_TICKS: Final = 25  # in which a chunk joins the policy's path
 PROCESSES: Final = ("policy_node", "teleop_node", "sim_node", "control_node")
 _ALIVE_TICKS = 5
+_MOTIONLESS = ("block", "drive_off", "cut_commands")  # faults under which an arm does not go where it is sent
 _XYZ, _ROTATION = slice(0, 3), slice(3, 9)  # of a pose row
 _MODES = ((Mode.JOINT_POSITION, False), (Mode.JOINT_POSITION, True), (Mode.EE_POSE, True), (Mode.EE_TWIST, True))
 
@@ -208,7 +209,8 @@ class Trial:
     def _tick(self) -> None:
         result = self.loop.tick(self._clock_now_ns)
         for arm, positions in result.commands.items():
-            self._joints[self.rig.state_slice(arm)] = positions
+            if not any(self._injector.find(kind, arm) for kind in _MOTIONLESS):
+                self._joints[self.rig.state_slice(arm)] = positions
         self.results.append(result)
 
     def _devices(self) -> None:

@@ -75,7 +75,7 @@ class SimNode(Node):
         self.create_subscription(String, "/sim/faults", self._on_fault, 10)
         self._joints = [JointStream(self, self.sim, topic, self._faults) for topic in self.rig.arms_by_topic]
         inputs = SealedInputs(self, open_session())
-        self._commands = [CommandStream(self, self.sim, arm, inputs) for arm in self.rig.arms]
+        self._commands = [CommandStream(self, self.sim, arm, inputs, self._faults) for arm in self.rig.arms]
         self._cameras = CameraStreams(
             self, self.sim, self._faults, quality=self.config.jpeg_quality, shadows=self.config.shadows
         )
@@ -162,6 +162,10 @@ class SimNode(Node):
 
     def _on_fault(self, message: String) -> None:
         problem = self._faults.apply(message.data)
+        with self.sim.lock:
+            for arm in self.rig.arms:
+                self.sim.sim.arm_faults.block(arm.name, self._faults.find("block", arm.name) is not None)
+                self.sim.sim.arm_faults.power(arm.name, self._faults.find("drive_off", arm.name) is None)
         self.get_logger().warning(problem or f"fault: {message.data}")
 
     def _on_episode_state(self, message: EpisodeState) -> None:

@@ -9,9 +9,10 @@ from aloe_msgs.msg import ArmCommand
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 
-from aloe_data.codecs import CodecError, encode_jpeg, select_joints
+from aloe_control.driver_relay import Command
+from aloe_data.codecs import encode_jpeg
 from aloe_data.rig import Arm
-from aloe_data.ros.convert import compressed_to_message, joint_state_messages
+from aloe_data.ros.convert import compressed_to_message, joint_state_messages, stamp_to_ns
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
@@ -45,20 +46,25 @@ class JointStream:
 class CommandStream:
     """The commands of one arm, in."""
 
-    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm, inputs: SealedInputs) -> None:
+    def __init__(self, node: Node, sim: RealTimeSim, arm: Arm, inputs: SealedInputs, faults: FaultInjector) -> None:
         self._sim = sim
         self._arm = arm
         self._inputs = inputs
-        self._log = node.get_logger()
-        node.create_subscription(ArmCommand, arm.command_topic, self._on_command, 10)
+        self._faults = faults
+        self._node = node
+        node.create_subscription(ArmCommand, arm.command_topic, self._on_command, 1)
 
     def _on_command(self, message: ArmCommand) -> None:
         if self._inputs.refusal(self._arm.command_topic, message):
             return
-        try:
-            self._sim.set_command(self._arm.name, select_joints(self._arm.joint_names, message.positions, self._arm))
-        except CodecError as error:
-            self._log.error(f"command refused: {error}", throttle_duration_sec=1.0)
+        if self._faults.find("cut_commands", self._arm.name):
+            return
+        age_ns = self._node.get_clock().now().nanoseconds - stamp_to_ns(message.header.stamp)
+        positions = np.array(message.positions, float)
+        refusal = self._sim.command(self._arm.name, Command(message.seal.sender, age_ns, message.hold, positions))
+        if refusal is not None:
+            text = f"command for '{self._arm.name}' refused: {refusal.text}"
+            self._node.get_logger().error(text, throttle_duration_sec=1.0)
 
 
 class CameraStreams:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from shared_topic import TOPIC, write_shared_rig
 
 from aloe_data.codecs import decode_compressed
 from aloe_data.rig import load_rig
-from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
@@ -155,17 +156,25 @@ def test_an_arm_goes_where_it_is_told_and_a_bad_command_is_refused(graph: Graph,
     joints = graph.hear(JointState, arm.joint_state_topic)
     command = graph.node.create_publisher(ArmCommand, arm.command_topic, 10)
     assert until(lambda: joints and command.get_subscription_count())
-    target = [p + 0.2 for p in arm.home[:-1]] + [0.01]
+    home, target = np.array(arm.home), np.array([p + 0.2 for p in arm.home[:-1]] + [0.01])
     sealer = MessageSealer(open_session(), "control_node")
-    command.publish(sealer.seal(arm.command_topic, ArmCommand(arm=arm.name, positions=target)))
+
+    def send(positions: np.ndarray) -> None:
+        message = ArmCommand(arm=arm.name, positions=array("d", positions))
+        message.header.stamp = ns_to_stamp(time.time_ns())
+        command.publish(sealer.seal(arm.command_topic, message))
+
+    for share in np.linspace(0.0, 1.0, 50):
+        send(home + share * (target - home))
+        time.sleep(0.02)
     assert until(lambda: np.abs(np.array(joints[-1].position) - target).max() < 0.02)
-    command.publish(sealer.seal(arm.command_topic, ArmCommand(arm=arm.name, positions=[float("nan")] * arm.dof)))
+    send(target * np.nan)
     count = len(joints)
     assert until(lambda: len(joints) > count + 20)
     assert np.abs(np.array(joints[-1].position) - target).max() < 0.02
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=20)
-    assert "command refused" in output and "is not a number" in output
+    assert f"command for '{arm.name}' refused: joint 'waist'" in output and "NaN" in output
     assert process.returncode == 0
 
 
