@@ -24,6 +24,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, JointState
 from shared_topic import TOPIC, write_shared_rig
+from std_msgs.msg import String
 
 from aloe_data.codecs import decode_compressed
 from aloe_data.rig import load_rig
@@ -176,6 +177,77 @@ def test_an_arm_goes_where_it_is_told_and_a_bad_command_is_refused(graph: Graph,
     output, _ = process.communicate(timeout=20)
     assert f"command for '{arm.name}' refused: joint 'waist'" in output and "NaN" in output
     assert process.returncode == 0
+
+
+class Sweep:
+    """Stands for control_node: commands the waist of an arm at 50 Hz, ever further, while it is on."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.arm = RIG.arms[0]
+        self.joints = graph.hear(JointState, self.arm.joint_state_topic)
+        self.publisher = graph.node.create_publisher(ArmCommand, self.arm.command_topic, 1)
+        self.faults = graph.node.create_publisher(String, "/sim/faults", 10)
+        self.sealer = MessageSealer(open_session(), "control_node")
+        self.wanted: np.ndarray | None = None
+        self.step = 0.01
+        graph.node.create_timer(0.02, self._send)
+
+    @property
+    def at(self) -> np.ndarray:
+        return np.array(self.joints[-1].position)
+
+    def message(self, positions: np.ndarray) -> ArmCommand:
+        message = ArmCommand(arm=self.arm.name, positions=array("d", positions))
+        message.header.stamp = ns_to_stamp(time.time_ns())
+        return message
+
+    def begin(self) -> None:
+        self.wanted = self.at
+
+    def _send(self) -> None:
+        if self.wanted is not None:
+            self.wanted = self.wanted + np.append(self.step, np.zeros(self.arm.dof - 1))
+            self.publisher.publish(self.sealer.seal(self.arm.command_topic, self.message(self.wanted)))
+
+    def moved(self, seconds: float) -> float:
+        """How far the arm gets from where it is within some time [rad]."""
+        stood, count = self.at, len(self.joints)
+        time.sleep(seconds)
+        return max(float(np.abs(np.array(m.position) - stood)[:-1].max()) for m in self.joints[count:])
+
+
+def test_an_arm_does_not_jump_when_it_is_free_again_and_a_stranger_moves_none(graph: Graph, run: Any) -> None:
+    run()
+    sweep = Sweep(graph)
+    assert until(
+        lambda: sweep.joints and sweep.publisher.get_subscription_count() and sweep.faults.get_subscription_count()
+    )
+    for _ in range(20):
+        sweep.publisher.publish(sweep.message(sweep.at + 0.03))
+    assert sweep.moved(0.3) < 0.002, "a command without a seal was obeyed"
+
+    sweep.begin()
+    assert until(lambda: sweep.at[0] > sweep.arm.home[0] + 0.2)
+    sweep.faults.publish(String(data="begin block:left_arm"))
+    assert until(lambda: sweep.wanted[0] > sweep.at[0] + 0.5)
+    sweep.wanted = None
+    time.sleep(0.5)
+    sweep.faults.publish(String(data="end block:left_arm"))
+    assert sweep.moved(0.5) <= 0.02
+
+    sweep.begin()
+    assert until(lambda: sweep.moved(0.1) > 0.03)
+    sweep.faults.publish(String(data="begin cut_commands:left_arm"))
+    assert until(lambda: sweep.wanted[0] > sweep.at[0] + 0.3)
+    sweep.faults.publish(String(data="end cut_commands:left_arm"))
+    assert sweep.moved(0.5) <= 0.02
+    sweep.wanted = None
+
+    stood = sweep.at
+    sweep.faults.publish(String(data="begin drive_off:left_arm"))
+    assert until(lambda: np.abs(sweep.at - stood).max() > 0.2 and sweep.moved(0.2) < 0.002), "it has sunk"
+    sweep.faults.publish(String(data="end drive_off:left_arm"))
+    assert sweep.moved(0.5) <= 0.02
 
 
 def test_a_reset_gives_the_prompt_and_refuses_one_that_names_nothing(graph: Graph, run: Any) -> None:
