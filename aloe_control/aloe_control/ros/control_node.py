@@ -272,7 +272,7 @@ class ControlNode(Node):
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
         if self._loop.armed:
-            others = [*rivals(self, self._rig), *self._sensors.newcomers()]
+            others = [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.newcomers()]
             if others:
                 self._loop.fail(" | ".join(others))
         problems = self._loop.problems(now_ns)

@@ -113,6 +113,12 @@ def test_a_recorder_is_no_driver_that_would_obey(world, control):
     recorder.destroy_node()
 
 
+def test_a_driver_that_goes_during_motion_ends_it_and_is_missed_by_name(world, control):
+    world.follow_policy()
+    world.lose_driver("left_arm")
+    assert "nobody obeys /left_arm/command; start the driver of 'left_arm'" in world.until_fault()
+
+
 def test_a_policy_that_falls_silent_stops_and_disarms(world, control):
     world.follow_policy()
     world.chunk_rows = None
