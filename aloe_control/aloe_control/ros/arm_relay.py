@@ -16,6 +16,7 @@ from aloe_control.relay_limits import relay_limits
 from aloe_control.ros.command_topics import listeners, other_publishers
 from aloe_control.ros.driver_messages import DriverError, driver_outputs
 from aloe_data.codecs import CodecError, is_foreign, select_joints
+from aloe_data.driver import Driver
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.sealed_inputs import SealedInputs
@@ -98,7 +99,7 @@ class ArmRelay:
         others = self.other_relays()
         if others:
             problems.append(others)
-        absent = self._missing_driver()
+        absent = missing_driver(self._node, self.arm.name, self.driver)
         self.problems = [*problems, *absent]
         if self.problems:
             self._relay.hold(" | ".join(self.problems))
@@ -115,18 +116,6 @@ class ArmRelay:
         if count <= 0:
             return ""
         return f"'{self.arm.name}' has another {self._node.get_name()} already; stop one of them"
-
-    def _missing_driver(self) -> list[str]:
-        """One sentence per topic of the driver that it does not listen to, or takes another type on."""
-        found = []
-        for topic, kind in zip(self.driver.topics, self.driver.types, strict=True):
-            there = listeners(self._node, topic)
-            wrong = [f"{name} takes {other}" for name, other in there.values() if other != kind]
-            if wrong:
-                found.append(f"{topic}: {', '.join(wrong)}, the rig file says {kind}; correct driver.type")
-            elif not there:
-                found.append(f"nobody listens to {topic}; start the driver of '{self.arm.name}'")
-        return found
 
     def _listen(self, wanted: bool) -> None:
         """Subscribe while there is a driver: control_node sees by that whether somebody obeys."""
@@ -169,3 +158,22 @@ class ArmRelay:
             return
         age_ns = self._node.get_clock().now().nanoseconds - stamp_to_ns(message.header.stamp)
         self._relay.measured(np.asarray(positions, float), age_ns, time.monotonic_ns())
+
+
+def missing_driver(node: Node, arm: str, driver: Driver) -> list[str]:
+    """One sentence per topic of a driver that nobody listens to, or where somebody takes another type.
+
+    Args:
+        node: Node that looks.
+        arm: Name of the arm.
+        driver: Its driver, as the rig file describes it.
+    """
+    found = []
+    for topic, kind in zip(driver.topics, driver.types, strict=True):
+        there = listeners(node, topic)
+        wrong = [f"{name} takes {other}" for name, other in there.values() if other != kind]
+        if wrong:
+            found.append(f"{topic}: {', '.join(wrong)}, the rig file says {kind}; correct driver.type of '{arm}'")
+        elif not there:
+            found.append(f"nobody listens to {topic}; start the driver of '{arm}'")
+    return found

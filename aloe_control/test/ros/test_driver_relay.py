@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from array import array
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from aloe_control.ros.arm_relay import missing_driver
+from aloe_data.driver import FLOAT_ARRAY, JOINT_STATE, Driver, DriverGripper
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import SENSOR
@@ -178,6 +182,20 @@ def test_commands_of_control_node_reach_the_driver_and_nothing_else_does(robot, 
         robot.until(lambda: f"{DRIVER} is also published by stranger" in robot.state, what="it is named")
         robot.stranger.destroy_publisher(bold)
 
+        # A stranger's joint states would take a held arm along: it stays, and the stranger is named.
+        sensors = robot.stranger.create_publisher(JointState, robot.arm.joint_state_topic, SENSOR)
+        before = robot.told[-1].copy()
+        false = joint_state_to_message(robot.arm, robot.at - 0.5, 0)
+
+        def named() -> bool:
+            false.header.stamp = ns_to_stamp(time.time_ns())
+            sensors.publish(false)
+            return f"{robot.arm.joint_state_topic} has 2 publishers instead of 1" in robot.state
+
+        robot.until(named, what="it is named")
+        assert np.abs(robot.told[-1] - before).max() < 1e-9
+        robot.stranger.destroy_publisher(sensors)
+
         # A second relay of the same arm is refused, and the first goes on.
         second = start(rig_file)
         output = second.communicate(timeout=60)[1]
@@ -190,6 +208,26 @@ def test_commands_of_control_node_reach_the_driver_and_nothing_else_does(robot, 
         robot.wanted = None
         relay.terminate()
         assert relay.wait(timeout=20) == 0
+
+
+@dataclass
+class Graph:
+    """Stands for a node that looks around."""
+
+    types: dict[str, str]
+
+    def get_subscriptions_info_by_topic(self, topic: str) -> list:
+        kind = self.types.get(topic)
+        info = SimpleNamespace(endpoint_gid=[1], node_name="xs_sdk", topic_type=kind)
+        return [info] if kind else []
+
+
+def test_a_driver_that_is_not_there_or_takes_another_type_is_named():
+    driver = Driver("/d", JOINT_STATE, gripper=DriverGripper("/g", FLOAT_ARRAY))
+    assert missing_driver(Graph({"/d": JOINT_STATE, "/g": FLOAT_ARRAY}), "arm", driver) == []
+    absent, wrong = missing_driver(Graph({"/g": JOINT_STATE}), "arm", driver)
+    assert absent == "nobody listens to /d; start the driver of 'arm'"
+    assert wrong == f"/g: xs_sdk takes {JOINT_STATE}, the rig file says {FLOAT_ARRAY}; correct driver.type of 'arm'"
 
 
 @pytest.mark.parametrize(
