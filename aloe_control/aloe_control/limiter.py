@@ -138,7 +138,7 @@ class JointLimiter:
             clipped = self._reasons(exact, viable, done)
         clipped[0] |= (request < self._lower) | (request > self._upper)
         if self._guard is not None:
-            stops = Stops(self._p, self._v, self._unit, self._alpha, a, stop, self._viable)
+            stops = Stops(self._p, self._v, self._unit, self._alpha, a, stop, self._wall_low, self._wall_high)
             shares = self._guard.shares(stops)
             a = stops.accelerations(shares)
             passes &= shares == 1.0

@@ -1,7 +1,6 @@
 """The stops that could follow a tick: what a guard looks at before a command is made."""
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +9,8 @@ from aloe_control.stop_law import stop_path
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+_TOLERANCE: Final = 1e-9  # rad and m: rounding
 
 
 class Stops:
@@ -22,7 +23,8 @@ class Stops:
         alpha: Acceleration limits in jerk limits per tick [n].
         wanted: Acceleration that the limits of each joint allow [n].
         stop: Acceleration of the stop law [n].
-        viable: Which accelerations [S, n] let a joint stop within its position limits.
+        lower: Lowest positions to stop within [n].
+        upper: Highest positions to stop within [n].
     """
 
     def __init__(
@@ -33,7 +35,8 @@ class Stops:
         alpha: Array,
         wanted: Array,
         stop: Array,
-        viable: Callable[[Array], Mask],
+        lower: Array,
+        upper: Array,
     ) -> None:
         self._p = positions
         self._v = velocity
@@ -41,7 +44,8 @@ class Stops:
         self._alpha = alpha
         self._wanted = wanted
         self._stop = stop
-        self._viable = viable
+        self._lower = lower
+        self._upper = upper
 
     @property
     def n_joints(self) -> int:
@@ -52,10 +56,6 @@ class Stops:
         """Accelerations of the tick, for shares [..., n] between 0 and 1."""
         return np.where(shares == 1.0, self._wanted, self._stop + shares * (self._wanted - self._stop))
 
-    def viable(self, shares: Array) -> Mask:
-        """Whether each joint could still stop within its position limits; shares and result are [S, n]."""
-        return self._viable(self.accelerations(shares))
-
     def positions(self, shares: Array) -> Array:
         """Where joints would be [S, ticks, n] for shares [S, n]: now, after the tick, at every tick of the stop."""
         a = self.accelerations(shares)
@@ -63,6 +63,11 @@ class Stops:
         path = self._p + (v + stop_path(v, a, self._alpha)) * self._unit
         now = np.broadcast_to(self._p, (1, *shares.shape))
         return np.concatenate((now, path)).swapaxes(0, 1)
+
+    def viable(self, paths: Array) -> Mask:
+        """Whether each joint stays within its position limits on paths [S, ticks, n], at all ticks: [S, n]."""
+        inside: Mask = (paths >= self._lower - _TOLERANCE) & (paths <= self._upper + _TOLERANCE)
+        return np.asarray(inside.all(axis=1))
 
 
 class Guard(Protocol):

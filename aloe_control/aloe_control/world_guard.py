@@ -20,7 +20,7 @@ Choice = list[int]  # for every arm an index of _SHARES
 
 TOOL_SPEED: Final = "tool_speed"
 START_MARGIN_M: Final = 0.01  # how far inside a limit an arm may stand when it is armed
-_SHARES: Final = np.array([1.0, 0.75, 0.5, 0.25, 0.0])  # of the wanted acceleration; the last one: the stop law
+_SHARES: Final = np.array([1.0, 0.7, 0.4, 0.0])  # of the wanted acceleration; the last one: the stop law
 _PAIR_SHARES: Final = (0, 2)  # of these, what is tried for arms that come too close to each other
 _STOP: Final = len(_SHARES) - 1
 _TOLERANCE_M: Final = 1e-7  # above rounding, below anything that can be measured on an arm
@@ -183,7 +183,7 @@ class _Outlook:
         self.step_m = np.sqrt(np.einsum("skai,skai->ska", way, way).max(axis=1))
         self.viable = np.ones((n_shares, len(joints)), bool)
         if n_shares > 1:  # what is wanted, and the stop law, are viable already
-            viable = stops.viable(all_shares[1:-1])
+            viable = stops.viable(paths[1:-1])
             self.viable[1:-1] = np.stack([viable[:, own].all(axis=1) for own in joints], axis=1)
         self._pair_margins: dict[tuple[Pair, int, int], float] = {}
 

@@ -16,7 +16,8 @@ from aloe_data.kinematics import ArmKinematics, rotation_about, rotation_from_rp
 from aloe_data.rig import load_rig
 from aloe_data.world import Box, KeepOut
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+CONFIG = Path(__file__).parents[2] / "config"
+RIG = load_rig(CONFIG / "rig_sim.yaml")
 HOME = np.concatenate([arm.home for arm in RIG.arms])
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 EVERYWHERE = Box((-2.0,) * 3, (2.0,) * 3)
@@ -248,5 +249,9 @@ def test_arms_that_stand_far_inside_a_limit_are_named_with_the_remedy():
     assert "a link of 'left_arm' is" in inside[0] and "inside 'bin'; move the arm out by hand" in inside[0]
     near = WorldGuard(rig(distance_m=0.9)).problems(HOME)
     assert "'left_arm' and 'right_arm' are" in near[0] and "closer than 0.9 m; move them apart by hand" in near[0]
-    assert home_problems(RIG) == []
     assert home_problems(rig(distance_m=0.9))[0].startswith("at home 'left_arm' and 'right_arm' are")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("rig_*.yaml")), ids=lambda path: path.stem)
+def test_the_home_pose_of_every_shipped_rig_is_clear(path):
+    assert home_problems(load_rig(path)) == []
