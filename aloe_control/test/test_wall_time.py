@@ -30,7 +30,7 @@ class Sources:
         self.bench = Bench()
         self.sequence = 0
         self.stamps: list[int] = []
-        self.bench.policy = lambda t: HOME + 0.8 * np.sin(6.0 * t) * np.r_[np.ones(6), 0.0, np.ones(6), 0.0]
+        self.bench.policy = lambda t: HOME + 0.6 * np.sin(6.0 * t) * np.r_[np.ones(6), 0.0, np.ones(6), 0.0]
         self.bench.run(1)
         self.bench.arm()
         for arm in person_has:
@@ -105,7 +105,7 @@ def test_whatever_ended_motion_nothing_resumes_by_itself_once_all_is_well_again(
             bench.loop.set_joint_state(LEFT, bench.now_ns + 1, np.full(7, np.nan), bench.now_ns + 1)
         else:
             bench.loop.fail("a node died")
-        sources.run([TICK] * 30)
+        sources.run([TICK] * 50)
     bench.silent = set()
     bench.stuck = set()
     sources.run([TICK] * 10)
