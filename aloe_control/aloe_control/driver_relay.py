@@ -22,7 +22,6 @@ Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
 TIMEOUT_NS: Final = 100_000_000  # age and silence of commands
 WRITER_NS: Final = NS  # a writer that said nothing for so long may be succeeded
-_HAND_OVER: Final = "stop one of the two"
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +184,7 @@ class DriverRelay:
         """Why a command is not obeyed; None: it is."""
         another = self._writer and command.sender != self._writer
         if another and now_ns - self._writer_ns <= max(WRITER_NS, self._timeout_ns):
-            text = f"'{command.sender}' commands beside '{self._writer}', which is followed; {_HAND_OVER}"
+            text = f"'{command.sender}' commands beside '{self._writer}', which is followed; stop one of the two"
             return Refusal("writer", text)
         return self._late(command) or self._bad_values(command) or self._out_of_reach(command, now_ns)
 
@@ -214,7 +213,8 @@ class DriverRelay:
 
     def _out_of_reach(self, command: Command, now_ns: int) -> Refusal | None:
         if not self._is_seen(now_ns):
-            return Refusal("not measured", "where the arm is, is not known: its joint states are missing", holds=True)
+            text = "where the arm is, is not known: its joint states are missing, or stamped by another clock"
+            return Refusal("not measured", text, holds=True)
         if command.hold:
             return None
         # A gripper is moved at its own speed wherever it is asked to be.
@@ -234,7 +234,8 @@ class DriverRelay:
 
     def _accept(self, command: Command, now_ns: int) -> None:
         self._writer = command.sender
-        self._writer_ns = self._accepted_ns = now_ns
+        self._writer_ns = now_ns
+        self._accepted_ns = now_ns
         if command.hold:
             self.hold(f"told so by {command.sender}")
             return

@@ -156,6 +156,21 @@ def test_joint_states_that_waited_while_the_relay_slept_do_not_move_the_arm(driv
     np.testing.assert_array_equal(drive.relay.step(drive.now_ns), before)
 
 
+def test_a_clock_that_steps_by_an_hour_holds_the_arm_and_moves_nothing(drive):
+    drive.follow(5, 0.02)
+    stood = drive.at.copy()
+    hour_ns = 3600 * NS
+    assert "do the clocks agree?" in drive.send(stood + 0.01, age_ns=hour_ns).text
+    assert "do the clocks agree?" in drive.send(stood + 0.01, age_ns=-hour_ns).text
+    drive.measures = False
+    for _ in range(20):
+        drive.relay.measured(HOME, hour_ns, drive.now_ns)
+        drive.relay.measured(HOME, -hour_ns, drive.now_ns)
+        drive.pass_time(PERIOD_NS)
+    np.testing.assert_array_equal(drive.told, stood)
+    assert "another clock" in drive.send(stood).text
+
+
 def test_a_second_writer_is_refused_and_named_while_the_first_is_alive(drive):
     drive.follow(3, 0.01)
     refusal = drive.send(drive.at, sender="control_node-b")
