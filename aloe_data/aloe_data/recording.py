@@ -66,6 +66,7 @@ _SUITE_TOPICS = (
     RecordedTopic(EVENTS, "aloe_msgs/msg/EpisodeEvent"),
     RecordedTopic("/episode/verdict", "aloe_msgs/msg/EpisodeEvent", shared=True),
     RecordedTopic("/policy/checkpoint", "aloe_msgs/msg/PolicyCheckpoint", latched=True),
+    RecordedTopic("/heartbeat", "aloe_msgs/msg/Heartbeat", shared=True),
     RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", shared=True),
 )
 _EXECUTED = RecordedTopic(EXECUTED, "aloe_msgs/msg/ExecutedAction", sequenced=True)

@@ -1,73 +1,57 @@
 """The only node that commands the arms: a thin shell over `ControlLoop`, one call per tick."""
 
-import functools
 import signal
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
 from aloe_msgs.msg import (
-    ActionChunk,
     ArmCommand,
     ExecutedAction,
-    Heartbeat,
     Intervention,
-    InterventionRequest,
-    TeleopCommand,
 )
 from aloe_msgs.srv import EnableMotion
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from aloe_control.bonds import Bonds, bonded_nodes
 from aloe_control.control_loop import ControlLoop
 from aloe_control.joints import time_to_rest_s
-from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.command_topics import deaf, rivals
+from aloe_control.ros.control_inputs import ControlInputs
+from aloe_control.ros.control_report import loop_statuses, strangers_status
 from aloe_control.ros.messages import (
     arm_command_messages,
-    diagnostic_status,
     executed_action_message,
-    human_command_from_message,
-    image_checksum,
     intervention_message,
-    request_from_message,
 )
 from aloe_control.ros.sensor_publishers import SensorPublishers
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
 from aloe_control.world_guard import home_problems
-from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
-from aloe_data.rig import Arm, RigError, load_rig
-from aloe_data.ros.convert import chunk_from_message, ns_to_stamp, stamp_to_ns
-from aloe_data.ros.heartbeat import HEARTBEATS
+from aloe_data.rig import RigError, load_rig
+from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
-from aloe_data.ros.qos import LATCHED, SENSOR
+from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.ros.sealing import MessageSealer
-from aloe_data.serialized import header_stamp_ns
 from aloe_data.session import open_session
 
 NS = 1_000_000_000
-REQUEST_DEPTH = 50
-CHUNKS = "/policy/action_chunk"
-REQUESTS = "/intervention/request"
 ARM = "/control/arm"
 ARM_MAX_AGE_S = 1.0  # of the wish to enable motion: one that waited for this node to wake up is not meant any more
-_STOPS = (RequestKind.HOLD, RequestKind.ESTOP)  # obeyed whoever asks: a stop too many moves nothing
 STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 
 
@@ -87,7 +71,7 @@ class ControlNode(Node):
         config = declare_parameters(self, ControlNodeConfig)
         session = open_session()
         self._sealer = MessageSealer(session, self.get_name())
-        self._inputs = SealedInputs(self, session)
+        self._sealed = SealedInputs(self, session)
         self._rig = load_rig(config.rig)
         misplaced = home_problems(self._rig)
         if misplaced:
@@ -98,14 +82,12 @@ class ControlNode(Node):
         self._period_ns = round(NS / self._rig.rate_hz)
         self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
         self._published: tuple[object, ...] | None = None
-        self._logged: dict[str, str] = {}
-        self._found_arms: set[str] = set()  # whose joints were in a message
         self._stop_by_s: float | None = None
         self._ticked_ns = -1
         self._simulated_time = bool(self.get_parameter("use_sim_time").value)
         self.finished = False
         self._create_publishers()
-        self._create_subscriptions()
+        self._inputs = ControlInputs(self, self._rig, self._loop, self._sealed, self._bonds, self._publish_intervention)
         self.create_service(EnableMotion, ARM, self._on_arm)
         self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick, clock=pace_of(self), autostart=False)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -126,98 +108,20 @@ class ControlNode(Node):
         self._intervention = self.create_publisher(Intervention, "/intervention", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
 
-    def _create_subscriptions(self) -> None:
-        for arm in self._rig.arms:
-            handle = functools.partial(self._on_joint_state, arm)
-            self.create_subscription(JointState, arm.joint_state_topic, handle, SENSOR)
-            topic = f"/teleop/{arm.name}/command"
-            self.create_subscription(TeleopCommand, topic, functools.partial(self._on_human, topic), SENSOR)
-        for camera in self._rig.cameras:
-            message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
-            handle = functools.partial(self._on_image, camera.name)
-            self.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
-        self.create_subscription(ActionChunk, CHUNKS, self._on_chunk, QoSProfile(depth=5))
-        self.create_subscription(InterventionRequest, REQUESTS, self._on_request, QoSProfile(depth=REQUEST_DEPTH))
-        self.create_subscription(Heartbeat, HEARTBEATS, self._on_heartbeat, QoSProfile(depth=20))
-
-    def _on_joint_state(self, arm: Arm, message: JointState) -> None:
-        foreign = is_foreign(message.name, arm)
-        if foreign and arm.name in self._found_arms:
-            return  # another device's on the same topic; before the arm was heard it tells what is wrong
-        try:
-            positions = select_joints(message.name, message.position, arm)
-        except CodecError as error:
-            self._loop.spoil_joint_state(arm.name, str(error))
-            if not foreign and self._is_new(arm.name, str(error)):
-                self.get_logger().warning(str(error))
-            return
-        self._found_arms.add(arm.name)
-        now_ns = self.get_clock().now().nanoseconds
-        problem = self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions, now_ns)
-        if problem and self._is_new(arm.name, problem):
-            self.get_logger().warning(problem)
-
-    def _on_image(self, camera: str, serialised: bytes) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised), now_ns)
-
-    def _on_human(self, topic: str, message: TeleopCommand) -> None:
-        if self._inputs.refusal(topic, message):
-            return
-        refusal = self._loop.set_human(human_command_from_message(message), self.get_clock().now().nanoseconds)
-        if refusal and (message.deadman or not self._loop.armed) and self._is_new(f"human {message.arm}", refusal):
-            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
-
-    def _on_request(self, message: InterventionRequest) -> None:
-        now_ns = self.get_clock().now().nanoseconds
-        stranger = self._inputs.refusal(REQUESTS, message)
-        if stranger and message.request not in _STOPS:
-            return
-        try:
-            request = request_from_message(message)
-            if stranger:
-                request = replace(request, sender="")  # the stop is obeyed, the name on it is not believed
-            refusal = self._loop.request(request, now_ns)
-        except CodecError as error:
-            refusal = str(error)
-        if refusal:
-            self.get_logger().warning(refusal, throttle_duration_sec=1.0)
-        self._publish_intervention(now_ns)  # at once: devices begin to command in time for the next tick
-
-    def _on_heartbeat(self, message: Heartbeat) -> None:
-        if not self._inputs.refusal(HEARTBEATS, message):
-            self._bonds.heard(message.node, message.state, message.problem, time.monotonic())
-
-    def _on_chunk(self, message: ActionChunk) -> None:
-        if not (self._loop.armed and self._bonds.policy_may_act) or self._inputs.refusal(CHUNKS, message):
-            return
-        try:
-            if message.action_space != self._rig.action_space:
-                raise CodecError(
-                    f"chunk {message.chunk_id} holds '{message.action_space}' actions, the rig wants "
-                    f"'{self._rig.action_space}'; load a policy made for this rig"
-                )
-            now_ns = self.get_clock().now().nanoseconds
-            refusal = self._loop.set_chunk(chunk_from_message(message), message.seal.sender, now_ns)
-        except CodecError as error:
-            refusal = self._loop.refuse_chunk(str(error), message.policy_version)
-        if refusal and refusal == self._loop.policy.last_refusal and self._is_new("chunk", refusal):
-            self.get_logger().warning(refusal)
-
     def _on_arm(self, request: EnableMotion.Request, response: EnableMotion.Response) -> EnableMotion.Response:
         if request.enable:
             response.success, response.message = self._enable(request)
         else:
             self._loop.disarm(f"disarmed by {ARM}")
             response.success, response.message = True, "disarmed"
-        if self._is_new("arm", f"{request.enable} {response.message}"):
+        if self._inputs.is_new("arm", f"{request.enable} {response.message}"):
             self.get_logger().info(f"{ARM} {str(request.enable).lower()}: {response.message}")
         return response
 
     def _enable(self, request: EnableMotion.Request) -> tuple[bool, str]:
         """Enable motion; returns whether that was done, and why not."""
         now_ns = self.get_clock().now().nanoseconds
-        problems = [text for text in (self._inputs.refusal(ARM, request), self._outdated(request, now_ns)) if text]
+        problems = [text for text in (self._sealed.refusal(ARM, request), self._outdated(request, now_ns)) if text]
         if self._stop_by_s is not None:
             problems.append("control_node is shutting down")
         bonds = self._bonds.problems(time.monotonic())
@@ -275,33 +179,11 @@ class ControlNode(Node):
             others = [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.newcomers()]
             if others:
                 self._loop.fail(" | ".join(others))
-        problems = self._loop.problems(now_ns)
-        summary = {name: round(value, 3) for name, value in asdict(self._statistics.summary()).items()}
-        policy = self._loop.policy
-        summary |= {"refused_chunks": policy.refused_chunks, "last_refusal": policy.last_refusal}
-        summary |= {"last_refused_policy": policy.last_refused_policy}
-        ok, warn, error = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-        state = "armed" if self._loop.armed else "not armed"
-        message = DiagnosticArray()
+        statuses = [*loop_statuses(self._loop, self._statistics.summary(), now_ns), strangers_status(self._sealed)]
+        message = DiagnosticArray(status=statuses)
         message.header.stamp = ns_to_stamp(now_ns)
-        message.status = [
-            diagnostic_status(
-                error if self._loop.fault else ok, "control_node: motion", self._loop.fault or state, summary
-            ),
-            diagnostic_status(
-                warn if problems else ok, "control_node: streams", " | ".join(problems) or "all healthy", {}
-            ),
-            self._strangers(),
-        ]
         self._diagnostics.publish(message)
         collect_garbage()
-
-    def _strangers(self) -> DiagnosticStatus:
-        """Who speaks where only this session may."""
-        problems = self._inputs.problems()
-        level = DiagnosticStatus.ERROR if problems else DiagnosticStatus.OK
-        values = {"refused_messages": self._inputs.refused_count}
-        return diagnostic_status(level, "control_node: strangers", " | ".join(problems) or "none heard", values)
 
     def begin(self) -> None:
         """Start the schedule of ticks now."""
@@ -322,12 +204,6 @@ class ControlNode(Node):
     def _on_stop_timeout(self) -> None:
         if self._stop_by_s is not None and (not self._loop.armed or time.monotonic() > self._stop_by_s):
             self.finished = True
-
-    def _is_new(self, key: str, text: str) -> bool:
-        """Whether a text is worth logging: not again and again while callers retry or a problem goes on."""
-        was = self._logged.get(key)
-        self._logged[key] = text
-        return was != text
 
 
 def main() -> None:

@@ -153,7 +153,7 @@ def test_on_sigint_the_arms_come_to_rest_and_commands_end(world, rig_file):
 
 
 def test_a_bug_in_a_callback_brings_the_arms_to_rest_before_it_ends_the_process(world, rig_file):
-    process = start(rig_file, bug="control_node.ControlNode._on_request = lambda *_: 1 / 0")
+    process = start(rig_file, bug="control_node.ControlInputs._on_request = lambda *_: 1 / 0")
     try:
         world.follow_policy()
         world.ask(InterventionRequest.TAKE)

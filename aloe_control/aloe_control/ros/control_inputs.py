@@ -1,0 +1,145 @@
+"""What control_node hears: sensors, policy, people, heartbeats; each goes to the control loop or is refused by name."""
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from aloe_msgs.msg import ActionChunk, Heartbeat, InterventionRequest, TeleopCommand
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CompressedImage, Image, JointState
+
+from aloe_control.bonds import Bonds
+from aloe_control.control_loop import ControlLoop
+from aloe_control.operator_requests import RequestKind
+from aloe_control.ros.messages import human_command_from_message, image_checksum, request_from_message
+from aloe_data.codecs import CodecError, is_foreign, select_joints
+from aloe_data.recording import CHUNKS
+from aloe_data.rig import Arm, Rig
+from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
+from aloe_data.ros.heartbeat import HEARTBEATS
+from aloe_data.ros.qos import SENSOR
+from aloe_data.ros.sealed_inputs import SealedInputs
+from aloe_data.serialized import header_stamp_ns
+
+REQUESTS = "/intervention/request"
+REQUEST_DEPTH = 50
+_STOPS = (RequestKind.HOLD, RequestKind.ESTOP)  # obeyed whoever asks: a stop too many moves nothing
+
+
+class ControlInputs:
+    """The subscriptions of control_node.
+
+    Args:
+        node: Node that subscribes; refusals stand in its log.
+        rig: Rig whose cameras and arms are heard.
+        loop: Control loop that takes what is good.
+        sealed: Checker of the seals of this session.
+        bonds: Record of the nodes without which motion must not go on.
+        tell: Called with the time [ns] after every request of a person: says who holds which arm.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        rig: Rig,
+        loop: ControlLoop,
+        sealed: SealedInputs,
+        bonds: Bonds,
+        tell: Callable[[int], None],
+    ) -> None:
+        self._rig = rig
+        self._loop = loop
+        self._sealed = sealed
+        self._bonds = bonds
+        self._tell = tell
+        self._clock = node.get_clock()
+        self._log = node.get_logger()
+        self._logged: dict[str, str] = {}
+        self._found_arms: set[str] = set()  # whose joints were in a message
+        self._subscribe(node)
+
+    def is_new(self, key: str, text: str) -> bool:
+        """Whether a text is worth logging: not again and again while callers retry or a problem goes on."""
+        was = self._logged.get(key)
+        self._logged[key] = text
+        return was != text
+
+    def _subscribe(self, node: Node) -> None:
+        for arm in self._rig.arms:
+            handle = functools.partial(self._on_joint_state, arm)
+            node.create_subscription(JointState, arm.joint_state_topic, handle, SENSOR)
+            topic = f"/teleop/{arm.name}/command"
+            node.create_subscription(TeleopCommand, topic, functools.partial(self._on_human, topic), SENSOR)
+        for camera in self._rig.cameras:
+            message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
+            handle = functools.partial(self._on_image, camera.name)
+            node.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
+        node.create_subscription(ActionChunk, CHUNKS, self._on_chunk, QoSProfile(depth=5))
+        node.create_subscription(InterventionRequest, REQUESTS, self._on_request, QoSProfile(depth=REQUEST_DEPTH))
+        node.create_subscription(Heartbeat, HEARTBEATS, self._on_heartbeat, QoSProfile(depth=20))
+
+    def _on_joint_state(self, arm: Arm, message: JointState) -> None:
+        foreign = is_foreign(message.name, arm)
+        if foreign and arm.name in self._found_arms:
+            return  # another device's on the same topic; before the arm was heard it tells what is wrong
+        try:
+            positions = select_joints(message.name, message.position, arm)
+        except CodecError as error:
+            self._loop.spoil_joint_state(arm.name, str(error))
+            if not foreign and self.is_new(arm.name, str(error)):
+                self._log.warning(str(error))
+            return
+        self._found_arms.add(arm.name)
+        now_ns = self._clock.now().nanoseconds
+        problem = self._loop.set_joint_state(arm.name, stamp_to_ns(message.header.stamp), positions, now_ns)
+        if problem and self.is_new(arm.name, problem):
+            self._log.warning(problem)
+
+    def _on_image(self, camera: str, serialised: bytes) -> None:
+        now_ns = self._clock.now().nanoseconds
+        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised), now_ns)
+
+    def _on_human(self, topic: str, message: TeleopCommand) -> None:
+        if self._sealed.refusal(topic, message):
+            return
+        refusal = self._loop.set_human(human_command_from_message(message), self._clock.now().nanoseconds)
+        if refusal and (message.deadman or not self._loop.armed) and self.is_new(f"human {message.arm}", refusal):
+            self._log.warning(refusal, throttle_duration_sec=1.0)
+
+    def _on_request(self, message: InterventionRequest) -> None:
+        now_ns = self._clock.now().nanoseconds
+        stranger = self._sealed.refusal(REQUESTS, message)
+        if stranger and message.request not in _STOPS:
+            return
+        try:
+            request = request_from_message(message)
+            if stranger:
+                request = replace(request, sender="")  # the stop is obeyed, the name on it is not believed
+            refusal = self._loop.request(request, now_ns)
+        except CodecError as error:
+            refusal = str(error)
+        if refusal:
+            self._log.warning(refusal, throttle_duration_sec=1.0)
+        self._tell(now_ns)  # at once: devices begin to command in time for the next tick
+
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        if not self._sealed.refusal(HEARTBEATS, message):
+            self._bonds.heard(message.node, message.state, message.problem, time.monotonic())
+
+    def _on_chunk(self, message: ActionChunk) -> None:
+        if self._sealed.refusal(CHUNKS, message) or not (self._loop.armed and self._bonds.policy_may_act):
+            return
+        try:
+            if message.action_space != self._rig.action_space:
+                raise CodecError(
+                    f"chunk {message.chunk_id} holds '{message.action_space}' actions, the rig wants "
+                    f"'{self._rig.action_space}'; load a policy made for this rig"
+                )
+            now_ns = self._clock.now().nanoseconds
+            refusal = self._loop.set_chunk(chunk_from_message(message), message.seal.sender, now_ns)
+        except CodecError as error:
+            refusal = self._loop.refuse_chunk(str(error), message.policy_version)
+        if refusal and refusal == self._loop.policy.last_refusal and self.is_new("chunk", refusal):
+            self._log.warning(refusal)
