@@ -170,7 +170,8 @@ class ControlLoop:
         return True, "armed"
 
     def disarm(self, reason: str) -> None:
-        """Bring the arms to rest and end motion; not a fault."""
+        """Bring the arms to rest and end motion; not a fault. A READY of before it is void."""
+        self._takeover.operators.ready = ""
         if self._armed and not self._stopping:
             self._stop(reason)
 

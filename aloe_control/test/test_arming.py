@@ -58,6 +58,25 @@ class RealRig(Bench):
 TRIAL = (RequestKind.ESTOP, RequestKind.RESET)
 
 
+def test_in_simulation_a_takeover_device_that_is_there_is_enough():
+    bench = RealRig()
+    simulated = Bench(takeover="required")
+    simulated.policy = wave
+    simulated.loop.request(Request(RequestKind.ALIVE, (), bench.now_ns, "ana", "pedal", sender=ANA), bench.now_ns)
+    refusal = simulated.loop.arm(bench.now_ns)[1]
+    assert "/teleop/left_arm/command" in refusal and "ready" not in refusal and "tried" not in refusal
+
+
+def test_a_ready_of_before_a_disarming_is_void_as_it_was_not_said_about_this_scene():
+    bench = RealRig()
+    bench.press(*TRIAL, RequestKind.READY)
+    bench.command()
+    bench.loop.disarm("the next episode waits for a person")
+    assert "nobody said ready since motion last ended" in bench.refusal()
+    bench.press(RequestKind.READY)
+    bench.arm()
+
+
 def test_all_that_is_missing_is_told_at_once_and_what_to_press():
     refusal = RealRig().refusal()
     assert "takeover device has never published" in refusal and "/teleop/left_arm/command" in refusal
