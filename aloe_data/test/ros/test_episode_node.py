@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aloe_msgs.action import RunEpisodes
-from aloe_msgs.msg import EpisodeEvent, EpisodeState, Intervention
+from aloe_msgs.msg import EpisodeEvent, EpisodeState, Heartbeat, Intervention
 from aloe_msgs.srv import EnableMotion, ResetScene, StartEpisode, StopEpisode
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.action import ActionClient
@@ -36,6 +36,7 @@ class World:
         self.refusals: dict[str, str] = {}
         self.alive = {"recorder_node", "control_node: motion"}
         self.idle_before_arming = False
+        self.stops = 0  # as control_node counts them: of two messages in a row only the last one may arrive
         self.may_open: Future | None = None
         self.lost_answer: Future | None = None  # of the next request to arm, which is heard and done
         self.while_closing: Callable[[], None] = lambda: None
@@ -259,7 +260,8 @@ def test_a_fault_between_two_episodes_is_not_cleared_by_arming_for_the_next(
 
 
 def estop(world: World, pressed: bool) -> None:
-    message = Intervention(estop=pressed)
+    world.stops += pressed
+    message = Intervention(estop=pressed, stops=world.stops)
     message.header.stamp = world.peer.node.get_clock().now().to_msg()
     world.intervention.publish(message)
 
@@ -453,13 +455,59 @@ def test_an_interrupt_disarms_says_so_and_closes_the_bag(peer: Any, until: Until
     assert world.calls[-2:] == ["disarm", "close"]
 
 
-def test_a_real_rig_without_prompt_is_refused(
-    peer: Any, until: Until, world: World, rig_file: Any, tmp_path: Any
-) -> None:
+@pytest.fixture
+def real_rig(rig_file: Path, tmp_path: Path) -> Path:
+    """A rig that is not simulated."""
     text = rig_file.read_text().replace("simulated: true", "simulated: false")
-    (tmp_path / "rig_real.yaml").write_text(text[: text.index("\nsimulation:")])
+    file = tmp_path / "rig_real.yaml"
+    file.write_text(text[: text.index("\nsimulation:")])
     (tmp_path / "sim_arm.urdf").write_text((rig_file.parent / "sim_arm.urdf").read_text())
-    peer.start(MODULE, rig=tmp_path / "rig_real.yaml")
+    return file
+
+
+def test_on_a_real_rig_every_episode_waits_for_a_person_and_a_stop_before_the_first_motion_is_a_try(
+    peer: Any, until: Until, world: World, real_rig: Path
+) -> None:
+    heartbeats = peer.collect(Heartbeat, "/heartbeat")
+    world.refusals["arm"] = "not armed: nobody said ready"
+    peer.start(MODULE, rig=real_rig, ready_hint="press KEY_A on pad", timeout_s=30.0)
+    run = Run(peer, until, episodes=3, prompt="sort")
+    waits = "PREPARING: waits for a person's ready: press KEY_A on pad; not armed: nobody said ready"
+    assert until(lambda: heartbeats and heartbeats[-1].state == waits)
+    assert world.calls[:2] == ["open", "disarm"], "a ready of before is void"
+    estop(world, True)
+    estop(world, False)
+    del world.refusals["arm"]
+    world.wait_running()
+    assert until(lambda: heartbeats[-1].state == "RUNNING")
+    world.refusals["arm"] = "not armed: nobody said ready"
+    world.give(EpisodeEvent.SUCCESS, "seen")
+    assert until(lambda: heartbeats[-1].state == waits), "again before the next"
+    assert world.calls[-2] == "arm" and run.feedback[0].verdict == EpisodeEvent.SUCCESS
+    estop(world, True)
+    estop(world, False)
+    assert "emergency stop" in run.result().message, "once it has moved no stop is a try"
+
+
+def test_an_episode_whose_bag_is_not_whole_is_an_abort_also_for_who_reads_the_bag(
+    peer: Any, until: Until, world: World, rig_file: Path, tmp_path: Path
+) -> None:
+    world.folder = tmp_path
+    (tmp_path / "ep_0000").mkdir()
+    (tmp_path / "ep_0000" / "ep_0000_0.mcap").touch()
+    world.refusals["close"] = "stood still for 1.9 s and lost 1962 messages"
+    peer.start(MODULE, rig=rig_file)
+    run = Run(peer, until, episodes=2)
+    world.wait_running()
+    world.give(EpisodeEvent.SUCCESS, "seen")
+    assert "lost 1962 messages (the verdict was SUCCESS by sim)" in run.result().message
+    assert [feedback.verdict for feedback in run.feedback] == [EpisodeEvent.ABORT]
+    given = verdict_of(tmp_path / "ep_0000")
+    assert given and (given.verdict, given.source) == ("abort", "recorder_node")
+
+
+def test_a_real_rig_without_prompt_is_refused(peer: Any, until: Until, world: World, real_rig: Path) -> None:
+    peer.start(MODULE, rig=real_rig)
     started = peer.call(StartEpisode, "/episode/start")
     assert "a real rig has no default task" in started.message
     assert peer.call(StartEpisode, "/episode/start", prompt="sort").success
