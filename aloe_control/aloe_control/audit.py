@@ -1,24 +1,27 @@
 """Says of every tick whether it was safe, and if not, why: an auditor that shares no decision with the control loop.
 
-It knows the rig, what was offered (chunks, human commands, requests, images, joint states) and what was then commanded,
-in the order in which all that happened. A tick is unsafe if it repeats stale data, exceeds a limit, comes from a wrong
-source, or moves where the arms should be at rest or on their way to it.
+It knows the rig, what was offered (chunks, human commands, requests, images, joint states, heartbeats) and what was
+then commanded, in the order in which all that happened. A tick is unsafe if it repeats stale data, exceeds a limit,
+comes from a wrong source, moves where the arms should be at rest or on their way to it, or brings them where they may
+not be.
 """
 
-from bisect import bisect_left
-from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.audit_clock import AuditClock
+from aloe_control.audit_findings import AuditRules, Kind, Unsafe
 from aloe_control.audit_motion import MotionAudit
+from aloe_control.audit_people import PeopleAudit
+from aloe_control.audit_policy import PolicyAudit
+from aloe_control.audit_streams import StreamAudit
 from aloe_control.audit_turns import ArmTurn, Turn
+from aloe_control.audit_world import WorldAudit
 from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
@@ -26,30 +29,10 @@ from aloe_data.rig import Rig
 Array = npt.NDArray[np.float64]
 NS = 1_000_000_000
 _GRACE_TICKS = 2  # in which a fault of an input must have led to HOLD
-_KEPT_CHUNKS = 200
+_AHEAD_TICKS = 2  # by which a stamp may lie in the future
+_STALL_NS = 100_000_000  # without a tick: beyond, motion must have ended
 _SOURCES = {Turn.POLICY: Authority.POLICY, Turn.HUMAN: Authority.HUMAN}
-
-
-class Kind(Enum):
-    """What makes a tick unsafe."""
-
-    STALE = "stale data"
-    LIMIT = "limit exceeded"
-    SOURCE = "wrong source"
-    MOTION = "motion where there should be none"
-
-
-@dataclass(frozen=True)
-class Unsafe:
-    """One reason why a tick was unsafe."""
-
-    tick: int
-    stamp_ns: int
-    kind: Kind
-    words: str
-
-    def __str__(self) -> str:
-        return f"tick {self.tick}: {self.kind.value}: {self.words}"
+_DEFAULT_RULES = AuditRules()
 
 
 class Audit:
@@ -57,29 +40,23 @@ class Audit:
 
     Args:
         rig: what is controlled.
-        request_max_age_s: requests to take or hand back that are older than this are void.
-        slack_s: how far the order in which all is told may be from that in which it happened, as in a bag.
+        rules: What holds for the run.
     """
 
-    def __init__(self, rig: Rig, request_max_age_s: float = 0.5, slack_s: float = 0.0) -> None:
-        self._rig, self._request_max_age_ns = rig, request_max_age_s * NS
-        slack_ns = round(slack_s * NS)
-        self._grace_ns = _GRACE_TICKS * NS / rig.rate_hz + slack_ns
-        self._turns = {arm.name: ArmTurn(rig, arm, slack_ns) for arm in rig.arms}
+    def __init__(self, rig: Rig, rules: AuditRules = _DEFAULT_RULES) -> None:
+        self._rig = rig
+        period_ns = NS / rig.rate_hz
+        slack_ns = rules.slack_s * NS
+        self._grace_ns = _GRACE_TICKS * period_ns + slack_ns
+        self._ahead_ns = _AHEAD_TICKS * period_ns + slack_ns
+        self._people = PeopleAudit(rig, rules, self._ahead_ns, self._grace_ns)
+        self._policy = PolicyAudit(self._ahead_ns)
+        self._streams = StreamAudit(rig, rules.bonds, self._ahead_ns, self._grace_ns)
         self._motions = {arm.name: MotionAudit(arm, rig.rate_hz) for arm in rig.arms}
-        limits_s = [(c.name, c.max_age_s) for c in rig.cameras] + [(a.name, a.max_age_s) for a in rig.arms]
-        self._limits_ns = {name: round(limit_s * NS) for name, limit_s in limits_s}
-        self._good_until_ns: dict[str, int] = {}
-        self._newest_ns: dict[str, int] = {}
-        self._content: dict[str, int] = {}
-        self._requests_ns: dict[str, int] = {}
-        self._chunks: deque[Chunk] = deque(maxlen=_KEPT_CHUNKS)
-        self._samples: list[tuple[str, int | None]] = []  # since the last tick: stream, and stamp unless it is spoilt
-        self._stamps: list[int] = []  # of the ticks since motion was enabled
-        self._now_ns = -1
-        self._followed = (-1, -1)  # stamp and step of the chunk that was last followed
-        self._armed = self._estop = False
-        self._armed_ns = 0
+        self._world = WorldAudit(rig) if rules.world else None
+        self._clock = AuditClock(rig.rate_hz, self._ahead_ns)
+        self._armed = False
+        self._wrongly_armed = ""
         self.ticks = 0
         self.unsafe: list[Unsafe] = []
 
@@ -90,78 +67,77 @@ class Audit:
 
     def stream_good_until_ns(self, name: str) -> int:
         """Until when what has come from a camera, or of an arm's joints, may be relied on."""
-        return self._good_until_ns.get(name, 0)
+        return self._streams.good_until_ns(name)
 
     def hand_good_until_ns(self, arm: str) -> int:
         """Until when the newest command of the human who has the arm may be followed; 0 if there is none."""
-        return self._turns[arm].fresh_until_ns
+        return self._people.turns[arm].fresh_until_ns
 
     def arm(self, now_ns: int) -> None:
         """Motion was enabled."""
-        self._armed, self._armed_ns, self._followed = not self._estop, now_ns, (-1, -1)
-        self._stamps.clear()
-        for turn in self._turns.values():
-            turn.begin(Turn.STOPPED if self._estop else Turn.POLICY, now_ns)
+        self._wrongly_armed = self._people.arm(now_ns)
+        self._armed = not self._wrongly_armed
+        self._policy.arm()
+        for motion in self._motions.values():
+            if not motion.moves:
+                motion.end()  # commands begin anew where the arms are measured
+        if self._world is not None:
+            self._world.end()
 
     def disarm(self) -> None:
         """Motion was ended: the arms may come to rest, and no more."""
-        for turn in self._turns.values():
-            turn.begin(Turn.STOPPED, self._now_ns)
+        self._people.stop(self._clock.now_ns)
 
     def image(self, camera: str, stamp_ns: int, content: int | None = None) -> None:
         """An image has arrived; `content` is a checksum of its data."""
-        if content is None or self._content.get(camera) != content:
-            self._samples.append((camera, stamp_ns))
-        if content is not None:
-            self._content[camera] = content
+        self._streams.image(camera, stamp_ns, content)
 
     def joint_state(self, arm: str, stamp_ns: int, positions: Array) -> None:
         """Measured joint positions [dof] have arrived."""
         good = bool(np.isfinite(positions).all())
-        self._samples.append((arm, stamp_ns if good else None))
+        self._streams.joints(arm, stamp_ns, good)
         if good:
             self._motions[arm].measured = np.array(positions, float)
 
-    def chunk(self, chunk: Chunk) -> None:
-        """A chunk was offered."""
-        self._chunks.append(chunk)
+    def heartbeat(self, node: str, now_ns: int, problem: str = "") -> None:
+        """A node that motion is bonded to gave a sign of life, and perhaps says why motion must end."""
+        self._streams.heartbeat(node, now_ns, problem)
+
+    def chunk(self, chunk: Chunk, sender: str = "", now_ns: int | None = None) -> None:
+        """A chunk was offered; without a time: just after the last tick."""
+        self._policy.chunk(chunk, sender, self._clock.now_ns if now_ns is None else now_ns)
 
     def command(self, command: HumanCommand, now_ns: int) -> None:
         """A human's command was offered."""
-        if command.arm in self._turns:
-            self._turns[command.arm].command(command, now_ns)
+        self._people.command(command, now_ns)
 
     def request(self, request: Request, now_ns: int) -> None:
         """A person asked for something."""
-        if request.kind is RequestKind.ESTOP:
-            self._estop = True
-            self.disarm()
-            return
-        if not set(request.arms) <= set(self._turns):
-            return
-        turns = [self._turns[name] for name in request.arms or self._turns]
-        if request.kind is RequestKind.HOLD:
-            self._begin([turn for turn in turns if turn.turn is not Turn.STOPPED], Turn.NOBODY, now_ns)
-        elif request.kind is RequestKind.ALIVE or not self._in_time(request, now_ns):
-            return
-        elif request.kind is RequestKind.RESET:
-            self._estop = self._estop and self._armed
-        elif all(turn.turn is not Turn.STOPPED and turn.operator in ("", request.operator) for turn in turns):
-            self._take_or_release(request, turns, now_ns)
+        moves = self._armed and any(motion.moves for motion in self._motions.values())
+        self._people.request(request, now_ns, moves)
 
-    def tick(self, result: TickResult) -> list[Unsafe]:
-        """What the control loop did in a tick; returns why that was unsafe, if it was."""
-        turned_back = result.stamp_ns <= self._now_ns
-        self._now_ns = result.stamp_ns
-        if turned_back:
-            self._forget_times()
-        if turned_back or result.fault:
+    def tick(self, result: TickResult, steady_ns: int | None = None) -> list[Unsafe]:
+        """What the control loop did in a tick.
+
+        Args:
+            result: What was commanded, and why.
+            steady_ns: Time of the tick by a clock that nobody sets; None: the stamps are all there is.
+
+        Returns:
+            Why the tick was unsafe, if it was.
+        """
+        gap_ns = self._clock.advance(result.stamp_ns, steady_ns)
+        if gap_ns == 0:
+            self._streams.forget()
+            self._people.forget()
+            self._policy.forget()
+        if gap_ns == 0 or gap_ns > _STALL_NS or result.fault:
             self.disarm()
-        self._stamps.append(result.stamp_ns)
-        self._take_samples()
+        self._policy.tick(result.stamp_ns)
+        self._streams.take(self._clock.now_ns)
         found = [
             Unsafe(result.tick, result.stamp_ns, kind, words)
-            for kind, words in (*self._form(result), *self._arms(result))
+            for kind, words in (*self._form(result), *self._arms(result, gap_ns), *self._places(result, gap_ns))
         ]
         self._armed = self._armed and result.armed
         self.ticks += 1
@@ -170,42 +146,11 @@ class Audit:
 
     def skip(self) -> None:
         """Ticks are missing here."""
+        self._clock.skip()
         for motion in self._motions.values():
             motion.interrupt()
-
-    def _forget_times(self) -> None:
-        """The clock went back: earlier stamps mean nothing."""
-        self._stamps.clear()
-        for times in (self._newest_ns, self._good_until_ns, self._requests_ns):
-            times.clear()
-
-    def _begin(self, turns: list[ArmTurn], turn: Turn, now_ns: int, operator: str = "") -> None:
-        for item in turns:
-            if (item.turn, item.operator) != (turn, operator):
-                item.begin(turn, now_ns, operator)
-
-    def _take_or_release(self, request: Request, turns: list[ArmTurn], now_ns: int) -> None:
-        if request.kind is RequestKind.TAKE:
-            self._begin(turns, Turn.HUMAN, now_ns, request.operator)
-        else:
-            self._begin(turns, Turn.POLICY, now_ns)
-
-    def _in_time(self, request: Request, now_ns: int) -> bool:
-        newest_ns = max(self._requests_ns.get(request.device, -1), self._armed_ns - 1)
-        if abs(now_ns - request.stamp_ns) > self._request_max_age_ns or request.stamp_ns <= newest_ns:
-            return False
-        self._requests_ns[request.device] = request.stamp_ns
-        return True
-
-    def _take_samples(self) -> None:
-        for name, stamp_ns in self._samples:
-            limit_ns = self._limits_ns[name]
-            if stamp_ns is None or stamp_ns > self._now_ns + limit_ns:
-                self._good_until_ns[name] = min(self._good_until_ns.get(name, 0), self._now_ns)
-            elif stamp_ns > self._newest_ns.get(name, -1):
-                self._newest_ns[name] = stamp_ns
-                self._good_until_ns[name] = stamp_ns + limit_ns
-        self._samples.clear()
+        if self._world is not None:
+            self._world.end()
 
     def _form(self, result: TickResult) -> Iterator[tuple[Kind, str]]:
         """Who is named and sent commands, before anything is asked of the single arm."""
@@ -215,43 +160,54 @@ class Audit:
         if not result.armed and result.commands:
             yield Kind.MOTION, "commands although motion is not enabled"
         if result.armed and not self._armed:
-            yield Kind.MOTION, "motion is enabled although nobody asked for it"
+            yield Kind.MOTION, f"motion is enabled although {self._wrongly_armed or 'nobody asked for it'}"
         if result.armed and sorted(result.commands) != sorted(names):
             yield Kind.SOURCE, f"commands for {sorted(result.commands)} only"
         for arm in result.arms:
             if arm.arm in result.commands and not np.array_equal(result.commands[arm.arm], arm.executed):
                 yield Kind.SOURCE, f"'{arm.arm}' is sent another command than is recorded"
-        late = self._late_inputs()
-        if late and any(arm.source is not Authority.HOLD for arm in result.arms):
-            yield Kind.STALE, f"an arm is commanded although {late} is silent, frozen or spoilt"
+        if any(arm.source is not Authority.HOLD for arm in result.arms):
+            for words in self._streams.problems(self._clock.now_ns):
+                yield Kind.STALE, f"an arm is commanded although {words}"
 
-    def _late_inputs(self) -> str:
-        late = [name for name in self._limits_ns if self._now_ns > self.stream_good_until_ns(name) + self._grace_ns]
-        return ", ".join(f"'{name}'" for name in late)
-
-    def _arms(self, result: TickResult) -> Iterator[tuple[Kind, str]]:
-        someone = any(turn.turn is Turn.HUMAN for turn in self._turns.values())
+    def _arms(self, result: TickResult, gap_ns: int) -> Iterator[tuple[Kind, str]]:
+        others_wait = self._people.others_wait
         for arm in result.arms:
-            turn, motion = self._turns[arm.arm], self._motions[arm.arm]
+            turn = self._people.turns[arm.arm]
+            motion = self._motions[arm.arm]
             if not result.armed:
                 if motion.moves:
                     yield Kind.MOTION, f"'{arm.arm}': commands end before it is at rest"
                 motion.end()
             elif arm.arm in result.commands:
-                yield from ((Kind.LIMIT, words) for words in motion.step(result.commands[arm.arm]))
-            waits = turn.turn is Turn.POLICY and someone and self._rig.takeover.other_arms == "hold"
-            yield from self._source(arm, turn, waits)
+                command = result.commands[arm.arm]
+                problems = motion.hold(command) if arm.hold else motion.step(command, gap_ns, self._clock.early)
+                yield from ((Kind.LIMIT, words) for words in problems)
+            yield from self._source(arm, turn, waits=turn.turn is Turn.POLICY and others_wait)
             fresh = yield from self._data(arm, turn, result)
-            if fresh or len(turn.possible(self._now_ns)) > 1:
+            if fresh or len(turn.possible(self._clock.now_ns)) > 1:
                 motion.commanded()
             elif words := motion.brakes():
                 yield Kind.MOTION, words
 
+    def _places(self, result: TickResult, gap_ns: int) -> Iterator[tuple[Kind, str]]:
+        if self._world is None:
+            return
+        if not result.armed:
+            self._world.end()
+            return
+        for arm in result.arms:
+            if arm.hold:
+                self._world.restart(arm.arm)
+        known = {name: command for name, command in result.commands.items() if np.isfinite(command).all()}
+        periods = gap_ns * self._rig.rate_hz / NS
+        yield from ((Kind.PLACE, words) for words in self._world.step(known, periods))
+
     def _source(self, arm: ArmTick, turn: ArmTurn, waits: bool) -> Iterator[tuple[Kind, str]]:
-        possible = turn.possible(self._now_ns)
+        possible = turn.possible(self._clock.now_ns)
         if arm.source is Authority.HOLD:
             if turn.turn is Turn.HUMAN and len(possible) == 1:
-                turn.begin(Turn.NOBODY, self._now_ns)  # let go: only a person's request ends it
+                turn.begin(Turn.NOBODY, self._clock.now_ns)  # let go: only a person's request ends it
         elif waits or arm.source not in [_SOURCES.get(item) for item, _ in possible]:
             yield Kind.SOURCE, f"{arm.source.name} commands '{arm.arm}', but {turn.turn.value}"
         elif arm.source is Authority.HUMAN and arm.operator not in [operator for _, operator in possible]:
@@ -260,8 +216,9 @@ class Audit:
     def _data(self, arm: ArmTick, turn: ArmTurn, result: TickResult) -> Generator[tuple[Kind, str], None, bool]:
         """Whether what is followed is fresh; a generator whose result says whether anything is followed at all."""
         if arm.source is Authority.POLICY:
-            if turn.turn is Turn.POLICY and (words := self._stale_policy(turn, result)):
-                yield Kind.STALE, words
+            problem = self._policy.problem(turn, result) if turn.turn is Turn.POLICY else None
+            if problem:
+                yield problem
             return True
         if arm.source is not Authority.HUMAN:
             return False
@@ -271,20 +228,3 @@ class Audit:
         if turn.strays(arm.requested):
             yield Kind.STALE, f"'{arm.arm}' moves away from what the hand asks for"
         return late_ns <= 0
-
-    def _stale_policy(self, turn: ArmTurn, result: TickResult) -> str:
-        """ "" or why the policy's action of this tick may not be followed."""
-        offered = [chunk for chunk in self._chunks if chunk.chunk_id == result.chunk_id]
-        if not offered:
-            return f"chunk {result.chunk_id} was never offered"
-        problems = [turn.stale_chunk(chunk, result.stamp_ns) or self._wrong_step(chunk, result) for chunk in offered]
-        return "" if "" in problems else problems[-1]
-
-    def _wrong_step(self, chunk: Chunk, result: TickResult) -> str:
-        due = len(self._stamps) - bisect_left(self._stamps, chunk.stamp_ns) - 1
-        if result.step != due or result.step >= chunk.horizon:
-            return f"step {result.step} of chunk {chunk.chunk_id}, of {chunk.horizon} steps, is not for this tick"
-        if (chunk.stamp_ns, due) < self._followed:
-            return f"chunk {chunk.chunk_id} is older than one that was already followed"
-        self._followed = chunk.stamp_ns, due
-        return ""

@@ -1,17 +1,22 @@
 """Whether commands move as they may: within every limit, from where the arm stands, and to rest where nobody commands.
 
 Velocity, acceleration and jerk are differences of consecutive commands, so that what is judged is what a bag shows.
+Speed is judged in measured time, too: over any window an arm moves no further than its velocity limit allows in that
+window and one period. After a tick that is more than two periods late, commands begin anew from rest.
 """
 
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.audit_pace import Pace
 from aloe_data.rig import Arm
 
 Array = npt.NDArray[np.float64]
 _TOLERANCE = 1e-4  # share of a limit
 _REST = 1e-6  # rad or m per tick: standing still
 _START = 0.05  # rad or m: how far from the measured position a first command may lie
+_LATE_PERIODS = 2.0  # from one command to the next: beyond, the arm has stood still
+_UNSURE = 0.1  # periods: so close to a limit, clocks that are not set alike may disagree
 _DERIVATIVES = ("velocity", "acceleration", "jerk")
 
 
@@ -30,12 +35,15 @@ class MotionAudit:
         self._upper = np.array([joint.upper for joint in joints])
         self._limits = np.array([[getattr(joint, f"max_{name}") for joint in joints] for name in _DERIVATIVES])
         self._limits /= rate_hz ** np.arange(1, 4)[:, None]  # per tick, tick^2, tick^3
+        self._pace = Pace(self._limits[0])
         self.measured = np.full(arm.dof, np.nan)
         self.end()
 
     def end(self) -> None:
         """The next command is a first one."""
         self._path = np.zeros((0, self._arm.dof))
+        self._others: list[Array] = []  # what the path is if ticks began anew, where clocks may disagree about that
+        self._pace.forget()
         self._braking = 0  # ticks since nobody commands
         self._allowed = np.zeros(self._arm.dof)  # speed that may be left
         self._deadline = 0.0  # ticks in which it must have come to rest
@@ -43,21 +51,44 @@ class MotionAudit:
     def interrupt(self) -> None:
         """Some commands are not known: what follows is judged as far as it can be without them."""
         self._path = np.full((4, self._arm.dof), np.nan)
+        self._others = []
+        self._pace.forget()
 
     @property
     def moves(self) -> bool:
         """Whether the last command was another one than that before it."""
         return len(self._path) > 1 and bool((np.abs(self._path[-1] - self._path[-2]) > _REST).any())
 
-    def step(self, command: Array) -> list[str]:
-        """Take the command [dof] of this tick; returns what is wrong with it."""
+    def step(self, command: Array, gap_ns: int, early: bool = False) -> list[str]:
+        """Take the command of a tick.
+
+        Args:
+            command: Joint positions [dof] that are sent.
+            gap_ns: Measured time since the command before; 0 or less where the clock was set.
+            early: Whether ticks have followed each other so fast that the arm may have to wait.
+
+        Returns:
+            What is wrong with it.
+        """
         if command.shape != (self._arm.dof,) or not np.isfinite(command).all():
             return [f"'{self._arm.name}' is sent {command}"]
         if not len(self._path):
             self._path = np.tile(command, (4, 1))
             return self._off_start(command)
-        last, self._path = self._path[-1], np.vstack((self._path[1:], command))
-        return [*self._outside(last, command), *self._too_fast()]
+        periods = gap_ns * 1e-9 * self._rate_hz
+        last = self._path[-1]
+        fast = self._fast_in_time(np.abs(command - last), periods)
+        return [*self._outside(last, command), *self._too_fast(command, periods, early), *fast]
+
+    def hold(self, command: Array) -> list[str]:
+        """Take a command [dof] to hold where the arm is measured: it begins there, or stays where it began."""
+        if command.shape != (self._arm.dof,) or not np.isfinite(command).all():
+            return [f"'{self._arm.name}' is sent {command}"]
+        stays = len(self._path) > 0 and bool((np.abs(command - self._path[-1]) <= _REST).all())
+        self._path = np.tile(command, (4, 1))
+        self._others = []
+        self._pace.forget()
+        return [] if stays else self._off_start(command)
 
     def brakes(self) -> str:
         """ "" or how the arm moves although it should only come to rest; for every tick in which nobody commands."""
@@ -108,10 +139,37 @@ class MotionAudit:
         result: Array = np.maximum(np.maximum(self._lower - position, position - self._upper), 0.0)
         return result
 
-    def _too_fast(self) -> list[str]:
+    def _fast_in_time(self, moved: Array, periods: float) -> list[str]:
+        share = self._pace.step(np.nan_to_num(moved), periods)
+        if share.max() <= 1.0 + 10.0 * _TOLERANCE:
+            return []
+        return [self._tell(share, "moves faster in measured time than its limit of velocity")]
+
+    def _too_fast(self, command: Array, periods: float, early: bool) -> list[str]:
+        """Whether differences of commands exceed a limit, on the path so far or anew from rest, as time demands.
+
+        Where clocks may disagree about that, all are kept in mind until later commands tell.
+        """
+        going_on = [np.vstack((path[1:], command)) for path in (self._path, *self._others)]
+        anew = np.vstack((np.tile(self._path[-1], (3, 1)), command))
+        if periods <= 0.0 or periods > _LATE_PERIODS + _UNSURE:
+            paths = [anew]
+        elif early or periods > _LATE_PERIODS - _UNSURE:
+            paths = [*going_on, anew]
+        else:
+            paths = going_on
+        good: list[Array] = []
+        for path in paths:
+            if not self._beyond_limits(path) and not any(np.array_equal(path, other) for other in good):
+                good.append(path)
+        self._path = good[0] if good else paths[0]
+        self._others = good[1:]
+        return [] if good else self._beyond_limits(paths[0])
+
+    def _beyond_limits(self, path: Array) -> list[str]:
         found = []
         for order, (name, limit) in enumerate(zip(_DERIVATIVES, self._limits, strict=True), start=1):
-            share = np.abs(np.diff(self._path, n=order, axis=0)[-1]) / limit
+            share = np.abs(np.diff(path, n=order, axis=0)[-1]) / limit
             if share.max() > 1.0 + _TOLERANCE:
                 found.append(self._tell(share, f"has {share.max():.3f} times its limit of {name}"))
         return found

@@ -32,6 +32,8 @@ class ArmTurn:
     """The turn on one arm, since when, and the newest command that may be followed.
 
     Attributes:
+        ahead_ns: How far in the future a stamp may lie before it is void.
+        holder: Device, in this run of it, that has the arm in a human turn.
         operator: whose hands, in a human turn.
         since_ns: begin of the turn; what was observed or commanded earlier is stale.
         fresh_until_ns: until when the newest good command may be followed.
@@ -41,21 +43,31 @@ class ArmTurn:
 
     rig: Rig
     arm: Arm
+    ahead_ns: float
     slack_ns: int = 0
     turn: Turn = Turn.STOPPED
+    holder: str = ""
     operator: str = ""
     since_ns: int = 0
     fresh_until_ns: int = 0
     newest: HumanCommand | None = None
     _order: tuple[int, int] = (-1, -1)  # stamp and sequence of the operator's newest command
     _gap: Array | None = None  # between what was asked of the joints and what is requested
+    _asked: Array | None = None  # what was requested then
     _before: tuple[Turn, str] = (Turn.STOPPED, "")
 
-    def begin(self, turn: Turn, now_ns: int, operator: str = "") -> None:
+    def begin(self, turn: Turn, now_ns: int, holder: str = "", operator: str = "") -> None:
         """Another turn."""
         self._before = self.turn, self.operator
-        self.turn, self.since_ns, self.operator = turn, now_ns - self.slack_ns, operator
-        self.fresh_until_ns, self.newest, self._order, self._gap = 0, None, (-1, -1), None
+        self.turn = turn
+        self.since_ns = now_ns - self.slack_ns
+        self.holder = holder
+        self.operator = operator
+        self.fresh_until_ns = 0
+        self.newest = None
+        self._order = (-1, -1)
+        self._gap = None
+        self._asked = None
 
     def possible(self, now_ns: int) -> list[tuple[Turn, str]]:
         """The turn and its operator; with slack also those before, for a short time."""
@@ -64,7 +76,9 @@ class ArmTurn:
 
     def command(self, command: HumanCommand, now_ns: int) -> None:
         """A human's command has arrived."""
-        if self.turn is not Turn.HUMAN or command.operator != self.operator or not self._in_order(command, now_ns):
+        if self.turn is not Turn.HUMAN or self.holder != (command.sender or command.operator):
+            return
+        if not self._in_order(command, now_ns):
             return
         if not command.deadman:
             self.fresh_until_ns = 0
@@ -82,8 +96,14 @@ class ArmTurn:
         """
         if self.newest is None or self.newest.mode != _JOINT_POSITION or self.slack_ns:
             return False  # with slack it is not known which command was the newest one
-        before, self._gap = self._gap, np.abs(requested - self.newest.data)
-        return before is not None and bool((self._gap > before + _TOLERANCE).any())
+        before = self._gap
+        asked = self._asked
+        self._gap = np.abs(requested - self.newest.data)
+        self._asked = requested
+        if before is None or asked is None:
+            return False
+        moves = np.abs(requested - asked) > _TOLERANCE  # an arm that waits is left behind by the hand
+        return bool((moves & (self._gap > before + _TOLERANCE)).any())
 
     def stale_chunk(self, chunk: Chunk, now_ns: int) -> str:
         """ "" or why a chunk may not be followed at this time."""
@@ -100,9 +120,12 @@ class ArmTurn:
         size = _SIZES.get(command.mode, self.arm.dof)
         if command.data.shape != (size,) or (command.mode in _SIZES and command.frame not in _FRAMES):
             return False
-        if abs(now_ns - command.stamp_ns) > self.rig.takeover.max_age_s * NS:
+        age_ns = now_ns - command.stamp_ns
+        if age_ns > self.rig.takeover.max_age_s * NS or age_ns < -self.ahead_ns:
             return False
-        if command.stamp_ns <= self._order[0] or command.sequence <= self._order[1]:
+        since_ns = command.stamp_ns - self._order[0]
+        anew = since_ns > self.rig.takeover.max_age_s * NS  # a device that starts anew counts anew
+        if since_ns <= 0 or (command.sequence <= self._order[1] and not anew):
             return False
         self._order = command.stamp_ns, command.sequence
         return True

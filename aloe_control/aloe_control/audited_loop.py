@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.arming import needs_takeover
 from aloe_control.audit import Audit
+from aloe_control.audit_findings import AuditRules
 from aloe_control.control_loop import ControlLoop
 from aloe_control.human_commands import HumanCommand
 from aloe_control.operator_requests import Request
@@ -19,7 +21,9 @@ class AuditedLoop(ControlLoop):
 
     def __init__(self, rig: Rig, config: ControlConfig | None = None) -> None:
         super().__init__(rig, config)
-        self.audit = Audit(rig, (config or ControlConfig()).request_max_age_s)
+        config = config or ControlConfig()
+        asks_ready = needs_takeover(rig, config)
+        self.audit = Audit(rig, AuditRules(config.request_max_age_s, takeovers=config.takeovers, asks_ready=asks_ready))
 
     def set_joint_state(
         self, arm: str, stamp_ns: int, positions: Sequence[float] | npt.NDArray[np.float64], now_ns: int | None = None
@@ -34,7 +38,7 @@ class AuditedLoop(ControlLoop):
         super().set_camera_stamp(camera, stamp_ns, content, now_ns)
 
     def set_chunk(self, chunk: Chunk, sender: str = "", now_ns: int | None = None) -> str:
-        self.audit.chunk(chunk)
+        self.audit.chunk(chunk, sender, now_ns)
         return super().set_chunk(chunk, sender, now_ns)
 
     def set_human(self, command: HumanCommand, now_ns: int) -> str:
@@ -58,5 +62,5 @@ class AuditedLoop(ControlLoop):
 
     def tick(self, now_ns: int, steady_ns: int | None = None) -> TickResult:
         result = super().tick(now_ns, steady_ns)
-        self.audit.tick(result)
+        self.audit.tick(result, steady_ns)
         return result

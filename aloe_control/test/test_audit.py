@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from loop_bench import HOME, RIG, TICK, Bench, wave
 
-from aloe_control.audit import Audit, Kind
+from aloe_control.audit import Audit
+from aloe_control.audit_findings import Kind
 from aloe_control.audited_loop import AuditedLoop
 from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand, Mode
@@ -28,7 +29,7 @@ class Scene(Bench):
         self.audit, self.sequence = self.loop.audit, 0
         self.falsify = lambda result: result
         judge = self.audit.tick
-        self.audit.tick = lambda result: judge(self.falsify(result))
+        self.audit.tick = lambda result, steady_ns=None: judge(self.falsify(result), steady_ns)
         self.policy = wave
         self.run(1)
 
@@ -289,7 +290,7 @@ def test_motion_without_a_living_stream_is_caught(stream):
     unstopped = {result.tick: result for result in free.run(60)}
     scene.silent = {stream}
     scene.falsify_from_now(lambda r, k: unstopped[r.tick])
-    scene.audit._chunks = free.audit._chunks
+    scene.audit._policy._offered = free.audit._policy._offered
     scene.run(60)
     assert scene.found == {Kind.STALE}
     assert f"'{stream}' is silent, frozen or spoilt" in scene.audit.unsafe[0].words
@@ -350,7 +351,7 @@ def test_a_bad_command_that_moves_the_arm_is_caught(change):
     }[change]
     by_tick = {result.tick: result for result in going}
     scene.falsify_from_now(lambda r, k: by_tick[r.tick])
-    scene.audit._chunks = free.audit._chunks
+    scene.audit._policy._offered = free.audit._policy._offered
     for _ in range(25):
         scene.command(LEFT, HOME[:7], **bad)
         scene.run(1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aloe_control.audit import Unsafe
+from aloe_control.audit_findings import Unsafe
 from aloe_data.rig import Rig
 from aloe_sim.faults import KINDS, Fault, Means
 from aloe_sim.trial import PROCESSES, Trial

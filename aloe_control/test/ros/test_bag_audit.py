@@ -1,11 +1,12 @@
 """The audit of a bag: a recorded run is safe, and what is changed in the record afterwards is found."""
 
+import copy
 from array import array
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from aloe_msgs.msg import InterventionRequest, TeleopCommand
+from aloe_msgs.msg import Heartbeat, InterventionRequest, TeleopCommand
 from loop_bench import HOME, RIG, Bench, wave
 from sensor_msgs.msg import CompressedImage
 
@@ -23,6 +24,7 @@ from aloe_data.recording import recorded_command_topic
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 
 LEFT = RIG.arms[0].name
+ARM_ONLY = np.r_[np.ones(6), 0.0]  # the gripper stays
 LATE_NS = 3_000_000  # reception at the recorder
 
 
@@ -73,7 +75,7 @@ class Recorder(Bench):
     def drive(self, ticks: int) -> None:
         for _ in range(ticks):
             message = TeleopCommand(arm=LEFT, operator_id="ana", mode=int(Mode.JOINT_POSITION), deadman=True)
-            message.sequence, message.data = self.ticks, array("d", HOME[:7] + 0.1)
+            message.sequence, message.data = self.ticks, array("d", HOME[:7] + 0.1 * ARM_ONLY)
             message.header.stamp = ns_to_stamp(self.now_ns)
             self.record(f"/teleop/{LEFT}/command", message)
             command: HumanCommand = human_command_from_message(message)
@@ -141,3 +143,81 @@ def test_missing_ticks_are_not_taken_for_jumps(recorded):
     ticks = [item for item in recorded if item[0] == "/executed_action"]
     rest = [item for item in recorded if item[0] != "/executed_action"]
     assert "limit exceeded" not in found(rest + ticks[:25] + ticks[28:])
+
+
+SENDERS = {
+    "/replay": "control_node-1",
+    "/policy": "policy_node-1",
+    "/teleop": "teleop_node-1",
+    "/interv": "teleop_node-1",
+}
+
+
+def sealed(messages: list) -> list:
+    """The same record of one session."""
+    copies = [(topic, copy.deepcopy(message), time_ns) for topic, message, time_ns in messages]
+    for topic, message, _ in copies:
+        if hasattr(message, "seal"):
+            message.seal.session = "today"
+            message.seal.sender = SENDERS.get(topic[:7], "teleop_node-1")
+    return copies
+
+
+def changed(messages: list, topic: str, **seal: str) -> list:
+    """A sealed record in which the seals of a topic say something else."""
+    copies = sealed(messages)
+    for name, message, _ in copies:
+        if name == topic:
+            for field, value in seal.items():
+                setattr(message.seal, field, value)
+    return copies
+
+
+def test_a_sealed_record_is_safe_and_what_it_does_not_hold_is_said(recorded):
+    audit = audit_messages(RIG_JOINTS, sealed(recorded))
+    assert [str(unsafe) for unsafe in audit.unsafe] == []
+    assert not any("seals" in text for text in audit.not_judged)
+    assert any("heartbeats" in text for text in audit.not_judged)
+    assert any("seals" in text for text in audit_messages(RIG_JOINTS, recorded).not_judged)
+
+
+@pytest.mark.parametrize(
+    ("topic", "words"),
+    [
+        ("/policy/action_chunk", "was never offered"),
+        ("/intervention/request", "HUMAN commands"),
+        (f"/teleop/{LEFT}/command", "nobody commands"),
+    ],
+)
+def test_what_another_session_says_counts_for_nothing(recorded, topic, words):
+    assert words in found(changed(recorded, topic, session="yesterday"))
+
+
+def test_a_chunk_or_a_command_of_another_sender_is_found(recorded):
+    chunks = changed(recorded, "/policy/action_chunk")
+    last = [message for topic, message, _ in chunks if topic == "/policy/action_chunk"][2]
+    last.seal.sender = "policy_node-2"
+    assert "is of 'policy_node-2'" in found(chunks)
+    topic = recorded_command_topic(RIG.arms[0])
+    commands = changed(recorded, topic)
+    next(message for name, message, _ in commands if name == topic).seal.sender = "driver-1"
+    assert "somebody else than control_node" in found(commands)
+
+
+def test_commands_that_are_received_before_they_are_stamped_are_found(recorded):
+    topic = recorded_command_topic(RIG.arms[0])
+    early = [(name, message, time_ns - 300_000_000 * (name == topic)) for name, message, time_ns in sealed(recorded)]
+    assert "before it is stamped" in found(early)
+
+
+def test_motion_without_the_heartbeat_of_a_bonded_node_is_found(recorded):
+    messages = sealed(recorded)
+    begin_ns = messages[0][2]
+    beats = []
+    for at_ns in range(begin_ns, messages[-1][2], 200_000_000):
+        beat = Heartbeat(node="recorder_node")
+        beat.header.stamp = ns_to_stamp(at_ns)
+        beat.seal.session = "today"
+        beats.append(("/heartbeat", beat, at_ns))
+    assert found([*messages, *beats]) == ""
+    assert "'recorder_node' has given no sign of life for" in found([*messages, *beats[:2]])
