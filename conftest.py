@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from pathlib import Path
+from typing import Any
 
 for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
     with contextlib.suppress(ImportError):
@@ -28,3 +29,8 @@ with contextlib.suppress(ImportError):
     session_folder = tempfile.TemporaryDirectory(prefix="aloe-tests-")
     os.environ[SESSION_FILE] = str(Path(session_folder.name) / "session.json")
     begin_session()
+
+
+def pytest_addoption(parser: Any) -> None:
+    """`./env pytest --long` runs 20,000 random sequences of the control loop, which takes an hour, not some hundred."""
+    parser.addoption("--long", action="store_true", help="run all random sequences, not a few hundred")
