@@ -16,6 +16,7 @@ setup(
     license="Apache-2.0",
     entry_points={
         "console_scripts": [
+            "audit = aloe_control.ros.audit_bags:main",
             "control_node = aloe_control.ros.control_node:main",
             "driver_relay = aloe_control.ros.driver_relay:main",
             "reexecute = aloe_control.ros.reexecute:main",

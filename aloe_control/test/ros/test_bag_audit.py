@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage
 
 from aloe_control.human_commands import HumanCommand, Mode
 from aloe_control.operator_requests import RequestKind
+from aloe_control.ros import audit_bags
 from aloe_control.ros.bag_audit import audit_messages, audited_topics
 from aloe_control.ros.messages import (
     arm_command_messages,
@@ -221,3 +222,17 @@ def test_motion_without_the_heartbeat_of_a_bonded_node_is_found(recorded):
         beats.append(("/heartbeat", beat, at_ns))
     assert found([*messages, *beats]) == ""
     assert "'recorder_node' has given no sign of life for" in found([*messages, *beats[:2]])
+
+
+def test_the_command_says_how_many_ticks_were_unsafe_and_why(recorded, capsys, tmp_path):
+    rest = [item for item in recorded if item[0] != "/policy/action_chunk"]
+    audit_bags.tell(tmp_path, audit_messages(RIG_JOINTS, rest))
+    said = capsys.readouterr().out
+    assert "ticks unsafe" in said and "was never offered" in said and "more" in said and "not judged: whose" in said
+
+
+def test_the_command_names_a_folder_that_is_no_bag(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.argv", ["audit", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        audit_bags.main()
+    assert ended.value.code == 2 and str(tmp_path) in capsys.readouterr().err
