@@ -33,4 +33,4 @@ with contextlib.suppress(ImportError):
 
 def pytest_addoption(parser: Any) -> None:
     """`./env pytest --long` runs 20,000 random sequences of the control loop, not a few hundred; half an hour more."""
-    parser.addoption("--long", action="store_true", help="run 20,000 random sequences of the control loop, not 320")
+    parser.addoption("--long", action="store_true", help="run 20,000 random sequences of the control loop, not 240")

@@ -47,6 +47,7 @@ class AuditClock:
         self._steady_ns = steady_ns
         self.now_ns = stamp_ns
         if is_first:
+            self._lead = 1.0
             return 1
         self.early = self._is_early(measured_ns)
         was_set = by_stamps_ns <= 0 or abs(by_stamps_ns - measured_ns) > self._ahead_ns

@@ -10,7 +10,7 @@ from aloe_data.rig import load_rig
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 TICKS = 80
 BLOCKS = 8  # of sequences, each a test
-IN_SUITE = 320
+IN_SUITE = 240
 IN_ALL = 20_000
 
 
