@@ -33,6 +33,7 @@ from aloe_data.recording import RecordingError
 from aloe_data.ros.bag_reader import read_serialized
 from aloe_data.ros.repair import repair
 from aloe_data.serialized import header_stamp_ns
+from aloe_data.session import SESSION_FILE, begin_session
 
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 DOMAIN = 91
@@ -40,6 +41,7 @@ NS = 1_000_000_000
 STREAMS = Path(__file__).with_name("record_streams.py")
 RECORDER = "from aloe_data.ros.recorder_node import main; main()"
 SPLIT_MIB = 20
+_NOT_REGULAR = ("/diagnostics", "/heartbeat")  # stamped when they are said, not by whole periods
 
 
 def make_rig(folder: Path, raw: bool) -> Path:
@@ -58,7 +60,9 @@ class Session:
         self.rig_file, self.bags = make_rig(folder, raw), folder / "bags"
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=DOMAIN + raw)
-        self._environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN + raw)}
+        session_file = folder / "session.json"
+        begin_session(session_file)
+        self._environment = os.environ | {"ROS_DOMAIN_ID": str(DOMAIN + raw), SESSION_FILE: str(session_file)}
         self._streams = self._run([str(STREAMS), str(self.rig_file)])
         self.recorder: subprocess.Popen[bytes] | None = None
 
@@ -120,7 +124,7 @@ def missing(bag: Path) -> int:
     """Messages that are not in the bag, between the first and the last of each topic."""
     stamps_ns: dict[str, set[int]] = defaultdict(set)
     for topic, data, _ in read_serialized(bag):
-        if topic != "/diagnostics":
+        if topic not in _NOT_REGULAR:
             stamps_ns[topic].add(header_stamp_ns(data))
     steps = [np.diff(sorted(stamps)) for stamps in stamps_ns.values()]
     return sum(int(np.sum(np.round(step / step.min()) - 1)) for step in steps)
