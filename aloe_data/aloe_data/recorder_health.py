@@ -3,7 +3,7 @@
 from typing import Final
 
 STALL_S: Final = 1.0  # control_node has ended motion by then
-STUCK_S: Final = 2.0  # of one write or one sync; a healthy disk with two busy loops beside it took 0.3 s at most
+STUCK_S: Final = 2.0  # of one write, or of one sync, which comes every 0.4 s and so has little to do
 _AFTERMATH_S: Final = 2.0  # gaps show when the next messages come
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, JointState
 
+from aloe_data.recorder_health import STALL_S
 from aloe_data.recording import RecordingError
 from aloe_data.ros.bag_reader import read_messages, read_record
 
@@ -114,6 +116,29 @@ def test_gaps_in_a_sequence_are_counted_and_reported(peer: Any, until: Until, ri
     output = process.communicate(timeout=10)[0]
     assert process.returncode == 0
     assert "/executed_action lost 3 messages (10 received)" in output
+
+
+def test_a_recorder_that_stood_still_and_lost_messages_leaves_no_success(
+    peer: Any, until: Until, rig_file: Path, tmp_path: Path
+) -> None:
+    process = start(peer, rig_file, tmp_path)
+    streams = Streams(peer, until)
+    peer.call(StartEpisode, "/recorder/start")
+    streams.send(5)
+    assert streams.executed.wait_for_all_acked()
+    process.send_signal(signal.SIGSTOP)
+    end_s = time.monotonic() + STALL_S + 0.3
+    tick = 5
+    while time.monotonic() < end_s:
+        streams.executed.publish(ExecutedAction(tick=tick))
+        tick += 1
+        time.sleep(0.002)
+    process.send_signal(signal.SIGCONT)
+    stopped = peer.call(StopEpisode, "/recorder/stop", verdict=EpisodeEvent.SUCCESS, reason="sorted")
+    assert not stopped.success and "stood still for 1." in stopped.message, stopped.message
+    assert stopped.messages_lost > 0
+    record = read_record(Path(stopped.bag))
+    assert record.verdict == "ABORT" and "(the verdict was SUCCESS)" in record.reason
 
 
 def test_a_second_publisher_of_what_one_node_owns_is_named_and_its_numbers_are_no_loss(
