@@ -299,7 +299,10 @@ def test_a_device_that_starts_anew_may_count_anew():
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(HOME * np.nan, "not finite"), (HOME + 0.5 * np.eye(7)[0], "jumps or falls with 8.33 rad/s in 'waist' (limit 5)")],
+    [
+        (HOME * np.nan, "not finite"),
+        (HOME + 0.5 * np.eye(7)[0], "jumps or falls with 8.33 rad/s in 'waist' (limit 3.75)"),
+    ],
 )
 def test_a_device_that_cannot_be_trusted_is_let_go_in_the_next_tick(data, words):
     takeover = armed()
