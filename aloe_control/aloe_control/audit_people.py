@@ -87,6 +87,8 @@ class PeopleAudit:
             device.newest_ns = -1
             device.heard_ns = -1
             device.ready = False
+        for turn in self.turns.values():
+            turn.forget()
 
     def command(self, command: HumanCommand, now_ns: int) -> None:
         """A human's command was offered."""

@@ -1,6 +1,6 @@
 """Whose turn it is on one arm, judged by what people asked for alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -51,7 +51,7 @@ class ArmTurn:
     since_ns: int = 0
     fresh_until_ns: int = 0
     newest: HumanCommand | None = None
-    _order: tuple[int, int] = (-1, -1)  # stamp and sequence of the operator's newest command
+    _orders: dict[str, tuple[int, int]] = field(default_factory=dict)  # by device: its last command's stamp, sequence
     _gap: Array | None = None  # between what was asked of the joints and what is requested
     _asked: Array | None = None  # what was requested then
     _before: tuple[Turn, str] = (Turn.STOPPED, "")
@@ -65,9 +65,12 @@ class ArmTurn:
         self.operator = operator
         self.fresh_until_ns = 0
         self.newest = None
-        self._order = (-1, -1)
         self._gap = None
         self._asked = None
+
+    def forget(self) -> None:
+        """The clock was set: earlier stamps mean nothing."""
+        self._orders.clear()
 
     def possible(self, now_ns: int) -> list[tuple[Turn, str]]:
         """The turn and its operator; with slack also those before, for a short time."""
@@ -76,9 +79,10 @@ class ArmTurn:
 
     def command(self, command: HumanCommand, now_ns: int) -> None:
         """A human's command has arrived."""
-        if self.turn is not Turn.HUMAN or self.holder != (command.sender or command.operator):
+        device = command.sender or command.operator
+        if self.turn is Turn.HUMAN and self.holder != device:
             return
-        if not self._in_order(command, now_ns):
+        if not self._in_order(command, device, now_ns) or self.turn is not Turn.HUMAN:
             return
         if not command.deadman:
             self.fresh_until_ns = 0
@@ -115,7 +119,7 @@ class ArmTurn:
             return f"chunk {chunk.chunk_id} is {(now_ns - chunk.stamp_ns) / NS:.3f} s old"
         return ""
 
-    def _in_order(self, command: HumanCommand, now_ns: int) -> bool:
+    def _in_order(self, command: HumanCommand, device: str, now_ns: int) -> bool:
         """Whether a command is well-formed, of this time, and newer than the operator's last one."""
         size = _SIZES.get(command.mode, self.arm.dof)
         if command.data.shape != (size,) or (command.mode in _SIZES and command.frame not in _FRAMES):
@@ -123,11 +127,12 @@ class ArmTurn:
         age_ns = now_ns - command.stamp_ns
         if age_ns > self.rig.takeover.max_age_s * NS or age_ns < -self.ahead_ns:
             return False
-        since_ns = command.stamp_ns - self._order[0]
+        stamp_ns, sequence = self._orders.get(device, (-1, -1))
+        since_ns = command.stamp_ns - stamp_ns
         anew = since_ns > self.rig.takeover.max_age_s * NS  # a device that starts anew counts anew
-        if since_ns <= 0 or (command.sequence <= self._order[1] and not anew):
+        if since_ns <= 0 or (command.sequence <= sequence and not anew):
             return False
-        self._order = command.stamp_ns, command.sequence
+        self._orders[device] = command.stamp_ns, command.sequence
         return True
 
 

@@ -72,15 +72,17 @@ class RandomRun:
         self.robot = Robot(np.concatenate([arm.home for arm in rig.arms]))
         self.kinematics = {arm.name: ArmKinematics(arm) for arm in rig.arms}
         self.hands = [Hand(sender, operator) for sender, operator in PEOPLE]
+        self.hands[0].arms = tuple(arm.name for arm in rig.arms)  # a real rig wants to hear of a device for each arm
         self.chunk_id = 0
         self.images = 0
         self.ticks = 0
         self.phase = self.rng.uniform(0.0, 6.0, rig.state_dim)
+        self.reach_rad = float(self.rng.choice([0.3, 0.6, 1.0, 1.5]))  # the policy's: into boxes and arms
         self.told: list[str] = []  # what happened, for people to read
         self.last: dict[str, Request | HumanCommand | Chunk] = {}
         self.events: Sequence[tuple[float, Callable[[], None]]] = (
             (0.06, self.ask),
-            (0.03, self.get_ready),
+            (0.03 if self.rig.simulated else 0.1, self.get_ready),
             (0.02, self.change_hand),
             (0.02, self.lose_a_stream),
             (0.08, self.mend_the_streams),
@@ -174,7 +176,8 @@ class RandomRun:
         hand = self.hands[int(self.rng.integers(len(self.hands)))]
         hand.mode = Mode(int(self.rng.integers(3)))
         hand.relative = self.chance(0.5)
-        hand.arms = self.some_arms()
+        if hand is not self.hands[0] or self.chance(0.2):
+            hand.arms = self.some_arms()
         hand.held = self.chance(0.8)
         if self.chance(0.1):
             hand.sequence = 0
@@ -223,7 +226,7 @@ class RandomRun:
 
     def think(self) -> None:
         if self.ticks % 8 == 0 and self.chance(0.9):
-            self.offer(POLICIES[0], self.now_ns - int(self.rng.integers(0, 6)) * self.period_ns, 0.4)
+            self.offer(POLICIES[0], self.now_ns - int(self.rng.integers(0, 6)) * self.period_ns, self.reach_rad)
 
     def offer_a_chunk(self) -> None:
         self.offer(str(self.rng.choice(POLICIES)), self.some_stamp_ns(), self.rng.choice([0.3, 1.0, 3.0]))
