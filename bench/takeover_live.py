@@ -27,6 +27,7 @@ from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_reader import read_messages
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.qos import LATCHED
+from aloe_data.session import SessionError, open_session
 from aloe_sim.fault_trials import random_fault
 from aloe_sim.faults import KINDS, Means
 from aloe_sim.ros.fault_tool import FaultTool
@@ -130,7 +131,7 @@ def measure(folder: Path, rig: Rig, seconds: float, policy: str) -> Live:
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         began_s = time.monotonic()
-        with rollout(bags, policy) as launch, pedal_node(pipe, devices):
+        with rollout(bags, policy) as launch, pedal_node(pipe, devices, launch):
             rclpy.init()
             node = Node("bench_takeover")
             try:
@@ -195,25 +196,42 @@ def judge(bag: Path, rig: Rig, live: Live) -> None:
 def pedals_config() -> dict:
     """The pedals of the repository, and one that hands everything back."""
     config = yaml.safe_load(PEDALS_FILE.read_text())
-    config["devices"]["foot_pedals"]["release"] = RELEASE_KEY
+    pedals = config["devices"]["foot_pedals"] | {"release": RELEASE_KEY}
+    config["devices"] = {"foot_pedals": pedals}  # alone: of two devices each would read half of the pipe
     return config
 
 
 @contextmanager
 def rollout(bags: Path, policy: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A rollout that goes on until it is interrupted."""
-    arguments = [f"record:={bags}", f"rig:={RIG_FILE}", "episodes:=1000", *([f"policy:={policy}"] if policy else [])]
+    # Somebody may take over, with a device that the launch does not start itself: here come the pedals in.
+    arguments = [f"record:={bags}", f"rig:={RIG_FILE}", "episodes:=1000", "human:=keyboard"]
+    arguments += [f"policy:={policy}"] if policy else []
     with process(["ros2", "launch", "aloe_bringup", "rollout.launch.py", *arguments]) as launch:
         yield launch
 
 
 @contextmanager
-def pedal_node(pipe: Path, devices: Path) -> Iterator[None]:
-    """A teleop_node with pedals that read a pipe."""
+def pedal_node(pipe: Path, devices: Path, launch: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """A teleop_node with pedals that read a pipe, of the session that the rollout has begun."""
+    limit_s = time.monotonic() + START_LIMIT_S
+    while not has_session():
+        if ended(launch) or time.monotonic() > limit_s:
+            sys.exit("bench: the rollout began no session; see the messages above")
+        time.sleep(0.1)
     script = str(Path(__file__).with_name("pedal_stream.py"))
     parameters = ["--ros-args", "-p", f"rig:={RIG_FILE}", "-p", f"config:={devices}"]
     with process([sys.executable, script, str(pipe), *parameters]):
         yield
+
+
+def has_session() -> bool:
+    """Whether a launch that still runs has begun a session."""
+    try:
+        open_session()
+    except SessionError:
+        return False
+    return True
 
 
 @contextmanager
