@@ -186,6 +186,11 @@ class Device(Protocol):
         ...
 
     @property
+    def stops(self) -> bool:
+        """Whether it has a key of the emergency stop: a real rig's arms do not move while it does not work."""
+        ...
+
+    @property
     def inputs(self) -> Inputs:
         """What its view must hold."""
         ...

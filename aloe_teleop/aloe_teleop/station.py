@@ -32,6 +32,7 @@ class Outcome:
         problems: by device: "" or what is wrong with it.
         notes: what the operator should hear of now.
         stop: "" or what is outstanding of an emergency stop, for as long as it is.
+        unguarded: "" or which device with an emergency stop of a real rig does not work: nobody guards the arms.
     """
 
     commands: Mapping[str, Command]
@@ -40,6 +41,7 @@ class Outcome:
     problems: Mapping[str, str]
     notes: tuple[str, ...]
     stop: str = ""
+    unguarded: str = ""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Station:
     A take is not sent on while the device that would command the arm is dead or refuses: the arm is asked to hold
     instead, as it is when control does not answer, lest the policy go on against a person. A device that dies lets its
     arms go (HOLD); the emergency stop is asked for until control has it or the operator resets it, and nothing is taken
-    before.
+    before. Nobody guards a real rig's arms while a device with its emergency stop is dead, whatever others there are.
 
     Args:
         devices: by name; no two command the same arm.
@@ -69,6 +71,7 @@ class Station:
         self._commander = {arm: name for name, device in devices.items() for arm in device.arms}
         self._taken: dict[str, _Taken] = {}
         self._problems = dict.fromkeys(devices, "")
+        self._stoppers = [] if rig.simulated else [name for name, device in devices.items() if device.stops]
         self._estop: Asked | None = None  # that control has not confirmed yet
         self._estop_ns = 0  # when it was asked for last
         self._pressed_ns = 0  # when it was asked for first
@@ -92,6 +95,7 @@ class Station:
             problems=self._problems,
             notes=tuple(self._notes),
             stop=self._outstanding(now_ns, view),
+            unguarded=self._unguarded(),
         )
 
     def let_go(self, reason: str) -> tuple[Asked, ...]:
@@ -107,6 +111,9 @@ class Station:
                 self._notes.append(f"{', '.join(arms)} not taken: {'; '.join(refusals)}")
                 return _hold_instead(arms, "; ".join(refusals), view)
             self._taken |= {arm: _Taken(name, now_ns, view.holds(arm)) for arm in arms}
+        elif request.ask is Ask.READY and (dead := self._unguarded()):
+            self._notes.append(f"READY not said: {dead}")
+            return None
         elif request.ask is Ask.ESTOP:
             self._estop = Asked(request, name)
             self._estop_ns = now_ns
@@ -123,6 +130,11 @@ class Station:
                 del self._taken[arm]
             return replace(request, arms=held) if request.if_held else request
         return request
+
+    def _unguarded(self) -> str:
+        """See `Outcome.unguarded`."""
+        dead = [self._problems[name] for name in self._stoppers if self._problems[name]]
+        return f"the emergency stop does not work: {'; '.join(dead)}" if dead else ""
 
     def _refusals(self, arms: tuple[str, ...], name: str, now_ns: int, view: View) -> list[str]:
         """Why arms cannot be taken with a device; the reasons of one that commands two arms stand once."""

@@ -1,7 +1,7 @@
 """What one operator has taken, with devices of a test's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ class Puppet:
     inputs = Inputs()
     arms: tuple[str, ...] = ()
     asks: bool = True
+    stops: bool = False
     requests: tuple[Request, ...] = ()
     verdict: Verdict = Verdict.NONE
     problem: str = ""
@@ -48,8 +49,8 @@ class Puppet:
 class Desk:
     """A pedal and a device that commands both arms, on a rig whose control follows or not."""
 
-    def __init__(self, rig: Rig) -> None:
-        self.pedal, self.hand = Puppet(), Puppet(arms=BOTH, asks=False)
+    def __init__(self, rig: Rig, stops: bool = False) -> None:
+        self.pedal, self.hand = Puppet(), Puppet(arms=BOTH, asks=False, stops=stops)
         self.station = Station({"pedal": self.pedal, "hand": self.hand}, rig)
         self.held: set[str] = set()
         self.estop = False
@@ -95,6 +96,18 @@ def test_where_a_device_is_not_ready_the_arms_hold_instead_and_those_in_hand_sta
     assert desk.asked(TAKE_BOTH) == [(Ask.HOLD, ("right_arm",), "pedal")]
     desk.held = {*BOTH}
     assert desk.asked(TAKE_BOTH) == []
+
+
+def test_on_a_real_rig_nobody_guards_the_arms_while_a_device_with_the_stop_is_dead(rig: Rig) -> None:
+    for simulated in (False, True):
+        desk = Desk(replace(rig, simulated=simulated), stops=True)
+        assert desk.poll().unguarded == ""
+        desk.hand.problem = "stop_pad: No such device; plug it in again"
+        outcome = desk.poll(Request(Ask.READY))
+        assert [item.request.ask for item in outcome.asked] == ([Ask.READY] if simulated else [])
+        assert ("stop_pad" in outcome.unguarded) is not simulated
+        desk.hand.problem = ""
+        assert [ask for ask, _, _ in desk.asked(Request(Ask.READY))] == [Ask.READY]
 
 
 def test_an_arm_in_the_hands_of_another_device_of_the_same_name_is_not_ones_own() -> None:

@@ -50,6 +50,7 @@ class Joystick:
         self, name: str, config: JoystickConfig, rig: Rig, connect: Callable[[], Reader] | None = None
     ) -> None:
         valid = [key for key, (kind, _) in names_of_codes().items() if kind == EV_KEY]
+        self.stops = bool(config.estop)
         self._config = config
         self._actions = KeyActions(config, rig, valid, name)
         self._twister = Twister(config, rig, name)

@@ -56,6 +56,7 @@ class Keyboard:
     def __init__(self, name: str, config: KeyboardConfig, rig: Rig, terminal: int | None = None) -> None:
         if config.take != TOGGLE:
             raise ConfigError(f"{name}: a terminal does not tell when a key is lifted; set take: {TOGGLE}")
+        self.stops = bool(config.estop)
         self._name, self._twist_ns = name, round(config.twist_s * 1e9)
         self._twister = Twister(config, rig, name)
         keys = KEYS

@@ -45,6 +45,7 @@ class Leader:
     """
 
     asks = False
+    stops = False
 
     def __init__(self, name: str, config: LeaderConfig, rig: Rig) -> None:
         self._name, self._config = name, config

@@ -34,6 +34,7 @@ class Pedals:
 
     def __init__(self, name: str, config: PedalConfig, rig: Rig, connect: Callable[[], Reader] | None = None) -> None:
         self.arms = tuple(rig.arm(arm).name for arm in config.arms)
+        self.stops = bool(config.estop)
         valid = [key for key, (kind, _) in names_of_codes().items() if kind == EV_KEY]
         self._actions = KeyActions(config, rig, valid, name)
         codes = codes_of(config.keys(), name)

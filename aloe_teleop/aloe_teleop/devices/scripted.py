@@ -62,6 +62,7 @@ class ScriptedHuman:
     """
 
     asks = True
+    stops = False
     inputs = Inputs(task=True)
 
     def __init__(self, name: str, config: ScriptedConfig, rig: Rig) -> None:

@@ -66,6 +66,7 @@ class TeleopNode(Node):
         self._sight = Sight(self, rig, self._operator, self._sealer.sender, wanted)
         self._problems = dict.fromkeys(self._devices, "")
         self._stop = ""  # what is outstanding of an emergency stop
+        self._unguarded = ""  # why nobody guards the arms
         self._stamp_ns = -1
         self.error: Exception | None = None
         self._asked_ns = -1
@@ -135,6 +136,7 @@ class TeleopNode(Node):
                 self.get_logger().warning(note)
             if outcome.problems != self._problems:
                 self._say_problems(outcome.problems)
+            self._unguarded = outcome.unguarded
             if outcome.stop != self._stop:
                 self._say_stop(outcome.stop)
 
@@ -189,6 +191,8 @@ class TeleopNode(Node):
         self.get_logger().info(f"{verdict.name} of {event.episode_id or 'the running episode'} given by {device}")
 
     def _on_heartbeat(self) -> None:
+        if self._unguarded:
+            return  # a pedal that lives must not vouch for a stop that is unplugged
         now_ns = self.get_clock().now().nanoseconds
         for name, device in self._devices.items():
             if device.asks and not self._problems[name]:
