@@ -67,8 +67,8 @@ def session_path(environment: Mapping[str, str] | None = None) -> Path:
 def begin_session(path: Path | None = None) -> Session:
     """Make the session of this process, which is a launch, and write its file.
 
-    A file that `ALOE_SESSION_FILE` names and that is valid is used as it is: somebody else made that session, for nodes
-    on more than one machine.
+    A file that `ALOE_SESSION_FILE` names and whose launch runs is used as it is: somebody else made that session, for
+    nodes on more than one machine. What a launch that has ended left there gets a successor.
 
     Args:
         path: File of the session; None: as `session_path` says.
@@ -78,7 +78,9 @@ def begin_session(path: Path | None = None) -> Session:
     """
     file = path or session_path()
     if path is None and os.environ.get(SESSION_FILE) and file.exists():
-        return open_session(file)
+        session = _read(file)
+        if _is_alive(session):
+            return session
     _check_free(file)
     session = Session(
         name=secrets.token_hex(8),

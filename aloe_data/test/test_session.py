@@ -70,6 +70,15 @@ def test_a_session_ends_with_its_launch(file):
         open_session(file)
 
 
+def test_a_launch_takes_the_place_of_one_that_has_ended_also_in_a_file_that_is_given(file, monkeypatch):
+    monkeypatch.setenv(SESSION_FILE, str(file))
+    former = begin_session()
+    assert begin_session() == former
+    change(file, boot="another")
+    assert begin_session().key != former.key
+    assert open_session().launch_pid == os.getpid()
+
+
 def test_a_session_ends_with_the_machines_run(file):
     begin_session(file)
     change(file, boot="another")
