@@ -191,6 +191,8 @@ class RecorderNode(Node):
         problem = problem or recording.thread.failure
         response.success = not problem
         response.message = problem
+        # Where it is not episode_node that stops, whose episode has ended by now, motion must not go on unrecorded.
+        self._abort(recording, "its recording was stopped (service /recorder/stop)")
         response.episode_id, response.bag = recording.record.episode_id, str(recording.folder)
         response.messages_written, response.messages_lost = self._counter.total_written, self._counter.total_lost
         return response
@@ -266,9 +268,13 @@ class RecorderNode(Node):
             return
         recording.reported = True
         self.get_logger().error(problem)
+        self._abort(recording, problem)
+
+    def _abort(self, recording: _Recording, reason: str) -> None:
+        """Ask for the end of the episode that is, or was, recorded; one that has ended keeps its verdict."""
         event = EpisodeEvent(kind=EpisodeEvent.VERDICT, verdict=EpisodeEvent.ABORT, source="recorder_node")
         event.header.stamp = self.get_clock().now().to_msg()
-        event.episode_id, event.reason = recording.record.episode_id, problem
+        event.episode_id, event.reason = recording.record.episode_id, reason
         self._verdict.publish(event)
 
     def _publish_diagnostics(self) -> None:

@@ -179,7 +179,11 @@ def test_a_second_start_and_a_stop_without_start_are_refused(
     second = peer.call(StartEpisode, "/recorder/start")
     assert not second.success
     assert f"already recording {tmp_path / 'ep_0000'}" in second.message
+    verdicts = peer.collect(EpisodeEvent, "/episode/verdict")
     assert peer.call(StopEpisode, "/recorder/stop").success
+    assert until(lambda: verdicts), "whoever stops it: the episode does not go on unrecorded"
+    assert (verdicts[0].episode_id, verdicts[0].verdict) == ("ep_0000", EpisodeEvent.ABORT)
+    assert "its recording was stopped" in verdicts[0].reason
     taken = peer.call(StartEpisode, "/recorder/start", episode_id="ep_0000")
     assert "ep_0000" in taken.message
     outside = peer.call(StartEpisode, "/recorder/start", episode_id="../elsewhere")
