@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from typing import Any
 
 import numpy as np
 from aloe_msgs.msg import ArmCommand
@@ -17,6 +16,7 @@ from aloe_control.ros.command_topics import listeners, other_publishers
 from aloe_control.ros.driver_messages import DriverError, driver_outputs
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.driver import Driver
+from aloe_data.joint_track import JointTrack
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.sealed_inputs import SealedInputs
@@ -49,6 +49,7 @@ class ArmRelay:
         self._inputs = inputs
         limits = relay_limits(rig, arm, self.driver.slack_rad)
         self._relay = DriverRelay(limits)
+        self._track = JointTrack(arm, is_live=True)
         self._period_ns = limits.period_ns
         self._outputs = [
             (output, node.create_publisher(output.message_class, output.topic, _NEWEST))
@@ -152,12 +153,18 @@ class ArmRelay:
         if self._node.count_publishers(self.arm.joint_state_topic) > self._state_publishers:
             return
         try:
-            positions: Any = select_joints(message.name, message.position, self.arm)
+            positions = select_joints(message.name, message.position, self.arm)
         except CodecError as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        age_ns = self._node.get_clock().now().nanoseconds - stamp_to_ns(message.header.stamp)
-        self._relay.measured(np.asarray(positions, float), age_ns, time.monotonic_ns())
+        stamp_ns = stamp_to_ns(message.header.stamp)
+        self._track.push(stamp_ns, positions)
+        if self._track.is_spoilt(stamp_ns):
+            # Zeros of a driver that lost its encoders, or a glitch: a held arm must not be led there.
+            self._node.get_logger().error(self._track.problem, throttle_duration_sec=1.0)
+            return
+        age_ns = self._node.get_clock().now().nanoseconds - stamp_ns
+        self._relay.measured(positions, age_ns, time.monotonic_ns())
 
 
 def missing_driver(node: Node, arm: str, driver: Driver) -> list[str]:

@@ -60,6 +60,7 @@ class Robot:
         self.at = np.array(self.arm.home)
         self.told: list[np.ndarray] = []
         self.blocked = False
+        self.blind = False  # the driver tells of zeros instead of what its encoders say
         self.wanted: np.ndarray | None = None
         self.step = np.zeros(self.arm.dof)
         self.statuses: dict[str, str] = {}
@@ -93,7 +94,7 @@ class Robot:
             self.refused = {pair.key: int(pair.value) for pair in status.values}
 
     def _sense(self) -> None:
-        self._states.publish(joint_state_to_message(self.arm, self.at, time.time_ns()))
+        self._states.publish(joint_state_to_message(self.arm, self.at * (not self.blind), time.time_ns()))
 
     def command(self, positions: np.ndarray) -> ArmCommand:
         message = ArmCommand(arm=self.arm.name, positions=array("d", positions))
@@ -196,12 +197,24 @@ def test_commands_of_control_node_reach_the_driver_and_nothing_else_does(robot, 
         assert np.abs(robot.told[-1] - before).max() < 1e-9
         robot.stranger.destroy_publisher(sensors)
 
+        # A driver that has lost its encoders and tells of zeros leads no held arm there.
+        robot.step[:] = 0.0
+        robot.wanted = robot.at.copy()
+        robot.until(lambda: "follows control_node-" in robot.state, what="control_node is followed again")
+        robot.wanted = None
+        robot.until(lambda: "no command for" in robot.state, what="the arm is held again")
+        before = robot.told[-1].copy()
+        robot.blind = True
+        robot.spin(0.5)
+        robot.blind = False
+        assert np.abs(robot.told[-1] - before).max() < 1e-9
+        robot.spin(0.5)
+
         # A second relay of the same arm is refused, and the first goes on.
         second = start(rig_file)
         output = second.communicate(timeout=60)[1]
         assert second.returncode == 1
         assert "'arm' has another driver_relay already; stop one of them" in output
-        robot.step[:] = 0.0
         robot.wanted = robot.at.copy()
         robot.until(lambda: "follows control_node-" in robot.state, what="control_node is followed again")
     finally:
