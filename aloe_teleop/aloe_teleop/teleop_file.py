@@ -47,7 +47,7 @@ def load_devices(path: Path, rig: Rig) -> tuple[str, dict[str, Device]]:
             configs[name] = _config(kind, section.take(name), f"{path}: devices.{name}")
             devices[name] = _device(kind, keys, name, configs[name], rig)
         _refuse_shared_arms(devices, str(path))
-        _refuse_dead_ends(configs, str(path))
+        _refuse_dead_ends(configs, str(path), rig)
         if not rig.simulated:
             _require_operator_keys(devices, configs, str(path), rig)
     except BaseException:
@@ -70,21 +70,37 @@ def _device(kind: DeviceKind, section: Section, name: str, config: Any, rig: Rig
         section.fail("", str(error))
 
 
-def _refuse_dead_ends(configs: dict[str, Any], source: str) -> None:
+def _refuse_dead_ends(configs: dict[str, Any], source: str, rig: Rig) -> None:
     """Keys of all devices together must end whatever one of them begins."""
     keys = {name: config for name, config in configs.items() if isinstance(config, KeyConfig)}
     has_release = any(config.release for config in keys.values())
     has_reset = any(config.reset for config in keys.values())
+    kept = {arm.name for arm in rig.arms}.difference(*(_handed_back(config, rig) for config in keys.values()))
     for name, config in keys.items():
         if config.deadman_keys() and config.on_lift == "hold" and not has_release:
             raise ConfigError(
                 f"{source}: devices.{name}: on_lift: hold lets the arm hold when the key is lifted, and no key hands "
                 "it back; give `release` a key, or set on_lift: release"
             )
+        if config.hold and not has_release and kept:
+            raise ConfigError(
+                f"{source}: devices.{name}: hold is '{config.hold}', and no key hands {', '.join(sorted(kept))} back; "
+                "give `release` a key"
+            )
         if config.estop and not has_reset:
             raise ConfigError(
                 f"{source}: devices.{name}: estop is '{config.estop}', and no key clears the stop; give `reset` a key"
             )
+
+
+def _handed_back(config: KeyConfig, rig: Rig) -> set[str]:
+    """Arms that the keys which take them also hand back."""
+    if config.deadman_keys() and config.on_lift == "hold":
+        return set()
+    if config.take_both:
+        return {arm.name for arm in rig.arms}
+    sides = ((config.take_left, config.left), (config.take_right, config.right))
+    return {arm for key, arm in sides if key}
 
 
 def _require_operator_keys(devices: dict[str, Device], configs: dict[str, Any], source: str, rig: Rig) -> None:

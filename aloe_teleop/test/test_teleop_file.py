@@ -78,6 +78,10 @@ def test_devices_have_names_of_their_own(tmp_path: Path, rig: Rig) -> None:
             "devices.foot: on_lift: hold lets the arm hold .* no key hands it back; give `release` a key",
         ),
         ([f"foot: {{{PEDALS}, estop: KEY_B}}"], "devices.foot: estop is 'KEY_B', and no key clears the stop; give `re"),
+        (
+            [f"foot: {{{PEDALS}, hold: KEY_B}}"],
+            "devices.foot: hold is 'KEY_B', and no key hands right_arm back; give `release` a key",
+        ),
         ([f"foot: {{{PEDALS}}}", f"foot: {{{PEDALS}}}"], "key 'foot' is given twice"),
     ],
 )
@@ -91,6 +95,7 @@ def test_a_wrong_file_is_refused_with_place_and_remedy(
 def test_a_key_of_one_device_may_end_what_another_begins(tmp_path: Path, rig: Rig) -> None:
     pad = "pad: {kind: pedals, device: Keypad, release: KEY_C, reset: KEY_D}"
     load(tmp_path, rig, f"foot: {{{PEDALS}, take: while_pressed, estop: KEY_B}}", pad)
+    load(tmp_path, rig, f"foot: {{{PEDALS}, hold: KEY_B}}", "pad: {kind: pedals, device: Keypad, take_right: KEY_C}")
 
 
 def test_on_a_real_rig_a_file_with_which_nobody_can_stop_reset_or_say_ready_is_refused(
