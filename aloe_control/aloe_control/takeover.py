@@ -125,7 +125,7 @@ class Takeover:
         try:
             self._guard(command).check(command, now_ns)
         except CommandUnsafe as error:
-            if command.deadman and self.hold(command.arm).authority is Authority.HUMAN:
+            if self.hold(command.arm).authority is Authority.HUMAN:  # pressed or let go: it cannot be trusted
                 self._unsafe[command.arm] = str(error)
             return str(error)
         except CommandRefused as error:
