@@ -26,7 +26,7 @@ def start(file: str, **given: str) -> list[str]:
     spec.loader.exec_module(module)
     context = LaunchContext()
     context.launch_configurations.update(given)
-    (process,) = module.start(context)
+    *_, process = module.start(context)  # behind the line that says who can reach the nodes
     return [perform_substitutions(context, word) for word in process.cmd]
 
 
