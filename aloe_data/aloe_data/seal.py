@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aloe_data.session import Session
 
 _PLAYED = "a played bag, or another launch"
+_SHOWN = 60  # characters of a name that a stranger chose, in messages for people
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,20 @@ class SealChecker:
         if not seal.tag:
             return f"{topic}: a message without a seal: its sender was not started by this launch"
         if seal.session != self._session.name:
-            return f"{topic}: a message of session '{seal.session}', not of this one: {_PLAYED}"
+            return f"{topic}: a message of session {_shown(seal.session)}, not of this one: {_PLAYED}"
         expected = _tag(self._session, topic, seal.sender, seal.counter, content)
         if not hmac.compare_digest(expected, seal.tag):
-            return f"{topic}: a message with a false seal, said to be of '{seal.sender}'"
+            return f"{topic}: a message with a false seal, said to be of {_shown(seal.sender)}"
         # Kept only for true seals: strangers cannot fill the memory, nor shut a sender out with a high number.
         if seal.counter <= self._counters.get((topic, seal.sender), 0):
             return f"{topic}: message {seal.counter} of '{seal.sender}' is repeated or out of order"
         self._counters[(topic, seal.sender)] = seal.counter
         return ""
+
+
+def _shown(name: str) -> str:
+    """A name as it may stand in a log: short, and on one line."""
+    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
 
 
 def _tag(session: Session, topic: str, sender: str, counter: int, content: bytes) -> bytes:

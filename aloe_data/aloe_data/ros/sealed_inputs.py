@@ -8,6 +8,7 @@ from rclpy.node import Node
 from aloe_data.ros.sealing import MessageChecker
 from aloe_data.session import Session
 
+_MOST = 5  # sentences about a topic at a time: who floods it may choose ever new names
 _TOLD_S = 5.0  # for so long a stranger stands in the diagnostics after the last message
 
 
@@ -38,10 +39,16 @@ class SealedInputs:
             return ""
         self.refused_count += 1
         said = f"{problem} refused; {self._publishers(topic)}"
-        if time.monotonic() - self._refused.get(said, -_TOLD_S) > 1.0:
+        if self._is_due(topic, said):
             self._node.get_logger().error(said)
             self._refused[said] = time.monotonic()
         return said
+
+    def _is_due(self, topic: str, said: str) -> bool:
+        """Whether a sentence about a topic is to be told now: a flood must cost neither ticks nor memory."""
+        if said in self._refused:
+            return time.monotonic() - self._refused[said] > 1.0
+        return sum(told.startswith(f"{topic}: ") for told in self.problems()) < _MOST
 
     def problems(self) -> list[str]:
         """What was refused in the last seconds, for diagnostics."""

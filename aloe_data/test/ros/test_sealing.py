@@ -10,6 +10,7 @@ from aloe_msgs.msg import ActionChunk, ArmCommand, Heartbeat, InterventionReques
 from aloe_msgs.srv import EnableMotion, LoadPolicy, StartEpisode
 from rclpy.serialization import deserialize_message, serialize_message
 
+from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.ros.sealing import MessageChecker, MessageSealer
 from aloe_data.session import Session
 
@@ -66,3 +67,34 @@ def _other(value: Any) -> Any:
     first = next(iter(type(value).get_fields_and_field_types()))
     setattr(changed, first, _other(getattr(changed, first)))
     return changed
+
+
+class Listener:
+    """Stands for a node that listens, and keeps its log."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+
+    def get_logger(self) -> "Listener":
+        return self
+
+    def error(self, text: str) -> None:
+        self.errors.append(text)
+
+    def get_publishers_info_by_topic(self, topic: str) -> list[Any]:
+        return []
+
+
+def test_who_floods_a_topic_with_ever_new_names_fills_neither_log_nor_memory_and_hides_nobody_elsewhere():
+    listener = Listener()
+    inputs = SealedInputs(listener, SESSION)
+    for number in range(1000):
+        message = Heartbeat()
+        message.seal.session = f"{number}\n" + "x" * 10_000
+        message.seal.tag = [1]
+        assert inputs.refusal("/heartbeat", message)
+    assert inputs.refusal("/chunks", ActionChunk())
+    assert inputs.refused_count == 1001
+    assert len(inputs.problems()) == len(listener.errors) <= 6
+    assert "/chunks: a message without a seal" in listener.errors[-1]
+    assert all(len(text) < 300 and "\n" not in text for text in listener.errors)
