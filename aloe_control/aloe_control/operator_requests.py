@@ -61,7 +61,7 @@ class RequestOrder:
     def __init__(self, rig: Rig, max_age_s: float) -> None:
         self._max_age_ns = max_age_s * NS
         self._ahead_ns = LATE_PERIODS * NS / rig.rate_hz
-        self._newest_ns: dict[str, int] = {}
+        self._newest_ns: dict[tuple[str, str], int] = {}
         self._since_ns = 0
 
     def begin(self, now_ns: int) -> None:
@@ -76,7 +76,7 @@ class RequestOrder:
     def note(self, request: Request, now_ns: int) -> None:
         """A request that is obeyed whenever it was made; those of its sender from before it are out of order."""
         made_ns = min(request.stamp_ns, now_ns)  # a stamp in the far future must not shut the sender out
-        source = request.sender or request.device
+        source = _source(request)
         self._newest_ns[source] = max(made_ns, self._newest_ns.get(source, -1))
 
     def check(self, request: Request, now_ns: int) -> None:
@@ -93,10 +93,15 @@ class RequestOrder:
             raise RequestRefused(f"{name}: {future_stamp(request.stamp_ns, now_ns)}")
         if request.stamp_ns < self._since_ns:
             raise RequestRefused(f"{name} is from before arming")
-        source = request.sender or request.device
+        source = _source(request)
         if request.stamp_ns <= self._newest_ns.get(source, -1):
             raise RequestRefused(f"{name} is repeated or out of order")
         self._newest_ns[source] = request.stamp_ns
+
+
+def _source(request: Request) -> tuple[str, str]:
+    """Whose order a request belongs to: a stranger's device may call itself as a sender does."""
+    return ("sender", request.sender) if request.sender else ("device", request.device)
 
 
 def person(operator: str, sender: str) -> str:

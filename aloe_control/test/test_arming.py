@@ -138,6 +138,16 @@ def test_strangers_can_stop_but_neither_be_present_nor_ready():
     assert "takeover device has never published" in refusal and "nobody said ready" in refusal
 
 
+def test_a_stranger_that_calls_its_device_as_a_sender_does_shuts_nobody_out():
+    bench = RealRig()
+    bench.press(*TRIAL)
+    stranger = Request(RequestKind.HOLD, (), bench.now_ns + 10, "ana", device=ANA)
+    bench.now_ns += 10
+    bench.loop.request(stranger, bench.now_ns)
+    made_before = Request(RequestKind.READY, (), bench.now_ns - 1, "ana", "pedal", sender=ANA)
+    assert bench.loop.request(made_before, bench.now_ns) == ""
+
+
 def test_a_node_that_can_only_ask_for_hold_is_no_operator():
     bench = RealRig()
     bench.press(RequestKind.HOLD, sender="critic_node-1")
