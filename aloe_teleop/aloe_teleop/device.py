@@ -139,6 +139,7 @@ class View:
         arms: by arm: who holds it.
         joints: by arm: its newest joint state.
         streams: by name: the newest joint state of each stream that the device asks for in `Inputs`.
+        crowded: by name: why a stream cannot be believed, whose topic has more publishers than it should.
         episode_id: of the running episode; "": none runs.
         task: for devices that ask for it in `Inputs`.
         expert: the expert's chunk from the present state, in the rig's action space; likewise.
@@ -152,6 +153,7 @@ class View:
     arms: Mapping[str, ArmView] = field(default_factory=dict)
     joints: Mapping[str, JointReading] = field(default_factory=dict)
     streams: Mapping[str, JointReading] = field(default_factory=dict)
+    crowded: Mapping[str, str] = field(default_factory=dict)
     episode_id: str = ""
     task: TaskView | None = None
     expert: Chunk | None = None
@@ -166,9 +168,13 @@ class View:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a device wants to see beyond the rig: joint states of other arms, by a name of its own, and the task."""
+    """What a device wants to see beyond the rig: joint states of other arms, by a name of its own, and the task.
+
+    `publishers` says by that name how many nodes publish the arm's topic; where it does not: one per arm on it.
+    """
 
     joint_states: Mapping[str, Arm] = field(default_factory=dict)
+    publishers: Mapping[str, int] = field(default_factory=dict)
     task: bool = False
 
 

@@ -34,6 +34,9 @@ class LeaderConfig:
     gripper_tolerance_m: float = parameter(
         0.015, unit="m", low=0.0, high=0.2, doc="aligned: of a gripper or joint that slides"
     )
+    publishers: int = parameter(
+        0, low=0, high=20, doc="how many nodes publish `topic`, beyond which nobody leads; 0: one per leader on it"
+    )
     max_age_s: float = parameter(0.1, unit="s", low=0.02, high=1.0, doc="an older joint state is not followed")
 
 
@@ -63,7 +66,8 @@ class Leader:
         by_unit = {"rad": config.tolerance_rad, "m": config.gripper_tolerance_m}
         self._tolerances = np.array([by_unit[joint.unit] for joint in self._arm.all_joints])
         self._as_leader = _renamed(self._arm, name, config)
-        self.inputs = Inputs(joint_states={name: self._as_leader})
+        publishers = {name: config.publishers} if config.publishers else {}
+        self.inputs = Inputs(joint_states={name: self._as_leader}, publishers=publishers)
 
     def poll(self, now_ns: int, view: View) -> Sample:
         """See `Device.poll`."""
@@ -93,6 +97,8 @@ class Leader:
     def _positions(self, now_ns: int, view: View) -> Array:
         where = f"{self._name} ({self._config.topic})"
         reading = view.streams.get(self._name)
+        if crowded := view.crowded.get(self._name):
+            raise CodecError(f"{where}: {crowded}")
         if reading is None:
             raise CodecError(f"{where}: no joint state yet; start the leader's driver")
         age_s = (now_ns - reading.stamp_ns) / 1e9

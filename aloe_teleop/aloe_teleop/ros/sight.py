@@ -1,5 +1,6 @@
 """What the node sees of the rig, kept from messages for its devices."""
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
@@ -38,16 +39,21 @@ class Sight:
         self._arms: dict[str, ArmView] = {}
         self._joints: dict[str, JointReading] = {}
         self._streams: dict[str, JointReading] = {}
+        self._crowded: dict[str, str] = {}
         self._task: TaskView | None = None
         self._expert: Chunk | None = None
         node.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         node.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
         for arm in rig.arms:
-            self._read_joints(self._joints, arm.name, arm)
+            take = partial(self._on_joint_state, self._joints, arm.name, arm)
+            node.create_subscription(JointState, arm.joint_state_topic, take, SENSOR)
         wanted = tuple(wanted)
+        sharers = Counter(arm.joint_state_topic for inputs in wanted for arm in inputs.joint_states.values())
         for inputs in wanted:
             for name, arm in inputs.joint_states.items():
-                self._read_joints(self._streams, name, arm)
+                publishers = inputs.publishers.get(name, sharers[arm.joint_state_topic])
+                take = partial(self._on_leader, publishers, name, arm)
+                node.create_subscription(JointState, arm.joint_state_topic, take, SENSOR)
         if any(inputs.task for inputs in wanted):
             node.create_subscription(TaskState, "/sim/task_state", self._on_task_state, 10)
             node.create_subscription(ActionChunk, "/sim/expert_chunk", self._on_expert_chunk, 10)
@@ -62,15 +68,21 @@ class Sight:
             arms=self._arms,
             joints=self._joints,
             streams=self._streams,
+            crowded=self._crowded,
             episode_id=self._episode_id,
             task=self._task,
             expert=self._expert,
             sender=self._sender,
         )
 
-    def _read_joints(self, into: dict[str, JointReading], name: str, arm: Arm) -> None:
-        take = partial(self._on_joint_state, into, name, arm)
-        self._node.create_subscription(JointState, arm.joint_state_topic, take, SENSOR)
+    def _on_leader(self, publishers: int, name: str, arm: Arm, message: JointState) -> None:
+        """Joint states carry no seal, and move an arm: whose they are must be beyond doubt."""
+        count = self._node.count_publishers(arm.joint_state_topic)
+        if count > publishers:
+            self._crowded[name] = f"{count} nodes publish it instead of {publishers}; stop the others (`publishers`)"
+            return
+        self._crowded.pop(name, None)
+        self._on_joint_state(self._streams, name, arm, message)
 
     def _on_joint_state(self, into: dict[str, JointReading], name: str, arm: Arm, message: JointState) -> None:
         if name in into and is_foreign(message.name, arm):

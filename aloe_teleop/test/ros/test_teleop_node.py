@@ -167,6 +167,15 @@ def test_a_leader_that_dies_while_it_leads_lets_the_arm_hold_and_sends_nothing_s
     assert world.problem("foot") == ""
 
 
+def test_a_second_publisher_of_a_leaders_joint_states_leads_no_arm_and_is_told(world: World) -> None:
+    world.take()
+    rogue = world.node.create_publisher(JointState, "/leader/joint_states", 1)
+    assert until(lambda: world.asked(InterventionRequest.HOLD))
+    assert until(lambda: "2 nodes publish it instead of 1" in (world.problem("leader") or ""))
+    world.node.destroy_publisher(rogue)
+    assert until(lambda: world.problem("leader") == "")
+
+
 def test_a_pedal_that_is_unplugged_lets_the_arm_hold_and_loses_its_heartbeat(world: World) -> None:
     world.take()
     world.pedal.unplug()
