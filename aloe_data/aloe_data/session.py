@@ -77,6 +77,10 @@ def begin_session(path: Path | None = None) -> Session:
         SessionError: Another launch of this ROS domain runs, or the file cannot be kept private.
     """
     file = path or session_path()
+    if path is None:
+        elsewhere = _path_without_login()
+        if elsewhere is not None and _is_living(elsewhere):
+            _check_free(elsewhere)
     if path is None and os.environ.get(SESSION_FILE) and file.exists():
         session = _read(file)
         if _is_alive(session):
@@ -113,11 +117,38 @@ def open_session(path: Path | None = None) -> Session:
     Raises:
         SessionError: The file is missing, not private to this user, damaged, or its launch has ended.
     """
-    file = path or session_path()
+    file = path or _living_path()
     session = _read(file)
     if not _is_alive(session):
         raise SessionError(f"{file} belongs to a launch that has ended (process {session.launch_pid}); {_START}")
     return session
+
+
+def _living_path() -> Path:
+    """Where the session of a launch that runs is kept; where none runs, where a launch would write it.
+
+    A service has no XDG_RUNTIME_DIR, and so writes elsewhere than a launch in a terminal of the same user.
+    """
+    file = session_path()
+    elsewhere = _path_without_login()
+    if elsewhere is not None and not _is_living(file) and _is_living(elsewhere):
+        return elsewhere
+    return file
+
+
+def _path_without_login() -> Path | None:
+    """Where a service of this user keeps its session; None where that is the place of this process, or one is given."""
+    if os.environ.get(SESSION_FILE) or not os.environ.get("XDG_RUNTIME_DIR"):
+        return None
+    return session_path({name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"})
+
+
+def _is_living(file: Path) -> bool:
+    """Whether a file holds a session of this user whose launch runs."""
+    try:
+        return _is_alive(_read(file))
+    except SessionError:
+        return False
 
 
 def _read(file: Path) -> Session:

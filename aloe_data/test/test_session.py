@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,26 @@ def test_two_launches_do_not_share_a_ros_domain(file):
     finally:
         running.kill()
         running.wait()
+
+
+def test_a_terminal_finds_the_session_of_a_service_which_has_no_runtime_folder_of_a_login(tmp_path, monkeypatch):
+    monkeypatch.delenv(SESSION_FILE, raising=False)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    of_the_service = begin_session()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "login"))
+    assert open_session() == of_the_service
+    running = subprocess.Popen(["sleep", "60"])
+    try:
+        started = Path(f"/proc/{running.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        file = tmp_path / f"aloe-{os.getuid()}" / f"session-{os.environ.get('ROS_DOMAIN_ID', '0')}.json"
+        change(file, launch_pid=running.pid, launch_started=started)
+        with pytest.raises(SessionError, match="another launch"):
+            begin_session()
+    finally:
+        running.kill()
+        running.wait()
+    assert begin_session() == open_session() != of_the_service
 
 
 def test_the_place_depends_on_user_and_ros_domain_or_is_given(tmp_path):
