@@ -1,6 +1,5 @@
 """The thread that steps through episodes: it asks simulation, recorder and control, and says what happens."""
 
-import math
 import queue
 import threading
 import time
@@ -10,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aloe_msgs.srv import EnableMotion, ResetScene, StartEpisode, StopEpisode
+from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
 from rclpy.node import Node
 
 from aloe_data.config import parameter
@@ -18,20 +17,14 @@ from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Ve
 from aloe_data.episode_watch import EpisodeWatch
 from aloe_data.rig import Rig
 from aloe_data.ros.episode_voice import NAME, EpisodeVoice
-from aloe_data.ros.sealing import MessageSealer
+from aloe_data.ros.motion_enabling import MotionEnabling
 from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
 from aloe_data.session import Session
 from aloe_data.stops import Stops
 from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 
 _WATCH_PERIOD_S = 0.1
-_ARM = "/control/arm"
 _ARM_RETRY_S = 0.25
-_ARM_TIMEOUT_S = 60.0
-_REMIND_S = 10.0  # between two lines about what keeps motion from being enabled
-# control_node answers within a tick. Where the answer is lost, as DDS loses one to a client that it does not know yet,
-# the arms follow the policy before the episode has begun: so it is asked again soon, which changes nothing there.
-_ARM_ANSWER_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,6 @@ class EpisodeRunner:
 
     def __init__(self, node: Node, rig: Rig, config: EpisodeConfig, session: Session) -> None:
         self._node, self._config = node, config
-        self._sealer = MessageSealer(session, NAME)
         self._machine = EpisodeMachine()
         self._calls = ServiceCalls(while_waiting=self._beat)
         self._inbox: queue.Queue[Ticket | Ending] = queue.Queue()
@@ -78,11 +70,17 @@ class EpisodeRunner:
         self._ticket: Ticket | None = None
         self._ticket_lock = threading.Lock()
         self._count = 0
-        self._armed_ns = self._enabled_ns = 0
-        self._needs_ready = not rig.simulated  # control_node arms a real rig only after a person's word
-        self._stops = Stops(tried_first=self._needs_ready)
-        self._waits_for = ""  # in words
-        self._reminded_s = 0.0
+        needs_ready = not rig.simulated  # control_node arms a real rig only after a person's word
+        self._stops = Stops(tried_first=needs_ready)
+        self._motion = MotionEnabling(
+            node,
+            session,
+            self._calls,
+            needs_ready=needs_ready,
+            ready_hint=config.ready_hint,
+            timeout_s=config.arm_timeout_s,
+            service_timeout_s=config.service_timeout_s,
+        )
         self._folder: Path | None = None  # of the last bag that was opened
         self._watch = EpisodeWatch(config.silence_s, config.record)
         self._voice = EpisodeVoice(node, session)
@@ -90,7 +88,6 @@ class EpisodeRunner:
         self._reset = node.create_client(ResetScene, reset) if reset else None
         self._open = node.create_client(StartEpisode, "/recorder/start")
         self._close = node.create_client(StopEpisode, "/recorder/stop")
-        self._arm = node.create_client(EnableMotion, _ARM)
         self._publish_state()
         self._thread = threading.Thread(target=self._work, name="episode", daemon=True)
         self._thread.start()
@@ -108,12 +105,12 @@ class EpisodeRunner:
     @property
     def armed_ns(self) -> int:
         """When motion was asked for in this episode [ns]; 0: not yet, or no longer."""
-        return self._armed_ns
+        return self._motion.asked_ns
 
     @property
     def enabled_ns(self) -> int:
         """When control_node had answered that motion is enabled [ns]; 0: not yet, or no longer."""
-        return self._enabled_ns
+        return self._motion.enabled_ns
 
     @property
     def bag_folder(self) -> Path | None:
@@ -189,7 +186,7 @@ class EpisodeRunner:
             Effect.RESET_SCENE: self._reset_scene,
             Effect.OPEN_BAG: self._open_bag,
             Effect.ARM: self._arm_control,
-            Effect.DISARM: self._disarm_control,
+            Effect.DISARM: self._motion.disable,
             Effect.CLOSE_BAG: self._close_bag,
         }
         todo = deque(effects)
@@ -242,57 +239,23 @@ class EpisodeRunner:
         self._count += 1
 
     def _arm_control(self) -> None:
-        if self._needs_ready:
-            self._disarm_control()  # which voids a READY of before: it was not said about this scene
-            self._wait_for(f"waits for a person's ready: {self._config.ready_hint}")
-        try:
-            self._ask_until_armed()
-        finally:
-            self._waits_for = ""
+        self._motion.enable(self._machine.episode.episode_id, self._why_not_to_move, self._pause)
         self._stops.moved()
 
-    def _ask_until_armed(self) -> None:
-        limit_s = self._config.arm_timeout_s or (math.inf if self._needs_ready else _ARM_TIMEOUT_S)
-        deadline_s = time.monotonic() + limit_s
-        answer_s = min(_ARM_ANSWER_S, self._config.service_timeout_s)
-        while True:
-            if self._stops.latched or (self._ticket and self._stops.count > self._ticket.stops):
-                raise CallError(self.stop_reason)
-            self._armed_ns = self._node.get_clock().now().nanoseconds
-            try:
-                self._enable(True, answer_s)
-                self._enabled_ns = self._node.get_clock().now().nanoseconds
-                return
-            except CallError as error:
-                if time.monotonic() >= deadline_s:
-                    raise CallError(f"motion was not enabled within {limit_s:g} s: {error}") from error
-                if self._needs_ready:
-                    self._wait_for(f"waits for a person's ready: {self._config.ready_hint}; {error}")
-            self._armed_ns = 0
-            self._take(_ARM_RETRY_S)
-            self._beat()
-            if self._machine.episode.ending is not None:
-                raise CallError("ended before motion was enabled")
+    def _why_not_to_move(self) -> str:
+        if self._stops.latched or (self._ticket and self._stops.count > self._ticket.stops):
+            return self.stop_reason
+        return ""
 
-    def _wait_for(self, words: str) -> None:
-        """Tell people what the episode waits for: in every heartbeat, and in the log now and then."""
-        if not self._waits_for or time.monotonic() - self._reminded_s > _REMIND_S:
-            self._reminded_s = time.monotonic()
-            self._node.get_logger().info(f"{self._machine.episode.episode_id} {words}")
-        self._waits_for = words
+    def _pause(self) -> str:
+        """Wait a moment between two tries to enable motion; returns why to give up, or ""."""
+        self._take(_ARM_RETRY_S)
+        self._beat()
+        return "" if self._machine.episode.ending is None else "ended before motion was enabled"
 
     def _beat(self) -> None:
         """Say that this thread, which ends episodes in time, is at work."""
-        self._voice.beat(self._machine.phase, self._waits_for)
-
-    def _disarm_control(self) -> None:
-        self._armed_ns = self._enabled_ns = 0
-        self._enable(False, self._config.service_timeout_s)
-
-    def _enable(self, enable: bool, answer_s: float) -> None:
-        """Enable or end motion; raises CallError where control_node does not do so."""
-        request = EnableMotion.Request(enable=enable, stamp=self._node.get_clock().now().to_msg())
-        self._calls.call(self._arm, self._sealer.seal(_ARM, request), "control_node", answer_s)
+        self._voice.beat(self._machine.phase, self._motion.waits_for)
 
     def _close_bag(self) -> None:
         episode = self._machine.episode
