@@ -40,7 +40,8 @@ class RealRig(Bench):
             command = HumanCommand(
                 arm, self.now_ns, self.sequence, "ana", Mode.JOINT_POSITION, False, False, home, sender=sender
             )
-            assert self.loop.set_human(command, self.now_ns) == ""
+            refusal = self.loop.set_human(command, self.now_ns)
+            assert (refusal == "") is (self.loop.authority(arm).sender in ("", sender))
 
     def refusal(self) -> str:
         armed, message = self.loop.arm(self.now_ns)
