@@ -225,7 +225,8 @@ class ControlLoop:
                 if self._fault:
                     self._stop(self._fault)
             if self._stopping:
-                self._motion.hold_lost_arms(self._sensing.measured, self._sensing.readings, beat)
+                sensing = self._sensing
+                self._motion.hold_lost_arms(sensing.measured, sensing.newest, sensing.readings, beat)
             planned = self._turns.ask(self._now_ns, self._stopping)
             return planned, *self._motion.solve()
         except Exception as error:  # whatever it is: arms in motion are brought to rest, not left without commands

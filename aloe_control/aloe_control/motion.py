@@ -107,11 +107,12 @@ class Motion:
         """One sentence per arm that does not follow its commands, see `Following.problems`."""
         return self._following.problems(measured, readings)
 
-    def hold_lost_arms(self, measured: Array, readings: Mapping[str, Reading], beat: Beat) -> None:
+    def hold_lost_arms(self, measured: Array, newest: Array, readings: Mapping[str, Reading], beat: Beat) -> None:
         """While motion ends: no set point may wait for an arm that is not where it was commanded to come free.
 
         Args:
-            measured: Joint positions [S], newest of all arms.
+            measured: Joint positions [S] of all arms, as far as they are believed.
+            newest: The same, believed or not: what was believed last may be from long before.
             readings: When each arm was measured.
             beat: After a stall driver relays have let go of all arms.
         """
@@ -120,7 +121,7 @@ class Motion:
             if (beat.stalled or arm.name in lost) and arm.name not in self._held:
                 self._held.add(arm.name)
                 joints = self._rig.state_slice(arm.name)
-                self._limiter.restart(joints, measured[joints])
+                self._limiter.restart(joints, newest[joints])
 
     def out_of_place(self, measured: Array) -> list[str]:
         """One sentence per limit of the world model that measured positions [S] break, see `WorldGuard.problems`."""

@@ -25,6 +25,7 @@ from aloe_data.serialized import header_stamp_ns
 
 REQUESTS = "/intervention/request"
 REQUEST_DEPTH = 50
+STRANGERS_WORDS = 100  # characters of what somebody unknown says
 _STOPS = (RequestKind.HOLD, RequestKind.ESTOP)  # obeyed whoever asks: a stop too many moves nothing
 
 
@@ -116,7 +117,9 @@ class ControlInputs:
         try:
             request = request_from_message(message)
             if stranger:
-                request = replace(request, sender="")  # the stop is obeyed, the name on it is not believed
+                # The stop is obeyed; the name on it is not believed, and its words do not fill the record.
+                words = request.reason[:STRANGERS_WORDS]
+                request = replace(request, sender="", operator=request.operator[:STRANGERS_WORDS], reason=words)
             refusal = self._loop.request(request, now_ns)
         except CodecError as error:
             refusal = str(error)

@@ -73,6 +73,8 @@ class ControlNode(Node):
         self._sealer = MessageSealer(session, self.get_name())
         self._sealed = SealedInputs(self, session)
         self._rig = load_rig(config.rig)
+        if not self._rig.simulated and self.get_parameter("use_sim_time").value:
+            raise RigError(f"{config.rig} describes a real rig: it runs by real time, without use_sim_time")
         misplaced = home_problems(self._rig)
         if misplaced:
             raise RigError(f"{config.rig}: {' | '.join(misplaced)}")

@@ -285,3 +285,13 @@ def test_who_begins_to_publish_images_or_joint_states_during_motion_ends_it_and_
     if stream == "cameras":
         assert f"{topic} is published by stranger, world; stop all but" in world.arm().message
     stranger.destroy_node()
+
+
+def test_a_real_rig_does_not_run_by_somebody_elses_clock(tmp_path, rig_file):
+    real = tmp_path / "real.yaml"
+    text = rig_file.read_text().replace("simulated: true", "simulated: false")
+    real.write_text(text.partition("simulation:")[0])
+    process = start(real, "use_sim_time:=true")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"real.yaml describes a real rig: it runs by real time" in errors
