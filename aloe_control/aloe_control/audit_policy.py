@@ -33,13 +33,14 @@ class PolicyAudit:
         self._offered: deque[_Offered] = deque(maxlen=_KEPT_CHUNKS)
         self._stamps: list[int] = []  # of the ticks since motion was enabled
         self._followed = (-1, -1)  # stamp and step of the chunk that was last followed
-        self._sender: str | None = None  # whose chunks are followed since motion was enabled
+        # Whose chunks are followed since motion was enabled: several where one chunk came from several; empty: unknown.
+        self._senders: set[str] = set()
 
     def arm(self) -> None:
         """Motion was enabled."""
         self._stamps.clear()
         self._followed = (-1, -1)
-        self._sender = None
+        self._senders.clear()
 
     def forget(self) -> None:
         """The clock was set: earlier stamps mean nothing."""
@@ -57,21 +58,21 @@ class PolicyAudit:
     def problem(self, turn: ArmTurn, result: TickResult) -> tuple[Kind, str] | None:
         """None or why the policy's action of this tick may not be followed by an arm."""
         offered = [item for item in self._offered if item.chunk.chunk_id == result.chunk_id]
-        ours = [item for item in offered if self._sender in (None, item.sender)]
+        ours = [item for item in offered if not self._senders or item.sender in self._senders]
         if not offered:
             return Kind.STALE, f"chunk {result.chunk_id} was never offered"
         if not ours:
-            return (
-                Kind.SOURCE,
-                f"chunk {result.chunk_id} is of '{offered[-1].sender}', but '{self._sender}' is followed",
-            )
-        words = ""
-        for item in ours:
-            words = turn.stale_chunk(item.chunk, result.stamp_ns) or self._wrong_step(item, result)
-            if not words:
-                self._sender = item.sender
-                return None
-        return Kind.STALE, words
+            followed = "' or '".join(sorted(self._senders))
+            return Kind.SOURCE, f"chunk {result.chunk_id} is of '{offered[-1].sender}', but '{followed}' is followed"
+        judged = [
+            (item.sender, turn.stale_chunk(item.chunk, result.stamp_ns) or self._wrong_step(item, result))
+            for item in ours
+        ]
+        senders = {sender for sender, words in judged if not words}
+        if not senders:
+            return Kind.STALE, judged[-1][1]
+        self._senders = senders
+        return None
 
     def _wrong_step(self, item: _Offered, result: TickResult) -> str:
         """Row 0 is for the first tick at or after the observation; it may come a little before that, see `ahead_ns`."""
