@@ -126,11 +126,12 @@ class TeleopNode(Node):
             now_ns = self.get_clock().now().nanoseconds
             view = self._sight.view()
             outcome = self._station.poll(now_ns, view)
+            # First of all: control_node would otherwise read the commands before it gives authority.
+            self._ask(now_ns, outcome.asked)
             if (with_commands or outcome.asked) and now_ns != self._stamp_ns:
                 self._stamp_ns = now_ns
                 for arm, command in outcome.commands.items():
                     self._commands[arm].publish(self._command_message(arm, command, now_ns))
-            self._ask(now_ns, outcome.asked)
             self._judge(now_ns, *outcome.verdict)
             for note in outcome.notes:
                 self.get_logger().warning(note)
