@@ -63,6 +63,7 @@ class RolloutReport(Node):
         self._owed_since_s: float | None = None  # an answer of episode_node
         self._began_s = self._ended_s = 0.0
         self._hears_control = False
+        self._hears_authority = False
         self._stops = Stops(tried_first=True)  # one before motion is for episode_node to judge
         self._stopped_s: float | None = None
         self._handle: ClientGoalHandle | None = None  # of the goal under way
@@ -77,12 +78,13 @@ class RolloutReport(Node):
         """Who is not there yet that an episode needs; empty when all are.
 
         A policy is there once its weights are loaded. control_node has to be heard: what it says before DDS has matched
-        it would not be counted, a takeover for example.
+        it would not be counted, a takeover or an emergency stop for example.
         """
         there = {
             "no episode_node (/episode/run)": self._client.server_is_ready(),
             "no policy (/policy/action_chunk)": self.count_publishers("/policy/action_chunk"),
             "no control_node (/executed_action)": self._hears_control,
+            "no word from control_node (/intervention)": self._hears_authority,
         }
         return ", ".join(name for name, is_there in there.items() if not is_there)
 
@@ -180,6 +182,7 @@ class RolloutReport(Node):
 
     def _on_intervention(self, message: Intervention) -> None:
         """An emergency stop ends the rollout, whenever it comes and however soon it is reset."""
+        self._hears_authority = True
         must_end = self._stops.heard(message.armed, message.estop, message.fault, message.stops)
         if must_end and self._stopped_s is None:
             self._stopped_s = time.monotonic()

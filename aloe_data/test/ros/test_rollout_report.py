@@ -26,6 +26,7 @@ class Episodes:
         self._tick = peer.node.create_timer(0.02, self.tick)
         self.intervention = peer.node.create_publisher(Intervention, "/intervention", LATCHED)
         self.heartbeat = peer.node.create_publisher(Heartbeat, "/heartbeat", 10)
+        self.say(False, 0)
         self.runs = 0
         self._server = ActionServer(peer.node, RunEpisodes, "/episode/run", self._run)
 
@@ -91,7 +92,6 @@ def test_no_episode_begins_before_control_node_is_heard_so_that_a_takeover_at_on
 def test_an_emergency_stop_between_two_episodes_ends_the_rollout_also_when_it_was_reset_at_once(
     peer: Any, episodes: Episodes, until: Any
 ) -> None:
-    episodes.say(False, 0)
     report = peer.start(MODULE, episodes=3, answer_timeout_s=20.0)
     assert episodes.asked.wait(30.0)
     episodes.say(True, 1)
