@@ -50,6 +50,8 @@ class Audit:
         self._grace_ns = _GRACE_TICKS * period_ns + slack_ns
         self._ahead_ns = _AHEAD_TICKS * period_ns + slack_ns
         self._people = PeopleAudit(rig, rules, self._ahead_ns, self._grace_ns)
+        self._joints: list[tuple[str, int, Array]] = []  # joint states since the last tick: arm, stamp, positions
+        self._measured_ns: dict[str, int] = {}  # stamp of the newest joint state of each arm
         self._policy = PolicyAudit(self._ahead_ns)
         self._streams = StreamAudit(rig, rules.bonds, self._ahead_ns, self._grace_ns)
         self._motions = {arm.name: MotionAudit(arm, rig.rate_hz) for arm in rig.arms}
@@ -97,7 +99,7 @@ class Audit:
         good = bool(np.isfinite(positions).all())
         self._streams.joints(arm, stamp_ns, good)
         if good:
-            self._motions[arm].measured = np.array(positions, float)
+            self._joints.append((arm, stamp_ns, np.array(positions, float)))
 
     def heartbeat(self, node: str, now_ns: int, problem: str = "") -> None:
         """A node that motion is bonded to gave a sign of life, and perhaps says why motion must end."""
@@ -131,10 +133,12 @@ class Audit:
             self._streams.forget()
             self._people.forget()
             self._policy.forget()
+            self._measured_ns.clear()
         if gap_ns == 0 or gap_ns > _STALL_NS or result.fault:
             self.disarm()
         self._policy.tick(result.stamp_ns)
         self._streams.take(self._clock.now_ns)
+        self._take_joints()
         found = [
             Unsafe(result.tick, result.stamp_ns, kind, words)
             for kind, words in (*self._form(result), *self._arms(result, gap_ns), *self._places(result, gap_ns))
@@ -143,6 +147,14 @@ class Audit:
         self.ticks += 1
         self.unsafe += found
         return found
+
+    def _take_joints(self) -> None:
+        """Where the arms stand now; a joint state that was overtaken, or is stamped in the future, does not say so."""
+        for arm, stamp_ns, positions in self._joints:
+            if self._measured_ns.get(arm, -1) < stamp_ns <= self._clock.now_ns + self._ahead_ns:
+                self._measured_ns[arm] = stamp_ns
+                self._motions[arm].measured = positions
+        self._joints.clear()
 
     def skip(self) -> None:
         """Ticks are missing here."""
