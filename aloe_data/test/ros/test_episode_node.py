@@ -483,7 +483,9 @@ def test_on_a_real_rig_every_episode_waits_for_a_person_and_a_stop_before_the_fi
     world.refusals["arm"] = "not armed: nobody said ready"
     world.give(EpisodeEvent.SUCCESS, "seen")
     assert until(lambda: heartbeats[-1].state == waits), "again before the next"
-    assert world.calls[-2] == "arm" and run.feedback[0].verdict == EpisodeEvent.SUCCESS
+    assert until(lambda: world.calls[-2:] == ["arm", "arm"]), "it asks again and again"
+    assert until(lambda: run.feedback)
+    assert run.feedback[0].verdict == EpisodeEvent.SUCCESS
     estop(world, True)
     estop(world, False)
     assert "emergency stop" in run.result().message, "once it has moved no stop is a try"
