@@ -56,17 +56,20 @@ class RecordedTopic:
 
 EVENTS = "/episode/events"
 EXECUTED = "/executed_action"
+# Seals cover the name of the topic, so sender and receiver must spell it alike.
 CHUNKS = "/policy/action_chunk"
+REQUESTS = "/intervention/request"
+HEARTBEATS = "/heartbeat"
 _SUITE_TOPICS = (
     RecordedTopic(CHUNKS, "aloe_msgs/msg/ActionChunk", sequenced=True),
     RecordedTopic("/critic/q", "aloe_msgs/msg/QEstimate"),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
-    RecordedTopic("/intervention/request", "aloe_msgs/msg/InterventionRequest", shared=True),
+    RecordedTopic(REQUESTS, "aloe_msgs/msg/InterventionRequest", shared=True),
     RecordedTopic("/episode/state", "aloe_msgs/msg/EpisodeState", latched=True),
     RecordedTopic(EVENTS, "aloe_msgs/msg/EpisodeEvent"),
     RecordedTopic("/episode/verdict", "aloe_msgs/msg/EpisodeEvent", shared=True),
     RecordedTopic("/policy/checkpoint", "aloe_msgs/msg/PolicyCheckpoint", latched=True),
-    RecordedTopic("/heartbeat", "aloe_msgs/msg/Heartbeat", shared=True),
+    RecordedTopic(HEARTBEATS, "aloe_msgs/msg/Heartbeat", shared=True),
     RecordedTopic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", shared=True),
 )
 _EXECUTED = RecordedTopic(EXECUTED, "aloe_msgs/msg/ExecutedAction", sequenced=True)
@@ -84,9 +87,14 @@ def recorded_topics(rig: Rig, use_sim_time: bool) -> tuple[RecordedTopic, ...]:
         for arm in rig.arms
     ]
     teleop = "aloe_msgs/msg/TeleopCommand"
-    human = [RecordedTopic(f"/teleop/{arm.name}/command", teleop, shared=True) for arm in rig.arms]
+    human = [RecordedTopic(human_command_topic(arm.name), teleop, shared=True) for arm in rig.arms]
     simulated = [*([_TASK] if rig.simulated else []), *([_CLOCK] if use_sim_time else [])]
     return (*cameras, *states, *commands, replace(_EXECUTED, rate_hz=rig.rate_hz), *human, *_SUITE_TOPICS, *simulated)
+
+
+def human_command_topic(arm: str) -> str:
+    """The topic of people's commands for an arm, by its name."""
+    return f"/teleop/{arm}/command"
 
 
 def recorded_command_topic(arm: Arm) -> str:

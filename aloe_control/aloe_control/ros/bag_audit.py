@@ -21,7 +21,7 @@ from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_control.ros.sent_commands import SentCommands
 from aloe_data.codecs import CodecError, is_foreign, select_joints
-from aloe_data.recording import CHUNKS, EXECUTED, recorded_commands
+from aloe_data.recording import CHUNKS, EXECUTED, HEARTBEATS, REQUESTS, human_command_topic, recorded_commands
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
@@ -32,8 +32,6 @@ _BEHIND_NS = 10_000_000_000  # by which a recorder may be behind on a machine un
 _BETWEEN_NS = 20_000_000  # ticks are sorted by that much later: behind what they depend on
 _WHOLE = ActionChunk | ExecutedAction | Heartbeat | InterventionRequest | TeleopCommand | JointState
 _STATE = "/intervention"
-_REQUESTS = "/intervention/request"
-_HEARTBEATS = "/heartbeat"
 _STOPS = (RequestKind.ESTOP, RequestKind.HOLD)  # what counts of anybody
 _BEFORE_THE_BAG = "whether somebody who tried the emergency stop said before arming that all is ready"
 _NOT_IN_OLD_BAGS = (
@@ -46,8 +44,8 @@ _NO_HEARTBEATS = "whether episode_node and recorder_node were alive: there are n
 def audited_topics(rig: Rig) -> list[str]:
     """The topics of a bag that an audit needs."""
     devices = [camera.topic for camera in rig.cameras] + list(rig.arms_by_topic)
-    arms = [*recorded_commands(rig), *(f"/teleop/{arm.name}/command" for arm in rig.arms)]
-    return [*devices, *arms, EXECUTED, _STATE, CHUNKS, _REQUESTS, _HEARTBEATS]
+    arms = [*recorded_commands(rig), *(human_command_topic(arm.name) for arm in rig.arms)]
+    return [*devices, *arms, EXECUTED, _STATE, CHUNKS, REQUESTS, HEARTBEATS]
 
 
 class BagAudit(Audit):
@@ -73,7 +71,7 @@ def audit_messages(rig: Rig, messages: Iterable[tuple[str, Any, int]]) -> BagAud
     for topic, message, time_ns in messages:
         if sent.take(topic, message, time_ns):
             continue
-        if topic == _HEARTBEATS:
+        if topic == HEARTBEATS:
             beating.add(message.node)
         timed.append((_when(topic, message, time_ns), topic, _light(message)))
     timed.sort(key=lambda item: item[0])
@@ -119,7 +117,7 @@ class _Told:
         elif topic in self._arms:
             for arm in self._arms[topic]:
                 self._take_joints(arm, message)
-        elif topic == _REQUESTS:
+        elif topic == REQUESTS:
             request = request_from_message(message)
             if request.kind in _STOPS or self._is_ours(message):
                 self.audit.request(request, time_ns)
@@ -133,7 +131,7 @@ class _Told:
     def _take_sealed(self, topic: str, message: Any, time_ns: int) -> None:
         if topic == CHUNKS:
             self._take_chunk(message)
-        elif topic == _HEARTBEATS:
+        elif topic == HEARTBEATS:
             self.audit.heartbeat(message.node, time_ns, message.problem)
         else:
             self.audit.command(human_command_from_message(message), time_ns)

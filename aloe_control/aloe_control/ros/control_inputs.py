@@ -15,15 +15,13 @@ from aloe_control.control_loop import ControlLoop
 from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.messages import human_command_from_message, image_checksum, request_from_message
 from aloe_data.codecs import CodecError, is_foreign, select_joints
-from aloe_data.recording import CHUNKS
+from aloe_data.recording import CHUNKS, HEARTBEATS, REQUESTS, human_command_topic
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
-from aloe_data.ros.heartbeat import HEARTBEATS
 from aloe_data.ros.qos import SENSOR
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.serialized import header_stamp_ns
 
-REQUESTS = "/intervention/request"
 REQUEST_DEPTH = 50
 STRANGERS_WORDS = 100  # characters of what somebody unknown says
 _STOPS = (RequestKind.HOLD, RequestKind.ESTOP)  # obeyed whoever asks: a stop too many moves nothing
@@ -71,7 +69,7 @@ class ControlInputs:
         for arm in self._rig.arms:
             handle = functools.partial(self._on_joint_state, arm)
             node.create_subscription(JointState, arm.joint_state_topic, handle, SENSOR)
-            topic = f"/teleop/{arm.name}/command"
+            topic = human_command_topic(arm.name)
             node.create_subscription(TeleopCommand, topic, functools.partial(self._on_human, topic), SENSOR)
         for camera in self._rig.cameras:
             message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image

@@ -41,6 +41,7 @@ from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.rig import RigError, load_rig
 from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
+from aloe_data.ros.motion_enabling import ARM
 from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
@@ -50,7 +51,6 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 
 NS = 1_000_000_000
-ARM = "/control/arm"
 ARM_MAX_AGE_S = 1.0  # of the wish to enable motion: one that waited for this node to wake up is not meant any more
 STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 

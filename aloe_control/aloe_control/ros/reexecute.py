@@ -22,14 +22,13 @@ from aloe_control.ros.messages import human_command_from_message, request_from_m
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.recording import CHUNKS, EXECUTED, RecordingError
+from aloe_data.recording import CHUNKS, EXECUTED, REQUESTS, RecordingError, human_command_topic
 from aloe_data.rig import Arm, Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.bag_survey import rig_inside
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 
 _STATE = "/intervention"
-_REQUESTS = "/intervention/request"
 _ON_ITS_WAY_NS = 250_000_000  # longest time that a request takes to control_node
 
 
@@ -72,9 +71,9 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
         RecordingError: no bag of the recorder, or a damaged one.
     """
     arms = rig.arms_by_topic
-    people = {f"/teleop/{arm.name}/command" for arm in rig.arms}
+    people = {human_command_topic(arm.name) for arm in rig.arms}
     ticks, chunks, requests, commands, joints, states = [], [], [], [], [], []
-    for topic, message, received_ns in read_messages(bag, [EXECUTED, _STATE, CHUNKS, _REQUESTS, *arms, *people]):
+    for topic, message, received_ns in read_messages(bag, [EXECUTED, _STATE, CHUNKS, REQUESTS, *arms, *people]):
         try:
             if topic == EXECUTED:
                 ticks.append(result_from_message(message))
@@ -82,7 +81,7 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
                 states.append(message)
             elif topic == CHUNKS:
                 chunks.append(chunk_from_message(message))
-            elif topic == _REQUESTS:
+            elif topic == REQUESTS:
                 requests.append((received_ns, request_from_message(message)))
             elif topic in people:
                 commands.append((received_ns, human_command_from_message(message)))

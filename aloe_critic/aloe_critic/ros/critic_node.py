@@ -19,6 +19,7 @@ from aloe_data.chunk import Chunk, policy_of
 from aloe_data.codecs import CodecError
 from aloe_data.config import parameter
 from aloe_data.observation import StaleInput
+from aloe_data.recording import CHUNKS, REQUESTS
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import chunk_from_message, diagnostics
 from aloe_data.ros.live_streams import LiveStreams
@@ -29,7 +30,6 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 
 NAME = "critic_node"
-REQUESTS = "/intervention/request"
 NICE = 15  # more than the policy's inference: what a critic says is never worth a late chunk
 
 
@@ -67,7 +67,7 @@ class CriticNode(Node):
         )
         self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
         self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
-        self.create_subscription(ActionChunk, "/policy/action_chunk", self._on_chunk, 10)
+        self.create_subscription(ActionChunk, CHUNKS, self._on_chunk, 10)
         self.create_timer(1.0, self._report)
         self._thread = threading.Thread(target=self._score_forever, name="scoring", daemon=True)
         self._thread.start()

@@ -5,10 +5,10 @@ import time
 from aloe_msgs.msg import Heartbeat
 from rclpy.node import Node
 
+from aloe_data.recording import HEARTBEATS
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import Session
 
-HEARTBEATS = "/heartbeat"
 PERIOD_S = 0.2
 _DUE_S = 0.9 * PERIOD_S  # a timer of this period that comes a little early must not wait for its next turn
 

@@ -11,7 +11,7 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.ros.service_calls import CallError, ServiceCalls
 from aloe_data.session import Session
 
-_ARM = "/control/arm"
+ARM = "/control/arm"
 _TIMEOUT_S = 60.0  # in simulation, for all streams to be healthy
 _REMIND_S = 10.0  # between two lines about what keeps motion from being enabled
 # control_node answers within a tick. Where the answer is lost, as DDS loses one to a client that it does not know yet,
@@ -51,7 +51,7 @@ class MotionEnabling:
         self._node = node
         self._calls = calls
         self._sealer = MessageSealer(session, node.get_name())
-        self._client = node.create_client(EnableMotion, _ARM)
+        self._client = node.create_client(EnableMotion, ARM)
         self._needs_ready = needs_ready
         self._ready = f"waits for a person's ready: {ready_hint}"
         self._limit_s = timeout_s or (math.inf if needs_ready else _TIMEOUT_S)
@@ -114,7 +114,7 @@ class MotionEnabling:
 
     def _call(self, enable: bool, answer_s: float) -> None:
         request = EnableMotion.Request(enable=enable, stamp=self._node.get_clock().now().to_msg())
-        self._calls.call(self._client, self._sealer.seal(_ARM, request), "control_node", answer_s)
+        self._calls.call(self._client, self._sealer.seal(ARM, request), "control_node", answer_s)
 
     def _now_ns(self) -> int:
         now: int = self._node.get_clock().now().nanoseconds

@@ -18,9 +18,9 @@ from rclpy.task import Future
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
 from aloe_data.launch_bond import end_with_launch
+from aloe_data.recording import CHUNKS, HEARTBEATS
 from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.ros.convert import stamp_to_ns
-from aloe_data.ros.heartbeat import HEARTBEATS
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer
@@ -82,7 +82,7 @@ class RolloutReport(Node):
         """
         there = {
             "no episode_node (/episode/run)": self._client.server_is_ready(),
-            "no policy (/policy/action_chunk)": self.count_publishers("/policy/action_chunk"),
+            "no policy (/policy/action_chunk)": self.count_publishers(CHUNKS),
             "no control_node (/executed_action)": self._hears_control,
             "no word from control_node (/intervention)": self._hears_authority,
         }

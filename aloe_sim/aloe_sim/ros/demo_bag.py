@@ -12,7 +12,7 @@ from aloe_control.control_loop import TickResult
 from aloe_control.ros.messages import arm_command_messages, executed_action_message, intervention_message
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
-from aloe_data.recording import EpisodeRecord, recorded_command_topic, recorded_topics
+from aloe_data.recording import CHUNKS, EpisodeRecord, recorded_command_topic, recorded_topics
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_messages, ns_to_stamp
 from aloe_sim.cameras import CameraRenderer
@@ -49,7 +49,7 @@ class DemoBag:
 
     def chunk(self, chunk: Chunk) -> None:
         """Record a policy's chunk."""
-        self._write("/policy/action_chunk", chunk_to_message(chunk, self._rig.action_space), chunk.stamp_ns)
+        self._write(CHUNKS, chunk_to_message(chunk, self._rig.action_space), chunk.stamp_ns)
 
     def joint_states(self) -> None:
         """Record the measured positions of this moment."""

@@ -8,7 +8,7 @@ from rclpy.node import Node
 from aloe_control.human_commands import HumanCommand
 from aloe_control.ros.messages import human_command_from_message
 from aloe_data.chunk import Chunk
-from aloe_data.recording import CHUNKS
+from aloe_data.recording import CHUNKS, human_command_topic
 from aloe_data.rig import Rig
 from aloe_data.ros.convert import chunk_from_message, chunk_to_message, ns_to_stamp
 from aloe_data.ros.sealing import MessageSealer
@@ -37,10 +37,10 @@ class HostileMessages:
             arm.name: HumanCommand(arm.name, 0, 0, "stranger", 0, False, True, np.array(arm.home)) for arm in rig.arms
         }
         self._publishers = {
-            arm.name: node.create_publisher(TeleopCommand, f"/teleop/{arm.name}/command", 10) for arm in rig.arms
+            arm.name: node.create_publisher(TeleopCommand, human_command_topic(arm.name), 10) for arm in rig.arms
         }
         for arm in rig.arms:
-            node.create_subscription(TeleopCommand, f"/teleop/{arm.name}/command", self._on_command, 10)
+            node.create_subscription(TeleopCommand, human_command_topic(arm.name), self._on_command, 10)
 
     def listened_to(self, fault: Fault) -> bool:
         """Whether any other node is found that would hear of the fault."""
@@ -90,7 +90,7 @@ class HostileMessages:
             data=command.data.tolist(),
         )
         message.header.stamp, message.header.frame_id = ns_to_stamp(command.stamp_ns), command.frame
-        self._publishers[command.arm].publish(self._sealer.seal(f"/teleop/{command.arm}/command", message))
+        self._publishers[command.arm].publish(self._sealer.seal(human_command_topic(command.arm), message))
 
 
 def _key(command: HumanCommand) -> tuple[str, int, int]:

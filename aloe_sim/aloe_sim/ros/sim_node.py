@@ -14,6 +14,7 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
 from aloe_data.config import parameter
+from aloe_data.recording import CHUNKS
 from aloe_data.rig import Rig, load_rig
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_data.ros.node_main import run_node
@@ -89,7 +90,7 @@ class SimNode(Node):
         self._thread.start()
 
     def _expert_topics(self) -> list[tuple[str, float]]:
-        policy = [("/policy/action_chunk", POLICY_HZ)] if self.config.expert else []
+        policy = [(CHUNKS, POLICY_HZ)] if self.config.expert else []
         return policy + ([("/sim/expert_chunk", HUMAN_HZ)] if self.config.human else [])
 
     def finish(self) -> None:

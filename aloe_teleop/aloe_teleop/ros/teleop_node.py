@@ -16,6 +16,7 @@ from rclpy.node import Node
 
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
+from aloe_data.recording import REQUESTS, human_command_topic
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import diagnostics, ns_to_stamp
 from aloe_data.ros.node_main import run_node
@@ -29,7 +30,6 @@ from aloe_teleop.ros.sight import Sight
 from aloe_teleop.station import Asked, Station
 from aloe_teleop.teleop_file import load_devices
 
-REQUESTS = "/intervention/request"
 FRAME = "rig"  # of Cartesian commands
 COMMAND_PERIOD_S = 0.02
 HEARTBEAT_PERIOD_S = 0.1
@@ -74,7 +74,7 @@ class TeleopNode(Node):
         self._sequence = 0
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._commands = {
-            arm: self.create_publisher(TeleopCommand, _command_topic(arm), 1)
+            arm: self.create_publisher(TeleopCommand, human_command_topic(arm), 1)
             for device in self._devices.values()
             for arm in device.arms
         }
@@ -153,7 +153,7 @@ class TeleopNode(Node):
             data=array("d", command.data),
         )
         message.header.stamp, message.header.frame_id = ns_to_stamp(now_ns), FRAME
-        self._sealer.seal(_command_topic(arm), message)
+        self._sealer.seal(human_command_topic(arm), message)
         return message
 
     def _ask(self, now_ns: int, asked: Iterable[Asked]) -> None:
@@ -221,10 +221,6 @@ class TeleopNode(Node):
             values = {"operator": self._operator, "commands": ", ".join(self._devices[name].arms)}
             self._diagnostics.publish(diagnostics(now_ns, f"teleop_node: {name}", problem, values))
         self._diagnostics.publish(diagnostics(now_ns, "teleop_node: emergency stop", self._stop, {}))
-
-
-def _command_topic(arm: str) -> str:
-    return f"/teleop/{arm}/command"
 
 
 def main() -> None:
