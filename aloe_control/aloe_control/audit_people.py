@@ -177,7 +177,8 @@ class PeopleAudit:
         return ""
 
     def _begin(self, turns: list[ArmTurn], turn: Turn, now_ns: int, request: Request | None = None) -> None:
-        holder, operator = ("", "") if request is None else (who(request), request.operator)
+        holder = "" if request is None else who(request)
+        operator = "" if request is None else request.operator
         for item in turns:
             if (item.turn, item.holder) != (turn, holder):
                 item.begin(turn, now_ns, holder, operator)

@@ -79,8 +79,11 @@ def _point_segment_square(points: Array, starts: Array, ends: Array) -> Array:
 def _lines_square(start: Array, d: Array, other_start: Array, e: Array) -> Array:
     """Squared distance [M] of the lines' nearest points; infinite unless they lie inside both segments."""
     r = start - other_start
-    dd, ee, de = np.einsum("mi,mi->m", d, d), np.einsum("mi,mi->m", e, e), np.einsum("mi,mi->m", d, e)
-    dr, er = np.einsum("mi,mi->m", d, r), np.einsum("mi,mi->m", e, r)
+    dd = np.einsum("mi,mi->m", d, d)
+    ee = np.einsum("mi,mi->m", e, e)
+    de = np.einsum("mi,mi->m", d, e)
+    dr = np.einsum("mi,mi->m", d, r)
+    er = np.einsum("mi,mi->m", e, r)
     across = dd * ee - de * de
     crosses = across > 1e-12 * dd * ee  # else parallel: an end is among the nearest points
     divisor = np.where(crosses, across, 1.0)

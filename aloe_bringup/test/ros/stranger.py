@@ -87,8 +87,10 @@ class Stranger:
             message.positions = [0.8] * 7
         elif kind is TeleopCommand:
             message.arm = topic.split("/")[2]
-            message.operator_id, message.deadman = "stranger", True
-            message.sequence, message.data = self._number, [0.8] * 7
+            message.operator_id = "stranger"
+            message.deadman = True
+            message.sequence = self._number
+            message.data = [0.8] * 7
         elif kind is InterventionRequest:
             message.request = MOVING[self._number % len(MOVING)]
             message.operator_id = message.device = "stranger"

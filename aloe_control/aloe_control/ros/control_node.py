@@ -115,7 +115,8 @@ class ControlNode(Node):
             response.success, response.message = self._enable(request)
         else:
             self._loop.disarm(f"disarmed by {ARM}")
-            response.success, response.message = True, "disarmed"
+            response.success = True
+            response.message = "disarmed"
         if self._inputs.is_new("arm", f"{request.enable} {response.message}"):
             self.get_logger().info(f"{ARM} {str(request.enable).lower()}: {response.message}")
         return response
