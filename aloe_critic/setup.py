@@ -4,7 +4,7 @@ setup(
     name="aloe_critic",
     version="0.1.0",
     packages=find_packages(exclude=["test", "test.*"]),
-    package_data={"aloe_critic": ["timeline.html", "rounds/report.html"]},
+    package_data={"aloe_critic": ["timeline.html"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/aloe_critic"]),
         ("share/aloe_critic", ["package.xml"]),
@@ -21,7 +21,6 @@ setup(
             "guided_policy_node = aloe_critic.ros.guided_policy_node:main",
             "learner_node = aloe_critic.ros.learner_node:main",
             "plot = aloe_critic.ros.plot:main",
-            "rounds = aloe_critic.ros.rounds:main",
             "train_critic = aloe_critic.ros.train_critic:main",
             "weigh = aloe_critic.ros.weigh:main",
         ],

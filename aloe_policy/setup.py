@@ -27,8 +27,7 @@ setup(
             "load = aloe_policy.ros.load:main",
             "train = aloe_policy.ros.train:main",
             "improve = aloe_policy.ros.improve:main",
-            "pretrain_encoder = aloe_policy.pretrain_encoder:main",
-            "promote = aloe_policy.promote:main",
+            "pretrain_encoder = aloe_policy.encoders.pretrain_encoder:main",
         ],
     },
 )

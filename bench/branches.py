@@ -28,10 +28,11 @@ from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
+from aloe_data.installed_files import find_rig_file
 from aloe_data.observation import Observation
 from aloe_data.rig import RigError, load_rig
-from aloe_data.rollout import find_checkpoint, find_rig_file
 from aloe_data.seeds import HELD_OUT
+from aloe_pipeline.rollout import find_checkpoint
 from aloe_policy.backend import CheckpointError
 from aloe_sim.blunders import blunder, holding
 from aloe_sim.experts import CannotHelpError, make_expert

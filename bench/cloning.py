@@ -7,10 +7,10 @@ import torch
 from aloe_data.rig import Rig
 from aloe_policy.dataset import build
 from aloe_policy.learner import ActorLearner, LearnerConfig
-from aloe_policy.model import TinyVLA
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
 from aloe_policy.ros.train import demonstrations
-from aloe_policy.tiny import save_tiny
+from aloe_policy.tiny.model import TinyVLA
+from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.training import fit, split_by_episode
 
 STRIDE = 5  # ticks between observations

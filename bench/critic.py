@@ -22,10 +22,10 @@ from aloe_critic.batches import CriticBatch
 from aloe_critic.learner import CriticConfig, CriticLearner
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
 from aloe_data.transitions import RewardConfig
-from aloe_policy.encoder import ImageEncoder
+from aloe_policy.encoders.keypoints import ImageEncoder
 from aloe_policy.flow import integrate
-from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.words import word_ids
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tokenizer import word_ids
 
 NAMES = ("red cube", "green cube", "yellow cube", "blue cube")
 SIZES = Sizes(num_cameras=3, keypoints=NAMES, state_dim=20, action_dim=20, n_action_steps=25)

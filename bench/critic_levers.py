@@ -27,7 +27,6 @@ import torch
 from output import same_options
 from tqdm import tqdm
 
-from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.batches import Batches
 from aloe_critic.branched import Branches, ceiling, fall, knowable, load_branches, nearness, outranks, rank
 from aloe_critic.health import Gates
@@ -35,11 +34,12 @@ from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
 from aloe_critic.networks import NetworkConfig
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
+from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
+from aloe_data.installed_files import find_rig_file
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import load_rig
-from aloe_data.rollout import find_rig_file
 from aloe_data.transitions import RewardConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, open_store
 from aloe_policy.training_state import state_file

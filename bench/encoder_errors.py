@@ -14,7 +14,7 @@ from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.backend import load_policy
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig

@@ -138,7 +138,7 @@ def whole_command_s(bags: Path, scratch: Path) -> float:
 
     from safetensors.torch import save_file
 
-    from aloe_policy.encoder import ImageEncoder
+    from aloe_policy.encoders.keypoints import ImageEncoder
 
     names = tuple(f"keypoint {k}" for k in range(TOKENS[0]))
     encoder = scratch / "encoder.safetensors"

@@ -21,7 +21,7 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.checkpoint import Checkpoint
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 from aloe_sim.assisted import AssistedRig
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from output import conclude, make_parser
 
-from aloe_critic.rounds.history import by_kind
-from aloe_critic.rounds.run_folder import RunFolder
+from aloe_pipeline.rounds.history import by_kind
+from aloe_pipeline.rounds.run_folder import RunFolder
 
 TARGETS = {"total_s": 1200.0}
 SCENES = "all"
@@ -25,7 +25,7 @@ SCENES = "all"
 def run(folder: Path, options: list[str]) -> None:
     """One round, in processes of its own. Raises CalledProcessError where a stage fails."""
     words = ["--run", str(folder), "--rounds", "1", "--variation", SCENES, "--force", *options]
-    subprocess.run(["ros2", "run", "aloe_critic", "rounds", "loop", *words], check=True)
+    subprocess.run(["ros2", "run", "aloe_pipeline", "rounds", "loop", *words], check=True)
 
 
 def figures_of(folder: RunFolder) -> dict[str, float]:

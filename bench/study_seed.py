@@ -15,7 +15,6 @@ from keypoint_world import World, load_seeing
 from output import same_options
 from study_options import AT_RUN_TIME, GROWS, WEIGHTS, WITH_CRITIC, StudyConfig, read_test
 
-from aloe_critic.asking import AskConfig
 from aloe_critic.checkpoint import load_critic
 from aloe_critic.guided import GuidedPolicy, consensus, critic_score
 from aloe_critic.health import Gates
@@ -24,11 +23,12 @@ from aloe_critic.networks import NetworkConfig
 from aloe_critic.ros.critic_training import TrainCriticConfig
 from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.ros.weigh import Choices, WeighConfig, weigh
+from aloe_critic.scorer import AskConfig
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
 from aloe_data.durable import append_line, copy_in_place, replacing
+from aloe_data.installed_files import find_rig_file
 from aloe_data.rig import Rig, load_rig
-from aloe_data.rollout import find_rig_file
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.improve import ImproveConfig, improve

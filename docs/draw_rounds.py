@@ -6,9 +6,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from aloe_critic.rounds.history import in_use, read_rounds
-from aloe_critic.rounds.run_folder import RunFolder
 from aloe_data.config import ConfigError
+from aloe_pipeline.rounds.history import in_use, read_rounds
+from aloe_pipeline.rounds.run_folder import RunFolder
 
 
 def draw(folder: RunFolder, file: Path) -> None:

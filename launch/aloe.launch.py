@@ -13,12 +13,13 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction
 from launch.events.process import ProcessExited
 
-from aloe_critic.rounds.options import LoopOptions, command_words
 from aloe_data.config import from_texts, spec_of
+from aloe_data.installed_files import find_operator_file, find_rig_file
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
-from aloe_data.rollout import check_for_real, find_operator_file, find_rig_file
 from aloe_data.transport import network_line
+from aloe_pipeline.node_plan import check_for_real
+from aloe_pipeline.rounds.options import LoopOptions, command_words
 
 SAVING_S = "120"  # time for the stage under way to close its bag, or to write its state, when it is stopped
 
@@ -46,7 +47,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess | LogInfo]:
 
         make_task(options.task or rig.simulation.task)
         named_variation(options.variation)
-    program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
+    program = Path(get_package_prefix("aloe_pipeline")) / "lib" / "aloe_pipeline" / "rounds"
     command = [str(program), "loop", *command_words(options)]
     return [
         LogInfo(msg=network_line(rig.network)),  # the rollouts that the rounds start open it

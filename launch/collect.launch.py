@@ -13,7 +13,7 @@ from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Opaq
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
 from aloe_data.config import spec_of
-from aloe_data.rollout import RolloutConfig, resumed, rollout_config
+from aloe_pipeline.rollout import RolloutConfig, resumed, rollout_config
 
 DEFAULTS = {"human": "scripted", "successes": "20", "episodes": "200"}
 

@@ -13,10 +13,10 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.events.process import ProcessExited
 
-from aloe_critic.rounds.options import ImproveOptions, command_words
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import from_texts, is_required, spec_of
 from aloe_data.launch_bond import bond
+from aloe_pipeline.rounds.options import ImproveOptions, command_words
 
 SAVING_S = "120"  # time for the stage under way to write its state when it is stopped
 
@@ -36,7 +36,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     """The stages; raises before anything starts when an argument is wrong."""
     options = from_texts(ImproveOptions, context.launch_configurations, "improve.launch.py")
     find_bags(Path(options.bags).expanduser())
-    program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "rounds"
+    program = Path(get_package_prefix("aloe_pipeline")) / "lib" / "aloe_pipeline" / "rounds"
     command = [str(program), "improve", *command_words(options)]
     return [
         ExecuteProcess(

@@ -11,19 +11,13 @@ from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
 from aloe_data.config import ros_arguments, spec_of
+from aloe_data.installed_files import NO, find_operator_file, find_rig_file
 from aloe_data.node_environment import node_environment
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
-from aloe_data.rollout import (
-    NO,
-    NodePlan,
-    RolloutConfig,
-    find_operator_file,
-    find_rig_file,
-    plan_nodes,
-    rollout_config,
-)
 from aloe_data.transport import network_line
+from aloe_pipeline.node_plan import NodePlan, plan_nodes
+from aloe_pipeline.rollout import RolloutConfig, rollout_config
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
 IN_A_TERMINAL = "waiting for {}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"

@@ -12,12 +12,13 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.events.process import ProcessExited
 
-from aloe_critic.launch_arguments import TrainCriticArguments, command_line
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import from_texts, is_required, spec_of
+from aloe_data.installed_files import find_rig_file
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
-from aloe_data.rollout import find_checkpoint, find_rig_file
+from aloe_pipeline.rollout import find_checkpoint
+from aloe_pipeline.train_critic_arguments import TrainCriticArguments, command_line
 
 SAVING_S = "30"  # time to write the training's state when it is stopped
 

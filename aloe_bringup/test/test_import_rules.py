@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "aloe_control": {"aloe_data"},
     "aloe_teleop": {"aloe_data"},
     "aloe_sim": {"aloe_data", "aloe_control", "aloe_teleop"},
+    "aloe_pipeline": {"aloe_control", "aloe_critic", "aloe_data", "aloe_policy", "aloe_sim", "aloe_teleop"},
 }
 WITHOUT_TORCH = ("aloe_data", "aloe_control", "aloe_teleop")
 ROS = re.compile(

@@ -14,7 +14,7 @@ from aloe_data.replay import Replay, Transitions
 from aloe_data.segments import AGAIN, HAND_BACK, HUMAN
 from aloe_data.transitions import chunk_returns
 from aloe_policy.actions import ActionSpace, Normaliser
-from aloe_policy.words import word_ids
+from aloe_policy.tokenizer import word_ids
 
 Index = NDArray[np.int64]
 TO_THE_END = 1 << 40  # steps: past any segment's end

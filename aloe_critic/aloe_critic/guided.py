@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_critic.asking import AskConfig, load_scorer
 from aloe_critic.checkpoint import TrainedCritic
 from aloe_critic.losses import aggregate, value
 from aloe_critic.networks import State
+from aloe_critic.scorer import AskConfig, load_scorer
 from aloe_data.chunk import guided_version
 from aloe_data.config import parameter
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.smoke import made_up_observation
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 
 Score = Callable[[State, torch.Tensor], torch.Tensor]
 """Values [M] of normalised chunks [M, H, A] in one state."""

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor, nn
 
 from aloe_data.config import parameter
-from aloe_policy.encoder import TOKEN_WIDTH
+from aloe_policy.encoders.keypoints import TOKEN_WIDTH
 from aloe_policy.layers import Attention, Grounding, feed_forward
-from aloe_policy.model import DISPLACEMENT_FEATURES, OCTAVES, embed_views
-from aloe_policy.words import NUM_BUCKETS, PADDING, word_ids
+from aloe_policy.tiny.model import DISPLACEMENT_FEATURES, OCTAVES, embed_views
+from aloe_policy.tokenizer import NUM_BUCKETS, PADDING, word_ids
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_critic.asking import ChunkScorer
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import Drawn
 from aloe_critic.losses import td_target
+from aloe_critic.scorer import ChunkScorer
 from aloe_critic.weights import Labels, WeightConfig, by_softmax
 from aloe_data.replay import Replay
 from aloe_data.segments import HAND_BACK

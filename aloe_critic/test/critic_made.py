@@ -7,13 +7,13 @@ import critic_store as made
 import numpy as np
 import torch
 
-from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.checkpoint import save_critic
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
+from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_data.rig import Rig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.backend import load_policy
-from aloe_policy.tiny import save_tiny
+from aloe_policy.tiny.policy import save_tiny
 
 RIG = made.RIG
 STEPS = 10  # of an executed chunk

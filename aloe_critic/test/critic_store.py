@@ -14,9 +14,9 @@ from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.rig import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
-from aloe_policy.encoder import ImageEncoder
-from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.tiny import save_tiny
+from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tiny.policy import save_tiny
 
 RIG_FILE = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
 RIG = load_rig(RIG_FILE)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from aloe_critic.asking import ChunkScorer, load_scorer
 from aloe_critic.guided import GuidedConfig, GuidedPolicy, consensus, critic_score, load_guided
+from aloe_critic.scorer import ChunkScorer, load_scorer
 from aloe_data.chunk import critic_of, policy_of
 from aloe_data.observation import Observation
 from aloe_policy.backend import load_policy

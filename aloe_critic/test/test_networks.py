@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
-from aloe_policy.words import MAX_WORDS
+from aloe_policy.tokenizer import MAX_WORDS
 
 SIZES = Sizes(2, ("red cube", "blue cube"), 5, 3, 10)
 SMALL = NetworkConfig(num_critics=3, width=16, heads=2, layers=2, bins=11, dropout=0.0)

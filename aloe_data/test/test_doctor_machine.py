@@ -19,8 +19,8 @@ from aloe_data.doctor_machine import (
     needed_bytes_per_s,
     read_buffers,
 )
+from aloe_data.operator_devices import teleop_devices
 from aloe_data.rig import load_rig
-from aloe_data.rollout import teleop_devices
 
 CONFIG = Path(__file__).parents[2] / "config"
 RIG = load_rig(CONFIG / "rig_sim.yaml")

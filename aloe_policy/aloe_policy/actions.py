@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aloe_data.kinematics import ArmKinematics, rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Arm, Rig
-from aloe_policy.triangulation import Triangulation
+from aloe_policy.encoders.triangulation import Triangulation
 
 Array = NDArray[np.float32]
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from aloe_data.config import parameter
 from aloe_policy.flow import Velocity
-from aloe_policy.model import TinyVLA
-from aloe_policy.words import PADDING, bucket
+from aloe_policy.tiny.model import TinyVLA
+from aloe_policy.tokenizer import PADDING, bucket
 
 GOOD, BAD = "advantage: positive", "advantage: negative"  # one word each, and of no prompt: it holds a colon
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from aloe_data.episode_store import EpisodeStore, StoreError
 from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace, Normaliser
-from aloe_policy.encoder import ImageEncoder
-from aloe_policy.words import MAX_WORDS, word_ids
+from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.tokenizer import MAX_WORDS, word_ids
 
 Float = NDArray[np.float32]
 Index = NDArray[np.int64]

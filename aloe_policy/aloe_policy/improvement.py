@@ -14,7 +14,7 @@ from aloe_data.replay import DEMO
 from aloe_data.seeds import refuse_held_out
 from aloe_policy.dataset import TrainingSet, build, episodes_of
 from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 from aloe_policy.training import split_by_episode
 
 

@@ -20,9 +20,9 @@ from torch import Tensor
 from aloe_data.config import parameter
 from aloe_policy.condition import Condition, ConditionConfig, labels, prefixes_of, velocity_of
 from aloe_policy.flow import flow_loss, integrate, sample_tau
-from aloe_policy.model import TinyVLA
 from aloe_policy.optimiser import Optimiser, block_matrices
-from aloe_policy.renaming import Renaming
+from aloe_policy.tiny.augmentation import Renaming
+from aloe_policy.tiny.model import TinyVLA
 from aloe_policy.training_state import seed_torch
 
 TRAINING, EVALUATION = 0, 1  # streams of random numbers

@@ -11,4 +11,4 @@ ros2 run aloe_sim render_scenes --rig "$rig" --frames 3500 --stride 10 --no-hidd
 ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 1000 --presence-weight 8 --threads 1 --out "$work/encoder.safetensors"
 ros2 run aloe_policy train --rig "$rig" --bags "$work/demos" --encoder "$work/encoder.safetensors" \
   --steps 3000 --threads 1 --out "$work/sorting"
-echo "now measure it: ros2 run aloe_bringup evaluate --policy $work/sorting --seeds 0:50 --processes 2"
+echo "now measure it: ros2 run aloe_pipeline evaluate --policy $work/sorting --seeds 0:50 --processes 2"

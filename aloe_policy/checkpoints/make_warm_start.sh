@@ -16,4 +16,4 @@ ros2 run aloe_sim render_scenes --rig "$rig" --task "$task" --frames 6000 --seed
 ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 3500 --threads 1 --out "$encoder"
 ros2 run aloe_policy train --rig "$rig" --bags "$work/demos" --encoder "$encoder" --width 64 --batch-size 128 \
   --noises-per-observation 2 --steps 1500 --threads 1 --out "$work/$task"
-echo "now measure it: ros2 run aloe_bringup evaluate --task $task --policy $work/$task --seeds 0:50 --processes 2"
+echo "now measure it: ros2 run aloe_pipeline evaluate --task $task --policy $work/$task --seeds 0:50 --processes 2"

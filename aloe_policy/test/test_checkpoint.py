@@ -13,9 +13,9 @@ from aloe_data.rig import load_rig
 from aloe_policy.actions import Normaliser
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
-from aloe_policy.encoder import ImageEncoder
-from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.tiny import save_tiny
+from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tiny.policy import save_tiny
 
 NAMES = ("red cube", "blue cube")
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -12,8 +12,8 @@ from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.condition import BAD, GOOD, Condition, labels, prefixes_of, velocity_of
 from aloe_policy.flow import integrate
-from aloe_policy.tiny import save_tiny
-from aloe_policy.words import PADDING, bucket, word_ids
+from aloe_policy.tiny.policy import save_tiny
+from aloe_policy.tokenizer import PADDING, bucket, word_ids
 
 ALL = torch.ones(2, dtype=torch.bool)
 

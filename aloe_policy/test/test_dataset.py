@@ -11,8 +11,8 @@ from aloe_data.episode_store import EpisodeStore, StoreError
 from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace
 from aloe_policy.dataset import build, chunk_windows, encode_frames
-from aloe_policy.encoder import ImageEncoder
-from aloe_policy.words import word_ids
+from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.tokenizer import word_ids
 
 SPACE, LENGTH, CPU = ActionSpace(made.RIG), made.LENGTH, torch.device("cpu")
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from aloe_policy.condition import BAD, GOOD, Condition, ConditionConfig, prefixes_of, velocity_of
 from aloe_policy.flow import integrate
 from aloe_policy.learner import ActorLearner, LearnerConfig, weighted_loss
-from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.words import MAX_WORDS
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tokenizer import MAX_WORDS
 
 SIZES = ModelConfig(1, ("a", "b"), 2, 1, action_horizon=4, width=16, heads=2, prefix_layers=1, expert_layers=1, patch=2)
 

@@ -5,8 +5,8 @@ import copy
 import torch
 from torch import nn
 
-from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.optimiser import Optimiser, block_matrices
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
 
 STEPS = 20
 

@@ -15,11 +15,11 @@ from aloe_data.rig import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_policy.checkpoint import folder_hash
-from aloe_policy.encoder import ImageEncoder
+from aloe_policy.encoders.keypoints import ImageEncoder
 from aloe_policy.limits import ActionLimits
-from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.smoke import made_up_observation, smoke_test
-from aloe_policy.tiny import save_tiny
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tiny.policy import save_tiny
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 JOINTS = replace(RIG, action_space="joint_position")

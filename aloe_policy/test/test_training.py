@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloe_policy.learner import ActorLearner, LearnerConfig
-from aloe_policy.model import ModelConfig, TinyVLA
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tokenizer import MAX_WORDS
 from aloe_policy.training import CollapseError, Split, fit, split_by_episode
-from aloe_policy.words import MAX_WORDS
 
 SIZES = ModelConfig(
     2, ("a", "b", "c", "d"), 3, 2, action_horizon=10, width=32, heads=2, prefix_layers=1, expert_layers=1

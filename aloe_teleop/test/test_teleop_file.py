@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aloe_data.config import ConfigError
+from aloe_data.operator_devices import teleop_devices
 from aloe_data.rig import Rig
-from aloe_data.rollout import teleop_devices
 from aloe_teleop.devices import keyboard
 from aloe_teleop.teleop_file import load_devices
 

@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("aloe_sim.ros.record_demos", "--fast", "--episodes", "2", "--out", path / "bags", "--rig", RIG_FILE)
     run("aloe_sim.scenes", "--rig", RIG_FILE, "--frames", "20", "--stride", "20", "--out", path / "scenes.npz")
     pretrain = ("--scenes", path / "scenes.npz", "--out", path / "encoder.safetensors", "--steps", "3")
-    run("aloe_policy.pretrain_encoder", *pretrain, "--batch-size", "4", "--threads", "1")
+    run("aloe_policy.encoders.pretrain_encoder", *pretrain, "--batch-size", "4", "--threads", "1")
     files = ("--bags", path / "bags", "--rig", RIG_FILE, "--encoder", path / "encoder.safetensors", "--out", path / "p")
     run("aloe_policy.ros.train", *files, "--steps", "3", "--batch-size", "4", "--threads", "1")
     return path

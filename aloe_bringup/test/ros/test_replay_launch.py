@@ -21,9 +21,9 @@ from aloe_data.rig import load_rig
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_policy.actions import Normaliser
-from aloe_policy.encoder import ImageEncoder
-from aloe_policy.model import ModelConfig, TinyVLA
-from aloe_policy.tiny import save_tiny
+from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tiny.policy import save_tiny
 
 pytestmark = pytest.mark.timeout(120)
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")

@@ -11,9 +11,9 @@ pytest.importorskip("launch_ros")
 from launch import LaunchContext
 from launch.utilities import perform_substitutions
 
-from aloe_critic.rounds.options import ImproveOptions, LoopOptions
 from aloe_data.config import ConfigError, add_arguments, from_arguments
 from aloe_data.recording import RecordingError
+from aloe_pipeline.rounds.options import ImproveOptions, LoopOptions
 
 LAUNCH = Path(__file__).parents[3] / "launch"
 

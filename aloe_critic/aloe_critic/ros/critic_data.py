@@ -21,7 +21,7 @@ from aloe_data.transitions import RewardConfig
 from aloe_data.verdicts import verdict_now
 from aloe_policy.improvement_weights import store_mark
 from aloe_policy.ros.policy_store import StoreConfig, open_store
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 
 FEW_ENDS = 10  # against as many, an AUC of 0.7 has a standard error of 0.12 (Hanley and McNeil 1982)
 

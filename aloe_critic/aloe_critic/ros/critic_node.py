@@ -12,9 +12,9 @@ from aloe_msgs.msg import ActionChunk, EpisodeState, Intervention, InterventionR
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 
-from aloe_critic.asking import AskConfig, load_scorer
 from aloe_critic.live import AlertConfig, NewestQuestion, Question, alert
 from aloe_critic.ros.messages import estimate_message
+from aloe_critic.scorer import AskConfig, load_scorer
 from aloe_data.chunk import Chunk, policy_of
 from aloe_data.codecs import CodecError
 from aloe_data.config import parameter

@@ -8,7 +8,7 @@ from aloe_critic.ros.critic_data import Data, DataConfig, amounts, refuse_measur
 from aloe_critic.training import joined
 from aloe_data.bag_folders import find_bags
 from aloe_policy.ros.policy_store import open_store
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 
 
 class Watch:

@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from aloe_critic.asking import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import Drawn
 from aloe_critic.networks import Sizes
 from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdicts_of
+from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.state_value import ValueConfig, crossfitted_values
 from aloe_critic.training import check_outcomes
 from aloe_critic.weighing import Entries, advantages, labels_of, proposals, seen_advantages, stops_of
@@ -39,7 +39,7 @@ from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.improvement_weights import Weights, normaliser_hash, save_weights, say, store_mark
 from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy, open_store
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 from aloe_policy.training_state import load_state, state_file
 
 METHODS = ("aloe", "poco", "awr", "recap", "filtered_bc", "hg_dagger", "uniform")

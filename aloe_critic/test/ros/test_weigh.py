@@ -7,9 +7,9 @@ import critic_store as stored
 import numpy as np
 import pytest
 
-from aloe_critic.asking import AskConfig
 from aloe_critic.ros.critic_training import CriticTraining
 from aloe_critic.ros.weigh import METHODS, Choices, WeighConfig, weigh
+from aloe_critic.scorer import AskConfig
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import Labels, WeightConfig, by_advantage
 from aloe_data.config import ConfigError

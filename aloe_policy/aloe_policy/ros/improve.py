@@ -24,7 +24,7 @@ from aloe_policy.improvement_weights import file_hash, load_weights, say
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.ros.actor_training import RunConfig, run
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
-from aloe_policy.tiny import save_tiny
+from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.training import CollapseError
 from aloe_policy.training_state import stopped
 

@@ -32,8 +32,8 @@ from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError, load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_policy.dataset import encode_frames
-from aloe_policy.encoder import STRIDE, TOKEN_WIDTH, ImageEncoder
-from aloe_policy.encoder_file import load_encoder
+from aloe_policy.encoders.keypoint_file import load_encoder
+from aloe_policy.encoders.keypoints import STRIDE, TOKEN_WIDTH, ImageEncoder
 
 
 @dataclass(frozen=True)

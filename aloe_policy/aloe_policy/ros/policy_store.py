@@ -16,10 +16,10 @@ from aloe_data.rig import Rig, RigError
 from aloe_data.verdicts import VerdictError
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError
-from aloe_policy.encoder import TOKEN_WIDTH
-from aloe_policy.encoder_file import load_encoder, save_encoder
+from aloe_policy.encoders.keypoint_file import load_encoder, save_encoder
+from aloe_policy.encoders.keypoints import TOKEN_WIDTH
 from aloe_policy.ros.ingest import IngestConfig, encoder_hash, ingest
-from aloe_policy.tiny import TinyPolicy
+from aloe_policy.tiny.policy import TinyPolicy
 
 BAD_INPUT = (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError)
 Stored = tuple[EpisodeStore, FeatureStore]

@@ -24,14 +24,14 @@ from aloe_data.verdicts import verdict_now
 from aloe_policy.actions import ActionSpace
 from aloe_policy.card import model_card
 from aloe_policy.dataset import build
-from aloe_policy.encoder import STRIDE
-from aloe_policy.encoder_file import load_encoder
+from aloe_policy.encoders.keypoint_file import load_encoder
+from aloe_policy.encoders.keypoints import STRIDE
 from aloe_policy.learner import ActorLearner, LearnerConfig
-from aloe_policy.model import ModelConfig, TinyVLA
 from aloe_policy.ros.actor_training import RunConfig, run
 from aloe_policy.ros.ingest import IngestConfig, ingest
 from aloe_policy.ros.policy_store import BAD_INPUT
-from aloe_policy.tiny import save_tiny
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.training import CollapseError, split_by_episode
 from aloe_policy.training_state import stopped
 

@@ -1,0 +1,1 @@
+"""Frozen image encoders: what is stored of every frame in place of its pixels."""

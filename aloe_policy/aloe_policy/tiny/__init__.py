@@ -1,0 +1,1 @@
+"""The tiny VLA: our small flow-matching policy over named keypoints."""

@@ -1,0 +1,85 @@
+"""Sampling without Python between the operations, for a node that has more to do than that.
+
+A small network on a CPU spends most of a flow on Python. That is half the time on an idle machine; in a node that also
+listens to cameras it is more, since at every operation Python's lock goes to the thread that takes the messages in.
+Traced, a whole flow is one call, and to the bit the same. `torch.jit` is deprecated in favour of `torch.compile`, which
+wants a C++ compiler on the robot and half a minute; this takes a second.
+
+The code of a trace is never given back. So there is one for each size of network, and copies of it with other weights.
+"""
+
+import copy
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from aloe_policy.tiny.model import ModelConfig, TinyVLA
+
+WARM_UPS = 3  # calls until a trace runs at its speed, and its copies with it
+_traces: dict[tuple[ModelConfig, torch.device], torch.jit.ScriptModule] = {}
+
+
+class TracedFlow:
+    """`integrate` of `velocity_of`, for one network as it is now.
+
+    Args:
+        model: in evaluation mode.
+        num_steps: of Euler's method.
+        guidance: see `condition`.
+    """
+
+    def __init__(self, model: TinyVLA, num_steps: int, guidance: float = 1.0) -> None:
+        self._num_steps, self._guidance = num_steps, guidance
+        key = model.config, model.action_position.device
+        if key not in _traces:
+            _traces[key] = _trace(model)
+        self._loop = copy.deepcopy(_traces[key])
+        weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        self._loop.load_state_dict({f"velocity.model.{name}": value for name, value in weights.items()})
+
+    def __call__(self, prefixes: Tensor, noise: Tensor) -> Tensor:
+        """Chunks [B, H, A] from noise [B, H, A] and what `prefixes_of` found for them."""
+        found: Tensor = self._loop(prefixes, noise, self._num_steps, self._guidance)
+        return found
+
+
+class _Velocity(nn.Module):
+    def __init__(self, model: TinyVLA) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
+        return self.model.velocity(prefix, x_tau, tau)
+
+
+class _Euler(nn.Module):
+    def __init__(self, velocity: nn.Module) -> None:
+        super().__init__()
+        self.velocity = velocity
+
+    def forward(self, prefixes: Tensor, noise: Tensor, num_steps: int, guidance: float) -> Tensor:
+        x = noise
+        for k in range(num_steps):
+            tau = torch.full((x.shape[0],), 1.0 - k / num_steps, device=x.device, dtype=x.dtype)
+            velocity = self.velocity(prefixes[0], x, tau)
+            if prefixes.shape[0] == 2:
+                velocity = torch.lerp(self.velocity(prefixes[1], x, tau), velocity, guidance)
+            x = x - velocity / num_steps
+        return x
+
+
+def _trace(model: TinyVLA) -> torch.jit.ScriptModule:
+    """The loop for networks of this size."""
+    config = model.config
+    tokens = 1 + (config.num_cameras + config.tool_views) * len(config.keypoints)
+    prefix = torch.zeros(1, config.expert_layers, tokens, 2 * config.width, device=model.action_position.device)
+    chunk = prefix.new_zeros(1, config.action_horizon, config.action_dim)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network = _Velocity(copy.deepcopy(model).requires_grad_(False)).eval()
+        velocity = torch.jit.trace(network, (prefix, chunk, prefix.new_ones(1)), check_trace=False)
+        found: torch.jit.ScriptModule = torch.jit.script(_Euler(velocity).eval())
+        for _ in range(WARM_UPS):
+            found(prefix[None], chunk, 1, 1.0)
+    return found
