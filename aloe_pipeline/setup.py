@@ -20,6 +20,7 @@ setup(
             "doctor = aloe_pipeline.ros.doctor:main",
             "evaluate = aloe_pipeline.ros.evaluate:main",
             "promote = aloe_pipeline.promote:main",
+            "record_demos = aloe_pipeline.ros.record_demos:main",
             "rounds = aloe_pipeline.ros.rounds:main",
         ],
     },

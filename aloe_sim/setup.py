@@ -18,7 +18,6 @@ setup(
         "console_scripts": [
             "sim_node = aloe_sim.ros.sim_node:main",
             "faults = aloe_sim.ros.faults:main",
-            "record_demos = aloe_sim.ros.record_demos:main",
             "render_scenes = aloe_sim.scenes:main",
         ],
     },

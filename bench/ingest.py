@@ -48,7 +48,7 @@ FLOORS = {"x_realtime": 15.0, "transitions_per_s": 20_000.0}
 
 def record(folder: Path, episodes: int) -> None:
     """Bags of the scripted expert, in their own process: rendering must not leave anything behind in this one."""
-    from aloe_sim.ros.record_demos import DemoConfig, record_fast
+    from aloe_pipeline.ros.record_demos import DemoConfig, record_fast
 
     config = DemoConfig(out=folder, episodes=episodes, fast=True)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

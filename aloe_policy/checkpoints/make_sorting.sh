@@ -6,7 +6,7 @@ work=${1:?usage: make_sorting.sh WORK_FOLDER}
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../config/rig_sim.yaml
 
-ros2 run aloe_sim record_demos --rig "$rig" --fast --episodes 400 --seed 100000 --noise 0.03 --out "$work/demos"
+ros2 run aloe_pipeline record_demos --rig "$rig" --fast --episodes 400 --seed 100000 --noise 0.03 --out "$work/demos"
 ros2 run aloe_sim render_scenes --rig "$rig" --frames 3500 --stride 10 --no-hidden --seed 500000 --out "$work/scenes.npz"
 ros2 run aloe_policy pretrain_encoder --scenes "$work/scenes.npz" --steps 1000 --presence-weight 8 --threads 1 --out "$work/encoder.safetensors"
 ros2 run aloe_policy train --rig "$rig" --bags "$work/demos" --encoder "$work/encoder.safetensors" \

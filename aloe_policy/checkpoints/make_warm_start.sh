@@ -8,7 +8,7 @@ task=${2:-phone_packing}
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../config/rig_sim.yaml
 encoder=$work/encoder.safetensors
-demos=(ros2 run aloe_sim record_demos --rig "$rig" --task "$task" --fast)
+demos=(ros2 run aloe_pipeline record_demos --rig "$rig" --task "$task" --fast)
 
 "${demos[@]}" --episodes 36 --seed 100000 --noise 0.01 --out "$work/demos/noisy"
 "${demos[@]}" --episodes 24 --seed 110000 --noise 0.015 --variation disturbed --out "$work/demos/disturbed"

@@ -1,4 +1,4 @@
-"""Record demonstrations of the scripted expert: `ros2 run aloe_sim record_demos --episodes N --out DIR [--fast]`.
+"""Record demonstrations of the scripted expert: `ros2 run aloe_pipeline record_demos --episodes N --out DIR [--fast]`.
 
 Without --fast the expert drives the ROS graph in real time, as any policy does. With --fast the same simulation and the
 same control loop are stepped in one process, and the same bags come out several times quicker.
