@@ -39,7 +39,8 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     given = from_texts(TrainCriticArguments, context.launch_configurations, "train_critic.launch.py")
     find_bags(Path(given.bags).expanduser())
     rig_file = find_rig_file(given.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-    shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", load_rig(rig_file).simulation.task
+    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
+    task = load_rig(rig_file).simulation.task
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "train_critic"
     command = [str(program), *command_line(given, rig_file, find_checkpoint(given.policy, shipped, task))]
     return [

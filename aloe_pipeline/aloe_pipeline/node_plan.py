@@ -37,7 +37,8 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         ConfigError: what was asked for does not go together.
     """
     check_for_real(rig, rig_file, teleop, config.policy, config.prompt)
-    expert, kinds = config.policy == EXPERT, device_kinds(teleop)
+    expert = config.policy == EXPERT
+    kinds = device_kinds(teleop)
     if config.critic and expert:
         raise ConfigError(f"critic:={config.critic} judges the chunks of a trained policy; choose another policy:=...")
     if config.guided and not config.critic:

@@ -107,7 +107,8 @@ def main() -> None:
     add_arguments(parser, PromotionConfig)
     options = parser.parse_args()
     try:
-        candidate, current = read_all(options.candidate), read_all(options.current)
+        candidate = read_all(options.candidate)
+        current = read_all(options.current)
         decision = decide(candidate, current, from_arguments(PromotionConfig, options))
     except ConfigError as error:
         sys.exit(f"promote: {error}")

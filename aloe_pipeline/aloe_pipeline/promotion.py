@@ -71,10 +71,12 @@ def decide_paired(candidate: Sequence[bool], current: Sequence[bool], config: Pr
     Raises:
         ValueError: unequal numbers of episodes.
     """
-    new, old = np.asarray(candidate, bool), np.asarray(current, bool)
+    new = np.asarray(candidate, bool)
+    old = np.asarray(current, bool)
     if new.shape != old.shape:
         raise ValueError(f"{len(new)} episodes of the candidate, {len(old)} of the current policy: not pairs")
-    wins, losses = float((new & ~old).sum()), float((old & ~new).sum())
+    wins = float((new & ~old).sum())
+    losses = float((old & ~new).sum())
     ties = float(len(new) - wins - losses)
 
     def evidence(more: float) -> tuple[float, float]:
@@ -113,7 +115,8 @@ def _decided(
 ) -> Decision:
     enough = -math.log(1.0 - config.confidence)
     better, worse = evidence(1.0)
-    sure, points = f"{100 * config.confidence:g} % confidence", f"{100 * config.margin:g} points"
+    sure = f"{100 * config.confidence:g} % confidence"
+    points = f"{100 * config.margin:g} points"
     choice = Choice.PROMOTE if better >= enough else Choice.KEEP if worse >= enough else Choice.MORE
     if choice is Choice.PROMOTE:
         what = f"the candidate loses less than {points}" if config.margin else "the candidate is better"
@@ -131,7 +134,8 @@ def _more(evidence: Callable[[float], tuple[float, float]], episodes: int, enoug
         return "record some"
     if max(evidence(_MOST)) < enough:
         return f"not even {_MOST:g} times as many would, at these rates"
-    low, high = 1.0, _MOST
+    low = 1.0
+    high = _MOST
     while high / low > 1.02:
         middle = math.sqrt(low * high)
         low, high = (low, middle) if max(evidence(middle)) >= enough else (middle, high)
@@ -147,7 +151,8 @@ def _bet(wins: float, losses: float, ties: float, margin: float) -> float:
 
 def _infer(new: tuple[float, float], old: tuple[float, float], margin: float) -> float:
     """Log evidence against p_new <= p_old - margin: marginal likelihood over the largest that this allows."""
-    (s1, n1), (s0, n0) = new, old
+    s1, n1 = new
+    s0, n0 = old
     if n1 and n0 and s1 / n1 <= s0 / n0 - margin:
         return 0.0
     p1 = np.linspace(max(0.0, -margin), min(1.0, 1.0 - margin), _GRID)
@@ -157,7 +162,8 @@ def _infer(new: tuple[float, float], old: tuple[float, float], margin: float) ->
 
 def _log_likelihood(successes: float, episodes: float, rate: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
-        hit, missed = successes * np.log(rate), (episodes - successes) * np.log(1.0 - rate)
+        hit = successes * np.log(rate)
+        missed = (episodes - successes) * np.log(1.0 - rate)
     return np.nan_to_num(hit, nan=0.0, neginf=-np.inf) + np.nan_to_num(missed, nan=0.0, neginf=-np.inf)  # 0 log 0 = 0
 
 

@@ -82,7 +82,8 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
     rig = load_rig(find_rig_file(config.rig, files))
     teleop = find_teleop_file(config.teleop, files)
     devices = teleop_devices(teleop)
-    streams, topics = (*streams_of(rig), *leader_streams(devices)), recorded_topics(rig, use_sim_time=False)
+    streams = (*streams_of(rig), *leader_streams(devices))
+    topics = recorded_topics(rig, use_sim_time=False)
     # Before the node: it is to see what the nodes of a launch see.
     os.environ.update(network_environment(rig.network))
     rclpy.init(args=[])
@@ -111,7 +112,8 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
 
 def _coverage(config: DoctorConfig, rig: Rig, probe: Probe) -> Iterator[Finding]:
     """Where the arms are, and what the newest bag holds, against what the policy was trained on."""
-    shipped, task = Path(get_package_share_directory("aloe_policy")) / "checkpoints", rig.simulation.task
+    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
+    task = rig.simulation.task
     try:
         checkpoint = read_checkpoint(find_checkpoint(config.policy, shipped, task), rig)
         normaliser = Normaliser(**{name: values.numpy() for name, values in checkpoint.normaliser.items()})
@@ -119,7 +121,8 @@ def _coverage(config: DoctorConfig, rig: Rig, probe: Probe) -> Iterator[Finding]
         yield Finding(Level.FAIL, "policy", str(error))
         return
     yield Finding(Level.OK, "policy", f"{checkpoint.path}: version {checkpoint.version[:12]}, for this rig")
-    space, number = ActionSpace(rig), min(map(len, probe.joints.values()))
+    space = ActionSpace(rig)
+    number = min(map(len, probe.joints.values()))
     if number:
         live = np.concatenate([np.array(probe.joints[arm.name][:number]) for arm in rig.arms], axis=1)
         yield check_states(space, normaliser, live.astype(np.float32), "the arms now")
@@ -147,7 +150,8 @@ def main() -> None:
         prog="doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(parser, DoctorConfig)
-    config, worst = parser.parse_args(), Level.OK
+    config = parser.parse_args()
+    worst = Level.OK
     try:
         for finding in examine(from_arguments(DoctorConfig, config)):
             worst = max(worst, finding.level)

@@ -73,7 +73,8 @@ def make_policy(policy: str, env: RolloutEnv, seed: int) -> Policy:
 
 def print_all(results: Iterable[EpisodeResult]) -> tuple[list[EpisodeResult], str]:
     """Print every result when it comes in; all of them in the order of their seeds, and "" or what broke them off."""
-    done, problem = [], ""
+    done = []
+    problem = ""
     try:
         for result in results:
             print(result, flush=True)
@@ -102,9 +103,11 @@ def main() -> None:
         add_arguments(parser, parameters)
     options = parser.parse_args()
     try:
-        config, of_env = from_arguments(EvaluateConfig, options), from_arguments(EnvConfig, options)
+        config = from_arguments(EvaluateConfig, options)
+        of_env = from_arguments(EnvConfig, options)
         share = Path(get_package_share_directory("aloe_bringup"))
-        rig_file, seeds = find_rig_file(config.rig, share / "config"), seed_range(config.seeds)
+        rig_file = find_rig_file(config.rig, share / "config")
+        seeds = seed_range(config.seeds)
         if config.json:
             new_file(config.json)
         if of_env.task:

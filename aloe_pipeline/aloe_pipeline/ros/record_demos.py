@@ -67,9 +67,11 @@ class FastDemos:
 
     def episode(self, seed: int) -> Verdict:
         """Record one episode; returns how it ended."""
-        process, config = self._process, self._config
+        process = self._process
+        config = self._config
         demonstration = Demonstration(process, seed, config.noise)
-        name, prompt = next_episode_id(path.name for path in config.out.iterdir()), demonstration.prompt
+        name = next_episode_id(path.name for path in config.out.iterdir())
+        prompt = demonstration.prompt
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions={"policy": "expert"})
         bag = DemoBag(config.out / name, record, process, self._renderer)
 
@@ -84,7 +86,8 @@ class FastDemos:
 
 def record_fast(config: DemoConfig, rig_file: Path) -> None:
     """Record all episodes, with a progress bar, and say how they ended."""
-    demos, verdicts = FastDemos(config, rig_file), Counter[Verdict]()
+    demos = FastDemos(config, rig_file)
+    verdicts = Counter[Verdict]()
     with tqdm(range(config.episodes), unit="episode") as progress:
         for index in progress:
             verdicts[demos.episode(config.seed + index)] += 1

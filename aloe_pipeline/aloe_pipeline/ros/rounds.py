@@ -113,7 +113,8 @@ def collect(stage: CollectStage, arguments: list[str]) -> None:
     Raises:
         RecordingError: a rollout broke off, or none of its episodes ended.
     """
-    barren, most = 0, BARREN if stage.again else 1
+    barren = 0
+    most = BARREN if stage.again else 1
     with interruptions() as asked:
         while (have := _usable(stage.record)) < stage.episodes:
             goal = (f"record:={stage.record}", f"episodes:={stage.episodes - have}", "successes:=0")
@@ -141,8 +142,10 @@ def ingest(stage: IngestStage) -> None:
 
 def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:
     """Facts about all episodes of a store, in order of their bags' folders."""
-    found, arms = [], [arm.name for arm in rig.arms]
-    control, stamps = store.column("source"), store.column("stamps_ns")
+    found = []
+    arms = [arm.name for arm in rig.arms]
+    control = store.column("source")
+    stamps = store.column("stamps_ns")
     for episode in sorted(store.bags.values(), key=lambda one: one.bag):
         rows = slice(episode.first_tick, episode.first_tick + episode.ticks)
         verdict = verdict_now(episode.bag, episode.verdict)

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 
 import psutil
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 NOT_FOUND = 127
 LAST_WORDS_S = 2.0  # after a command has ended, for what is still to be printed
 GRACE_S = {signal.SIGINT: 60.0, signal.SIGTERM: 5.0, signal.SIGKILL: 1.0}  # for what it left behind, to end

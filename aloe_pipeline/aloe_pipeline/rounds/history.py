@@ -62,7 +62,8 @@ def read_rounds(folder: RunFolder) -> list[Round]:
 
 def in_use(rounds: Sequence[Round]) -> list[tuple[Round, Round]]:
     """Each round that is decided, and the round whose policy was in use after it."""
-    found, last = [], rounds[0]
+    found = []
+    last = rounds[0]
     for one in rounds:
         if one.decision is not None and one.decision.taken:
             last = one
@@ -83,8 +84,10 @@ def by_kind(records: Iterable[Record]) -> dict[str, float]:
 def _read_round(folder: RunFolder, number: int) -> Round:
     here = folder.round(number)
     episodes = read_episodes(here / "episodes.json") if (here / "episodes.json").exists() else []
-    decisions, evaluations = numbered(here, "decision"), numbered(here, "evaluation")
-    critic, weights = here / "critic" / "config.json", here / "weights.npz"
+    decisions = numbered(here, "decision")
+    evaluations = numbered(here, "evaluation")
+    critic = here / "critic" / "config.json"
+    weights = here / "weights.npz"
     return Round(
         number,
         evaluated(evaluations) if evaluations else None,

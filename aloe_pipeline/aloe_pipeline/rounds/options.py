@@ -8,9 +8,12 @@ from aloe_pipeline.promotion import PromotionConfig
 
 METHODS = ("aloe", "filtered_bc", "hg_dagger", "uniform", "awr", "recap", "poco")
 WITH_CRITIC = ("aloe", "poco")
-WITHOUT, STOP = "without", "stop"
-KEEP, TAKE = "keep", "take"
-PREVIOUS, WARM_START = "previous", "warm_start"
+WITHOUT = "without"
+STOP = "stop"
+KEEP = "keep"
+TAKE = "take"
+PREVIOUS = "previous"
+WARM_START = "warm_start"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def command_words(options: object) -> list[str]:
     """Options as words of a command line."""
     words: list[str] = []
     for field in dataclasses.fields(options):  # type: ignore[arg-type]
-        name, value = field.name.replace("_", "-"), getattr(options, field.name)
+        name = field.name.replace("_", "-")
+        value = getattr(options, field.name)
         words += [f"--{name}" if value else f"--no-{name}"] if isinstance(value, bool) else [f"--{name}={value}"]
     return words

@@ -57,7 +57,8 @@ def loop(plan: Plan, options: LoopOptions) -> Iterator[Stage]:
                 yield replace(collection(plan, options, number + 1, current), beside=True)
             nice = YIELDS if options.continuous else 0
             yield from (replace(stage, nice=nice) for stage in learn(plan, number, bags, current))
-        before, current = current, in_use(plan, number, current)
+        before = current
+        current = in_use(plan, number, current)
         collector = before if options.continuous else current
 
 
@@ -77,7 +78,8 @@ def in_use(plan: Plan, number: int, before: Current) -> Current:
 
 def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> Iterator[Stage]:
     """From bags to a candidate, and whether it is used."""
-    method, words_instead = plan.options.method, None
+    method = plan.options.method
+    words_instead = None
     yield ingest(plan, number, bags, current)
     if method in WITH_CRITIC:
         yield train_critic(plan, number, current)
@@ -93,7 +95,8 @@ def learn(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> It
 
 def judgement(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
     """Evaluate candidate and current policy in the same scenes until it can be told which is better."""
-    at_a_time, blocks = plan.options.evaluate_episodes, 0
+    at_a_time = plan.options.evaluate_episodes
+    blocks = 0
     if plan.evaluates:
         blocks = max(1, plan.options.evaluate_at_most // at_a_time)
     candidate = Current(plan.candidate(number), number)

@@ -29,7 +29,8 @@ def write_report(folder: RunFolder) -> None:
     Raises:
         ConfigError: a file of the run folder is damaged.
     """
-    rounds, facts = read_rounds(folder), folder.facts
+    rounds = read_rounds(folder)
+    facts = folder.facts
     title = " ".join(str(facts[name]) for name in ("task", "method") if facts.get(name))
     title = f"{title or 'improvement'} on {facts['rig']}"
     parts = [_headline(rounds), _curves(rounds), _rounds(rounds), _deployed(folder, rounds), _data(rounds)]
@@ -55,7 +56,8 @@ def _state(folder: RunFolder) -> str:
 
 def _headline(rounds: Sequence[Round]) -> str:
     used = in_use(rounds)[-1][1]
-    first, now = rounds[0].alone, used.alone
+    first = rounds[0].alone
+    now = used.alone
     if first is None or now is None:
         return ""
     if used.number == 0:
@@ -104,7 +106,8 @@ _UNAIDED = "While collecting: episodes that succeeded without any help, of all."
 
 def _takeovers(one: Round) -> Point:
     counts = np.array([episode.takeovers for episode in one.new], dtype=float)
-    mean, half = float(counts.mean()), 1.96 * float(counts.std()) / len(counts) ** 0.5
+    mean = float(counts.mean())
+    half = 1.96 * float(counts.std()) / len(counts) ** 0.5
     return Point(one.number, mean, max(0.0, mean - half), mean + half, tip=f"{one.label}: {mean:.2f}")
 
 
@@ -186,13 +189,15 @@ def _failed(folder: RunFolder, one: Round) -> str:
 
 
 def _health(health: Mapping[str, float], name: str) -> str:
-    value, bound = health[name], getattr(Gates(), name, None)
+    value = health[name]
+    bound = getattr(Gates(), name, None)
     missed = bound is not None and not (abs(value) <= bound if name in AT_MOST else value >= bound)
     return f'<span class="bad">{value:.3f}</span>' if missed else f"{value:.3f}"
 
 
 def _timelines(folder: RunFolder, rounds: Sequence[Round]) -> str:
-    links, shown = [], ""
+    links = []
+    shown = ""
     for one in rounds:
         pages = sorted((folder.round(one.number) / "timelines").glob("*.html"))
         links += [f'<a href="{page.relative_to(folder.path)}">{one.label}, {page.stem}</a>' for page in pages]

@@ -14,7 +14,8 @@ from aloe_data.durable import replacing
 from aloe_data.statistics import wilson_interval
 from aloe_pipeline.promotion import Choice
 
-SUCCESS, ABORT = "success", "abort"
+SUCCESS = "success"
+ABORT = "abort"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class Decided:
         return f"{self.candidate} is {'used from now on' if self.taken else 'not used'}: {self.reason}"
 
 
-TAKEN_UNTESTED, LEFT_UNTESTED = "taken untested", "left untested"
+TAKEN_UNTESTED = "taken untested"
+LEFT_UNTESTED = "left untested"
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,10 @@ from aloe_pipeline.rounds.stage_key import stage_keys
 VERSION = 2
 _KEYS = ("stage", "round", "name", "key", "event", "stamp_s")  # of every line of the log
 PLACES = ("bags", "store")  # facts that are folders
-BEGUN, DONE, FAILED, INTERRUPTED = "begun", "done", "failed", "interrupted"
+BEGUN = "begun"
+DONE = "done"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)

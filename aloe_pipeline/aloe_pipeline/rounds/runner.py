@@ -54,7 +54,10 @@ class Runner:
         say: Callable[[str], None] = show,
         bar_s: float = BAR_S,
     ) -> None:
-        self._folder, self._after, self._say, self._bar_s = folder, after, say, bar_s
+        self._folder = folder
+        self._after = after
+        self._say = say
+        self._bar_s = bar_s
         self._asked: list[int] = []  # signals since the start
         self._processes: set[subprocess.Popen[bytes]] = set()
 
@@ -147,7 +150,9 @@ class Runner:
 
     def _read(self, stream: BinaryIO, log: BinaryIO, shows: re.Pattern[str]) -> None:
         """Keep what a command prints, and show what people want to see, and its progress bar now and then."""
-        decoder, rest, shown_s = codecs.getincrementaldecoder("utf-8")("replace"), "", time.monotonic()
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        rest = ""
+        shown_s = time.monotonic()
         while part := os.read(stream.fileno(), 1 << 16):
             log.write(part)
             log.flush()

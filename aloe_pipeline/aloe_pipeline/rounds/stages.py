@@ -28,7 +28,8 @@ all that led to success, but without demonstrations a policy forgets what it is 
 def collection(plan: Plan, options: LoopOptions, number: int, current: Current) -> Stage:
     """Episodes with the policy in use."""
     earlier = [bag for n in range(1, number) for bag in plan.folder.bags(n).glob("ep_*")]
-    record, done = plan.folder.bags(number), plan.folder.round(number) / "collected.json"
+    record = plan.folder.bags(number)
+    done = plan.folder.round(number) / "collected.json"
     asked = {
         "rig": plan.rig_file,
         "policy": current.policy,
@@ -69,7 +70,8 @@ def _verdicts_beside(bags: Sequence[Path], store: str) -> list[Path]:
 
 def train_critic(plan: Plan, number: int, current: Current) -> Stage:
     """What the policy's chunks are worth."""
-    out, here = plan.folder.round(number) / "critic", plan.folder.round(number)
+    out = plan.folder.round(number) / "critic"
+    here = plan.folder.round(number)
     words = (*plan.common, *plan.chunks, "--policy", str(current.policy), "--out", str(out))
     command = (*RUN, "aloe_critic", "train_critic", *words, *_more(plan.options.critic_steps, "critic", plan.options))
     return Stage(
@@ -87,7 +89,8 @@ def train_critic(plan: Plan, number: int, current: Current) -> Stage:
 
 def gate(plan: Plan, number: int) -> Stage:
     """Whether the critic may be used."""
-    critic, out = plan.folder.round(number) / "critic", plan.folder.round(number) / "gate.json"
+    critic = plan.folder.round(number) / "critic"
+    out = plan.folder.round(number) / "gate.json"
     words = ("--critic", str(critic), "--out", str(out), *["--force"] * plan.options.force)
     command = (*HERE, "gate", *words, "--failed-critic", plan.options.failed_critic)
     return Stage(number, "gate", "whether that critic can be trusted", command, out, (critic,), shows="the critic .*")
@@ -100,8 +103,10 @@ def timelines(plan: Plan, number: int, current: Current) -> Iterator[Stage]:
         picture = here / "timelines" / f"{outcome}.png"
         words = (str(bag), "--critic", str(here / "critic"), "--policy", str(current.policy), "--force")
         command = (*RUN, "aloe_critic", "plot", *words, "--out", str(picture))
-        inputs, page = (here / "critic", current.policy, bag), picture.with_suffix(".html")
-        name, purpose = f"timeline_{outcome}", f"Q along a {outcome}, {bag.name}"
+        inputs = (here / "critic", current.policy, bag)
+        page = picture.with_suffix(".html")
+        name = f"timeline_{outcome}"
+        purpose = f"Q along a {outcome}, {bag.name}"
         yield Stage(number, name, purpose, command, page, inputs, (picture,), needed=False)
 
 
@@ -130,7 +135,8 @@ def weights(
     plan: Plan, number: int, current: Current, method: str, words_instead: tuple[str, ...] | None = None
 ) -> Stage:
     """What each chunk counts; `words_instead`: of those that were asked for, where another method stands in."""
-    here, out = plan.folder.round(number), plan.folder.round(number) / "weights.npz"
+    here = plan.folder.round(number)
+    out = plan.folder.round(number) / "weights.npz"
     inputs = [here / "episodes.json", current.policy]
     words = [*plan.common, *plan.chunks, "--policy", str(current.policy), "--method", method, "--out", str(out)]
     if method in WITH_CRITIC:
@@ -147,7 +153,8 @@ def weights(
 
 def actor(plan: Plan, number: int, current: Current) -> Stage:
     """The candidate."""
-    out, file = plan.candidate(number), plan.folder.round(number) / "weights.npz"
+    out = plan.candidate(number)
+    file = plan.folder.round(number) / "weights.npz"
     afresh = isinstance(plan.options, LoopOptions) and plan.options.begin == WARM_START
     policy = plan.policy if afresh else current.policy
     words = (*plan.common, "--policy", str(policy), "--weights", str(file), "--out", str(out))
@@ -160,7 +167,8 @@ def actor(plan: Plan, number: int, current: Current) -> Stage:
 
 def evaluation(plan: Plan, number: int, whose: Current, block: int) -> Stage:
     """Episodes of a policy alone, in scenes that nothing was trained on; kept where the policy was made."""
-    options, out = plan.options, plan.folder.round(whose.round) / f"evaluation_{block}.json"
+    options = plan.options
+    out = plan.folder.round(whose.round) / f"evaluation_{block}.json"
     first = HELD_OUT.start + block * options.evaluate_episodes
     asked = {"policy": whose.policy, "rig": plan.rig_file, "seeds": f"{first}:{first + options.evaluate_episodes}"}
     asked |= {"variation": options.variation, "timeout-s": options.timeout_s, "processes": options.threads}
@@ -184,7 +192,8 @@ def decision(plan: Plan, number: int, current: Current, block: int | None) -> St
         words += ("--confidence", str(plan.options.confidence), "--margin", str(plan.options.margin))
         for key, made_by in (("--evaluated", number), ("--against", current.round)):
             files = [plan.folder.round(made_by) / f"evaluation_{k}.json" for k in range(block + 1)]
-            words, inputs = (*words, key, *map(str, files)), [*inputs, *files]
+            words = (*words, key, *map(str, files))
+            inputs = [*inputs, *files]
     command = (*HERE, "decide", *words)
     later = _from(out.parent, "decision", (block or 0) + 1)
     return Stage(number, name, "whether it is used", command, out, tuple(inputs), later, shows=".+")

@@ -5,9 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-BLUE, GREEN, ORANGE, GREY = "#1f77b4", "#2ca02c", "#ff7f0e", "#969696"
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 12.0, 30.0  # margins of a curve [px]
-_BAR, _BARS_LEFT, _BARS_RIGHT = 26, 92.0, 100.0
+BLUE = "#1f77b4"
+GREEN = "#2ca02c"
+ORANGE = "#ff7f0e"
+GREY = "#969696"
+# margins of a curve [px]
+_LEFT = 52.0
+_RIGHT = 14.0
+_TOP = 12.0
+_BOTTOM = 30.0
+_BAR = 26
+_BARS_LEFT = 92.0
+_BARS_RIGHT = 100.0
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,10 @@ def curve(
         size: width and height [px].
         percent: values are shares, 0 to 1; else the scale is what they need, from 0.
     """
-    (width, height), most = size, 1.0 if percent else _nice(max((p.high for p in points), default=0.0))
-    bottom, step = height - _BOTTOM, (width - _LEFT - _RIGHT) / max(1, len(labels))
+    (width, height) = size
+    most = 1.0 if percent else _nice(max((p.high for p in points), default=0.0))
+    bottom = height - _BOTTOM
+    step = (width - _LEFT - _RIGHT) / max(1, len(labels))
     x_of = {x: _LEFT + (k + 0.5) * step for k, x in enumerate(labels)}
 
     def y_of(value: float) -> float:
@@ -58,7 +69,8 @@ def curve(
     path = " ".join(f"{x_of[x]:.1f},{y_of(y):.1f}" for x, y in line)
     parts.append(_tag("polyline", points=path, fill="none", stroke=BLUE, stroke_width=2.4))
     for p in points:
-        x, colour = x_of[p.x], BLUE if p.filled else GREY
+        x = x_of[p.x]
+        colour = BLUE if p.filled else GREY
         parts.append(_tag("line", x1=x, x2=x, y1=y_of(p.low), y2=y_of(p.high), stroke=colour, stroke_width=1.6))
         look = {"fill": colour if p.filled else "#fff", "stroke": colour, "stroke_width": 2}
         parts.append(_tag("circle", f"<title>{escape(p.tip)}</title>", cx=x, cy=y_of(p.y), r=5, **look))
@@ -75,9 +87,11 @@ def bars(rows: Mapping[str, Mapping[str, float]], colours: Mapping[str, str], un
         width: of all [px].
     """
     most = max(max((sum(row.values()) for row in rows.values()), default=0.0), 1e-9)
-    scale, parts = (width - _BARS_LEFT - _BARS_RIGHT) / most, []
+    scale = (width - _BARS_LEFT - _BARS_RIGHT) / most
+    parts = []
     for k, (label, row) in enumerate(rows.items()):
-        x, y = _BARS_LEFT, _BAR * k + 2
+        x = _BARS_LEFT
+        y = _BAR * k + 2
         parts.append(_text(x - 8, y + 14, label, "end"))
         for name, colour in colours.items():
             value = row.get(name, 0.0)
