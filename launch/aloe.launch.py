@@ -5,20 +5,21 @@ every stage. Stop it at any time; the same command goes on where it stands. With
 collected while one is learned from. `--show-args` lists what else may be given.
 """
 
-import dataclasses
 from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, LogInfo, OpaqueFunction
+from launch.actions import ExecuteProcess, LogInfo, OpaqueFunction
 from launch.events.process import ProcessExited
 
-from aloe_data.config import from_texts, spec_of
+from aloe_data.config import from_texts
 from aloe_data.installed_files import find_operator_file, find_rig_file
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.node_plan import check_for_real
+from aloe_pipeline.rollout import check_scene
+from aloe_pipeline.ros.launch_arguments import launch_arguments
 from aloe_pipeline.rounds.options import LoopOptions, command_words
 
 SAVING_S = "120"  # time for the stage under way to close its bag, or to write its state, when it is stopped
@@ -26,11 +27,7 @@ SAVING_S = "120"  # time for the stage under way to close its bag, or to write i
 
 def generate_launch_description() -> LaunchDescription:
     """The arguments and the rounds."""
-    arguments = [
-        DeclareLaunchArgument(f.name, default_value=str(f.default), description=spec_of(f).describe())
-        for f in dataclasses.fields(LoopOptions)
-    ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_arguments(LoopOptions), OpaqueFunction(function=start)])
 
 
 def start(context: LaunchContext) -> list[ExecuteProcess | LogInfo]:
@@ -41,12 +38,7 @@ def start(context: LaunchContext) -> list[ExecuteProcess | LogInfo]:
     rig = load_rig(rig_file)
     teleop = find_operator_file(options.human, options.operator, rig, files)
     check_for_real(rig, rig_file, teleop, options.policy, options.prompt)
-    if rig.simulated:
-        from aloe_sim.tasks import make_task  # a real rig needs no simulator
-        from aloe_sim.variation import named_variation
-
-        make_task(options.task or rig.simulation.task)
-        named_variation(options.variation)
+    check_scene(rig, options.task, options.variation)
     program = Path(get_package_prefix("aloe_pipeline")) / "lib" / "aloe_pipeline" / "rounds"
     command = [str(program), "loop", *command_words(options)]
     return [

@@ -5,17 +5,17 @@ makes is in the run folder (`out:=FOLDER`, BAGS_improved by default), with a `re
 same command goes on where it stands. `--show-args` lists what else may be given.
 """
 
-import dataclasses
 from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import ExecuteProcess, OpaqueFunction
 from launch.events.process import ProcessExited
 
 from aloe_data.bag_folders import find_bags
-from aloe_data.config import from_texts, is_required, spec_of
+from aloe_data.config import from_texts
 from aloe_data.launch_bond import bond
+from aloe_pipeline.ros.launch_arguments import launch_arguments
 from aloe_pipeline.rounds.options import ImproveOptions, command_words
 
 SAVING_S = "120"  # time for the stage under way to write its state when it is stopped
@@ -23,13 +23,7 @@ SAVING_S = "120"  # time for the stage under way to write its state when it is s
 
 def generate_launch_description() -> LaunchDescription:
     """The arguments and the stages."""
-    arguments = [
-        DeclareLaunchArgument(
-            f.name, default_value=None if is_required(f) else str(f.default), description=spec_of(f).describe()
-        )
-        for f in dataclasses.fields(ImproveOptions)
-    ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_arguments(ImproveOptions), OpaqueFunction(function=start)])
 
 
 def start(context: LaunchContext) -> list[ExecuteProcess]:

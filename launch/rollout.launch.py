@@ -1,23 +1,23 @@
 """Run a policy on a rig: `ros2 launch aloe_bringup rollout.launch.py [name:=value ...]`; `--show-args` lists names."""
 
-import dataclasses
 import shlex
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, Shutdown, TimerAction
+from launch.actions import LogInfo, OpaqueFunction, Shutdown, TimerAction
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 
-from aloe_data.config import ros_arguments, spec_of
+from aloe_data.config import ros_arguments
 from aloe_data.installed_files import NO, find_operator_file, find_rig_file
 from aloe_data.node_environment import node_environment
 from aloe_data.recording import check_folder
 from aloe_data.rig import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.node_plan import NodePlan, plan_nodes
-from aloe_pipeline.rollout import RolloutConfig, rollout_config
+from aloe_pipeline.rollout import RolloutConfig, check_scene, rollout_config
+from aloe_pipeline.ros.launch_arguments import launch_arguments
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
 IN_A_TERMINAL = "waiting for {}, which needs a terminal of its own. There: ros2 run aloe_teleop teleop_node {}"
@@ -25,11 +25,7 @@ IN_A_TERMINAL = "waiting for {}, which needs a terminal of its own. There: ros2 
 
 def generate_launch_description() -> LaunchDescription:
     """The rollout's arguments and nodes."""
-    arguments = [
-        DeclareLaunchArgument(f.name, default_value=str(f.default), description=spec_of(f).describe())
-        for f in dataclasses.fields(RolloutConfig)
-    ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_arguments(RolloutConfig), OpaqueFunction(function=start)])
 
 
 def start(context: LaunchContext) -> list[Node | LogInfo]:
@@ -39,12 +35,7 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     rig_file = find_rig_file(config.rig, files)
     rig = load_rig(rig_file)
     teleop = find_operator_file(config.human, config.operator, rig, files)
-    if rig.simulated:
-        from aloe_sim.tasks import make_task  # a real rig needs no simulator
-        from aloe_sim.variation import named_variation
-
-        make_task(config.task or rig.simulation.task)
-        named_variation(config.variation)
+    check_scene(rig, config.task, config.variation)
     shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     plans = plan_nodes(config, rig_file, rig, teleop, shipped)
     for plan in plans:

@@ -4,20 +4,20 @@ It ends with the report about the critic's health, whose picture lies in the cri
 else may be given as `name:=value`.
 """
 
-import dataclasses
 from pathlib import Path
 
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import ExecuteProcess, OpaqueFunction
 from launch.events.process import ProcessExited
 
 from aloe_data.bag_folders import find_bags
-from aloe_data.config import from_texts, is_required, spec_of
+from aloe_data.config import from_texts
 from aloe_data.installed_files import find_rig_file
 from aloe_data.launch_bond import bond
 from aloe_data.rig import load_rig
 from aloe_pipeline.rollout import find_checkpoint
+from aloe_pipeline.ros.launch_arguments import launch_arguments
 from aloe_pipeline.train_critic_arguments import TrainCriticArguments, command_line
 
 SAVING_S = "30"  # time to write the training's state when it is stopped
@@ -25,13 +25,7 @@ SAVING_S = "30"  # time to write the training's state when it is stopped
 
 def generate_launch_description() -> LaunchDescription:
     """The arguments and the training."""
-    arguments = [
-        DeclareLaunchArgument(
-            f.name, default_value=None if is_required(f) else str(f.default), description=spec_of(f).describe()
-        )
-        for f in dataclasses.fields(TrainCriticArguments)
-    ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+    return LaunchDescription([*launch_arguments(TrainCriticArguments), OpaqueFunction(function=start)])
 
 
 def start(context: LaunchContext) -> list[ExecuteProcess]:

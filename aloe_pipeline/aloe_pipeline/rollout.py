@@ -7,6 +7,7 @@ from pathlib import Path
 from aloe_data.config import ConfigError, from_texts, parameter
 from aloe_data.installed_files import NO
 from aloe_data.recording import next_episode_id
+from aloe_data.rig import Rig
 
 EXPERT = "expert"
 
@@ -106,3 +107,23 @@ def find_critic(critic: str) -> Path:
     if not path.is_dir():
         raise ConfigError(f"critic:={critic} is no folder; choose the one that train_critic wrote")
     return path
+
+
+def check_scene(rig: Rig, task: str, variation: str) -> None:
+    """Refuse a simulated rig's task or variation that there is not; a real rig has neither.
+
+    Args:
+        rig: Rig that is rolled out.
+        task: Name that was asked for; empty: the rig file's own.
+        variation: Name that was asked for.
+
+    Raises:
+        ValueError: There is no such task or variation; names those that there are.
+    """
+    if not rig.simulated:
+        return
+    from aloe_sim.tasks import make_task  # a real rig needs no simulator
+    from aloe_sim.variation import named_variation
+
+    make_task(task or rig.simulation.task)
+    named_variation(variation)
