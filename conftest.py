@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-for package in ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim"):
+PACKAGES = ("aloe_data", "aloe_policy", "aloe_critic", "aloe_control", "aloe_teleop", "aloe_sim", "aloe_pipeline")
+for package in PACKAGES:
     with contextlib.suppress(ImportError):
         importlib.import_module(package)
 

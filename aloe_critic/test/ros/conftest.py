@@ -1,29 +1,9 @@
-"""What tests of a training share: a policy and a store. They need ROS; without it they are not collected."""
+"""Tests of the ROS side need ROS; without it they are not collected."""
 
 from importlib.util import find_spec
 
-import critic_store as made
-import pytest
+from training_fixtures import policy, setting
 
+__all__ = ["policy", "setting"]
 HAVE_ROS = bool(find_spec("rclpy") and find_spec("aloe_msgs"))
 collect_ignore_glob = [] if HAVE_ROS else ["test_*.py"]
-
-
-@pytest.fixture(scope="session")
-def policy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("policy")
-    return made.write_policy(folder / "policy"), made.write_encoder(folder / "encoder.safetensors")
-
-
-@pytest.fixture
-def setting(policy, tmp_path):
-    """A store with successes, failures and a takeover, and the configuration to learn from it."""
-    from aloe_critic.ros.critic_training import TrainCriticConfig
-    from aloe_policy.ros.ingest import encoder_hash
-
-    checkpoint, encoder = policy
-    made.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder), human_from=30)
-    return TrainCriticConfig(
-        rig=made.RIG_FILE, encoder=str(encoder), policy=checkpoint, out=tmp_path / "critic",
-        store=str(tmp_path / "store"), n_action_steps=5, evaluate_every=3, save_every=2,
-    )  # fmt: skip

@@ -10,11 +10,12 @@ import critic_store as made
 import pytest
 from ament_index_python.packages import get_package_share_directory
 
-from aloe_critic.ros import rounds, weigh
+from aloe_critic.ros import weigh
 from aloe_data.episode_store import EpisodeStore, StoreError
 from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import RecordingError
 from aloe_data.rig import load_rig
+from aloe_pipeline.ros import rounds
 from aloe_pipeline.ros.run_plan import store_to_begin_with
 from aloe_pipeline.rounds.options import METHODS, WITH_CRITIC, LoopOptions
 from aloe_pipeline.rounds.plan import Plan
