@@ -7,11 +7,11 @@ import critic_store as made
 import pytest
 import torch
 
-from aloe_policy import traced
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.condition import BAD, GOOD, Condition, labels, prefixes_of, velocity_of
 from aloe_policy.flow import integrate
+from aloe_policy.tiny import traced
 from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.tokenizer import PADDING, bucket, word_ids
 
