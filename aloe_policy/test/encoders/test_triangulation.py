@@ -12,7 +12,7 @@ from aloe_data.kinematics import ArmKinematics
 from aloe_data.rig import load_rig
 from aloe_policy.encoders.triangulation import LEAST_PRESENCE, SCALE_M, TABLE_Z_M, Triangulation
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 HOME = np.concatenate([arm.home for arm in RIG.arms]).astype(np.float32)
 TRIANGULATION = Triangulation(RIG)
 HEAD = 0
