@@ -37,6 +37,7 @@ class Spec:
     high: float | None
     choices: tuple[str, ...]
     doc: str
+    positional: bool = False
 
     def describe(self) -> str:
         """One line for help texts and parameter descriptions."""
@@ -57,9 +58,20 @@ def parameter(
     high: float | None = None,
     choices: Sequence[str] = (),
     doc: str = "",
+    positional: bool = False,
 ) -> Any:
-    """Declare one parameter of a configuration dataclass; without a default it must be given."""
-    spec = Spec(unit, low, high, tuple(choices), doc)
+    """Declare one parameter of a configuration dataclass.
+
+    Args:
+        default: Value where none is given; without a default the parameter must be given.
+        unit: Physical unit of the value, such as "s"; "": none.
+        low: Smallest value that is allowed; None: any.
+        high: Largest value that is allowed; None: any.
+        choices: Words that are allowed; none: any.
+        doc: Description for people.
+        positional: Whether a command line gives it by its place, not by its name.
+    """
+    spec = Spec(unit, low, high, tuple(choices), doc, positional)
     return dataclasses.field(default=default, kw_only=True, metadata={"spec": spec})
 
 
@@ -97,20 +109,39 @@ def is_required(field: "dataclasses.Field[Any]") -> bool:
 
 
 def add_arguments(parser: argparse.ArgumentParser, cls: type) -> None:
-    """Add one `--name` per parameter of `cls`."""
+    """Add one `--name` per parameter of `cls`, or its place where it is positional."""
     hints = typing.get_type_hints(cls)
     for field in _fields(cls):
-        hint, spec = hints[field.name], spec_of(field)
-        options: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "required": is_required(field)}
-        default = "" if is_required(field) else f" (default: {field.default})"
-        options["help"] = (spec.describe() + default).replace("%", "%%")
-        if hint is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        elif typing.get_origin(hint) is tuple:
-            options |= {"nargs": "*", "metavar": field.name.upper()}
+        if spec_of(field).positional:
+            _add_positional(parser, field, hints[field.name])
         else:
-            options["metavar"] = spec.unit or field.name.upper()
-        parser.add_argument("--" + field.name.replace("_", "-"), **options)
+            _add_option(parser, field, hints[field.name])
+
+
+def _add_option(parser: argparse.ArgumentParser, field: "dataclasses.Field[Any]", hint: Any) -> None:
+    options: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "required": is_required(field)}
+    options["help"] = _help(field)
+    if hint is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif typing.get_origin(hint) is tuple:
+        options |= {"nargs": "*", "metavar": field.name.upper()}
+    else:
+        options["metavar"] = spec_of(field).unit or field.name.upper()
+    parser.add_argument("--" + field.name.replace("_", "-"), **options)
+
+
+def _add_positional(parser: argparse.ArgumentParser, field: "dataclasses.Field[Any]", hint: Any) -> None:
+    options: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(field), "metavar": field.name.upper()}
+    if typing.get_origin(hint) is tuple:
+        options["nargs"] = "+" if is_required(field) else "*"
+    elif not is_required(field):
+        options["nargs"] = "?"
+    parser.add_argument(field.name, **options)
+
+
+def _help(field: "dataclasses.Field[Any]") -> str:
+    default = "" if is_required(field) else f" (default: {field.default})"
+    return (spec_of(field).describe() + default).replace("%", "%%")
 
 
 def from_arguments(cls: type[T], namespace: argparse.Namespace) -> T:

@@ -79,6 +79,36 @@ def test_the_command_line_is_checked_like_every_source() -> None:
         parse("--rig", "a", "--steps", "many")
 
 
+@dataclass(frozen=True)
+class Places:
+    """Parameters that a command line gives by their places."""
+
+    bag: Path = parameter(positional=True, doc="folder of the bag")
+    task: str = parameter("phone", positional=True, choices=("phone", "sorting"), doc="task")
+    notes: tuple[str, ...] = parameter((), positional=True, doc="free texts")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["a"], Places(bag=Path("a"))),
+        (["a", "sorting"], Places(bag=Path("a"), task="sorting")),
+        (["a", "sorting", "x", "y"], Places(bag=Path("a"), task="sorting", notes=("x", "y"))),
+    ],
+)
+def test_positional_parameters_are_given_by_their_places(words: list[str], expected: Places) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, Places)
+    assert from_arguments(Places, parser.parse_args(words)) == expected
+
+
+def test_positional_parameters_are_checked_like_all_others() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, Places)
+    with pytest.raises(ConfigError, match="task: unknown value 'phon'; did you mean 'phone'"):
+        from_arguments(Places, parser.parse_args(["a", "phon"]))
+
+
 @given(st.integers(-1000, 1000))
 def test_bounds_hold_for_every_value(steps: int) -> None:
     values = {"rig": "a", "steps": steps}
