@@ -5,10 +5,8 @@ A copy of each line lies in the bag's own folder, so that a verdict goes where i
 ros2 run aloe_data verdict BAG success --reason 'the cube lay in the tray after all'
 """
 
-import argparse
 import contextlib
 import json
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from aloe_data.bag_folders import bag_files
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.durable import append_line
 from aloe_data.episode import Verdict
 from aloe_data.section import nearest
@@ -126,21 +126,32 @@ def _episodes(folder: Path) -> list[str]:
         return []
 
 
+@dataclass(frozen=True)
+class VerdictConfig:
+    """Which verdict is given on which bag."""
+
+    bag: Path = parameter(positional=True, doc="folder of the episode's bag")
+    verdict: str = parameter(positional=True, choices=VERDICTS, doc="what it was")
+    reason: str = parameter("", doc="why, for the record")
+    source: str = parameter("operator", doc="who says so")
+
+
+def change_verdict(config: VerdictConfig) -> None:
+    """Give a verdict on a recorded episode, and print where it is kept.
+
+    Raises:
+        VerdictError: see `give_verdict`.
+    """
+    bag = config.bag.expanduser().resolve()
+    given = GivenVerdict(bag.name, config.verdict, config.source, config.reason, time.time_ns())
+    give_verdict(bag.parent, given)
+    print(f"{bag}: {given.verdict} ({bag.parent / SIDECAR})")
+
+
 def main() -> None:
     """Entry point of `verdict`."""
-    parser = argparse.ArgumentParser(description="Change the verdict on a recorded episode; the bag stays as it is.")
-    parser.add_argument("bag", type=Path, metavar="BAG", help="folder of the episode's bag")
-    parser.add_argument("verdict", choices=VERDICTS)
-    parser.add_argument("--reason", default="", help="why, for the record")
-    parser.add_argument("--source", default="operator", help="who says so (default: operator)")
-    arguments = parser.parse_args()
-    bag = arguments.bag.expanduser().resolve()
-    given = GivenVerdict(bag.name, arguments.verdict, arguments.source, arguments.reason, time.time_ns())
-    try:
-        give_verdict(bag.parent, given)
-    except VerdictError as error:
-        sys.exit(f"verdict: {error}")
-    print(f"{bag}: {given.verdict} ({bag.parent / SIDECAR})")
+    about = "Change the verdict on a recorded episode; the bag stays as it is."
+    run_command("verdict", change_verdict, VerdictConfig, about=about, refused=(VerdictError,))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ Says whether the same commands come out as were recorded, and if not, from which
 change of the control loop changes what robots do, and for looking into a moment with a debugger.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, fields
@@ -21,7 +19,8 @@ from aloe_control.reexecution import TOLERANCE_RAD, Recording, ReexecutionError,
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.codecs import CodecError, is_foreign, select_joints
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.recording import CHUNKS, EXECUTED, REQUESTS, RecordingError, human_command_topic
 from aloe_data.rig import Arm, Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import read_messages, read_record
@@ -34,8 +33,9 @@ _ON_ITS_WAY_NS = 250_000_000  # longest time that a request takes to control_nod
 
 @dataclass(frozen=True)
 class ReexecuteConfig(ControlConfig):
-    """Which rig, and the parameters that control_node had."""
+    """Which bag, which rig, and the parameters that control_node had."""
 
+    bag: Path = parameter(positional=True, doc="folder of the bag")
     rig: Path | None = parameter(None, doc="rig file; default: the one inside the bag")
 
 
@@ -129,22 +129,24 @@ def summary(compared: list[Comparison]) -> str:
     return "\n".join([*lines, *(f"  was {was}\n  is  {now}" for was, now in pairs)])
 
 
+def reexecute_and_compare(config: ReexecuteConfig) -> int:
+    """Run the control loop on a bag and print what differs; returns the exit code, 1 where something does.
+
+    Raises:
+        RecordingError, ReexecutionError, RigError: See `reexecute_bag` and `load_rig`.
+    """
+    of_loop = ControlConfig(**{f.name: getattr(config, f.name) for f in fields(ControlConfig)})
+    inside = nullcontext(load_rig(config.rig)) if config.rig else rig_inside(read_record(config.bag))
+    with inside as rig:
+        compared = reexecute_bag(config.bag, rig, of_loop)
+    print(summary(compared))
+    return 1 if any(c.difference_rad > TOLERANCE_RAD for c in compared) else 0
+
+
 def main() -> None:
     """Entry point of `reexecute`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bag", type=Path)
-    add_arguments(parser, ReexecuteConfig)
-    options = parser.parse_args()
-    try:
-        config = from_arguments(ReexecuteConfig, options)
-        of_loop = ControlConfig(**{f.name: getattr(config, f.name) for f in fields(ControlConfig)})
-        inside = nullcontext(load_rig(config.rig)) if config.rig else rig_inside(read_record(options.bag))
-        with inside as rig:
-            compared = reexecute_bag(options.bag, rig, of_loop)
-    except (ConfigError, RigError, RecordingError, ReexecutionError) as error:
-        sys.exit(f"reexecute: {error}")
-    print(summary(compared))
-    sys.exit(any(c.difference_rad > TOLERANCE_RAD for c in compared))
+    refused = (RigError, RecordingError, ReexecutionError)
+    run_command("reexecute", reexecute_and_compare, ReexecuteConfig, about=__doc__, refused=refused)
 
 
 if __name__ == "__main__":

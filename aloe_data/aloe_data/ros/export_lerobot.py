@@ -3,13 +3,12 @@
 Every observed control tick becomes a row: joint positions, the executed set points as `action`, and the cameras' views.
 """
 
-import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from aloe_data.bag_folders import find_bags
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import ConfigError, parameter
 from aloe_data.fingerprint import without_copies
 from aloe_data.lerobot_dataset import DatasetError, DatasetWriter
 from aloe_data.recording import RecordingError
@@ -49,12 +48,8 @@ def export(config: ExportConfig) -> None:
 
 def main() -> None:
     """Entry point of `export_lerobot`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, ExportConfig)
-    try:
-        export(from_arguments(ExportConfig, parser.parse_args()))
-    except (ConfigError, RigError, RecordingError, DatasetError, OSError) as error:
-        sys.exit(f"export_lerobot: {error}")
+    refused = (RigError, RecordingError, DatasetError, OSError)
+    run_command("export_lerobot", export, ExportConfig, about=__doc__, refused=refused)
 
 
 if __name__ == "__main__":

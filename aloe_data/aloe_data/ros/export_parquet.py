@@ -4,8 +4,6 @@ A row per control tick: episode, verdict, time, what was measured, requested and
 each arm and why. No images. Read it with pandas, polars, DuckDB or R.
 """
 
-import argparse
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aloe_data.bag_folders import find_bags
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import ConfigError, parameter
 from aloe_data.durable import replacing
 from aloe_data.fingerprint import without_copies
 from aloe_data.frames import Episode
@@ -90,12 +89,8 @@ def export(config: ParquetConfig) -> None:
 
 def main() -> None:
     """Entry point of `export_parquet`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, ParquetConfig)
-    try:
-        export(from_arguments(ParquetConfig, parser.parse_args()))
-    except (ConfigError, RigError, RecordingError, OSError) as error:
-        sys.exit(f"export_parquet: {error}")
+    refused = (RigError, RecordingError, OSError)
+    run_command("export_parquet", export, ParquetConfig, about=__doc__, refused=refused)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,8 @@ Every episode becomes a bag like those of recorder_node, so that all commands wo
 say is filled in: the policy commanded, as in a demonstration, and there is no verdict (give one: `aloe_data verdict`).
 """
 
-import argparse
 import contextlib
 import shutil
-import sys
 from array import array
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from tqdm import tqdm
 
 from aloe_data.codecs import decode_compressed
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.frames import VERDICTS
 from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, read_dataset
 from aloe_data.lerobot_info import DEGREES, RADIANS, read_info
@@ -159,13 +158,12 @@ class _EpisodeBag:
 
 def main() -> None:
     """Entry point of `import_lerobot`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, ImportConfig)
-    try:
-        config = from_arguments(ImportConfig, parser.parse_args())
-        print(f"{config.out}: {import_dataset(config)} episodes")
-    except (ConfigError, RigError, RecordingError, DatasetError) as error:
-        sys.exit(f"import_lerobot: {error}")
+    refused = (RigError, RecordingError, DatasetError)
+    run_command("import_lerobot", _import_and_tell, ImportConfig, about=__doc__, refused=refused)
+
+
+def _import_and_tell(config: ImportConfig) -> None:
+    print(f"{config.out}: {import_dataset(config)} episodes")
 
 
 if __name__ == "__main__":

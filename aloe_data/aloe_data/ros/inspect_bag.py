@@ -4,8 +4,6 @@ Prints the episode's facts, who was in control, and every topic's rate, gaps and
 and a contact sheet of the cameras, coloured by who commanded the arms.
 """
 
-import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ import numpy as np
 
 from aloe_data.bag_pictures import contact_sheet, save_timing
 from aloe_data.bag_state import BagState
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.rig import RigError, load_rig
@@ -33,19 +32,22 @@ _THUMBNAIL = (96, 128)  # height, width [px]
 class InspectConfig:
     """What to draw, and where."""
 
+    bag: Path = parameter(positional=True, doc="folder of the bag")
     rig: Path | None = parameter(None, doc="rig file to read the bag with; default: the one inside the bag")
     pictures: bool = parameter(True, doc="draw BAG_timing.png and BAG_frames.png")
     out: Path = parameter(Path("."), doc="folder for the pictures")
     columns: int = parameter(12, low=1, high=60, doc="moments on the contact sheet")
 
 
-def inspect(bag: Path, config: InspectConfig) -> None:
+def inspect(config: InspectConfig) -> None:
     """Print and draw what is in a bag.
 
     Raises:
         RecordingError: no bag, or a damaged one; say `repair`.
         RigError: no such rig file.
     """
+    config.out.mkdir(parents=True, exist_ok=True)
+    bag = config.bag.expanduser().resolve()
     state = readable_bag(bag)
     record = read_record(bag, state)
     rig = load_rig(config.rig) if config.rig else rig_of(record)
@@ -135,16 +137,7 @@ def _segment_lines(episode: Episode) -> list[str]:
 
 def main() -> None:
     """Entry point of `inspect`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bag", type=Path, metavar="BAG", help="folder of the bag")
-    add_arguments(parser, InspectConfig)
-    arguments = parser.parse_args()
-    try:
-        config = from_arguments(InspectConfig, arguments)
-        config.out.mkdir(parents=True, exist_ok=True)
-        inspect(arguments.bag.expanduser().resolve(), config)
-    except (RecordingError, RigError, ConfigError, OSError) as error:
-        sys.exit(f"inspect: {error}")
+    run_command("inspect", inspect, InspectConfig, about=__doc__, refused=(RecordingError, RigError, OSError))
 
 
 if __name__ == "__main__":

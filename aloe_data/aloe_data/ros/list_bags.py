@@ -1,20 +1,27 @@
 """What episodes are there: `ros2 run aloe_data list DIR`; a line per bag, from its metadata alone."""
 
-import argparse
 import shlex
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from aloe_data.bag_folders import find_bags
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import whole_bag
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.verdicts import SIDECAR, VerdictError, read_verdicts, verdict_of
 
 _NS = 1e9
+
+
+@dataclass(frozen=True)
+class ListConfig:
+    """Which bags are listed."""
+
+    dir: Path = parameter(positional=True, doc="a folder of bags")
 
 
 @dataclass(frozen=True)
@@ -89,16 +96,15 @@ def orphans(bags: list[Path]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Entry point of `list`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="a folder of bags")
+def list_bags(config: ListConfig) -> None:
+    """Print a line per bag, and a summary.
+
+    Raises:
+        RecordingError: There is no bag.
+    """
     entries: list[Entry] = []
     unread: list[str] = []
-    try:
-        bags = find_bags(parser.parse_args().dir.expanduser(), unread.append)
-    except RecordingError as error:
-        sys.exit(f"list: {error}")
+    bags = find_bags(config.dir.expanduser(), unread.append)
     for bag in bags:
         try:
             entries.append(read_entry(bag))
@@ -109,6 +115,11 @@ def main() -> None:
     faults = [entry.fault for entry in entries if entry.fault] + orphans(bags)
     # One bad line of verdicts.jsonl is the reason of every bag beside it.
     print("\n".join([*faults, *dict.fromkeys(unread), summary(entries)]))
+
+
+def main() -> None:
+    """Entry point of `list`."""
+    run_command("list", list_bags, ListConfig, about=__doc__, refused=(RecordingError,))
 
 
 if __name__ == "__main__":

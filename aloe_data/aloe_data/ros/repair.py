@@ -4,12 +4,10 @@ Every readable message is kept; what is missing is said. A bag that was closed i
 is being recorded.
 """
 
-import argparse
 import struct
-import sys
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +19,8 @@ from rclpy.serialization import deserialize_message
 from aloe_data.bag_folders import find_bags
 from aloe_data.bag_metadata import FILE_NAME
 from aloe_data.bag_state import BagState
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.durable import InUseError, held, keep_aside, replacing, spare_name, sync
 from aloe_data.episode import Verdict
 from aloe_data.mcap_recovery import read_content, recover
@@ -34,6 +34,13 @@ from aloe_data.serialized import leading_sequence
 from aloe_data.stream_counts import StreamCounts
 
 _NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class RepairConfig:
+    """Which bags are made whole."""
+
+    dir: Path = parameter(positional=True, doc="a bag, or a folder of bags")
 
 
 class Story:
@@ -194,16 +201,15 @@ def _said(record: EpisodeRecord | None) -> list[str]:
     return [*lines, f"verdict {record.verdict.lower()}: {record.reason}"]
 
 
-def main() -> None:
-    """Entry point of `repair`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="a bag, or a folder of bags")
-    folder = parser.parse_args().dir.expanduser()
-    failed = repaired = 0
-    try:
-        bags = find_bags(folder, print)
-    except RecordingError as error:
-        sys.exit(f"repair: {error}")
+def repair_all(config: RepairConfig) -> int:
+    """Make bags whole, and print what was done; returns the exit code, 1 where one could not be repaired.
+
+    Raises:
+        RecordingError: There is no bag.
+    """
+    bags = find_bags(config.dir.expanduser(), print)
+    failed = 0
+    repaired = 0
     for bag in bags:
         try:
             lines = repair(bag)
@@ -211,10 +217,16 @@ def main() -> None:
             failed += 1
             print(f"{bag}: not repaired: {error}")
             continue
-        repaired += bool(lines)
+        if lines:
+            repaired += 1
         print("".join(f"{bag}: {line}\n" for line in lines), end="")
     print(f"{len(bags)} bags: {len(bags) - repaired - failed} whole, {repaired} repaired, {failed} not repaired")
-    sys.exit(1 if failed else 0)
+    return 1 if failed else 0
+
+
+def main() -> None:
+    """Entry point of `repair`."""
+    run_command("repair", repair_all, RepairConfig, about=__doc__, refused=(RecordingError,))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
+from aloe_data.command import INTERRUPTED
 from aloe_data.config import parameter
 from aloe_data.episode import Verdict
 from aloe_data.launch_bond import end_with_launch
@@ -33,7 +34,6 @@ SERVER_TIMEOUT_S = 60.0
 STOPPED_S = 1.0  # after an emergency stop: time for episode_node to end the episode itself
 EPISODES = "episode_node"
 LAST_WORDS_S = 4.0  # on a signal: time for the episode under way to be closed and reported
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

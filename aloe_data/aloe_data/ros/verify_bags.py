@@ -4,12 +4,13 @@ A problem makes a bag unfit for learning, or something is missing in it; a note 
 metadata, the ends of its files, its events and a few images and joint states are read, not all of it.
 """
 
-import argparse
-import sys
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from aloe_data.bag_folders import find_bags
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.durable import InUseError, held
 from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.rig import Rig
@@ -20,6 +21,14 @@ from aloe_data.ros.checks import contradictions, damage, samples, story, streams
 from aloe_data.ros.checks.findings import Findings, Subject
 
 _CHECKS = (story.check, streams.check, contradictions.check, samples.check)  # of a bag that can be read
+
+
+@dataclass(frozen=True)
+class VerifyConfig:
+    """Which bags are checked, and how."""
+
+    dir: Path = parameter(positional=True, doc="a bag, or a folder of bags")
+    quick: bool = parameter(False, doc="read a sample of each bag only")
 
 
 def verify(bag: Path, quick: bool = False) -> Findings:
@@ -57,27 +66,30 @@ def _rig(rig: str, urdfs: tuple[tuple[str, str], ...]) -> Rig:
     return rig_of(EpisodeRecord("", rig=rig, urdfs=dict(urdfs)))
 
 
-def main() -> None:
-    """Entry point of `verify`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dir", type=Path, metavar="DIR", help="a bag, or a folder of bags")
-    parser.add_argument("--quick", action="store_true", help="read a sample of each bag only")
-    arguments = parser.parse_args()
-    try:
-        bags = find_bags(arguments.dir.expanduser(), print)
-    except RecordingError as error:
-        sys.exit(f"verify: {error}")
+def verify_all(config: VerifyConfig) -> int:
+    """Check bags, and print a line about each; returns the exit code, 1 where one has problems.
+
+    Raises:
+        RecordingError: There is no bag.
+    """
+    bags = find_bags(config.dir.expanduser(), print)
     bad = 0
     for bag in bags:
         try:
-            found = verify(bag, arguments.quick)
+            found = verify(bag, config.quick)
         except (InUseError, OSError) as error:
             found = Findings([str(error)])
-        bad += bool(found.problems)
+        if found.problems:
+            bad += 1
         print(f"{bag}: {'; '.join(found.problems) or 'ok'}")
         print("".join(f"    {note}\n" for note in found.notes), end="", flush=True)
     print(f"{len(bags)} bags: {len(bags) - bad} sound, {bad} with problems")
-    sys.exit(1 if bad else 0)
+    return 1 if bad else 0
+
+
+def main() -> None:
+    """Entry point of `verify`."""
+    run_command("verify", verify_all, VerifyConfig, about=__doc__, refused=(RecordingError,))
 
 
 if __name__ == "__main__":
