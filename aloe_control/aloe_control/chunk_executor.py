@@ -136,7 +136,8 @@ class ChunkExecutor:
             raise ChunkRefused(f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?")
         self._plan = self._faded(data, step, here)
         self._plan[:, foreign] = np.nan
-        self._chunk, self._step = chunk, step
+        self._chunk = chunk
+        self._step = step
         self._chunk_ns = min(chunk.stamp_ns, now_ns)
 
     def next(self, now_ns: int) -> Planned | None:
@@ -144,11 +145,15 @@ class ChunkExecutor:
         self._ticks.append(now_ns)
         if len(self._ticks) > 2 * _HISTORY:
             del self._ticks[:_HISTORY]
-        chunk, step = self._chunk, self._step
+        chunk = self._chunk
+        step = self._step
         if chunk is None or not len(self._plan) or now_ns - self._chunk_ns > self._max_age_ns:
-            self._plan, self._last = self._plan[:0], None
+            self._plan = self._plan[:0]
+            self._last = None
             return None
-        self._last, self._plan, self._step = self._plan[0], self._plan[1:], step + 1
+        self._last = self._plan[0]
+        self._plan = self._plan[1:]
+        self._step = step + 1
         self._fade_step += 1
         return Planned(self._last, chunk.chunk_id, step, chunk.policy_version)
 
@@ -180,7 +185,8 @@ class ChunkExecutor:
         return np.full((1, data.shape[1]), np.nan)
 
     def _check_form(self, chunk: Chunk) -> None:
-        name, shape = f"chunk {chunk.chunk_id}", chunk.data.shape
+        name = f"chunk {chunk.chunk_id}"
+        shape = chunk.data.shape
         if chunk.data.ndim != 2 or shape[0] == 0 or shape[1] != self._rig.action_dim:
             raise ChunkRefused(
                 f"{name} has shape {list(shape)}, this rig needs [H, {self._rig.action_dim}] "

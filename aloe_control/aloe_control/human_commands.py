@@ -72,7 +72,8 @@ class CommandGuard:
     """
 
     def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:
-        self._arm, self._config = arm, config
+        self._arm = arm
+        self._config = config
         self._ahead_ns = LATE_PERIODS * NS / rig.rate_hz
         self._max_age_ns = rig.takeover.max_age_s * NS
         self._size = {Mode.JOINT_POSITION: arm.dof, Mode.EE_TWIST: 7, Mode.EE_POSE: 10}
@@ -123,7 +124,8 @@ class CommandGuard:
             raise CommandRefused(f"{name} is in frame '{command.frame}'; send it in the rig's frame, '{RIG_FRAME}'")
 
     def _check_time(self, command: HumanCommand, now_ns: int) -> None:
-        name, age_ns = self._name(command), now_ns - command.stamp_ns
+        name = self._name(command)
+        age_ns = now_ns - command.stamp_ns
         if age_ns > self._max_age_ns:
             raise CommandRefused(f"{name} is {age_ns / NS:.3f} s old (limit {self._max_age_ns / NS:g} s)")
         if age_ns < -self._ahead_ns:

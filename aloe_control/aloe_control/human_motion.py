@@ -13,7 +13,9 @@ from aloe_data.rig import Arm, Rig
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
-_XYZ, _ROTATION, _GRIPPER = slice(0, 3), slice(3, 9), 9  # of a pose row
+_XYZ = slice(0, 3)  # columns of a pose row
+_ROTATION = slice(3, 9)
+_GRIPPER = 9
 
 
 class HumanMotion:
@@ -29,7 +31,8 @@ class HumanMotion:
     """
 
     def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:
-        self._arm, self._config = arm, config
+        self._arm = arm
+        self._config = config
         self._dt_s = 1.0 / rig.rate_hz
         self._max_age_ns = rig.takeover.max_age_s * NS
         self._grace_ns = config.engage_grace_s * NS
@@ -45,7 +48,9 @@ class HumanMotion:
         self._command: HumanCommand | None = None
         self._command_ns = 0  # from when on it ages
         self._reference: HumanCommand | None = None  # the command at which the offset was taken
-        self._offset, self._turn, self._start = np.zeros(0), np.zeros(3), np.zeros(0)
+        self._offset = np.zeros(0)
+        self._turn = np.zeros(3)
+        self._start = np.zeros(0)
         self._step = 0
 
     def offer(self, command: HumanCommand, now_ns: int) -> None:
@@ -89,7 +94,9 @@ class HumanMotion:
         return mode, self._approached(mode, command.data)
 
     def _begin(self, command: HumanCommand, here: Array) -> None:
-        self._reference, self._start, self._step = command, here.copy(), 0
+        self._reference = command
+        self._start = here.copy()
+        self._step = 0
         if command.mode == Mode.EE_TWIST:
             return
         self._offset = here - command.data

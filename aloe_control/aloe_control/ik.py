@@ -39,7 +39,8 @@ class PoseSolver:
             for arm in rig.arms
         ]
         joints = [joint for arm in rig.arms for joint in arm.joints]
-        self._lower, self._upper = np.array([j.lower for j in joints]), np.array([j.upper for j in joints])
+        self._lower = np.array([j.lower for j in joints])
+        self._upper = np.array([j.upper for j in joints])
         self._reach = np.array([j.max_velocity * (j.max_velocity / j.max_acceleration + 0.1) for j in joints])
         self._box = _Box(len(joints))
         self._arm_of_joint = np.repeat(np.arange(len(rig.arms)), [len(arm.joints) for arm in rig.arms])
@@ -81,7 +82,8 @@ class PoseSolver:
 
     def _search(self, start: Array) -> Array:
         """Joint positions (no grippers) whose tool poses are nearest to the tasks' targets."""
-        configuration, box = self._configuration, self._box
+        configuration = self._configuration
+        box = self._box
         # A joint that stands outside its limits is no reason to find no solution: the limiter leads it back.
         box.lower = np.minimum(np.maximum(self._lower, start - self._reach), start)
         box.upper = np.maximum(np.minimum(self._upper, start + self._reach), start)
@@ -101,8 +103,10 @@ class PoseSolver:
 
     def _descend(self, step: Array, misses: Array) -> Array:
         """Take the step, halved for each arm that it would lead away from its target; returns the new misses."""
-        configuration, box = self._configuration, self._box
-        q, share = configuration.q.copy(), np.ones(len(misses))
+        configuration = self._configuration
+        box = self._box
+        q = configuration.q.copy()
+        share = np.ones(len(misses))
         for _ in range(_HALVINGS):
             configuration.update(np.clip(q + share[self._arm_of_joint] * step, box.lower, box.upper))
             after = self._misses()
@@ -124,7 +128,8 @@ class _Box(mink.Limit):
     """Bounds on joint positions, as a constraint on the step of a program."""
 
     def __init__(self, n: int) -> None:
-        self.lower, self.upper = np.zeros(n), np.zeros(n)
+        self.lower = np.zeros(n)
+        self.upper = np.zeros(n)
         self._rows = np.vstack((np.eye(n), -np.eye(n)))
 
     def compute_qp_inequalities(self, configuration: mink.Configuration, dt: float) -> Any:
@@ -150,7 +155,10 @@ def build_model(arms: Sequence[Arm]) -> mujoco.MjModel:
             body.add_joint(
                 name=f"{arm.name}/{joint.name}", type=kind, axis=link.axis, limited=1, range=[joint.lower, joint.upper]
             )
-            body.mass, body.inertia, body.explicitinertial = 1.0, [1.0, 1.0, 1.0], True  # only so that it compiles
+            # MuJoCo compiles no moving body without a mass; the solver never asks for forces.
+            body.mass = 1.0
+            body.inertia = [1.0, 1.0, 1.0]
+            body.explicitinertial = True
         body.add_site(name=f"{arm.name}/tool")
     return spec.compile()
 
@@ -162,5 +170,6 @@ def _quaternion(rotation: Array) -> Array:
 
 
 def _out_of_reach(miss: Array) -> bool:
-    position, rotation = float(np.linalg.norm(miss[:3])), float(np.linalg.norm(miss[3:]))
+    position = float(np.linalg.norm(miss[:3]))
+    rotation = float(np.linalg.norm(miss[3:]))
     return not (position <= POSITION_TOLERANCE_M and rotation <= ROTATION_TOLERANCE_RAD)  # also if not a number

@@ -65,7 +65,8 @@ class JointLimiter:
         dt_s: float,
         guard: Guard | None = None,
     ) -> None:
-        self._lower, self._upper = np.array(lower, float), np.array(upper, float)
+        self._lower = np.array(lower, float)
+        self._upper = np.array(upper, float)
         self._unit = np.asarray(max_jerk, float) * dt_s**3
         self._alpha = np.asarray(max_acceleration, float) * dt_s**2 / self._unit
         self._speed = np.asarray(max_velocity, float) * dt_s / self._unit
@@ -89,10 +90,12 @@ class JointLimiter:
         if not np.isfinite(positions).all():
             raise ValueError(f"cannot start from positions that are not finite: {positions}")
         self._p = positions
-        self._v, self._a = np.zeros_like(self._p), np.zeros_like(self._p)
+        self._v = np.zeros_like(positions)
+        self._a = np.zeros_like(positions)
         self._requests = np.tile(self._p, (4, 1))
         self._on_request = np.ones(self._p.shape, bool)
-        self._wall_low, self._wall_high = np.minimum(self._lower, self._p), np.maximum(self._upper, self._p)
+        self._wall_low = np.minimum(self._lower, positions)
+        self._wall_high = np.maximum(self._upper, positions)
         if self._guard is not None:
             self._guard.start(self._p)
 
@@ -195,7 +198,8 @@ class JointLimiter:
         miss = self._v + a + stop_travel(relative + a, a, self._alpha) - gap  # rises with a
         below = np.minimum(np.maximum((miss <= 0.0).sum(axis=0) - 1, 0), len(_GRID) - 2)
         joint = np.arange(a.shape[1])
-        miss_low, miss_high = miss[below, joint], miss[below + 1, joint]
+        miss_low = miss[below, joint]
+        miss_high = miss[below + 1, joint]
         share = -miss_low / np.maximum(miss_high - miss_low, 1e-12)
         result: Array = a[below, joint] + (high - low) * _GRID[1, 0] * np.minimum(np.maximum(share, 0.0), 1.0)
         return result

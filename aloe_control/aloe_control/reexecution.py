@@ -87,7 +87,8 @@ def _arm_difference(recorded: ArmTick, again: ArmTick) -> float:
 
 class _Reexecution:
     def __init__(self, rig: Rig, recording: Recording, config: ControlConfig) -> None:
-        self._rig, self._recording = rig, recording
+        self._rig = rig
+        self._recording = recording
         self._config = replace(config, takeover="off")  # whether people had to be there is not decided again
         self._requests = [(at_ns, request) for at_ns, request in recording.requests if request.kind in _OBEYED]
         self._commands = {arm.name: [c for c in recording.commands if c[1].arm == arm.name] for arm in rig.arms}
@@ -118,7 +119,8 @@ class _Reexecution:
                 continue
             if run:
                 yield idle, run
-            idle, run = tick, []
+            idle = tick
+            run = []
         if run:
             yield idle, run
 
@@ -132,7 +134,8 @@ class _Reexecution:
             raise ReexecutionError(f"tick {first.tick}: {problem}")
         self._given = {arm: _received_by(rows, armed_ns) for arm, rows in self._commands.items()}
         self._requests = [row for row in self._requests if row[0] >= armed_ns]
-        self._chunk, self._known = (0, ""), True
+        self._chunk = (0, "")
+        self._known = True
 
     def _armed_ns(self, first: TickResult, before_ns: int) -> int:
         """When motion was enabled: after the tick before, and before anything came that the first tick obeyed."""
@@ -185,14 +188,18 @@ class _Reexecution:
 
     def _with_commands(self, recorded: TickResult, humans: Sequence[str]) -> TickResult:
         """One tick with the commands that had come by then: near its time, the outcome tells which."""
-        loop, given = copy.deepcopy(self._loop, {id(self._rig): self._rig}), dict(self._given)
+        loop = copy.deepcopy(self._loop, {id(self._rig): self._rig})
+        given = dict(self._given)
         for number, shifts in enumerate(product(_SHIFTS, repeat=len(humans))):
             if number:
-                self._loop, self._given = copy.deepcopy(loop, {id(self._rig): self._rig}), dict(given)
+                self._loop = copy.deepcopy(loop, {id(self._rig): self._rig})
+                self._given = dict(given)
             result = self._tick(recorded, dict(zip(humans, shifts, strict=True)))
             if difference_rad(recorded, result) <= TOLERANCE_RAD:
                 return result
-        self._loop, self._given, self._known = loop, given, False
+        self._loop = loop
+        self._given = given
+        self._known = False
         return self._tick(recorded, dict.fromkeys(humans, 0))
 
     def _tick(self, recorded: TickResult, shifts: dict[str, int]) -> TickResult:
@@ -206,7 +213,8 @@ class _Reexecution:
 
 def _stop_of(run: Sequence[TickResult]) -> int | None:
     """Position of the tick from which on the arms come to rest, whoever held them; None if there is none."""
-    stop, reason = len(run), run[-1].arms[0].reason
+    stop = len(run)
+    reason = run[-1].arms[0].reason
     for number in range(len(run) - 1, -1, -1):
         tick = run[number]
         if tick.chunk_id or any(a.source is not Authority.HOLD or a.reason != reason for a in tick.arms):

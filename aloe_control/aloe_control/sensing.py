@@ -75,7 +75,8 @@ class Sensing:
         recent = self._recent[arm]
         if len(recent) < 2:
             return 0.0, np.zeros(self._rig.arm(arm).dof)
-        (first_ns, first), (last_ns, last) = recent[0], recent[-1]
+        first_ns, first = recent[0]
+        last_ns, last = recent[-1]
         seconds = (last_ns - first_ns) / NS
         return seconds, (last - first) / seconds
 

@@ -71,9 +71,11 @@ class TickStatistics:
 
     def _count_gap(self, result: TickResult) -> None:
         if not result.armed or result.fault:
-            self._followed, self._open_gap = False, 0
+            self._followed = False
+            self._open_gap = 0
         elif result.policy_version or result.chunk_id:
             self._gaps += self._open_gap
-            self._followed, self._open_gap = True, 0
+            self._followed = True
+            self._open_gap = 0
         elif self._followed:
             self._open_gap += 1

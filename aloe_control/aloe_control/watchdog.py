@@ -131,7 +131,8 @@ class PolicyWatch:
     """
 
     def __init__(self, grace_s: float, max_age_s: float) -> None:
-        self._grace_s, self._max_age_s = grace_s, max_age_s
+        self._grace_s = grace_s
+        self._max_age_s = max_age_s
         self._since_ns = 0
 
     def begin(self, now_ns: int) -> None:

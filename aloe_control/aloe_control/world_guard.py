@@ -189,7 +189,8 @@ class _Outlook:
 
     def pair_margin(self, pair: Pair, choice: Choice) -> float:
         """Least margin of two arms over time, m, where each has its share."""
-        one, other = choice[pair[0]], choice[pair[1]]
+        one = choice[pair[0]]
+        other = choice[pair[1]]
         key = pair, one, other
         if key not in self._pair_margins:
             self._pair_margins[key] = self._model.pair_margin(pair, self._shapes[one], self._shapes[other])

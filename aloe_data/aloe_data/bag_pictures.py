@@ -11,7 +11,8 @@ from aloe_data.frames import Episode
 
 AUTHORITY_COLOURS = np.array([(150, 150, 150), (31, 119, 180), (255, 127, 14)], np.uint8)  # hold, policy, human
 AUTHORITY_NAMES = ("hold", "policy", "human")
-_BAR_PX, _TEXT_PX = 8, 20
+_BAR_PX = 8
+_TEXT_PX = 20
 _WHITE = 255
 
 
@@ -79,7 +80,8 @@ def _text(text: str, width: int, start: int = 4, colour: tuple[int, ...] = (0, 0
 
 
 def _legend(text: str, width: int) -> NDArray[np.uint8]:
-    line, start = _text(text, width), 8 * len(text) + 20
+    line = _text(text, width)
+    start = 8 * len(text) + 20
     for name, colour in zip(AUTHORITY_NAMES, AUTHORITY_COLOURS, strict=True):
         line = np.minimum(line, _text(name, width, start, tuple(colour.tolist())))
         start += 8 * len(name) + 20

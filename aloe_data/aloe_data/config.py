@@ -214,7 +214,8 @@ def _parse(hint: Any, value: Any) -> Any:
 
 def _checked(source: str, field: "dataclasses.Field[Any]", hint: Any, value: Any) -> Any:
     """The value as its type and within its bounds, or a ConfigError."""
-    spec, where = spec_of(field), f"{source}: {field.name}"
+    spec = spec_of(field)
+    where = f"{source}: {field.name}"
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         if value is None and type(None) in typing.get_args(hint):
             return None

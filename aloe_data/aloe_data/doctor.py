@@ -14,7 +14,8 @@ from aloe_data.recording import RecordedTopic
 from aloe_data.rig import Arm, Rig
 
 _NS = 1e9
-_SLOW, _FAST = 0.8, 1.2  # of the rate that the rig file promises
+_SLOW = 0.8  # of the rate that the rig file promises
+_FAST = 1.2
 _OTHER_CLOCK_S = 3600.0
 _FUTURE_S = 0.01  # clocks that differ by more are not synchronised
 _REPEATED = 0.1  # share of images that show the same as the one before
@@ -130,7 +131,8 @@ def _arm_stream(rig: Rig, arm: Arm) -> Stream:
 
 def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], simulated: bool) -> list[Finding]:
     """Every stream has one publisher, of the type that the rig file says."""
-    found, silent = [], [f"{s.name} ({s.topic})" for s in streams if not measured[s.topic].publishers]
+    found = []
+    silent = [f"{s.name} ({s.topic})" for s in streams if not measured[s.topic].publishers]
     if silent:
         remedy = "start their drivers, or correct the topics in the rig file"
         remedy = "ros2 launch aloe_bringup rollout.launch.py starts the simulator" if simulated else remedy
@@ -153,12 +155,14 @@ def check_qos(topics: Iterable[RecordedTopic], measured: Mapping[str, Measured])
 
     Sensors and teleop commands are subscribed to as best effort, the rest reliably, and latched where the topic is.
     """
-    found, number = [], 0
+    found = []
+    number = 0
     for topic in topics:
         lenient = topic.continuous or topic.name.startswith("/teleop/")
         ours = Endpoint("this suite", topic.type, reliable=not lenient, latched=topic.latched)
         there = measured[topic.source]
-        number += bool(there.publishers)
+        if there.publishers:
+            number += 1
         for publisher, asks in product(there.publishers, (ours, *there.subscriptions)):
             pairs = {"reliable": (asks.reliable, publisher.reliable), "latched": (asks.latched, publisher.latched)}
             lack = " and ".join(name for name, (asked, offered) in pairs.items() if asked and not offered)
@@ -174,7 +178,8 @@ def check_qos(topics: Iterable[RecordedTopic], measured: Mapping[str, Measured])
 
 def check_rates(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> list[Finding]:
     """Streams come at the rig's rate, without pauses at which the arms would hold."""
-    found, slowest = [], []
+    found = []
+    slowest = []
     for stream in _spoken(streams, measured):
         heard = measured[stream.key]
         if not heard.arrivals_ns:
@@ -201,7 +206,8 @@ def check_rates(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> 
 
 def check_clocks(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> list[Finding]:
     """Stamps are those of this machine's clock, and never go back."""
-    found, ages_ms = [], []
+    found = []
+    ages_ms = []
     synchronise = "synchronise the machines (chrony), and give all nodes the same use_sim_time"
     for stream in _spoken(streams, measured):
         heard = measured[stream.key]
@@ -235,7 +241,8 @@ def check_images(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
     for camera in cameras:
         heard = measured[camera.key]
         runs = [sum(1 for _ in run) for _, run in groupby(heard.contents)]
-        frozen_s, repeated = (max(runs) - 1) / heard.rate_hz, 1 - len(runs) / len(heard.contents)
+        frozen_s = (max(runs) - 1) / heard.rate_hz
+        repeated = 1 - len(runs) / len(heard.contents)
         if frozen_s > camera.max_age_s:
             what = f"{camera.name}: shows the same image for {frozen_s:.1f} s"
             found.append(_fail("images", what, "it is frozen: restart its driver, see its cable"))

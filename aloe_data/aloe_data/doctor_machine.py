@@ -17,9 +17,12 @@ _SYSCTLS = ("net.core.rmem_max", "net.core.rmem_default")  # how far a socket ma
 _COMPRESSION = 8.0  # of JPEG, as long as no image was seen
 _LEADER_AGE_S = 0.1
 _MIB = 1 << 20
-_BLOCK, _MOST, _LONGEST_S = 4 * _MIB, 128 * _MIB, 1.0
+_BLOCK = 4 * _MIB
+_MOST = 128 * _MIB
+_LONGEST_S = 1.0
 _HOUR_S = 3600.0
-_FIRST_PORT, _PORTS = 7400, 250  # of the first ROS domain, and per domain: RTPS standard, section 9.6.1.1
+_FIRST_PORT = 7400  # of the first ROS domain. Source: RTPS standard, section 9.6.1.1
+_PORTS = 250  # per domain
 _STOLEN_SHARE = 0.05  # of a machine's time that its host may give to others before what has to be on time is late
 
 
@@ -109,7 +112,9 @@ def measure_disk(folder: Path) -> float:
     Raises:
         OSError: the disk failed.
     """
-    block, written, began_s = os.urandom(_BLOCK), 0, time.monotonic()
+    block = os.urandom(_BLOCK)
+    written = 0
+    began_s = time.monotonic()
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor_") as file:
         while written < _MOST and time.monotonic() - began_s < _LONGEST_S:
             written += file.write(block)
@@ -142,7 +147,8 @@ def check_disk(
         return [Finding(Level.FAIL, "disk", str(error))]
     hours = free_bytes(there) / max(needed_per_s, 1.0) / _HOUR_S
     takes = f"takes {speed / _MIB:.0f} MiB/s, a recording writes {needed_per_s / _MIB:.1f}"
-    what, other = f"{folder}: {takes}; room for {hours:.1f} h", "record to another disk (record:=FOLDER)"
+    what = f"{folder}: {takes}; room for {hours:.1f} h"
+    other = "record to another disk (record:=FOLDER)"
     if speed < needed_per_s:
         return [Finding(Level.FAIL, "disk", what, f"too slow: {other}, or publish images compressed")]
     if speed < 3 * needed_per_s:
@@ -164,7 +170,8 @@ def input_devices(text: str) -> list[InputDevice]:
     """The devices that /proc/bus/input/devices lists; their names can be read by everybody."""
     found = []
     for block in text.split("\n\n"):
-        name, event = re.search(r'^N: Name="(.*)"$', block, re.MULTILINE), re.search(r"\bevent\d+", block)
+        name = re.search(r'^N: Name="(.*)"$', block, re.MULTILINE)
+        event = re.search(r"\bevent\d+", block)
         if name and event:
             found.append(InputDevice(name[1], Path("/dev/input") / event[0]))
     return found
@@ -182,7 +189,8 @@ def check_devices(
     readable: Callable[[Path], bool] = lambda path: os.access(path, os.R_OK),
 ) -> list[Finding]:
     """The input devices that a teleop file names are plugged in and may be read."""
-    found, fine = [], []
+    found = []
+    fine = []
     for name, config in devices.items():
         if "device" not in config:
             continue  # leader arms are topics, a keyboard is a terminal

@@ -50,7 +50,9 @@ class Effect(Enum):
     FINISH = auto()  # tell whoever asked for the episode
 
 
-_P, _E, _X = Phase, Event, Effect
+_P = Phase
+_E = Event
+_X = Effect
 # An END that comes while a step is under way is kept until the step is done: a service call cannot be taken back.
 TRANSITIONS: Mapping[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (_P.IDLE, _E.START): (_P.RESETTING, (_X.RESET_SCENE,)),

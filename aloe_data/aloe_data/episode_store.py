@@ -71,8 +71,10 @@ class EpisodeStore:
     """
 
     def __init__(self, folder: Path, rig: Rig, image_size: tuple[int, int]) -> None:
-        self.folder, self.rig = folder, rig
-        cameras, arms = len(rig.cameras), len(rig.arms)
+        self.folder = folder
+        self.rig = rig
+        cameras = len(rig.cameras)
+        arms = len(rig.arms)
         self._columns = {
             "stamps_ns": Column("<i8", ()),
             "state": Column("<f4", (rig.state_dim,)),
@@ -150,7 +152,8 @@ class EpisodeStore:
 
     def append(self, episode: Episode, bag: str, fingerprint: str) -> StoredEpisode:
         """Add an episode; it is on the disk when this returns."""
-        first_tick, first_frame = self._end("first_tick", "ticks"), self._end("first_frame", "frames")
+        first_tick = self._end("first_tick", "ticks")
+        first_frame = self._end("first_frame", "frames")
         counts = [len(episode.frames[camera.name]) for camera in self.rig.cameras]
         starts = first_frame + np.cumsum([0, *counts[:-1]])
         frame = np.where(episode.frame_index >= 0, episode.frame_index + starts, -1)

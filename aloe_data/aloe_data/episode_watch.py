@@ -33,7 +33,8 @@ class EpisodeWatch:
             timeout_s: limit for the episode, by the node's clock [s].
         """
         self._started_ns = self._clock_ns = now_ns
-        self._clock_moved_s, self._timeout_s = now_s, timeout_s
+        self._clock_moved_s = now_s
+        self._timeout_s = timeout_s
         self._heard_s = dict.fromkeys(self._nodes, now_s)  # they have just answered
 
     def heard(self, node: str, now_s: float) -> None:
@@ -44,7 +45,8 @@ class EpisodeWatch:
         """Why the episode that runs must end now; None: it goes on."""
         back_s = (self._clock_ns - now_ns) / 1e9
         if now_ns != self._clock_ns:
-            self._clock_ns, self._clock_moved_s = now_ns, now_s
+            self._clock_ns = now_ns
+            self._clock_moved_s = now_s
         limit_s = self._silence_s
         if back_s > 0:
             return _abort(f"time went back by {back_s:.3f} s; restart what publishes the time")

@@ -27,11 +27,13 @@ class ArmKinematics:
     @property
     def tool_in_last_link(self) -> tuple[Array, Array]:
         """Place [3] and rotation [3, 3] of the tool link in the last link that moves."""
-        xyz, rotation = np.zeros(3), np.eye(3)
+        xyz = np.zeros(3)
+        rotation = np.eye(3)
         for joint, offset, origin in reversed(self._steps):
             if joint.kind != "fixed":
                 break
-            xyz, rotation = offset + origin @ xyz, origin @ rotation
+            xyz = offset + origin @ xyz
+            rotation = origin @ rotation
         return xyz, rotation
 
     def forward(self, q: ArrayLike) -> tuple[Array, Array]:
@@ -94,7 +96,8 @@ def rotation_vector(rotation: ArrayLike) -> Array:
 def rotation_from_rpy(rpy: ArrayLike) -> Array:
     """Rotation matrix [3, 3] of URDF's fixed-axis roll, pitch, yaw [rad]."""
     roll, pitch, yaw = np.asarray(rpy, dtype=np.float64)
-    about_z, about_y = rotation_about((0, 0, 1), yaw), rotation_about((0, 1, 0), pitch)
+    about_z = rotation_about((0, 0, 1), yaw)
+    about_y = rotation_about((0, 1, 0), pitch)
     return about_z @ about_y @ rotation_about((1, 0, 0), roll)
 
 
@@ -107,7 +110,8 @@ def rotation_to_6d(rotation: ArrayLike) -> Array:
     return np.concatenate([rotation[..., :, 0], rotation[..., :, 1]], axis=-1)
 
 
-_NEXT, _LAST = [1, 2, 0], [2, 0, 1]  # cyclic
+_NEXT = [1, 2, 0]  # axis that follows x, y, z in a cyclic order
+_LAST = [2, 0, 1]
 
 
 def rotation_from_6d(v: ArrayLike) -> Array:

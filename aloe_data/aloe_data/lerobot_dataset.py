@@ -66,7 +66,8 @@ class DatasetWriter:
     def __init__(self, folder: Path, rig: Rig) -> None:
         if folder.exists():
             raise DatasetError(f"{folder}: exists already; name a new folder")
-        self._folder, self._rig = folder, rig
+        self._folder = folder
+        self._rig = rig
         self._tasks: dict[str, int] = {}
         self._episodes: list[dict[str, Any]] = []
         self._rows = 0
@@ -75,7 +76,8 @@ class DatasetWriter:
 
     def add(self, episode: Episode) -> None:
         """Append the observed ticks of an episode."""
-        number, ticks = len(self._episodes), np.flatnonzero(episode.observed)
+        number = len(self._episodes)
+        ticks = np.flatnonzero(episode.observed)
         task = self._tasks.setdefault(episode.prompt, len(self._tasks))
         vectors = self._columns(episode, ticks, number, task)
         columns = {name: _array(values) for name, values in vectors.items()}
@@ -131,7 +133,8 @@ class DatasetWriter:
         }
 
     def _row(self, episode: Episode, count: int, where: Mapping[str, int]) -> dict[str, Any]:
-        facts, versions = episode.facts, [version for version in episode.policy_version if version]
+        facts = episode.facts
+        versions = [version for version in episode.policy_version if version]
         return {
             "episode_index": len(self._episodes),
             "tasks": [episode.prompt],
@@ -148,7 +151,8 @@ class DatasetWriter:
         }
 
     def _info(self) -> dict[str, Any]:
-        rig, names = self._rig, joint_names(self._rig)
+        rig = self._rig
+        names = joint_names(self._rig)
         joints = {"dtype": "float32", "shape": [rig.state_dim], "names": names}
         arms = [arm.name for arm in rig.arms]
         features: dict[str, Any] = {"observation.state": joints, "action": joints}

@@ -17,9 +17,12 @@ DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
 TASKS = "meta/tasks.parquet"
 # Conventions of data with a human in the loop (lerobot/rl/buffer.py, lerobot/scripts/lerobot_eval.py).
-REWARD, DONE, SUCCESS = "next.reward", "next.done", "next.success"
+REWARD = "next.reward"
+DONE = "next.done"
+SUCCESS = "next.success"
 INTERVENTION = "complementary_info.is_intervention"
-POLICY, HUMAN = 1, 2  # of `source`, as in ArmAction
+POLICY = 1  # of `source`, as in ArmAction
+HUMAN = 2
 
 
 class DatasetError(ValueError):

@@ -13,7 +13,8 @@ from aloe_data.rig import Camera, Rig
 from aloe_data.section import nearest, show
 from aloe_data.sidecar import SidecarError, read_json
 
-RADIANS, DEGREES = "radians", "degrees"
+RADIANS = "radians"
+DEGREES = "degrees"
 _CONVERT = "convert it: python -m lerobot.scripts.convert_dataset_v21_to_v30 --repo-id=..."
 _RATE_SLACK = 0.01  # of the rig's rate
 

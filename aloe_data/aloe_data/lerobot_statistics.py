@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
-_EVERY_FRAME, _EVERY_PIXEL = 25, 4  # are looked at
+_EVERY_FRAME = 25  # images are sampled: one of so many frames,
+_EVERY_PIXEL = 4  # and one of so many pixels along each axis
 Statistics = Mapping[str, NDArray[Any]]
 
 

@@ -16,10 +16,12 @@ def definition_difference(type_name: str, recorded: str, installed: str) -> str:
         installed: the same of the interfaces that are installed.
     """
     name = type_name.replace("/msg/", "/")
-    before, now = _parse(name, recorded), _parse(name, installed)
+    before = _parse(name, recorded)
+    now = _parse(name, installed)
     notes = []
     for part in sorted(before.keys() | now.keys()):
-        old, new = before.get(part, ()), now.get(part, ())
+        old = before.get(part, ())
+        new = now.get(part, ())
         if old == new:
             continue
         changes = [("now also", set(new) - set(old)), ("no longer", set(old) - set(new))]

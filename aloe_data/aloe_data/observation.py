@@ -90,7 +90,8 @@ class ObservationAssembler:
     """
 
     def __init__(self, rig: Rig, keep_all: bool = False, image_size: tuple[int, int] | None = None) -> None:
-        self._rig, self._image_size = rig, image_size
+        self._rig = rig
+        self._image_size = image_size
         self._streams: dict[str, Camera | Arm] = {camera.name: camera for camera in rig.cameras}
         self._streams |= {arm.name: arm for arm in rig.arms}
         # T may lie as far back as the slowest stream allows: every stream must remember that long.

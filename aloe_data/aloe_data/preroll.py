@@ -23,7 +23,8 @@ class PreRoll:
     """
 
     def __init__(self, length_s: float, max_bytes: int) -> None:
-        self._length_ns, self._room = round(length_s * 1e9), max_bytes
+        self._length_ns = round(length_s * 1e9)
+        self._room = max_bytes
         self._rows: deque[Row] = deque()
 
     def push(self, topic: RecordedTopic, data: bytes, stamp_ns: int) -> None:

@@ -14,7 +14,9 @@ from aloe_data.segments import HOLD, HUMAN, Segment, SegmentConfig, cut
 from aloe_data.transitions import RewardConfig, chunk_returns
 from aloe_data.verdicts import verdict_now
 
-DEMO, AUTONOMOUS, BY_HUMAN = 0, 1, 2
+DEMO = 0
+AUTONOMOUS = 1
+BY_HUMAN = 2
 SOURCES = ("demo", "autonomous", "human")
 DEMONSTRATORS = ("expert",)  # policy versions whose episodes are demonstrations
 Array = NDArray[Any]
@@ -114,7 +116,8 @@ class Replay:
         segments: SegmentConfig | None = None,
         exclude: Collection[str] = (),
     ) -> None:
-        self.config, self.reward = config, reward
+        self.config = config
+        self.reward = reward
         self._columns = {name: store.column(name) for name in ("state", "executed", "observed", "frame", "source")}
         self._features = features.rows()
         self.episodes: list[StoredEpisode] = []
@@ -128,7 +131,8 @@ class Replay:
                 self._add(episode, [arm.name for arm in store.rig.arms], segments or SegmentConfig(), index)
         if not index.row or not sum(map(len, index.row)):
             raise ConfigError(f"{store.folder}: no chunk to learn from; ingest episodes with armed ticks and features")
-        self._row, self._segment = np.concatenate(index.row), np.concatenate(index.segment)
+        self._row = np.concatenate(index.row)
+        self._segment = np.concatenate(index.segment)
         self._stop = np.array([segment.stop for segment in self.segments])
         self._last_row = np.array(self._last)
         self._terminal = np.array([segment.terminal for segment in self.segments], dtype=np.int64)
@@ -180,7 +184,9 @@ class Replay:
 
     def at(self, index: NDArray[np.int64]) -> Transitions:
         """The transitions of given entries (0 to len - 1)."""
-        row, segment, h = self._row[index], self._segment[index], self.config.n_action_steps
+        row = self._row[index]
+        segment = self._segment[index]
+        h = self.config.n_action_steps
         stop = self._stop[segment]
         ends = stop, self._terminal[segment], self._failure[segment]
         returns = chunk_returns(row, *ends, self.config.reach, self.reward)
@@ -211,7 +217,8 @@ class Replay:
         self._rng.bit_generator.state = dict(cursor)
 
     def _add(self, episode: StoredEpisode, arms: Sequence[str], config: SegmentConfig, index: _Index) -> None:
-        first, stop = episode.first_tick, episode.first_tick + episode.ticks
+        first = episode.first_tick
+        stop = episode.first_tick + episode.ticks
         source = np.asarray(self._columns["source"][first:stop])
         observed = np.asarray(self._columns["observed"][first:stop]).astype(bool)
         self.episodes.append(episode)

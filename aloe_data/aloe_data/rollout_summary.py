@@ -28,10 +28,13 @@ class Takeovers:
     def add_tick(self, human: Mapping[str, bool]) -> None:
         """One more tick: by arm, whether a human commands it."""
         held = frozenset(arm for arm, is_human in human.items() if is_human)
-        self.count += bool(held and not self._held)
+        if held and not self._held:  # the first arm of a takeover; more arms may follow during it
+            self.count += 1
         self.arms.update(held - self._held)
-        self.human_ticks += bool(held)
-        self.ticks, self._held = self.ticks + 1, held
+        if held:
+            self.human_ticks += 1
+        self.ticks += 1
+        self._held = held
 
     def __str__(self) -> str:
         arms = ", ".join(f"{arm} {count}" for arm, count in sorted(self.arms.items()))
@@ -97,5 +100,6 @@ def _total(outcomes: Sequence[Outcome]) -> Takeovers:
     for takeovers in (outcome.takeovers for outcome in outcomes):
         total.count += takeovers.count
         total.arms.update(takeovers.arms)
-        total.human_ticks, total.ticks = total.human_ticks + takeovers.human_ticks, total.ticks + takeovers.ticks
+        total.human_ticks += takeovers.human_ticks
+        total.ticks += takeovers.ticks
     return total

@@ -41,7 +41,9 @@ class Section:
     def __init__(
         self, mapping: Any, schema: type | None, source: str, path: str, error: type[ValueError], line: int = 0
     ) -> None:
-        self._source, self._path, self._error = source, path, error
+        self._source = source
+        self._path = path
+        self._error = error
         self._began = line
         self._mapping: Mapping[str, Any] = mapping if isinstance(mapping, Mapping) else {}
         if not isinstance(mapping, Mapping):

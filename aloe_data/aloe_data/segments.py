@@ -22,8 +22,11 @@ from numpy.typing import NDArray
 from aloe_data.config import parameter
 from aloe_data.frames import Episode
 
-HOLD, AUTONOMOUS, HUMAN = "hold", "autonomous", "human"
-HAND_BACK, AGAIN = "hand-back", "again"
+HOLD = "hold"
+AUTONOMOUS = "autonomous"
+HUMAN = "human"
+HAND_BACK = "hand-back"
+AGAIN = "again"
 _KINDS = (HOLD, AUTONOMOUS, HUMAN)  # by the values of ArmAction.source
 _VERDICTS_THAT_END = ("success", "failure")
 

@@ -23,7 +23,8 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
         raise ValueError(f"{successes} successes of {trials} trials")
     if trials == 0:
         return 0.0, 1.0
-    rate, spread = successes / trials, z * z / trials
+    rate = successes / trials
+    spread = z * z / trials
     centre = (rate + spread / 2) / (1 + spread)
     half = z * math.sqrt(rate * (1 - rate) / trials + spread / (4 * trials)) / (1 + spread)
     return max(0.0, centre - half), min(1.0, centre + half)

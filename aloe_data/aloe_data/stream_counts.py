@@ -49,11 +49,16 @@ class TopicCount:
         """One more message."""
         gap_ns = stamp_ns - self.last_ns if self.received else 0
         if gap_ns > self.largest_gap_ns:
-            self.largest_gap_ns, self.gap_start_ns = gap_ns, self.last_ns
-        self.late += gap_ns * self.expected_hz > _LATE * _NS
-        self.backwards += self.received > 0 and gap_ns <= 0
-        self.first_ns = self.first_ns if self.received else stamp_ns
-        self.received, self.last_ns = self.received + 1, stamp_ns
+            self.largest_gap_ns = gap_ns
+            self.gap_start_ns = self.last_ns
+        if gap_ns * self.expected_hz > _LATE * _NS:
+            self.late += 1
+        if self.received == 0:
+            self.first_ns = stamp_ns
+        elif gap_ns <= 0:
+            self.backwards += 1
+        self.received += 1
+        self.last_ns = stamp_ns
 
     def figures(self) -> dict[str, float]:
         """For a bag's metadata."""
@@ -103,11 +108,13 @@ class Sequences:
         if head is None:
             self._heads.append(_Head(number, self._count))
             return 0
-        gap, jumped = number - head.last - 1, [other for other in self._heads if other.before is head]
+        gap = number - head.last - 1
+        jumped = [other for other in self._heads if other.before is head]
         if gap and not jumped:
             self._heads.append(_Head(number, self._count, head, gap))
             return gap
-        head.last, head.heard = number, self._count
+        head.last = number
+        head.heard = self._count
         taken_back = sum(other.gap for other in jumped)
         for other in jumped:
             other.before = None

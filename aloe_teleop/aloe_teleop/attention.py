@@ -23,12 +23,14 @@ class Attention:
     """
 
     def __init__(self, stall_s: float, still_s: float) -> None:
-        self._stall_s, self._still_s = stall_s, still_s
+        self._stall_s = stall_s
+        self._still_s = still_s
         self.begin(0)
 
     def begin(self, now_ns: int) -> None:
         """Be patient anew from now on."""
-        self._progress, self._progress_ns = -1.0, now_ns
+        self._progress = -1.0
+        self._progress_ns = now_ns
         self._tools: dict[str, Array] = {}
         self._tools_ns = now_ns
 
@@ -41,9 +43,11 @@ class Attention:
             tools: by arm: position [3] in the rig's frame, m.
         """
         if task.progress > self._progress + RISE:
-            self._progress, self._progress_ns = task.progress, now_ns
+            self._progress = task.progress
+            self._progress_ns = now_ns
         if self._moved(tools):
-            self._tools, self._tools_ns = dict(tools), now_ns
+            self._tools = dict(tools)
+            self._tools_ns = now_ns
         if task.trouble:
             return task.trouble
         if now_ns - self._progress_ns > self._stall_s * _NS:

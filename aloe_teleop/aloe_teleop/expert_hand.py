@@ -29,7 +29,8 @@ class ExpertHand:
     """
 
     def __init__(self, rig: Rig, arms: Sequence[str], noise_m: float) -> None:
-        self._arms, self._noise_m = {name: rig.arm(name) for name in arms}, noise_m
+        self._arms = {name: rig.arm(name) for name in arms}
+        self._noise_m = noise_m
         self._slices = {name: rig.action_slice(name) for name in arms}
         self._kinematics = {arm.name: ArmKinematics(arm) for arm in rig.arms if arm.name in arms}
         self._open = {name: arm.gripper.upper for name, arm in self._arms.items()}
@@ -38,10 +39,12 @@ class ExpertHand:
 
     def begin(self, rng: np.random.Generator, *, fumbles: bool) -> None:
         """A new takeover; one that fumbles cannot close its fingers."""
-        self._rng, self.fumbles = rng, fumbles
+        self._rng = rng
+        self.fumbles = fumbles
         self._tremor = {name: np.zeros(3) for name in self._arms}
         self._origin = dict(self._tremor)  # tremor that the newest chunk has seen, as it begins where the arms are
-        self._chunk_id, self._now_ns = -1, 0
+        self._chunk_id = -1
+        self._now_ns = 0
 
     def poses(self, view: View) -> dict[str, Array]:
         """Measured pose rows [10] of the arms whose joint states have come."""
@@ -81,7 +84,8 @@ class ExpertHand:
         self._now_ns = now_ns
         self._tremor = {name: keep * x + kick * self._rng.standard_normal(3) for name, x in self._tremor.items()}
         if chunk is not None and chunk.chunk_id != self._chunk_id:
-            self._chunk_id, self._origin = chunk.chunk_id, self._tremor
+            self._chunk_id = chunk.chunk_id
+            self._origin = self._tremor
 
     def _disturbed(self, name: str, row: Array) -> Array:
         row = row.copy()

@@ -10,7 +10,8 @@ from aloe_data.rig import Rig
 from aloe_data.section import nearest
 from aloe_teleop.device import Ask, Request, View
 
-TOGGLE, WHILE_PRESSED = "toggle", "while_pressed"
+TOGGLE = "toggle"
+WHILE_PRESSED = "while_pressed"
 _VERDICTS = {"success": Verdict.SUCCESS, "failure": Verdict.FAILURE, "abort": Verdict.ABORT}
 _ASKS = {
     "release": Ask.RELEASE,
@@ -115,7 +116,8 @@ class KeyActions:
         """What the keys have asked for since the last poll; of several verdicts the first."""
         for key in self._contacts:
             self._settle(key, now_ns)
-        edges, self._edges = self._edges, []
+        edges = self._edges
+        self._edges = []
         requests = [request for key, is_down in edges if (request := self._request(key, is_down, view))]
         verdicts = [_VERDICTS[self._keys[key]] for key, is_down in edges if is_down and self._keys[key] in _VERDICTS]
         return tuple(requests), verdicts[0] if verdicts else Verdict.NONE
@@ -124,7 +126,8 @@ class KeyActions:
         contact = self._contacts[key]
         # Of the absolute value: a clock that was set back must not leave a key waiting.
         if contact.is_down != contact.counted_down and abs(now_ns - contact.counted_ns) >= self._debounce_ns:
-            contact.counted_down, contact.counted_ns = contact.is_down, now_ns
+            contact.counted_down = contact.is_down
+            contact.counted_ns = now_ns
             self._edges.append((key, contact.is_down))
 
     def _request(self, key: str, is_down: bool, view: View) -> Request | None:

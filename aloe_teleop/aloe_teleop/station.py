@@ -67,7 +67,8 @@ class Station:
     """
 
     def __init__(self, devices: Mapping[str, Device], rig: Rig) -> None:
-        self._devices, self._rig = dict(devices), rig
+        self._devices = dict(devices)
+        self._rig = rig
         self._commander = {arm: name for name, device in devices.items() for arm in device.arms}
         self._taken: dict[str, _Taken] = {}
         self._problems = dict.fromkeys(devices, "")
@@ -100,7 +101,8 @@ class Station:
 
     def let_go(self, reason: str) -> tuple[Asked, ...]:
         """What is to be asked for when all devices go: HOLD for every arm that was taken."""
-        taken, self._taken = self._taken, {}
+        taken = self._taken
+        self._taken = {}
         return tuple(Asked(Request(Ask.HOLD, (arm,), reason), item.device) for arm, item in taken.items())
 
     def _followed(self, request: Request, name: str, now_ns: int, view: View) -> Request | None:

@@ -165,7 +165,8 @@ class ControlNode(Node):
     def _publish_intervention(self, now_ns: int) -> None:
         """Say who holds which arm, if that changed."""
         holds = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
-        fault, estop = self._loop.fault, bool(self._loop.estop)
+        fault = self._loop.fault
+        estop = bool(self._loop.estop)
         stops = self._loop.stops
         state = (self._loop.armed, fault, estop, stops, *holds.values())
         if state == self._published:

@@ -124,7 +124,8 @@ def result_from_message(message: ExecutedAction) -> TickResult:
         )
         for arm in message.arms
     )
-    stamp_ns, version = stamp_to_ns(message.header.stamp), message.policy_version
+    stamp_ns = stamp_to_ns(message.header.stamp)
+    version = message.policy_version
     return TickResult(message.tick, stamp_ns, message.armed, "", message.chunk_id, message.step, version, arms, {})
 
 

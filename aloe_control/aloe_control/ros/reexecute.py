@@ -72,7 +72,12 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
     """
     arms = rig.arms_by_topic
     people = {human_command_topic(arm.name) for arm in rig.arms}
-    ticks, chunks, requests, commands, joints, states = [], [], [], [], [], []
+    ticks = []
+    chunks = []
+    requests = []
+    commands = []
+    joints = []
+    states = []
     for topic, message, received_ns in read_messages(bag, [EXECUTED, _STATE, CHUNKS, REQUESTS, *arms, *people]):
         try:
             if topic == EXECUTED:

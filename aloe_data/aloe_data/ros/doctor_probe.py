@@ -42,7 +42,8 @@ class Probe:
     """
 
     def __init__(self, node: Node, rig: Rig, streams: Iterable[Stream], topics: Iterable[RecordedTopic]) -> None:
-        self._rig, self._streams = rig, tuple(streams)
+        self._rig = rig
+        self._streams = tuple(streams)
         names = [*(name for stream in self._streams for name in (stream.topic, stream.key))]
         names += [topic.source for topic in topics]
         self.measured = {name: Measured() for name in names}
@@ -51,10 +52,12 @@ class Probe:
         self._arms = {stream.key: arm for arm, stream in arms if stream.topic == arm.joint_state_topic}
         self._checks = self._content_checks()
         self._foreign: dict[str, str] = {}  # arms that were not found so far, by key: what their topic holds instead
-        self._node, self._executor = node, EventsExecutor(context=node.context)
+        self._node = node
+        self._executor = EventsExecutor(context=node.context)
         self._executor.add_node(node)
         for stream in self._streams:
-            take, kind = partial(self._take, stream), get_message(stream.type)
+            take = partial(self._take, stream)
+            kind = get_message(stream.type)
             node.create_subscription(kind, stream.topic, take, SENSOR, raw=True)
 
     def run(self, seconds: float) -> None:

@@ -71,7 +71,8 @@ class EpisodeNode(Node):
         episode = ticket.episode
         response.success = ticket.running.is_set()
         response.message = "" if response.success or episode.ending is None else episode.ending.reason
-        response.episode_id, response.bag = episode.episode_id, episode.bag
+        response.episode_id = episode.episode_id
+        response.bag = episode.bag
         return response
 
     def _busy(self) -> str:
@@ -82,7 +83,8 @@ class EpisodeNode(Node):
     def _on_stop(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
         ticket = self._runner.ticket
         if ticket is None:
-            response.success, response.message = False, "no episode is under way; start one (service /episode/start)"
+            response.success = False
+            response.message = "no episode is under way; start one (service /episode/start)"
             return response
         verdict = Verdict(request.verdict) if request.verdict in iter(Verdict) else Verdict.NONE
         if not ticket.running.is_set():
@@ -90,11 +92,10 @@ class EpisodeNode(Node):
         self._runner.end(Ending(verdict or Verdict.ABORT, "operator", request.reason or "stopped"))
         response.success = ticket.finished.wait(5 * self._config.service_timeout_s)
         response.message = "" if response.success else "the episode does not end; see the log of episode_node"
-        response.episode_id, response.bag = ticket.episode.episode_id, ticket.episode.bag
-        response.messages_written, response.messages_lost = (
-            ticket.episode.messages_written,
-            ticket.episode.messages_lost,
-        )
+        response.episode_id = ticket.episode.episode_id
+        response.bag = ticket.episode.bag
+        response.messages_written = ticket.episode.messages_written
+        response.messages_lost = ticket.episode.messages_lost
         return response
 
     def _on_verdict(self, event: EpisodeEvent) -> None:
@@ -105,7 +106,8 @@ class EpisodeNode(Node):
             )
             return
         ending = Ending(Verdict(event.verdict), event.source or "unknown", event.reason)
-        ticket, named = self._runner.ticket, event.episode_id
+        ticket = self._runner.ticket
+        named = event.episode_id
         ours = ticket is not None and named in ("", ticket.episode.episode_id)
         if ours and (not named or ticket.episode.ending is None):
             self._runner.end(ending)
@@ -113,7 +115,8 @@ class EpisodeNode(Node):
             self._give_afterwards(named, ending)
 
     def _give_afterwards(self, episode_id: str, ending: Ending) -> None:
-        said, folder = f"{ending.verdict.name} from '{ending.source}'", self._runner.bag_folder
+        said = f"{ending.verdict.name} from '{ending.source}'"
+        folder = self._runner.bag_folder
         if not episode_id or folder is None:
             which = f"recorded episode '{episode_id}'" if episode_id else "episode is under way"
             hint = "name an ended one, or use `ros2 run aloe_data verdict BAG ...`"
@@ -155,7 +158,9 @@ class EpisodeNode(Node):
         return GoalResponse.ACCEPT
 
     def _run_episodes(self, handle: ServerGoalHandle) -> RunEpisodes.Result:
-        goal, result, stops = handle.request, RunEpisodes.Result(), self._runner.stops
+        goal = handle.request
+        result = RunEpisodes.Result()
+        stops = self._runner.stops
         for index in range(goal.episodes):
             if handle.is_cancel_requested:
                 result.message = f"cancelled after {index} of {goal.episodes} episodes"
@@ -174,9 +179,12 @@ class EpisodeNode(Node):
                     self._runner.end(Ending(Verdict.ABORT, NAME, "cancelled"))
             ending = ticket.episode.ending or Ending(Verdict.ABORT, NAME, "no ending")
             handle.publish_feedback(_feedback(index, ticket.episode, ending))
-            result.bags += [ticket.episode.bag] if ticket.episode.bag else []
-            result.successes += ending.verdict is Verdict.SUCCESS
-            result.episodes += ending.verdict is not Verdict.ABORT
+            if ticket.episode.bag:
+                result.bags.append(ticket.episode.bag)
+            if ending.verdict is Verdict.SUCCESS:
+                result.successes += 1
+            if ending.verdict is not Verdict.ABORT:
+                result.episodes += 1
             if ending.verdict is Verdict.ABORT and not ending.by_person:
                 result.message = f"episode {index} of {goal.episodes}: {ending.reason}"
                 break
@@ -191,8 +199,10 @@ class EpisodeNode(Node):
 
 def _feedback(index: int, episode: Episode, ending: Ending) -> RunEpisodes.Feedback:
     feedback = RunEpisodes.Feedback(episode=index, episode_id=episode.episode_id, bag=episode.bag)
-    feedback.verdict, feedback.reason = int(ending.verdict), ending.reason
-    feedback.length_s, feedback.messages_lost = episode.length_s, episode.messages_lost
+    feedback.verdict = int(ending.verdict)
+    feedback.reason = ending.reason
+    feedback.length_s = episode.length_s
+    feedback.messages_lost = episode.messages_lost
     return feedback
 
 

@@ -62,7 +62,8 @@ class EpisodeRunner:
     """Steps through the table of `aloe_data.episode` in a thread; others put wishes and endings into its inbox."""
 
     def __init__(self, node: Node, rig: Rig, config: EpisodeConfig, session: Session) -> None:
-        self._node, self._config = node, config
+        self._node = node
+        self._config = config
         self._machine = EpisodeMachine()
         self._calls = ServiceCalls(while_waiting=self._beat)
         self._inbox: queue.Queue[Ticket | Ending] = queue.Queue()
@@ -232,7 +233,8 @@ class EpisodeRunner:
                 with suppress(CallError):
                     self._stop_recording(Ending(Verdict.ABORT, NAME, str(error)))
                 raise
-            episode.episode_id, episode.bag = answer.episode_id, answer.bag
+            episode.episode_id = answer.episode_id
+            episode.bag = answer.bag
             self._folder = Path(answer.bag).parent
         else:
             episode.episode_id = episode.episode_id or f"ep_{self._count:04d}"
@@ -265,7 +267,8 @@ class EpisodeRunner:
         ending = self._ending()
         try:
             answer = self._stop_recording(ending)
-            episode.messages_written, episode.messages_lost = answer.messages_written, answer.messages_lost
+            episode.messages_written = answer.messages_written
+            episode.messages_lost = answer.messages_lost
         except CallError as error:
             self._end_unrecorded(ending, str(error))
             raise
@@ -310,12 +313,14 @@ class EpisodeRunner:
         return self._machine.episode.ending or Ending(Verdict.ABORT, NAME, "no ending")
 
     def _finish_ticket(self) -> None:
-        episode, ending = self._machine.episode, self._ending()
+        episode = self._machine.episode
+        ending = self._ending()
         said = (
             f"{episode.episode_id or 'episode'}: {ending.verdict.name} after {episode.length_s:.1f} s {ending.reason}"
         )
         self._node.get_logger().info(said.rstrip())
         with self._ticket_lock:
-            ticket, self._ticket = self._ticket, None
+            ticket = self._ticket
+            self._ticket = None
         if ticket is not None:
             ticket.finished.set()

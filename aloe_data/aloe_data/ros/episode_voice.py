@@ -52,7 +52,9 @@ class EpisodeVoice:
         """Say in which state the episode is now."""
         message = EpisodeState(state=_PUBLIC_STATE[phase], episode_id=episode.episode_id)
         message.header.stamp = self._node.get_clock().now().to_msg()
-        message.prompt, message.seed, message.last_verdict = episode.prompt, episode.seed, int(self._last_verdict)
+        message.prompt = episode.prompt
+        message.seed = episode.seed
+        message.last_verdict = int(self._last_verdict)
         message.bag = "" if phase is Phase.IDLE else episode.bag
         self._state.publish(message)
 
@@ -77,11 +79,9 @@ class EpisodeVoice:
         now = self._node.get_clock().now()
         event = EpisodeEvent(kind=kind, episode_id=episode.episode_id, verdict=int(ending.verdict))
         event.header.stamp = now.to_msg()
-        event.source, event.reason, event.prompt, event.seed = (
-            ending.source,
-            ending.reason,
-            episode.prompt,
-            episode.seed,
-        )
+        event.source = ending.source
+        event.reason = ending.reason
+        event.prompt = episode.prompt
+        event.seed = episode.seed
         self._events.publish(event)
         return int(now.nanoseconds)

@@ -36,7 +36,8 @@ def export(config: ExportConfig) -> None:
     size = (config.image_height, config.image_width)
     if bool(size[0]) != bool(size[1]):
         raise ConfigError("give both image_width and image_height, or neither")
-    rig, number = load_rig(config.rig), 0
+    rig = load_rig(config.rig)
+    number = 0
     bags = without_copies(find_bags(config.bags.expanduser(), print), print)
     writer = DatasetWriter(config.out, rig)
     for episode in read_episodes(bags, rig, size if size[0] else None, "exporting"):

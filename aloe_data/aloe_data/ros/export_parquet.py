@@ -39,7 +39,8 @@ class ParquetConfig:
 
 def table_of(episode: Episode) -> pa.Table:
     """The ticks of an episode."""
-    count, facts = len(episode), episode.facts
+    count = len(episode)
+    facts = episode.facts
     columns: dict[str, Any] = {
         "episode_id": [facts.episode_id] * count,
         "prompt": [facts.prompt] * count,

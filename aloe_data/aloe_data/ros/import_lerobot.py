@@ -62,7 +62,8 @@ def import_dataset(config: ImportConfig) -> int:
     Raises:
         RigError, RecordingError, DatasetError: bad input.
     """
-    rig, number = load_rig(config.rig), 0
+    rig = load_rig(config.rig)
+    number = 0
     check_folder(config.out, _MIN_FREE_GIB)
     text, urdfs = read_rig_files(config.rig, rig)
     reason = f"{IMPORTED}{config.dataset.resolve()}"
@@ -87,7 +88,8 @@ def import_dataset(config: ImportConfig) -> int:
 
 def _facts(episode: DatasetEpisode, dataset: Path) -> tuple[str, int]:
     """Verdict and scene seed. Raises DatasetError where a column holds something else."""
-    verdict, seed = episode.facts.get("verdict", "none"), episode.facts.get("seed", 0)
+    verdict = episode.facts.get("verdict", "none")
+    seed = episode.facts.get("seed", 0)
     if verdict not in VERDICTS:
         raise DatasetError(f"{dataset}: verdict '{verdict}' is none of {', '.join(VERDICTS)}; correct the column")
     if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
@@ -97,7 +99,9 @@ def _facts(episode: DatasetEpisode, dataset: Path) -> tuple[str, int]:
 
 class _EpisodeBag:
     def __init__(self, folder: Path, rig: Rig, record: EpisodeRecord) -> None:
-        self._folder, self._rig, self._record = folder, rig, record
+        self._folder = folder
+        self._rig = rig
+        self._record = record
         self._writer = open_bag(folder, record, dict.fromkeys(recorded_topics(rig, use_sim_time=False)))
         self._now_ns = _BEGIN_NS
 
@@ -148,8 +152,11 @@ class _EpisodeBag:
 
     def _event(self, kind: int, verdict: str) -> None:
         event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, source="import")
-        event.header.stamp, event.verdict = ns_to_stamp(self._now_ns), VERDICTS.index(verdict)
-        event.prompt, event.seed, event.reason = self._record.prompt, self._record.seed, self._record.reason
+        event.header.stamp = ns_to_stamp(self._now_ns)
+        event.verdict = VERDICTS.index(verdict)
+        event.prompt = self._record.prompt
+        event.seed = self._record.seed
+        event.reason = self._record.reason
         self._write(EVENTS, event)
 
     def _write(self, topic: str, message: Any) -> None:

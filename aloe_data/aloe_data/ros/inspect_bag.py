@@ -92,7 +92,11 @@ def _table(found: Survey, record: EpisodeRecord) -> list[str]:
         gap = f"{count.largest_gap_ns / 1e9:.3f} s at {(count.gap_start_ns - min(starts)) / 1e9:6.2f} s"
         of = f"{count.expected_hz:g}" if count.expected_hz else ""
         lost = max(record.lost.get(topic, 0), count.lost)
-        notes = ["slow"] * count.slow + [f"{count.backwards} stamps not in order"] * bool(count.backwards)
+        notes = []
+        if count.slow:
+            notes.append("slow")
+        if count.backwards:
+            notes.append(f"{count.backwards} stamps not in order")
         line = f"{topic:44}{count.received:9}{lost:6}{count.rate_hz:8.1f}{of:>6}{count.late if of else '':>6}"
         lines.append(f"{line}{gap if count.received > 1 else '':>20}  {', '.join(notes)}".rstrip())
     return lines

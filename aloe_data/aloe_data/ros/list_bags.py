@@ -79,7 +79,8 @@ def summary(entries: list[Entry]) -> str:
     """Number, length and size of all together, and how many have which verdict."""
     verdicts = Counter(entry.record.verdict.lower() for entry in entries)
     said = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common())
-    hours, gib = sum(e.length_s for e in entries) / 3600, sum(e.size_mib for e in entries) / 1024
+    hours = sum(e.length_s for e in entries) / 3600
+    gib = sum(e.size_mib for e in entries) / 1024
     changed = "; * verdict changed after the recording" if any(entry.changed for entry in entries) else ""
     return f"{len(entries)} episodes, {hours:.2f} h, {gib:.2f} GiB: {said or 'none'}{changed}"
 

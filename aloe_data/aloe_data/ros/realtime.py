@@ -26,7 +26,9 @@ def lock_memory() -> bool:
 
     A page that was written out or dropped meanwhile costs a tick a wait for the disk. Source: mlockall(2).
     """
-    current, future, on_fault = 1, 2, 4
+    current = 1
+    future = 2
+    on_fault = 4
     with contextlib.suppress(OSError, AttributeError):
         return ctypes.CDLL(None).mlockall(current | future | on_fault) == 0
     return False

@@ -67,7 +67,8 @@ class RecorderNode(Node):
         self._rig_texts = read_rig_files(self._config.rig, rig)
         self._root = self._config.record.expanduser().resolve()
         check_folder(self._root, self._config.min_free_gib)
-        self._counter, self._owners = StreamCounts(), Owners()
+        self._counter = StreamCounts()
+        self._owners = Owners()
         self._preroll = PreRoll(self._config.preroll_s, self._config.queue_mib << 19)  # half of the queue
         self._recording: _Recording | None = None
         self._health = RecorderHealth()
@@ -131,9 +132,12 @@ class RecorderNode(Node):
             recording = self._open(request)
         except (RecordingError, OSError, RuntimeError) as error:
             self.get_logger().error(str(error))
-            response.success, response.message = False, str(error)
+            response.success = False
+            response.message = str(error)
             return response
-        response.success, response.episode_id, response.bag = True, recording.record.episode_id, str(recording.folder)
+        response.success = True
+        response.episode_id = recording.record.episode_id
+        response.bag = str(recording.folder)
         self.get_logger().info(f"recording {recording.folder}")
         return response
 
@@ -186,21 +190,25 @@ class RecorderNode(Node):
             verdict = Verdict.ABORT
         recording = self._close(verdict, reason)
         if recording is None:
-            response.success, response.message = False, "not recording; start with the service /recorder/start"
+            response.success = False
+            response.message = "not recording; start with the service /recorder/start"
             return response
         problem = problem or recording.thread.failure
         response.success = not problem
         response.message = problem
         # Where it is not episode_node that stops, whose episode has ended by now, motion must not go on unrecorded.
         self._abort(recording, "its recording was stopped (service /recorder/stop)")
-        response.episode_id, response.bag = recording.record.episode_id, str(recording.folder)
-        response.messages_written, response.messages_lost = self._counter.total_written, self._counter.total_lost
+        response.episode_id = recording.record.episode_id
+        response.bag = str(recording.folder)
+        response.messages_written = self._counter.total_written
+        response.messages_lost = self._counter.total_lost
         return response
 
     def _close(self, verdict: Verdict, reason: str) -> _Recording | None:
         """Close the bag, from the executor's thread or, on a signal, from the main thread; None where it is closed."""
         with self._close_lock:
-            recording, self._recording = self._recording, None
+            recording = self._recording
+            self._recording = None
             if recording is None:
                 return None
             recording.thread.drain()
@@ -228,7 +236,8 @@ class RecorderNode(Node):
         return self.count_publishers(self._topics[topic].source) > 0
 
     def _on_upkeep(self) -> None:
-        waiting, self._next_upkeep = self._next_upkeep, Future()
+        waiting = self._next_upkeep
+        self._next_upkeep = Future()
         waiting.set_result(None)
         self._raw.adapt()
         recording = self._recording
@@ -274,15 +283,18 @@ class RecorderNode(Node):
         """Ask for the end of the episode that is, or was, recorded; one that has ended keeps its verdict."""
         event = EpisodeEvent(kind=EpisodeEvent.VERDICT, verdict=EpisodeEvent.ABORT, source="recorder_node")
         event.header.stamp = self.get_clock().now().to_msg()
-        event.episode_id, event.reason = recording.record.episode_id, reason
+        event.episode_id = recording.record.episode_id
+        event.reason = reason
         self._verdict.publish(event)
 
     def _publish_diagnostics(self) -> None:
-        recording, now_s = self._recording, time.monotonic()
+        recording = self._recording
+        now_s = time.monotonic()
         activity = f"recording {recording.folder}" if recording else "idle"
         continuous = (topic.name for topic in self._topics.values() if topic.continuous)
         silent = [name for name in continuous if recording and now_s - self._heard.get(name, 0.0) > _SILENT_S]
-        failure, strangers = recording.thread.failure if recording else "", self._owners.strangers
+        failure = recording.thread.failure if recording else ""
+        strangers = self._owners.strangers
         message = DiagnosticArray(status=[recorder_status(activity, failure, silent, self._counter, strangers)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)

@@ -121,7 +121,9 @@ class RolloutReport(Node):
         self._handle = None
         c = self.config
         goal = RunEpisodes.Goal(episodes=1, seed=c.seed + self._asked, prompt=c.prompt, timeout_s=c.timeout_s)
-        self._asked, self._result, self._owed_since_s = self._asked + 1, None, time.monotonic()
+        self._asked += 1
+        self._result = None
+        self._owed_since_s = time.monotonic()
         goal.stamp = self.get_clock().now().to_msg()
         self._sealer.seal(RUN, goal)
         self._client.send_goal_async(goal, self._on_feedback).add_done_callback(self._on_answer)
@@ -217,7 +219,8 @@ def main() -> None:
         sys.exit(f"rollout_report: {error}")
     executor = EventsExecutor()
     executor.add_node(node)
-    give_up_s, started = time.monotonic() + SERVER_TIMEOUT_S, False
+    give_up_s = time.monotonic() + SERVER_TIMEOUT_S
+    started = False
     while node.exit_code is None and not (asked_s and (not started or time.monotonic() > asked_s[0] + LAST_WORDS_S)):
         started = started or (not asked_s and node.start())
         if not started and time.monotonic() > give_up_s and (missing := node.missing()):

@@ -9,8 +9,13 @@ from aloe_data.config import ConfigError
 from aloe_data.section import nearest
 
 # linux/input-event-codes.h
-EV_SYN, EV_KEY, EV_REL, EV_ABS, SYN_DROPPED = 0, 1, 2, 3, 3
-_UP, _DOWN = 0, 1
+EV_SYN = 0
+EV_KEY = 1
+EV_REL = 2
+EV_ABS = 3
+SYN_DROPPED = 3
+_UP = 0
+_DOWN = 1
 _RETRY_NS = 500_000_000
 _BUS_BLUETOOTH = 5  # linux/input.h
 _NO_DEADMAN = (

@@ -57,7 +57,8 @@ class Keyboard:
         if config.take != TOGGLE:
             raise ConfigError(f"{name}: a terminal does not tell when a key is lifted; set take: {TOGGLE}")
         self.stops = bool(config.estop)
-        self._name, self._twist_ns = name, round(config.twist_s * 1e9)
+        self._name = name
+        self._twist_ns = round(config.twist_s * 1e9)
         self._twister = Twister(config, rig, name)
         keys = KEYS
         for key in self._twister.names:

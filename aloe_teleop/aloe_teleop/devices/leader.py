@@ -9,7 +9,9 @@ from aloe_data.config import ConfigError, parameter
 from aloe_data.rig import Arm, Rig
 from aloe_teleop.device import Array, Command, Inputs, Mode, Sample, View
 
-ALIGNED, GRADUAL, RELATIVE = "aligned", "gradual", "relative"
+ALIGNED = "aligned"
+GRADUAL = "gradual"
+RELATIVE = "relative"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Leader:
     stops = False
 
     def __init__(self, name: str, config: LeaderConfig, rig: Rig) -> None:
-        self._name, self._config = name, config
+        self._name = name
+        self._config = config
         self._arm = rig.arm(config.arm)
         self.arms = (self._arm.name,)
         dof = self._arm.dof

@@ -69,7 +69,8 @@ class ScriptedHuman:
         if rig.action_space != "ee_pose":
             raise ConfigError(f"{name}: the expert speaks ee_pose, the rig's action_space is {rig.action_space}")
         self.arms = tuple(rig.arm(arm).name for arm in config.arms) or tuple(arm.name for arm in rig.arms)
-        self._name, self._config = name, config
+        self._name = name
+        self._config = config
         self._attention = Attention(config.stall_s, config.still_s)
         self._hand = ExpertHand(rig, self.arms, config.noise_m)
         self._rng = np.random.default_rng(config.seed)
@@ -91,15 +92,19 @@ class ScriptedHuman:
             return Sample(problem=f"{self._name}: {error}")
         tools = {arm: pose[:3] for arm, pose in poses.items()}
         if view.episode_id != self._episode_id or not view.armed:
-            self._episode_id, self._takeovers, self._judged = view.episode_id, 0, False
+            self._episode_id = view.episode_id
+            self._takeovers = 0
+            self._judged = False
             self._touched = set[str]()
             self._begin(now_ns)
         if not view.armed:
-            requests, verdict = self._prepare(now_ns, view), ""
+            requests = self._prepare(now_ns, view)
+            verdict = ""
         elif self._episode_id:
             requests, verdict = self._decide(now_ns, view, view.task, tools)
         else:
-            requests, verdict = (), ""
+            requests = ()
+            verdict = ""
         commands = self._hand.commands(now_ns, view, poses, self._taken)
         return Sample(commands, requests, Verdict.FAILURE if verdict else Verdict.NONE, verdict)
 
@@ -113,7 +118,8 @@ class ScriptedHuman:
 
     def _begin(self, now_ns: int) -> None:
         """Empty hands and fresh patience."""
-        self._phase, self._taken = Phase.WATCHING, tuple[str, ...]()
+        self._phase = Phase.WATCHING
+        self._taken = tuple[str, ...]()
         self._reason_ns: int | None = None
         self._attention.begin(now_ns)
 
@@ -173,11 +179,13 @@ class ScriptedHuman:
         self._takeovers += 1
         self._progress_before = task.progress
         self._hand.begin(self._rng, fumbles=bool(self._rng.random() >= self._config.skill))
-        self._progress, self._progress_ns = task.progress, now_ns
+        self._progress = task.progress
+        self._progress_ns = now_ns
         return self._ask(now_ns, needed, reason), ""
 
     def _ask(self, now_ns: int, arms: tuple[str, ...], reason: str) -> tuple[Request, ...]:
-        self._phase, self._asked_ns = Phase.ASKING, now_ns
+        self._phase = Phase.ASKING
+        self._asked_ns = now_ns
         self._taken += arms
         self._touched |= set(arms)
         return (Request(Ask.TAKE, arms, reason),)
@@ -193,11 +201,13 @@ class ScriptedHuman:
         if not all(view.holds(arm) for arm in self._taken):
             return self._release(now_ns, "an arm was taken away"), ""
         if task.progress > self._progress + RISE:
-            self._progress, self._progress_ns = task.progress, now_ns
+            self._progress = task.progress
+            self._progress_ns = now_ns
             helped = task.progress > self._progress_before + HELPED
             if helped and self._config.hand_back and not task.trouble:
                 return self._release(now_ns, "the trouble is over"), ""
-        give_up_s, fumble_s = self._config.give_up_s, self._config.fumble_s
+        give_up_s = self._config.give_up_s
+        fumble_s = self._config.fumble_s
         patience_s = min(give_up_s, fumble_s) if self._hand.fumbles else give_up_s
         if now_ns - self._progress_ns > patience_s * _NS:
             return self._give_up(now_ns, patience_s)
@@ -212,7 +222,9 @@ class ScriptedHuman:
         return (), reason
 
     def _release(self, now_ns: int, reason: str) -> tuple[Request, ...]:
-        self._phase, self._asked_ns, self._why = Phase.RETURNING, now_ns, reason
+        self._phase = Phase.RETURNING
+        self._asked_ns = now_ns
+        self._why = reason
         return (Request(Ask.RELEASE, self._taken, reason, if_held=True),)
 
     def _return(self, now_ns: int, view: View) -> tuple[Request, ...]:

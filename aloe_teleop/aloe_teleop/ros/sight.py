@@ -35,7 +35,8 @@ class Sight:
         self._operator = operator
         self._sender = sender
         self.newest_episode_id = ""
-        self._intervention, self._episode_id = Intervention(), ""
+        self._intervention = Intervention()
+        self._episode_id = ""
         self._arms: dict[str, ArmView] = {}
         self._joints: dict[str, JointReading] = {}
         self._streams: dict[str, JointReading] = {}

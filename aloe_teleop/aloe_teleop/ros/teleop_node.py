@@ -72,7 +72,8 @@ class TeleopNode(Node):
         self._asked_ns = -1
         self._said: Asked | None = None
         self._sequence = 0
-        self._lock, self._closing = threading.Lock(), threading.Event()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._commands = {
             arm: self.create_publisher(TeleopCommand, human_command_topic(arm), 1)
             for device in self._devices.values()
@@ -152,13 +153,15 @@ class TeleopNode(Node):
             sequence=self._sequence,
             data=array("d", command.data),
         )
-        message.header.stamp, message.header.frame_id = ns_to_stamp(now_ns), FRAME
+        message.header.stamp = ns_to_stamp(now_ns)
+        message.header.frame_id = FRAME
         self._sealer.seal(human_command_topic(arm), message)
         return message
 
     def _ask(self, now_ns: int, asked: Iterable[Asked]) -> None:
         for item in asked:
-            request, arms = item.request, list(item.request.arms)
+            request = item.request
+            arms = list(item.request.arms)
             # Rising, also for two pedals in one poll: control_node refuses what is not newer than the last request.
             together = 0 <= self._asked_ns - now_ns < _SAME_MOMENT_NS
             self._asked_ns = self._asked_ns + 1 if together else now_ns
@@ -201,9 +204,12 @@ class TeleopNode(Node):
 
     def _say_problems(self, problems: dict[str, str]) -> None:
         for name, problem in problems.items():
-            if problem != self._problems[name]:
-                logger = self.get_logger()
-                logger.error(problem) if problem else logger.info(f"{name}: works")
+            if problem == self._problems[name]:
+                continue
+            if problem:
+                self.get_logger().error(problem)
+            else:
+                self.get_logger().info(f"{name}: works")
         self._problems = dict(problems)
         self._on_report()
 
