@@ -7,25 +7,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.action_columns import ActionColumns, JumpLimits
+from aloe_control.chunk_refusal import ChunkOutdated, ChunkRefused
 from aloe_control.handover import FadeLimits, fade, fade_ticks
-from aloe_control.joints import FAR_M, FAR_RAD
 from aloe_control.tick_clock import LATE_PERIODS
 from aloe_data.chunk import Chunk
-from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Rig
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
 _NEVER: Final = np.iinfo(np.int64).max
 _HISTORY: Final = 4096  # ticks: far more than any chunk has rows
-
-
-class ChunkRefused(ValueError):
-    """A chunk that is not followed; the message says why and what to do."""
-
-
-class ChunkOutdated(ChunkRefused):
-    """A chunk that is merely late: from before arming, or overtaken by a newer one. Nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +31,6 @@ class Planned:
 
 
 NOTHING_PLANNED: Final = Planned(np.zeros(0), 0, 0, "")
-
-
-@dataclass(frozen=True)
-class JumpLimits:
-    """How far two consecutive actions may lie apart before a chunk counts as infeasible."""
-
-    joint_rad: float
-    position_m: float
-    rotation_rad: float
 
 
 class ChunkExecutor:
@@ -72,7 +55,7 @@ class ChunkExecutor:
         self._fade_limits = fade
         self._period_ns = round(NS / rig.rate_hz)
         self._max_age_ns = round(rig.policy_max_age_s * NS)
-        self._fields = _Fields(rig, jumps)
+        self._columns = ActionColumns(rig, jumps)
         self.start(0)
 
     @property
@@ -126,12 +109,12 @@ class ChunkExecutor:
                 f"chunk {chunk.chunk_id} arrived after all its {chunk.horizon} steps: {step} ticks ran since its "
                 "observation; use a faster policy or longer chunks"
             )
-        data = self._fields.normalised(np.asarray(chunk.data, float))
-        impossible = self._fields.impossible(data)
+        data = self._columns.normalised(np.asarray(chunk.data, float))
+        impossible = self._columns.impossible(data)
         if impossible:
             raise ChunkRefused(f"chunk {chunk.chunk_id}: {impossible}; check the policy's normaliser and its units")
         foreign = self._not_before > chunk.stamp_ns  # arms that this chunk is not for
-        jump = self._fields.jump(np.where(foreign, here, np.vstack((here, data[step:]))))
+        jump = self._columns.jump(np.where(foreign, here, np.vstack((here, data[step:]))))
         if jump:
             raise ChunkRefused(f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?")
         self._plan = self._faded(data, step, here)
@@ -172,7 +155,7 @@ class ChunkExecutor:
             at = np.minimum(np.arange(n), len(offset) - 1)  # where the old rows end, their last offset goes on to fade
             share = fade(self._fade_step + np.arange(1, n + 1)[:, None], self._fade_end)
             share /= fade(self._fade_step + slow, self._fade_end)  # what has faded already
-            rows[:n] = self._fields.normalised(rows[:n] + share * offset[at])
+            rows[:n] = self._columns.normalised(rows[:n] + share * offset[at])
         return rows
 
     def _old(self, data: Array, step: int) -> Array:
@@ -218,62 +201,3 @@ class ChunkExecutor:
                 f"{name} answers an observation {(now_ns - chunk.stamp_ns) / NS:.3f} s old (limit policy_max_age_s = "
                 f"{self._rig.policy_max_age_s:g}); use a faster policy"
             )
-
-
-class _Fields:
-    """What the columns of an action row are: which hold rotations, and how far each may move in a tick."""
-
-    def __init__(self, rig: Rig, jumps: JumpLimits) -> None:
-        self._layout = rig.action_layout
-        self._jumps = jumps
-        self._rotations: list[slice] = []
-        starts = [rig.action_slice(arm.name).start for arm in rig.arms]
-        if rig.action_space == "ee_pose":
-            self._rotations = [slice(start + 3, start + 9) for start in starts]
-            self._metric = np.concatenate([np.arange(start, start + 3) for start in starts])
-            units = [
-                ["m"] * 9 + [arm.gripper.unit] for arm in rig.arms
-            ]  # of rotations, which have none, it is no matter
-        else:
-            joints = [np.arange(start, start + len(arm.joints)) for start, arm in zip(starts, rig.arms, strict=True)]
-            self._metric = np.concatenate(joints)
-            units = [[joint.unit for joint in arm.all_joints] for arm in rig.arms]
-        self._units = np.concatenate(units)
-        self._far = np.where(self._units == "rad", FAR_RAD, FAR_M)
-        self._limit = np.where(self._units == "rad", jumps.joint_rad, jumps.position_m)[self._metric]
-
-    def normalised(self, rows: Array) -> Array:
-        """Rows [H, A] with every 6D rotation made orthonormal."""
-        rows = rows.copy()
-        for columns in self._rotations:
-            try:
-                rows[:, columns] = rotation_to_6d(rotation_from_6d(rows[:, columns]))
-            except ValueError as error:
-                raise ChunkRefused(f"{self._layout[columns.start]}: {error}; check the policy's output") from error
-        return rows
-
-    def impossible(self, rows: Array) -> str:
-        """ "" or which value is so large that nothing of an arm can be there; grippers count as well."""
-        size = np.abs(rows).max(axis=0)
-        if (size <= self._far).all():
-            return ""
-        worst = int((size / self._far).argmax())
-        return f"'{self._layout[worst]}' is {size[worst]:.3g} {self._units[worst]}, where no arm can be"
-
-    def jump(self, rows: Array) -> str:
-        """ "" or which consecutive rows lie too far apart."""
-        steps = np.abs(np.diff(rows[:, self._metric], axis=0))
-        if (steps > self._limit).any():
-            furthest = steps.max(axis=0)
-            worst = int((furthest / self._limit).argmax())
-            column = self._metric[worst]
-            what = f"{furthest[worst]:.3f} {self._units[column]} in one step (limit {self._limit[worst]:g})"
-            return f"'{self._layout[column]}' jumps by {what}"
-        for columns in self._rotations:
-            rotations = rotation_from_6d(rows[:, columns])
-            cosines = 0.5 * (np.einsum("hij,hij->h", rotations[:-1], rotations[1:]) - 1.0)
-            if cosines.size and cosines.min() < np.cos(self._jumps.rotation_rad):
-                angle = float(np.arccos(np.clip(cosines.min(), -1.0, 1.0)))
-                arm = self._layout[columns.start].rsplit(".", 1)[0]
-                return f"'{arm}' turns by {angle:.2f} rad in one step (limit {self._jumps.rotation_rad:g})"
-        return ""

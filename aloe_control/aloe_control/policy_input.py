@@ -3,8 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.action_columns import JumpLimits
 from aloe_control.authority import State
-from aloe_control.chunk_executor import ChunkExecutor, ChunkOutdated, ChunkRefused, JumpLimits, Planned
+from aloe_control.chunk_executor import ChunkExecutor, Planned
+from aloe_control.chunk_refusal import ChunkOutdated, ChunkRefused
 from aloe_control.handover import action_fade_limits
 from aloe_control.tick import ControlConfig
 from aloe_control.watchdog import PolicyWatch

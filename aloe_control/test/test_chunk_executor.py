@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_control.chunk_executor import ChunkExecutor, ChunkRefused, JumpLimits
+from aloe_control.action_columns import JumpLimits
+from aloe_control.chunk_executor import ChunkExecutor
+from aloe_control.chunk_refusal import ChunkRefused
 from aloe_control.handover import action_fade_limits
 from aloe_control.ik import PoseSolver
 from aloe_control.tick import ControlConfig
