@@ -5,23 +5,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from aloe_msgs.srv import ResetScene, StartEpisode, StopEpisode
+from aloe_msgs.srv import ResetScene
 from rclpy.node import Node
 
 from aloe_data.config import parameter
 from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
 from aloe_data.episode_watch import EpisodeWatch
 from aloe_data.rig import Rig
+from aloe_data.ros.episode_bag import EpisodeBag
 from aloe_data.ros.episode_voice import NAME, EpisodeVoice
 from aloe_data.ros.motion_enabling import MotionEnabling
-from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
+from aloe_data.ros.service_calls import CallError, ServiceCalls
 from aloe_data.session import Session
 from aloe_data.stops import Stops
-from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 
 _WATCH_PERIOD_S = 0.1
 _ARM_RETRY_S = 0.25
@@ -82,13 +81,11 @@ class EpisodeRunner:
             timeout_s=config.arm_timeout_s,
             service_timeout_s=config.service_timeout_s,
         )
-        self._folder: Path | None = None  # of the last bag that was opened
         self._watch = EpisodeWatch(config.silence_s, config.record)
         self._voice = EpisodeVoice(node, session)
         reset = rig.simulation.reset_service
         self._reset = node.create_client(ResetScene, reset) if reset else None
-        self._open = node.create_client(StartEpisode, "/recorder/start")
-        self._close = node.create_client(StopEpisode, "/recorder/stop")
+        self._bag = EpisodeBag(node, self._calls, config.service_timeout_s)
         self._publish_state()
         self._thread = threading.Thread(target=self._work, name="episode", daemon=True)
         self._thread.start()
@@ -116,7 +113,7 @@ class EpisodeRunner:
     @property
     def bag_folder(self) -> Path | None:
         """Where the last bag that was opened is; None before the first."""
-        return self._folder
+        return self._bag.folder
 
     @property
     def stops(self) -> int:
@@ -226,16 +223,7 @@ class EpisodeRunner:
     def _open_bag(self) -> None:
         episode = self._machine.episode
         if self._config.record:
-            request = StartEpisode.Request(episode_id=episode.episode_id, prompt=episode.prompt, seed=episode.seed)
-            try:
-                answer = self._calls.call(self._open, request, "recorder_node", self._config.service_timeout_s)
-            except NoAnswerError as error:  # a bag that it opens all the same would stay open, and in the way
-                with suppress(CallError):
-                    self._stop_recording(Ending(Verdict.ABORT, NAME, str(error)))
-                raise
-            episode.episode_id = answer.episode_id
-            episode.bag = answer.bag
-            self._folder = Path(answer.bag).parent
+            self._bag.open(episode)
         else:
             episode.episode_id = episode.episode_id or f"ep_{self._count:04d}"
         self._count += 1
@@ -260,40 +248,9 @@ class EpisodeRunner:
         self._voice.beat(self._machine.phase, self._motion.waits_for)
 
     def _close_bag(self) -> None:
-        episode = self._machine.episode
-        if not episode.bag:
-            return
-        self._voice.wait_until_heard()  # the recorder has the last events before it is told to stop
-        ending = self._ending()
-        try:
-            answer = self._stop_recording(ending)
-            episode.messages_written = answer.messages_written
-            episode.messages_lost = answer.messages_lost
-        except CallError as error:
-            self._end_unrecorded(ending, str(error))
-            raise
-
-    def _end_unrecorded(self, ending: Ending, problem: str) -> None:
-        """The bag is not whole: whatever was said of the episode, it counts for nothing."""
-        episode = self._machine.episode
-        if ending.verdict is Verdict.ABORT:
-            if problem not in ending.reason:
-                episode.ending = replace(ending, reason=f"{ending.reason}; {problem}".lstrip("; "))
-            return
-        reason = f"{problem} (the verdict was {ending.verdict.name} by {ending.source})"
-        episode.ending = Ending(Verdict.ABORT, "recorder_node", reason)
-        given = GivenVerdict(episode.episode_id, "abort", "recorder_node", reason, time.time_ns())
-        try:  # the verdict that was said is in the bag already
-            give_verdict(Path(episode.bag).parent, given)
-        except VerdictError as error:
-            self._node.get_logger().error(f"{episode.episode_id} is to be aborted: {reason}; {error}")
-
-    def _stop_recording(self, ending: Ending) -> StopEpisode.Response:
-        request = StopEpisode.Request(verdict=int(ending.verdict), reason=ending.reason)
-        answer: StopEpisode.Response = self._calls.call(
-            self._close, request, "recorder_node", self._config.service_timeout_s
-        )
-        return answer
+        if self._machine.episode.bag:
+            self._voice.wait_until_heard()  # the recorder has the last events before it is told to stop
+            self._bag.close(self._machine.episode, self._ending())
 
     def _publish_state(self) -> None:
         self._beat()
