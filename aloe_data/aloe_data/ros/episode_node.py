@@ -14,9 +14,10 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
 from aloe_data.episode import Ending, Episode, Verdict
+from aloe_data.episode_config import EpisodeConfig
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import stamp_to_ns
-from aloe_data.ros.episode_runner import NAME, EpisodeConfig, EpisodeRunner, Ticket
+from aloe_data.ros.episode_runner import NAME, EpisodeRunner, Ticket
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
