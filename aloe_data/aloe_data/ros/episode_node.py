@@ -15,9 +15,10 @@ from rclpy.node import Node
 
 from aloe_data.episode import Ending, Episode, Verdict
 from aloe_data.episode_config import EpisodeConfig
+from aloe_data.episode_ticket import Ticket
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import stamp_to_ns
-from aloe_data.ros.episode_runner import NAME, EpisodeRunner, Ticket
+from aloe_data.ros.episode_runner import NAME, EpisodeRunner
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED

@@ -5,36 +5,25 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from aloe_msgs.srv import ResetScene
 from rclpy.node import Node
 
 from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
 from aloe_data.episode_config import EpisodeConfig
+from aloe_data.episode_ticket import Ticket
 from aloe_data.episode_watch import EpisodeWatch
 from aloe_data.rig import Rig
 from aloe_data.ros.episode_bag import EpisodeBag
 from aloe_data.ros.episode_voice import NAME, EpisodeVoice
 from aloe_data.ros.motion_enabling import MotionEnabling
+from aloe_data.ros.scene_reset import SceneReset
 from aloe_data.ros.service_calls import CallError, ServiceCalls
 from aloe_data.session import Session
 from aloe_data.stops import Stops
 
 _WATCH_PERIOD_S = 0.1
 _ARM_RETRY_S = 0.25
-
-
-@dataclass
-class Ticket:
-    """Somebody's wish for an episode, and how far it has come."""
-
-    episode: Episode
-    timeout_s: float
-    stops: int = 0  # emergency stops and faults until it was submitted
-    running: threading.Event = field(default_factory=threading.Event)
-    finished: threading.Event = field(default_factory=threading.Event)
 
 
 class EpisodeRunner:
@@ -63,8 +52,7 @@ class EpisodeRunner:
         )
         self._watch = EpisodeWatch(config.silence_s, config.record)
         self._voice = EpisodeVoice(node, session)
-        reset = rig.simulation.reset_service
-        self._reset = node.create_client(ResetScene, reset) if reset else None
+        self._scene = SceneReset(node, self._calls, rig.simulation.reset_service, config.service_timeout_s)
         self._bag = EpisodeBag(node, self._calls, config.service_timeout_s)
         self._publish_state()
         self._thread = threading.Thread(target=self._work, name="episode", daemon=True)
@@ -161,7 +149,7 @@ class EpisodeRunner:
             Effect.FINISH: self._finish_ticket,
         }
         steps: dict[Effect, Callable[[], None]] = {
-            Effect.RESET_SCENE: self._reset_scene,
+            Effect.RESET_SCENE: lambda: self._scene.reset(self._machine.episode),
             Effect.OPEN_BAG: self._open_bag,
             Effect.ARM: self._arm_control,
             Effect.DISARM: self._motion.disable,
@@ -190,15 +178,6 @@ class EpisodeRunner:
             ending = self._watch.look(self._node.get_clock().now().nanoseconds, time.monotonic())
             if ending is not None:
                 self._perform(self._machine.end(ending))
-
-    def _reset_scene(self) -> None:
-        episode = self._machine.episode
-        if self._reset is not None:
-            request = ResetScene.Request(seed=episode.seed, prompt=episode.prompt)
-            answer = self._calls.call(self._reset, request, "sim_node", self._config.service_timeout_s)
-            episode.prompt = answer.prompt
-        if not episode.prompt:
-            raise CallError("no prompt: a real rig has no default task; give one (prompt:='...')")
 
     def _open_bag(self) -> None:
         episode = self._machine.episode
