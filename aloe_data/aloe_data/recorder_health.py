@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from aloe_data.episode import Verdict
+
 STALL_S: Final = 1.0  # control_node has ended motion by then
 STUCK_S: Final = 2.0  # of one write, or of one sync, which comes every 0.4 s and so has little to do
 _AFTERMATH_S: Final = 2.0  # gaps show when the next messages come
@@ -60,3 +62,19 @@ class RecorderHealth:
         if silent_s > STUCK_S:
             return f"the disk has finished no write for {STUCK_S:g} s; record to another one (record:=FOLDER)"
         return ""
+
+
+def closing_verdict(asked: int, reason: str, problem: str) -> tuple[Verdict, str]:
+    """The verdict that a bag is closed with, and its reason.
+
+    Args:
+        asked: Number of the verdict that is asked for.
+        reason: Reason that is given for it.
+        problem: "" or why the recording is not whole; then the episode counts for nothing.
+    """
+    if asked not in iter(Verdict):
+        return Verdict.ABORT, f"{reason} (asked for verdict {asked}, which is none)"
+    verdict = Verdict(asked)
+    if problem and verdict is not Verdict.ABORT:
+        return Verdict.ABORT, f"recorder_node: {problem} (the verdict was {verdict.name})"
+    return verdict, reason

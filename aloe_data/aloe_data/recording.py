@@ -120,6 +120,18 @@ def next_episode_id(names: Iterable[str]) -> str:
     return f"ep_{max(numbers, default=-1) + 1:04d}"
 
 
+def new_folder(root: Path, episode_id: str) -> Path:
+    """Path of the folder that the bag of an episode gets; it does not exist yet.
+
+    Raises:
+        RecordingError: The id is no name of a new folder.
+    """
+    folder = root / episode_id
+    if folder.parent != root or folder.exists():
+        raise RecordingError(f"episode_id '{episode_id}' is no new folder name in {root}; leave it empty")
+    return folder
+
+
 def check_folder(folder: Path, min_free_gib: float) -> None:
     """Make the folder of the recordings and see that it can be written and has room.
 

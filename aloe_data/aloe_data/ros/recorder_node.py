@@ -1,10 +1,8 @@
 """Records every episode into a bag of its own: raw messages of all topics that follow from the rig."""
 
-import os
 import threading
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from aloe_msgs.msg import EpisodeEvent
@@ -14,47 +12,28 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 from rclpy.task import Future
 
-import aloe_data
 from aloe_data.episode import Verdict
-from aloe_data.owners import Owners
 from aloe_data.preroll import PreRoll
 from aloe_data.recorder_config import RecorderConfig
-from aloe_data.recorder_health import RecorderHealth
-from aloe_data.recording import (
-    EpisodeRecord,
-    RecordedTopic,
-    RecordingError,
-    check_folder,
-    next_episode_id,
-    read_rig_files,
-    recorded_topics,
-)
+from aloe_data.recorder_health import RecorderHealth, closing_verdict
+from aloe_data.recording import RecordedTopic, RecordingError, recorded_topics
 from aloe_data.rig import load_rig
-from aloe_data.ros.bag_writer import BagThread, open_bag
 from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.raw_subscriptions import RawSubscriptions
 from aloe_data.ros.recorder_status import closing_warnings, recorder_status
+from aloe_data.ros.recording_folder import Recording, RecordingFolder
+from aloe_data.ros.strangers import Strangers
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.session import open_session
 from aloe_data.stream_counts import StreamCounts
 
 _UPKEEP_PERIOD_S = 0.2
 _SILENT_S = 1.0
-_UNKNOWN = "_NODE_NAME_UNKNOWN_"  # rmw's word for a node whose endpoints were found before itself
 _LAST_WORDS_S = 2.0  # on a signal: time for the episode to stop the recording itself, so that its verdict is in the bag
-
-
-@dataclass
-class _Recording:
-    record: EpisodeRecord
-    folder: Path
-    thread: BagThread
-    reported: bool = False  # a problem was told to the episode
 
 
 class RecorderNode(Node):
@@ -64,13 +43,9 @@ class RecorderNode(Node):
         super().__init__("recorder_node", **node_options)
         self._config = declare_parameters(self, RecorderConfig)
         rig = load_rig(self._config.rig)
-        self._rig_texts = read_rig_files(self._config.rig, rig)
-        self._root = self._config.record.expanduser().resolve()
-        check_folder(self._root, self._config.min_free_gib)
         self._counter = StreamCounts()
-        self._owners = Owners()
         self._preroll = PreRoll(self._config.preroll_s, self._config.queue_mib << 19)  # half of the queue
-        self._recording: _Recording | None = None
+        self._recording: Recording | None = None
         self._health = RecorderHealth()
         self._heart = Heart(self, open_session())
         self._latched: dict[str, bytes] = {}
@@ -81,20 +56,18 @@ class RecorderNode(Node):
         self._closed.set()
         self._use_sim_time = bool(self.get_parameter("use_sim_time").value)
         self._topics = {topic.name: topic for topic in recorded_topics(rig, self._use_sim_time)}
+        self._folder = RecordingFolder(self, self._config, rig, self._topics.values())
+        self._strangers = Strangers(self, self._topics.values())
         self._raw = RawSubscriptions(self, self._topics.values(), self._on_message, self._on_missing)
         self._verdict = self.create_publisher(EpisodeEvent, "/episode/verdict", 10)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_service(
-            StartEpisode,
-            "/recorder/start",
-            self._on_start,
-            callback_group=ReentrantCallbackGroup(),  # it may wait
-        )
+        waiting = ReentrantCallbackGroup()  # the start waits until all streams were heard
+        self.create_service(StartEpisode, "/recorder/start", self._on_start, callback_group=waiting)
         self.create_service(StopEpisode, "/recorder/stop", self._on_stop)
         # A steady clock: a simulation that stands still must not silence the diagnostics.
         self._upkeeps = 0
         self.create_timer(_UPKEEP_PERIOD_S, self._on_upkeep, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self.get_logger().info(f"ready to record {len(self._topics)} topics into {self._root}")
+        self.get_logger().info(f"ready to record {len(self._topics)} topics into {self._folder.path}")
 
     def finish(self) -> None:
         """Close a bag that is open, after giving the episode the time to end it itself."""
@@ -112,7 +85,7 @@ class RecorderNode(Node):
         elif topic.continuous:
             self._preroll.push(topic, data, now_ns)
 
-    def _record(self, recording: _Recording, topic: RecordedTopic, data: bytes, now_ns: int) -> None:
+    def _record(self, recording: Recording, topic: RecordedTopic, data: bytes, now_ns: int) -> None:
         stamp_ns = header_stamp_ns(data) if topic.continuous else now_ns
         self._counter.received(topic.name, stamp_ns, leading_sequence(data) if topic.sequenced else None)
         if not recording.thread.push(topic.name, data, now_ns):
@@ -144,28 +117,15 @@ class RecorderNode(Node):
     def _unheard(self) -> list[str]:
         return [t.name for t in self._topics.values() if t.continuous and t.name not in self._heard]
 
-    def _open(self, request: StartEpisode.Request) -> _Recording:
+    def _open(self, request: StartEpisode.Request) -> Recording:
         if self._recording is not None:
             raise RecordingError(
                 f"already recording {self._recording.folder}; stop that first (service /recorder/stop)"
             )
-        check_folder(self._root, self._config.min_free_gib)
-        episode_id = request.episode_id or next_episode_id(path.name for path in self._root.iterdir())
-        folder = self._root / episode_id
-        if folder.parent != self._root or folder.exists():
-            raise RecordingError(f"episode_id '{episode_id}' is no new folder name in {self._root}; leave it empty")
-        rig, urdfs = self._rig_texts
-        versions = {"aloe_data": aloe_data.__version__, "ros_distro": os.environ.get("ROS_DISTRO", "")}
-        record = EpisodeRecord(episode_id, request.prompt, request.seed, rig=rig, urdfs=urdfs, versions=versions)
-        offered = {topic: self._offered_qos(topic.source) for topic in self._topics.values()}
-        writer = open_bag(folder, record, offered, self._config.compression, self._config.split_mib << 20)
-        self._counter.reset({topic.name: topic.rate_hz for topic in self._topics.values()})
-        thread = BagThread(
-            writer, folder, self._counter.written, self._config.min_free_gib, self._config.queue_mib << 20
-        )
-        self._look_around()
-        self._owners.begin()
-        recording = self._recording = _Recording(record, folder, thread)
+        recording = self._folder.open(request, self._counter)
+        self._strangers.look()
+        self._strangers.begin()
+        self._recording = recording
         self._health.begin()
         self._closed.clear()
         now_ns = self.get_clock().now().nanoseconds
@@ -175,20 +135,10 @@ class RecorderNode(Node):
             self._record(recording, self._topics[name], data, now_ns)
         return recording
 
-    def _offered_qos(self, topic: str) -> QoSProfile | None:
-        publishers = self.get_publishers_info_by_topic(topic)
-        return publishers[0].qos_profile if publishers else None
-
     def _on_stop(self, request: StopEpisode.Request, response: StopEpisode.Response) -> StopEpisode.Response:
         self._raw.take_waiting()  # what was published before the stop belongs into the bag
         problem = self._check_health()
-        known = request.verdict in iter(Verdict)
-        verdict = Verdict(request.verdict) if known else Verdict.ABORT
-        reason = request.reason if known else f"{request.reason} (asked for verdict {request.verdict}, which is none)"
-        if problem and verdict is not Verdict.ABORT:
-            reason = f"recorder_node: {problem} (the verdict was {verdict.name})"
-            verdict = Verdict.ABORT
-        recording = self._close(verdict, reason)
+        recording = self._close(*closing_verdict(request.verdict, request.reason, problem))
         if recording is None:
             response.success = False
             response.message = "not recording; start with the service /recorder/start"
@@ -204,7 +154,7 @@ class RecorderNode(Node):
         response.messages_lost = self._counter.total_lost
         return response
 
-    def _close(self, verdict: Verdict, reason: str) -> _Recording | None:
+    def _close(self, verdict: Verdict, reason: str) -> Recording | None:
         """Close the bag, from the executor's thread or, on a signal, from the main thread; None where it is closed."""
         with self._close_lock:
             recording = self._recording
@@ -215,15 +165,15 @@ class RecorderNode(Node):
             self._counter.settle()
             losses = self._counter.losses()
             streams = {topic: count.figures() for topic, count in self._counter.heard().items()}
-            self._look_around()
-            found = {"lost": losses, "streams": streams, "strangers": self._owners.strangers}
+            self._strangers.look()
+            found = {"lost": losses, "streams": streams, "strangers": self._strangers.names}
             record = replace(recording.record, verdict=verdict.name, reason=reason, **found)
             recording.thread.close(record)
             self._report_closed(recording)
             self._closed.set()
             return recording
 
-    def _report_closed(self, recording: _Recording) -> None:
+    def _report_closed(self, recording: Recording) -> None:
         log = self.get_logger()
         losses = self._counter.losses()
         log.info(f"closed {recording.folder}: {self._counter.total_written} messages, {sum(losses.values())} lost")
@@ -246,18 +196,8 @@ class RecorderNode(Node):
         self._heart.beat(f"recording {recording.folder}" if recording else "idle", self._health.problem)
         self._upkeeps += 1
         if self._upkeeps % round(1.0 / _UPKEEP_PERIOD_S) == 0:
-            self._look_around()
+            self._strangers.look()
             self._publish_diagnostics()
-
-    def _look_around(self) -> None:
-        """Name every publisher of a topic that belongs to another node."""
-        for topic in self._topics.values():
-            if not topic.shared:
-                infos = self.get_publishers_info_by_topic(topic.source)
-                names = {bytes(i.endpoint_gid): i.node_name.replace(_UNKNOWN, "") for i in infos}
-                for name in self._owners.look(topic.name, names):
-                    remedy = "what it says is in the bag, too: stop it (is a bag being played?)"
-                    self.get_logger().warning(f"{topic.source} is published by {name} as well; {remedy}")
 
     def _check_health(self) -> str:
         """ "" or why the recording, and with it motion, must end."""
@@ -279,7 +219,7 @@ class RecorderNode(Node):
         self.get_logger().error(problem)
         self._abort(recording, problem)
 
-    def _abort(self, recording: _Recording, reason: str) -> None:
+    def _abort(self, recording: Recording, reason: str) -> None:
         """Ask for the end of the episode that is, or was, recorded; one that has ended keeps its verdict."""
         event = EpisodeEvent(kind=EpisodeEvent.VERDICT, verdict=EpisodeEvent.ABORT, source="recorder_node")
         event.header.stamp = self.get_clock().now().to_msg()
@@ -294,7 +234,7 @@ class RecorderNode(Node):
         continuous = (topic.name for topic in self._topics.values() if topic.continuous)
         silent = [name for name in continuous if recording and now_s - self._heard.get(name, 0.0) > _SILENT_S]
         failure = recording.thread.failure if recording else ""
-        strangers = self._owners.strangers
+        strangers = self._strangers.names
         message = DiagnosticArray(status=[recorder_status(activity, failure, silent, self._counter, strangers)])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
