@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 from aloe_teleop.devices import pedals
-from aloe_teleop.devices.input_source import EV_KEY
+from aloe_teleop.devices.input_codes import EV_KEY
 from aloe_teleop.ros.teleop_node import main
 
 RECORD = struct.Struct("llHHi")  # input_event of linux/input.h: seconds, microseconds, type, code, value

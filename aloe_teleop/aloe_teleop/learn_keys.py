@@ -7,7 +7,7 @@ from typing import Any
 
 from aloe_data.command import run_command
 from aloe_data.config import parameter
-from aloe_teleop.devices.input_source import EV_ABS, EV_KEY, EV_REL, names_of_codes
+from aloe_teleop.devices.input_codes import EV_ABS, EV_KEY, EV_REL, names_of_codes
 
 
 @dataclass(frozen=True)

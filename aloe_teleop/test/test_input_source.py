@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from evdev import ecodes
 
-from aloe_teleop.devices.input_source import find_device, names_of_codes
+from aloe_teleop.devices.input_codes import names_of_codes
+from aloe_teleop.devices.input_source import find_device
 from aloe_teleop.learn_keys import describe
 
 KEYS = {"KEY_A": (ecodes.EV_KEY, ecodes.KEY_A), "KEY_B": (ecodes.EV_KEY, ecodes.KEY_B)}

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from aloe_data.config import parameter
 from aloe_data.rig import Arm, Rig
 from aloe_teleop.device import Inputs, Sample, View
-from aloe_teleop.devices.input_source import (
-    EV_ABS,
-    EV_KEY,
-    EV_REL,
-    InputSource,
-    Reader,
-    codes_of,
-    find_device,
-    names_of_codes,
-)
+from aloe_teleop.devices.input_codes import EV_ABS, EV_KEY, EV_REL, codes_of, names_of_codes
+from aloe_teleop.devices.input_source import InputSource, Reader, find_device
 from aloe_teleop.keys import KeyActions
 from aloe_teleop.twist import TwistConfig, Twister
 

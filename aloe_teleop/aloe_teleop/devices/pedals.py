@@ -8,7 +8,8 @@ import numpy as np
 from aloe_data.config import parameter
 from aloe_data.rig import Arm, Rig
 from aloe_teleop.device import TWIST_DIM, Command, Inputs, Mode, Sample, View
-from aloe_teleop.devices.input_source import EV_KEY, InputSource, Reader, codes_of, find_device, names_of_codes
+from aloe_teleop.devices.input_codes import EV_KEY, codes_of, names_of_codes
+from aloe_teleop.devices.input_source import InputSource, Reader, find_device
 from aloe_teleop.keys import KeyActions, KeyConfig
 
 
