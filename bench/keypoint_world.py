@@ -14,11 +14,10 @@ import numpy as np
 from encoder_errors import EncoderErrors, true_places
 from numpy.typing import NDArray
 
-from aloe_control.authority import Authority
 from aloe_control.tick import TickResult
-from aloe_data.episode import Verdict
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority, RequestKind, Verdict
 from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.tiny.policy import TinyPolicy
@@ -28,7 +27,6 @@ from aloe_sim.judge import Judge
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
-from aloe_teleop.device import Ask
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 CAMERA_TICKS = 2  # control ticks between two looks of the cameras
@@ -169,7 +167,7 @@ class World:
                     break
         except UnstablePhysicsError as error:
             verdict, reason = Verdict.ABORT, str(error)
-        takeovers = sum(asked.request.ask is Ask.TAKE for asked in person.asked) if person else 0
+        takeovers = sum(asked.request.ask is RequestKind.TAKE for asked in person.asked) if person else 0
         share = by_human / ((tick + 1) * len(self.rig.arms))
         ended_so = process.sim.prompt, verdict.name.lower(), reason, (tick + 1) / self.rig.rate_hz
         return Outcome(seed, *ended_so, takeovers, share)

@@ -34,10 +34,10 @@ from aloe_data.ros.bag_reader import read_serialized
 from aloe_data.ros.repair import repair
 from aloe_data.serialized import header_stamp_ns
 from aloe_data.session import SESSION_FILE, begin_session
+from aloe_data.vocabulary import NS
 
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 DOMAIN = 91
-NS = 1_000_000_000
 STREAMS = Path(__file__).with_name("record_streams.py")
 RECORDER = "from aloe_data.ros.recorder_node import main; main()"
 SPLIT_MIB = 20

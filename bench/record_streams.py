@@ -16,8 +16,8 @@ from sensor_msgs.msg import Image
 
 from aloe_data.rig import Arm, load_rig
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.vocabulary import NS
 
-NS = 1_000_000_000
 STAMPS = slice(4, 12)  # where a serialised message with a header has its stamp
 
 

@@ -32,7 +32,6 @@ from aloe_sim.fault_trials import random_fault
 from aloe_sim.faults import KINDS, Means
 from aloe_sim.ros.fault_tool import FaultTool
 
-NS = 1_000_000_000
 PEDALS_FILE = RIG_FILE.parent / "teleop_pedals.yaml"
 RELEASE_KEY = "KEY_D"  # as that file proposes
 ANSWER_S = 1.0  # a pedal that nothing follows within this time is a takeover that did not happen

@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aloe_control.authority import Authority
-from aloe_control.human_commands import Mode
-from aloe_control.operator_requests import RequestKind
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 from aloe_sim.fault_trials import Outcome, fault_trial
 from aloe_sim.faults import KINDS, Fault
 from aloe_sim.trial import Trial
@@ -88,7 +86,7 @@ def _silence(rig: Rig, fault: Fault, seed: int) -> int:
     trial.arm()
     trial.run(int(trial.rng.integers(20, 50)))
     trial.take(arm)
-    while fault.kind == "jump_command" and trial.hands[arm].mode is Mode.EE_TWIST:
+    while fault.kind == "jump_command" and trial.hands[arm].mode is CommandMode.EE_TWIST:
         trial.take(arm)  # a velocity does not leap from place to place
     trial.run(int(trial.rng.integers(10, 40)))
     trial.begin(fault)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from aloe_control.authority import ArmAuthority, Authority, Event, Hold, State
+from aloe_control.authority import ArmAuthority, Event, Hold, State
 from aloe_control.operator_requests import Request, person
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority
 
 POLICYS: Final = (State.WAITING, State.POLICY)
 

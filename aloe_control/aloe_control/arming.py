@@ -12,9 +12,9 @@ from aloe_control.sensing import Sensing
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 _FRESH_S: Final = 0.1  # age of joint states: what an arm may have done since then is no more than a period or two
 _REST_S: Final = 0.05  # time over which it must have been seen to stand still
 _REST_RAD_S: Final = 0.2  # far above what encoders make of an arm that stands still

@@ -19,12 +19,12 @@ from aloe_control.audit_policy import PolicyAudit
 from aloe_control.audit_streams import StreamAudit
 from aloe_control.audit_turns import ArmTurn, Turn
 from aloe_control.audit_world import WorldAudit
-from aloe_control.authority import Authority
 from aloe_control.human_commands import HumanCommand
 from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority
 
 Array = npt.NDArray[np.float64]
 NS = 1_000_000_000

@@ -11,16 +11,10 @@ From every state STOP leads to IDLE, and nothing but arming leads out of it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Final
 
-
-class Authority(IntEnum):
-    """Who commands an arm in a tick; the values are those of the interfaces."""
-
-    HOLD = 0
-    POLICY = 1
-    HUMAN = 2
+from aloe_data.vocabulary import Authority
 
 
 class State(Enum):

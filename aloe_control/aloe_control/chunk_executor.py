@@ -13,9 +13,9 @@ from aloe_control.handover import FadeLimits, fade, fade_ticks
 from aloe_control.tick_clock import LATE_PERIODS
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 _NEVER: Final = np.iinfo(np.int64).max
 _HISTORY: Final = 4096  # ticks: far more than any chunk has rows
 

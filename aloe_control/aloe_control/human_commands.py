@@ -2,7 +2,6 @@
 
 from collections import deque
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, NoReturn
 
 import numpy as np
@@ -14,9 +13,9 @@ from aloe_control.tick_clock import LATE_PERIODS
 from aloe_control.watchdog import future_stamp
 from aloe_data.kinematics import rotation_from_6d
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS, CommandMode
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 _SLACK: Final = 0.1  # of a rotation's columns, in length and against each other
 _BEYOND_RAD: Final = 0.5  # how far a leader's joint may go beyond the arm's limits, which the arm does not leave
 _BEYOND_M: Final = 0.05
@@ -25,14 +24,6 @@ _SLOWEST_M_S: Final = 0.5
 _SPEED_NS: Final = 60_000_000  # three periods at 50 Hz: stamps and encoders are too coarse for less
 _ROTATION: Final = slice(3, 9)  # of a pose row
 RIG_FRAME: Final = "rig"  # the frame common to all arms; "" means the same
-
-
-class Mode(IntEnum):
-    """What a command's values are; the numbers are those of aloe_msgs/TeleopCommand."""
-
-    JOINT_POSITION = 0
-    EE_TWIST = 1
-    EE_POSE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +67,7 @@ class CommandGuard:
         self._config = config
         self._ahead_ns = LATE_PERIODS * NS / rig.rate_hz
         self._max_age_ns = rig.takeover.max_age_s * NS
-        self._size = {Mode.JOINT_POSITION: arm.dof, Mode.EE_TWIST: 7, Mode.EE_POSE: 10}
+        self._size = {CommandMode.JOINT_POSITION: arm.dof, CommandMode.EE_TWIST: 7, CommandMode.EE_POSE: 10}
         self._last: HumanCommand | None = None
         self._recent: deque[HumanCommand] = deque()  # of the last moments, all with deadman and in one mode
         joints = arm.all_joints
@@ -113,14 +104,16 @@ class CommandGuard:
     def _check_form(self, command: HumanCommand) -> None:
         name = self._name(command)
         if command.mode not in self._size:
-            raise CommandRefused(f"{name} has mode {command.mode}; one of {', '.join(f'{m} {m.name}' for m in Mode)}")
-        size = self._size[Mode(command.mode)]
+            raise CommandRefused(
+                f"{name} has mode {command.mode}; one of {', '.join(f'{m} {m.name}' for m in CommandMode)}"
+            )
+        size = self._size[CommandMode(command.mode)]
         if command.data.shape != (size,):
             raise CommandRefused(
-                f"{name} has {command.data.size} values, {Mode(command.mode).name} for this arm needs {size}; "
+                f"{name} has {command.data.size} values, {CommandMode(command.mode).name} for this arm needs {size}; "
                 "is the device set up for another arm?"
             )
-        if command.mode != Mode.JOINT_POSITION and command.frame not in ("", RIG_FRAME):
+        if command.mode != CommandMode.JOINT_POSITION and command.frame not in ("", RIG_FRAME):
             raise CommandRefused(f"{name} is in frame '{command.frame}'; send it in the rig's frame, '{RIG_FRAME}'")
 
     def _check_time(self, command: HumanCommand, now_ns: int) -> None:
@@ -142,10 +135,10 @@ class CommandGuard:
     def _check_values(self, command: HumanCommand) -> None:
         """Poses that are none, and places that no device can mean: nothing else stands against a first command."""
         data = command.data
-        if command.mode == Mode.EE_TWIST:
+        if command.mode == CommandMode.EE_TWIST:
             self._check_twist(command)
             return
-        if command.mode == Mode.EE_POSE:
+        if command.mode == CommandMode.EE_POSE:
             columns = data[_ROTATION].reshape(2, 3)
             is_small = bool(np.abs(columns).max() <= 2.0)  # products of what is not could overflow
             if not is_small or not np.abs(columns @ columns.T - np.eye(2)).max() <= _SLACK:
@@ -153,7 +146,7 @@ class CommandGuard:
                 raise CommandUnsafe(f"{name} has no rotation: its columns are {columns.round(3).tolist()}")
             if np.abs(data[:3]).max() > FAR_M:
                 self._refuse(command, f"asks for {np.abs(data[:3]).max():.3g} m")
-        joints = data if command.mode == Mode.JOINT_POSITION else data[-1:]
+        joints = data if command.mode == CommandMode.JOINT_POSITION else data[-1:]
         lower, upper = (limits[-len(joints) :] for limits in self._ranges[command.relative])
         beyond = np.maximum(lower - joints, joints - upper)
         worst = int(beyond.argmax())
@@ -185,11 +178,11 @@ class CommandGuard:
             self._recent.append(command)
         while len(self._recent) > 2 and command.stamp_ns - self._recent[1].stamp_ns >= _SPEED_NS:
             self._recent.popleft()
-        if len(self._recent) < 2 or command.mode == Mode.EE_TWIST:
+        if len(self._recent) < 2 or command.mode == CommandMode.EE_TWIST:
             return
         before = self._recent[0]
         seconds = max(command.stamp_ns - before.stamp_ns, _SPEED_NS) / NS
-        if command.mode == Mode.EE_POSE:
+        if command.mode == CommandMode.EE_POSE:
             way = float(np.linalg.norm(command.data[:3] - before.data[:3])) / seconds
             turn = _angle_between(before.data[_ROTATION], command.data[_ROTATION]) / seconds
             self._refuse_fast(command, way, self._config.hand_speed_m_s, "m/s")

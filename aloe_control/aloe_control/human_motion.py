@@ -1,18 +1,16 @@
 """What a human's accepted commands ask of an arm, tick by tick, from wherever the arm is when it is taken over."""
 
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
 
 from aloe_control.handover import fade, fade_ticks, joint_fade_limits, pose_fade_limits
-from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.human_commands import HumanCommand
 from aloe_control.tick import ControlConfig
 from aloe_data.kinematics import rotation_from_6d, rotation_to_6d, rotation_vector
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS, CommandMode
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 _XYZ = slice(0, 3)  # columns of a pose row
 _ROTATION = slice(3, 9)
 _GRIPPER = 9
@@ -37,8 +35,8 @@ class HumanMotion:
         self._max_age_ns = rig.takeover.max_age_s * NS
         self._grace_ns = config.engage_grace_s * NS
         self._limits = {
-            Mode.JOINT_POSITION: joint_fade_limits(arm, config, rig.rate_hz),
-            Mode.EE_POSE: pose_fade_limits(arm, config, rig.rate_hz),
+            CommandMode.JOINT_POSITION: joint_fade_limits(arm, config, rig.rate_hz),
+            CommandMode.EE_POSE: pose_fade_limits(arm, config, rig.rate_hz),
         }
         self.engage(0)
 
@@ -73,7 +71,7 @@ class HumanMotion:
             return f"the device is silent for {age_ns / NS:.3f} s (limit {self._max_age_ns / NS:g} s)"
         return ""
 
-    def target(self, joints: Array, pose: Array) -> tuple[Mode, Array] | None:
+    def target(self, joints: Array, pose: Array) -> tuple[CommandMode, Array] | None:
         """What is asked for this tick: joints [dof], or a pose row [10]; None: hold.
 
         Args:
@@ -83,12 +81,12 @@ class HumanMotion:
         command = self._command
         if command is None or not command.deadman:
             return None
-        mode = Mode(command.mode)
+        mode = CommandMode(command.mode)
         if self._reference is None or (self._reference.mode, self._reference.relative) != (mode, command.relative):
-            self._begin(command, pose if mode is not Mode.JOINT_POSITION else joints)
+            self._begin(command, pose if mode is not CommandMode.JOINT_POSITION else joints)
         self._step += 1
-        if mode is Mode.EE_TWIST:
-            return Mode.EE_POSE, self._drive(command.data, pose)
+        if mode is CommandMode.EE_TWIST:
+            return CommandMode.EE_POSE, self._drive(command.data, pose)
         if command.relative:
             return mode, self._shifted(mode, command.data)
         return mode, self._approached(mode, command.data)
@@ -97,31 +95,31 @@ class HumanMotion:
         self._reference = command
         self._start = here.copy()
         self._step = 0
-        if command.mode == Mode.EE_TWIST:
+        if command.mode == CommandMode.EE_TWIST:
             return
         self._offset = here - command.data
         size = self._offset.copy()
-        if command.mode == Mode.EE_POSE:
+        if command.mode == CommandMode.EE_POSE:
             turn = rotation_from_6d(here[_ROTATION]) @ rotation_from_6d(command.data[_ROTATION]).T
             self._turn = rotation_vector(turn)
             size[_ROTATION] = np.linalg.norm(self._turn)
-        self._ticks = fade_ticks(size, self._limits[Mode(command.mode)])
+        self._ticks = fade_ticks(size, self._limits[CommandMode(command.mode)])
 
-    def _approached(self, mode: Mode, data: Array) -> Array:
+    def _approached(self, mode: CommandMode, data: Array) -> Array:
         """An absolute command, with what is left of the difference to it; that of a rotation fades as an angle."""
         left = fade(self._step, self._ticks)
         value: Array = data + left * self._offset
-        if mode is Mode.EE_POSE:
+        if mode is CommandMode.EE_POSE:
             turn = _rotation(left[_ROTATION][0] * self._turn)
             value[_ROTATION] = rotation_to_6d(turn @ rotation_from_6d(data[_ROTATION]))
         return value
 
-    def _shifted(self, mode: Mode, data: Array) -> Array:
+    def _shifted(self, mode: CommandMode, data: Array) -> Array:
         """A relative command: the device's motion since it was engaged, done by the arm. The gripper is absolute."""
         assert self._reference is not None
         value = data + self._offset
         value[-1] = data[-1] + fade(self._step, self._ticks)[-1] * self._offset[-1]
-        if mode is Mode.EE_POSE:
+        if mode is CommandMode.EE_POSE:
             turn = rotation_from_6d(data[_ROTATION]) @ rotation_from_6d(self._reference.data[_ROTATION]).T
             value[_ROTATION] = rotation_to_6d(turn @ rotation_from_6d(self._start[_ROTATION]))
         return value

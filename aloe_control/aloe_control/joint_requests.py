@@ -5,10 +5,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.human_commands import Mode
 from aloe_control.ik import PoseSolver
 from aloe_control.world_model import WORKSPACE
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import CommandMode
 
 Array = npt.NDArray[np.float64]
 
@@ -26,12 +26,12 @@ class RequestSolver:
     def __init__(self, rig: Rig, ik_iterations: int) -> None:
         self._rig = rig
         self._poses = PoseSolver(rig, ik_iterations)
-        self._policy_mode = Mode.EE_POSE if rig.action_space == "ee_pose" else Mode.JOINT_POSITION
+        self._policy_mode = CommandMode.EE_POSE if rig.action_space == "ee_pose" else CommandMode.JOINT_POSITION
         self.begin(np.concatenate([arm.home for arm in rig.arms]))
 
     def action_of(self, positions: Array) -> Array:
         """The action row [A] that asks for the joint positions [S]."""
-        return self._poses.poses_of(positions) if self._policy_mode is Mode.EE_POSE else positions.copy()
+        return self._poses.poses_of(positions) if self._policy_mode is CommandMode.EE_POSE else positions.copy()
 
     def begin(self, commanded: Array) -> None:
         """A new tick, from the last commanded joint positions [S]; nothing is asked yet."""
@@ -50,9 +50,9 @@ class RequestSolver:
         """The policy's action for an arm."""
         self.ask(arm, self._policy_mode, row)
 
-    def ask(self, arm: str, mode: Mode, values: Array) -> None:
+    def ask(self, arm: str, mode: CommandMode, values: Array) -> None:
         """Joints [dof] or a pose row [10] for an arm."""
-        if mode is Mode.EE_POSE:
+        if mode is CommandMode.EE_POSE:
             self._rows[arm] = self._in_workspace(arm, values)
         else:
             self._joints[self._rig.state_slice(arm)] = values

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.following import Following, Reading
-from aloe_control.human_commands import Mode
 from aloe_control.joint_requests import RequestSolver
 from aloe_control.joints import make_limiter
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_clock import Beat
 from aloe_control.world_guard import WorldGuard
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import CommandMode
 
 Array = npt.NDArray[np.float64]
 
@@ -134,5 +134,5 @@ class Motion:
         self._limiter.step(home + 1.0)
         self.solver.begin(home)
         for arm in self._rig.arms:
-            self.solver.ask(arm.name, Mode.EE_POSE, self.solver.here(arm.name)[1])
+            self.solver.ask(arm.name, CommandMode.EE_POSE, self.solver.here(arm.name)[1])
         self.solver.solve()

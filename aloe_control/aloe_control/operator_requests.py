@@ -1,26 +1,11 @@
 """What people ask of control, and which of it is in time and in order."""
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Final
 
 from aloe_control.tick_clock import LATE_PERIODS
 from aloe_control.watchdog import future_stamp
 from aloe_data.rig import Rig
-
-NS: Final = 1_000_000_000
-
-
-class RequestKind(IntEnum):
-    """What a person asks for; the numbers are those of aloe_msgs/InterventionRequest."""
-
-    TAKE = 0
-    RELEASE = 1
-    HOLD = 2
-    ESTOP = 3
-    RESET = 4
-    ALIVE = 5
-    READY = 6
+from aloe_data.vocabulary import NS, RequestKind
 
 
 @dataclass(frozen=True)

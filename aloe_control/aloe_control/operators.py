@@ -1,10 +1,7 @@
 """Operator devices that are there, and which of them said that the scene is ready."""
 
-from typing import Final
-
 from aloe_control.operator_requests import Request, person
-
-NS: Final = 1_000_000_000
+from aloe_data.vocabulary import NS
 
 
 class Operators:

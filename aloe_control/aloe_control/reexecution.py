@@ -15,13 +15,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.authority import Authority
 from aloe_control.control_loop import ControlLoop
 from aloe_control.human_commands import HumanCommand
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority, RequestKind
 
 Array = npt.NDArray[np.float64]
 TOLERANCE_RAD: Final = 1e-6  # what another rounding makes of it, far below an encoder's resolution

@@ -12,9 +12,9 @@ from aloe_control.following import Reading
 from aloe_control.joints import joint_problem
 from aloe_control.watchdog import Stream, Watchdog, arm_stream, camera_stream, future_stamp
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 _SPEED_NS: Final = 100_000_000  # encoders are too coarse for the speed of a single period
 
 

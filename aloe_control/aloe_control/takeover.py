@@ -7,15 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.arm_holds import POLICYS, ArmHolds
-from aloe_control.authority import Authority, Hold, State
+from aloe_control.authority import Hold, State
 from aloe_control.emergency_stop import EmergencyStop
-from aloe_control.human_commands import CommandGuard, CommandRefused, CommandUnsafe, HumanCommand, Mode
+from aloe_control.human_commands import CommandGuard, CommandRefused, CommandUnsafe, HumanCommand
 from aloe_control.human_motion import HumanMotion
-from aloe_control.operator_requests import Request, RequestKind, RequestOrder, RequestRefused
+from aloe_control.operator_requests import Request, RequestOrder, RequestRefused
 from aloe_control.operators import Operators
 from aloe_control.tick import ControlConfig
 from aloe_data.rig import Rig
 from aloe_data.section import nearest
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 Array = npt.NDArray[np.float64]
 _OFF: Final = (
@@ -147,7 +148,7 @@ class Takeover:
         """Whether the policy has an action for an arm in this tick."""
         self._holds.policy(arm, ready, now_ns)
 
-    def target(self, arm: str, joints: Array, pose: Array) -> tuple[Mode, Array] | None:
+    def target(self, arm: str, joints: Array, pose: Array) -> tuple[CommandMode, Array] | None:
         """What the human in control asks of an arm, see `HumanMotion.target`."""
         return self._motions[arm].target(joints, pose)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.authority import Authority
 from aloe_data.config import parameter
+from aloe_data.vocabulary import Authority
 
 Array = npt.NDArray[np.float64]
 

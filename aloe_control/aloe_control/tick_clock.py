@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-NS: Final = 1_000_000_000
+from aloe_data.vocabulary import NS
+
 LATE_PERIODS: Final = 2  # beyond, an arm has stood still at its last set point; stamps may be as far in the future
 STALL_S: Final = 0.1  # beyond, driver relays have let go: they hold the arms where they are measured
 

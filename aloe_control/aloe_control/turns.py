@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.authority import Authority
 from aloe_control.chunk_executor import Planned
 from aloe_control.motion import Commanded, Motion
 from aloe_control.policy_input import PolicyInput
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ArmTick
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority
 
 Array = npt.NDArray[np.float64]
 

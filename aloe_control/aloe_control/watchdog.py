@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS
 
-NS: Final = 1_000_000_000
 _OTHER_CLOCK_S: Final = 3600.0  # no stream was silent for so long: its stamps are from another clock, or zero
 _SYNCHRONISE: Final = (
     "stamp messages with the time of measurement, synchronise the machines, and give all nodes the same use_sim_time"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from aloe_control.audited_loop import AuditedLoop
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ControlConfig
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import ArmKinematics, rotation_to_6d
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS, CommandMode, RequestKind
 
-NS = 1_000_000_000
 HORIZON = 50
 PEOPLE = (("pedals-1", "ana"), ("pedals-2", "ana"), ("leader-3", "bob"))  # sender and operator: two share a name
 POLICIES = ("policy-1", "policy-2")
@@ -32,7 +32,7 @@ class Hand:
 
     sender: str
     operator: str
-    mode: Mode = Mode.JOINT_POSITION
+    mode: CommandMode = CommandMode.JOINT_POSITION
     relative: bool = False
     arms: tuple[str, ...] = ()
     held: bool = True
@@ -174,7 +174,7 @@ class RandomRun:
 
     def change_hand(self) -> None:
         hand = self.hands[int(self.rng.integers(len(self.hands)))]
-        hand.mode = Mode(int(self.rng.integers(3)))
+        hand.mode = CommandMode(int(self.rng.integers(3)))
         hand.relative = self.chance(0.5)
         if hand is not self.hands[0] or self.chance(0.2):
             hand.arms = self.some_arms()
@@ -209,12 +209,12 @@ class RandomRun:
         self.last["command"] = command
         self.loop.set_human(command, self.now_ns)
 
-    def hand_values(self, mode: Mode, arm: str) -> np.ndarray:
+    def hand_values(self, mode: CommandMode, arm: str) -> np.ndarray:
         time_s = self.now_ns / NS
         wave = np.sin(1.5 * time_s + self.phase[self.rig.state_slice(arm)])
-        if mode is Mode.EE_TWIST:
+        if mode is CommandMode.EE_TWIST:
             return 0.3 * wave
-        if mode is Mode.EE_POSE:
+        if mode is CommandMode.EE_POSE:
             angle = 0.3 * wave[0]
             turned = [np.cos(angle), np.sin(angle), 0.0, -np.sin(angle), np.cos(angle), 0.0]
             return np.array([0.3 + 0.1 * wave[0], 0.1 * wave[1], 0.3 + 0.1 * wave[2], *turned, 0.02])

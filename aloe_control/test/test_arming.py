@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from loop_bench import HOME, RIG, Bench, wave
 
 from aloe_control.control_loop import ControlConfig, ControlLoop
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request
+from aloe_data.vocabulary import CommandMode, RequestKind
 
 ARMS = [arm.name for arm in RIG.arms]
 ANA, BO = "teleop_node-1", "teleop_node-2"
@@ -38,7 +39,7 @@ class RealRig(Bench):
         for arm, home in zip(ARMS, (HOME[:7], HOME[7:]), strict=True):
             self.sequence += 1
             command = HumanCommand(
-                arm, self.now_ns, self.sequence, "ana", Mode.JOINT_POSITION, False, False, home, sender=sender
+                arm, self.now_ns, self.sequence, "ana", CommandMode.JOINT_POSITION, False, False, home, sender=sender
             )
             refusal = self.loop.set_human(command, self.now_ns)
             assert (refusal == "") is (self.loop.authority(arm).sender in ("", sender))

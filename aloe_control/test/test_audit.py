@@ -9,11 +9,11 @@ from loop_bench import HOME, RIG, TICK, Bench, wave
 from aloe_control.audit import Audit
 from aloe_control.audit_findings import Kind
 from aloe_control.audited_loop import AuditedLoop
-from aloe_control.authority import Authority
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 WHERE = {LEFT: HOME[:7], RIGHT: HOME[7:]}
@@ -44,7 +44,7 @@ class Scene(Bench):
 
     def command(self, arm: str, joints: np.ndarray, operator: str = "ana", **changes) -> str:
         self.sequence += 1
-        mode, here = Mode.JOINT_POSITION, np.asarray(joints, float)
+        mode, here = CommandMode.JOINT_POSITION, np.asarray(joints, float)
         command = HumanCommand(arm, self.now_ns, self.sequence, operator, mode, False, True, here)
         return self.loop.set_human(replace(command, **changes), self.now_ns)
 

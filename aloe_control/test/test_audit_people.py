@@ -7,8 +7,9 @@ from loop_bench import HOME, RIG
 from aloe_control.audit_findings import AuditRules
 from aloe_control.audit_people import PeopleAudit
 from aloe_control.audit_turns import Turn
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request
+from aloe_data.vocabulary import CommandMode, RequestKind
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 PERIOD = 20_000_000
@@ -64,7 +65,9 @@ def test_an_arm_belongs_to_a_device_and_not_to_a_name():
     people = People()
     people.ask(RequestKind.TAKE, LEFT, sender="pedals-1")
     people.ask(RequestKind.RELEASE, LEFT, sender="pedals-2")
-    command = HumanCommand(LEFT, people.now_ns, 1, "ana", Mode.JOINT_POSITION, False, True, HOME[:7], "", "pedals-2")
+    command = HumanCommand(
+        LEFT, people.now_ns, 1, "ana", CommandMode.JOINT_POSITION, False, True, HOME[:7], "", "pedals-2"
+    )
     people.audit.command(command, people.now_ns)
     assert people.turns[0] is Turn.HUMAN and people.audit.turns[LEFT].newest is None
 
@@ -74,7 +77,9 @@ def test_a_command_from_the_future_counts_for_nothing():
     people.ask(RequestKind.TAKE, LEFT)
     for ahead, counts in ((3 * PERIOD, False), (PERIOD, True)):
         stamp_ns = people.now_ns + ahead
-        command = HumanCommand(LEFT, stamp_ns, 1, "ana", Mode.JOINT_POSITION, False, True, np.zeros(7), "", "pedals-1")
+        command = HumanCommand(
+            LEFT, stamp_ns, 1, "ana", CommandMode.JOINT_POSITION, False, True, np.zeros(7), "", "pedals-1"
+        )
         people.audit.command(command, people.now_ns)
         assert (people.audit.turns[LEFT].newest is not None) == counts
 

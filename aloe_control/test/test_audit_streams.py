@@ -10,11 +10,11 @@ from aloe_control.audit_streams import StreamAudit
 from aloe_control.audit_turns import ArmTurn, Turn
 from aloe_control.tick import TickResult
 from aloe_data.chunk import Chunk
+from aloe_data.vocabulary import NS
 
 PERIOD = 20_000_000
 AHEAD = 2 * PERIOD
 T0 = 10**12
-NS = 10**9
 
 
 def alive(*bonds: str) -> StreamAudit:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_control.authority import AUTHORITY, TRANSITIONS, ArmAuthority, Authority, Event, State
+from aloe_control.authority import AUTHORITY, TRANSITIONS, ArmAuthority, Event, State
+from aloe_data.vocabulary import Authority
 
 EVENTS = st.lists(st.sampled_from(Event))
 

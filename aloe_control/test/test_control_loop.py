@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_bench import HOME, RIG, TICK, Bench, executed, usage, wave
 
-from aloe_control.authority import Authority
 from aloe_control.control_loop import ControlLoop
 from aloe_control.tick import ControlConfig
 from aloe_data.chunk import Chunk
+from aloe_data.vocabulary import Authority
 
 
 def test_nothing_is_commanded_before_arming():

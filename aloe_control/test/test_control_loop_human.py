@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_bench import HOME, RIG, TICK, Bench, executed, usage, wave
 
-from aloe_control.authority import Authority
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request
 from aloe_data.kinematics import rotation_about, rotation_from_6d, rotation_from_rpy, rotation_to_6d
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 
@@ -25,13 +25,17 @@ class Person:
         now = self.bench.now_ns + self.sequence  # no two requests in one instant
         return self.bench.loop.request(Request(kind, arms, now, "ana", "pedal", "test"), self.bench.now_ns)
 
-    def command(self, arm: str, data: np.ndarray, mode: Mode = Mode.JOINT_POSITION, relative: bool = False) -> str:
+    def command(
+        self, arm: str, data: np.ndarray, mode: CommandMode = CommandMode.JOINT_POSITION, relative: bool = False
+    ) -> str:
         self.sequence += 1
         now = self.bench.now_ns
         command = HumanCommand(arm, now, self.sequence, "ana", mode, relative, True, np.asarray(data, float))
         return self.bench.loop.set_human(command, now)
 
-    def drive(self, ticks: int, arm: str, data, mode: Mode = Mode.JOINT_POSITION, relative: bool = False) -> list:
+    def drive(
+        self, ticks: int, arm: str, data, mode: CommandMode = CommandMode.JOINT_POSITION, relative: bool = False
+    ) -> list:
         """Command an arm tick by tick; `data` may be a function of the tick."""
         results = []
         for k in range(ticks):
@@ -108,10 +112,10 @@ def test_a_velocity_device_moves_the_tool_as_far_as_it_says():
     bench, person = moving()
     person.ask(RequestKind.TAKE, LEFT)
     twist = np.r_[0.0, 0.0, 0.05, np.zeros(4)]
-    person.drive(20, LEFT, 0 * twist, Mode.EE_TWIST)
+    person.drive(20, LEFT, 0 * twist, CommandMode.EE_TWIST)
     before = bench.loop._motion.solver.here(LEFT)[1]
-    person.drive(50, LEFT, twist, Mode.EE_TWIST)
-    person.drive(10, LEFT, 0 * twist, Mode.EE_TWIST)
+    person.drive(50, LEFT, twist, CommandMode.EE_TWIST)
+    person.drive(10, LEFT, 0 * twist, CommandMode.EE_TWIST)
     after = bench.loop._motion.solver.here(LEFT)[1]
     np.testing.assert_allclose(after[:3] - before[:3], [0.0, 0.0, 0.05], atol=2e-3)
 
@@ -120,10 +124,10 @@ def test_a_target_beyond_reach_is_marked_and_does_not_wind_up():
     bench, person = moving()
     person.ask(RequestKind.TAKE, LEFT)
     away = np.r_[0.3, 0.0, 0.0, np.zeros(4)]
-    results = person.drive(200, LEFT, away, Mode.EE_TWIST)
+    results = person.drive(200, LEFT, away, CommandMode.EE_TWIST)
     assert any("ik" in result.arms[0].clip_reason for result in results)
     at_the_edge = bench.loop._motion.solver.here(LEFT)[1][0]
-    person.drive(30, LEFT, -away, Mode.EE_TWIST)
+    person.drive(30, LEFT, -away, CommandMode.EE_TWIST)
     assert bench.loop._motion.solver.here(LEFT)[1][0] < at_the_edge - 0.05
 
 
@@ -133,11 +137,11 @@ def test_a_wrist_that_is_turned_further_than_it_can_follow_does_not_wind_up(axis
     person.ask(RequestKind.TAKE, LEFT)
     turn = np.zeros(7)
     turn[3 + axis] = 3.0
-    person.drive(25, LEFT, 0 * turn, Mode.EE_TWIST)
+    person.drive(25, LEFT, 0 * turn, CommandMode.EE_TWIST)
     before = bench.loop._motion.solver.here(LEFT)[1]
-    person.drive(100, LEFT, turn, Mode.EE_TWIST)
+    person.drive(100, LEFT, turn, CommandMode.EE_TWIST)
     here = bench.loop._motion.solver.here(LEFT)[1]
-    results = person.drive(100, LEFT, 0 * turn, Mode.EE_TWIST)
+    results = person.drive(100, LEFT, 0 * turn, CommandMode.EE_TWIST)
     after = bench.loop._motion.solver.here(LEFT)[1]
     left = rotation_from_6d(after[3:9]) @ rotation_from_6d(here[3:9]).T
     assert np.arccos((np.trace(left) - 1.0) / 2.0) < 0.5  # what was still ahead when the hand let go
@@ -241,11 +245,11 @@ def test_whatever_people_and_devices_do_limits_hold_and_every_arm_has_one_source
             bench.loop.disarm("test")
         elif what in ("command", "junk"):
             for name in arms:
-                mode = Mode(number % 3)
-                size = {Mode.JOINT_POSITION: 7, Mode.EE_TWIST: 7, Mode.EE_POSE: 10}[mode]
+                mode = CommandMode(number % 3)
+                size = {CommandMode.JOINT_POSITION: 7, CommandMode.EE_TWIST: 7, CommandMode.EE_POSE: 10}[mode]
                 scale = 1e3 if what == "junk" else 0.3
                 data = rng.normal(0.0, scale, size) + (HOME[:7] if size == 7 else 0)
-                if what == "command" and mode is Mode.EE_POSE:
+                if what == "command" and mode is CommandMode.EE_POSE:
                     data[3:9] = rotation_to_6d(rotation_from_rpy(rng.normal(size=3)))
                 person.command(name, data, mode, number % 2)
         new = bench.run(1 + number % 5)
@@ -272,7 +276,7 @@ def test_a_pose_turned_by_half_a_turn_is_approached_within_limits(axis):
     rotation = rotation_from_6d(pose[3:9])
     turned = rotation_about(rotation[:, axis % 3], np.pi * (1.0 if axis < 6 else 1.0 - 1e-9)) @ rotation
     pose[3:9] = rotation_to_6d(turned)
-    results = person.drive(400, LEFT, pose, Mode.EE_POSE)
+    results = person.drive(400, LEFT, pose, CommandMode.EE_POSE)
     assert bench.loop.fault == "" and all(result.armed for result in results)
     assert usage(executed(bench.history)).max() <= 1.0 + 1e-6
 

@@ -11,9 +11,9 @@ from loop_bench import HOME, RIG, TICK
 from aloe_control.following import Following, Reading
 from aloe_control.handover import joint_fade_limits
 from aloe_control.tick import ControlConfig
+from aloe_data.vocabulary import NS
 
 LEFT = RIG.arms[0]
-NS = 1_000_000_000
 
 
 def sliding(joint: int):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_control.human_commands import CommandGuard, CommandUnsafe, HumanCommand, Mode
+from aloe_control.human_commands import CommandGuard, CommandUnsafe, HumanCommand
 from aloe_control.tick import ControlConfig
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import CommandMode
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 ARM = RIG.arms[0]
@@ -22,7 +23,7 @@ WAIST, SHOULDER = np.eye(7)[0], np.eye(7)[1]
 class Device:
     """Sends commands for one arm, one per tick."""
 
-    def __init__(self, mode: Mode = Mode.JOINT_POSITION, relative: bool = False) -> None:
+    def __init__(self, mode: CommandMode = CommandMode.JOINT_POSITION, relative: bool = False) -> None:
         self.guard = CommandGuard(RIG, ARM, ControlConfig())
         self.mode, self.relative, self.sequence = mode, relative, 0
 
@@ -35,11 +36,13 @@ class Device:
 
 
 @pytest.mark.parametrize("relative", [False, True])
-@pytest.mark.parametrize("mode", [Mode.JOINT_POSITION, Mode.EE_POSE, Mode.EE_TWIST])
+@pytest.mark.parametrize("mode", [CommandMode.JOINT_POSITION, CommandMode.EE_POSE, CommandMode.EE_TWIST])
 @settings(max_examples=40, deadline=None)
 @given(value=st.one_of(st.floats(15.0, 1e300), st.floats(-1e300, -15.0)), column=st.integers(0, 9))
 def test_a_first_command_is_huge_in_no_value_whatever_its_mode(mode, relative, value, column):
-    data = {Mode.JOINT_POSITION: HOME, Mode.EE_POSE: UPRIGHT, Mode.EE_TWIST: np.zeros(7)}[mode].copy()
+    data = {CommandMode.JOINT_POSITION: HOME, CommandMode.EE_POSE: UPRIGHT, CommandMode.EE_TWIST: np.zeros(7)}[
+        mode
+    ].copy()
     data[column % len(data)] = value
     with pytest.raises(CommandUnsafe, match=r"check the device|has no rotation"):
         Device(mode, relative).send(data)
@@ -78,7 +81,7 @@ def test_a_sample_that_jumps_further_than_a_hand_moves_in_its_time_is_no_hand():
 
 @pytest.mark.parametrize(("speed", "is_hand"), [(1.5, True), (3.0, False)])
 def test_a_tracker_that_flies_through_the_room_is_held_by_no_hand(speed, is_hand):
-    device = Device(Mode.EE_POSE)
+    device = Device(CommandMode.EE_POSE)
 
     def fly() -> None:
         for tick in range(10):

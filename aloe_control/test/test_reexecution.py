@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from loop_bench import HOME, RIG, TICK, Bench, wave
 
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request
 from aloe_control.reexecution import Recording, ReexecutionError, difference_rad, reexecute
 from aloe_data.chunk import Chunk
+from aloe_data.vocabulary import CommandMode, RequestKind
 
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 
@@ -34,7 +35,7 @@ class Recorded(Bench):
 
     def command(self, arm: str, target: np.ndarray) -> None:
         command = HumanCommand(
-            arm, self.now_ns + 1, len(self.commands) + 1, "ana", Mode.JOINT_POSITION, False, True, target
+            arm, self.now_ns + 1, len(self.commands) + 1, "ana", CommandMode.JOINT_POSITION, False, True, target
         )
         self.loop.set_human(command, self.now_ns + 1)
         received_ns = self.now_ns + int(self.rng.integers(1, 35_000_000))  # by the recorder: one tick late, or two

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_control.authority import Authority, State
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind, RequestRefused
+from aloe_control.authority import State
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request, RequestRefused
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
@@ -35,7 +36,7 @@ def ask(takeover: Takeover, kind: RequestKind, *arms: str, at: int = T0 + TICK, 
 
 
 def command(sequence: int = 1, at: int = T0 + 2 * TICK, **fields) -> HumanCommand:
-    default = {"arm": LEFT, "stamp_ns": at, "sequence": sequence, "operator": "ana", "mode": Mode.JOINT_POSITION,
+    default = {"arm": LEFT, "stamp_ns": at, "sequence": sequence, "operator": "ana", "mode": CommandMode.JOINT_POSITION,
                "relative": False, "deadman": True, "data": HOME}  # fmt: skip
     return HumanCommand(**default | fields)
 
@@ -266,7 +267,7 @@ def test_handing_back_an_unknown_arm_hands_back_none():
     [
         ({"data": HOME[:-1]}, "6 values"),
         ({"mode": 7}, "mode 7"),
-        ({"mode": Mode.EE_POSE, "data": np.zeros(10), "frame": "camera"}, "frame 'camera'"),
+        ({"mode": CommandMode.EE_POSE, "data": np.zeros(10), "frame": "camera"}, "frame 'camera'"),
         ({"stamp_ns": T0}, "old"),
         ({"stamp_ns": T0 + 2 * NS}, "future"),
         ({"data": HOME * np.nan}, "not finite"),
@@ -320,18 +321,18 @@ LYING = np.r_[0.3, 0.1, 0.2, 0, 1, 0, -1, 0, 0, 0.03]  # turned by 90 degrees
 @pytest.mark.parametrize(
     ("mode", "data", "words"),
     [
-        (Mode.EE_POSE, np.zeros(10), "has no rotation"),
-        (Mode.EE_POSE, np.r_[UPRIGHT[:6], 1, 0, 0, 0.03], "has no rotation"),
-        (Mode.EE_POSE, UPRIGHT * 1e200, "has no rotation"),
-        (Mode.EE_POSE, np.r_[300.0, UPRIGHT[1:]], "asks for 300 m;"),
-        (Mode.EE_TWIST, np.r_[0, 0, 0, 1e160, 0, 0, 0], r"asks for 1e+160 rad/s"),
-        (Mode.EE_TWIST, np.r_[1e4, np.zeros(6)], "asks for 1e+04 m/s"),
+        (CommandMode.EE_POSE, np.zeros(10), "has no rotation"),
+        (CommandMode.EE_POSE, np.r_[UPRIGHT[:6], 1, 0, 0, 0.03], "has no rotation"),
+        (CommandMode.EE_POSE, UPRIGHT * 1e200, "has no rotation"),
+        (CommandMode.EE_POSE, np.r_[300.0, UPRIGHT[1:]], "asks for 300 m;"),
+        (CommandMode.EE_TWIST, np.r_[0, 0, 0, 1e160, 0, 0, 0], r"asks for 1e+160 rad/s"),
+        (CommandMode.EE_TWIST, np.r_[1e4, np.zeros(6)], "asks for 1e+04 m/s"),
     ],
 )
 def test_a_pose_or_speed_that_no_hand_means_lets_go_and_the_next_good_command_is_welcome(mode, data, words):
     takeover = armed()
     ask(takeover, RequestKind.TAKE, LEFT)
-    good = UPRIGHT if mode is Mode.EE_POSE else np.zeros(7)
+    good = UPRIGHT if mode is CommandMode.EE_POSE else np.zeros(7)
     with np.errstate(over="ignore"):
         assert words in takeover.command(command(1, mode=mode, data=data), T0 + 2 * TICK)
     assert takeover.command(command(2, at=T0 + 3 * TICK, mode=mode, data=good), T0 + 3 * TICK) == ""
@@ -342,8 +343,8 @@ def test_a_pose_or_speed_that_no_hand_means_lets_go_and_the_next_good_command_is
 def test_a_pose_that_turns_further_than_a_hand_does_lets_go():
     takeover = armed()
     ask(takeover, RequestKind.TAKE, LEFT)
-    takeover.command(command(1, mode=Mode.EE_POSE, data=UPRIGHT), T0 + 2 * TICK)
-    said = takeover.command(command(2, at=T0 + 3 * TICK, mode=Mode.EE_POSE, data=LYING), T0 + 3 * TICK)
+    takeover.command(command(1, mode=CommandMode.EE_POSE, data=UPRIGHT), T0 + 2 * TICK)
+    said = takeover.command(command(2, at=T0 + 3 * TICK, mode=CommandMode.EE_POSE, data=LYING), T0 + 3 * TICK)
     assert "jumps or falls with 26.18 rad/s (limit 10)" in said
 
 

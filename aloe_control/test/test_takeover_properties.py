@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_control.authority import Authority, State
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import Request, RequestKind, RequestRefused
+from aloe_control.authority import State
+from aloe_control.human_commands import HumanCommand
+from aloe_control.operator_requests import Request, RequestRefused
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 HOLDING_ALONG = replace(RIG, takeover=replace(RIG.takeover, other_arms="hold"))
@@ -67,7 +68,7 @@ class World:
         before = self.holders()
         data = np.array(RIG.arm(LEFT).home)
         command = HumanCommand(
-            LEFT, self.now_ns, self.sequence, "ana", Mode.JOINT_POSITION, False, True, data, sender=sender
+            LEFT, self.now_ns, self.sequence, "ana", CommandMode.JOINT_POSITION, False, True, data, sender=sender
         )
         said = self.takeover.command(command, self.now_ns)
         self.others_are_untouched(before, sender)

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_bench import HOME, RIG, TICK, Bench, executed
 
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.takeover import Request, RequestKind
+from aloe_control.human_commands import HumanCommand
+from aloe_control.takeover import Request
 from aloe_control.tick_clock import STALL_S
+from aloe_data.vocabulary import NS, CommandMode, RequestKind
 
-NS = 1_000_000_000
 MS = 1_000_000
 LEFT, RIGHT = (arm.name for arm in RIG.arms)
 MAX_VELOCITY = np.array([joint.max_velocity for arm in RIG.arms for joint in arm.all_joints])
@@ -43,7 +43,7 @@ class Sources:
             for arm in (LEFT, RIGHT):
                 now_ns = self.bench.now_ns
                 data = self.bench.policy(now_ns / NS)[RIG.state_slice(arm)]
-                command = HumanCommand(arm, now_ns, self.sequence, "ana", Mode.JOINT_POSITION, False, True, data)
+                command = HumanCommand(arm, now_ns, self.sequence, "ana", CommandMode.JOINT_POSITION, False, True, data)
                 self.bench.loop.set_human(command, now_ns)
             results += self.bench.run(1, gap_ns)
         return results
@@ -151,7 +151,14 @@ def ticks_to_stop(sender: str, ahead_ns: int) -> int:
             now_ns = bench.now_ns
             stamp_ns = now_ns + ahead_ns
             command = HumanCommand(
-                LEFT, stamp_ns, sources.sequence, "ana", Mode.JOINT_POSITION, False, True, executed(bench.run(1))[0, :7]
+                LEFT,
+                stamp_ns,
+                sources.sequence,
+                "ana",
+                CommandMode.JOINT_POSITION,
+                False,
+                True,
+                executed(bench.run(1))[0, :7],
             )
             bench.loop.set_human(command, now_ns)
         if tick == 20:
@@ -180,7 +187,7 @@ def test_stamps_of_more_than_two_periods_in_the_future_are_refused_by_name_and_r
     now_ns = 2 * NS
     stamp_ns = now_ns + 2 * TICK + 1
     loop.set_camera_stamp("head", stamp_ns, now_ns=now_ns)
-    command = HumanCommand(LEFT, stamp_ns, 1, "ana", Mode.JOINT_POSITION, False, True, HOME[:7])
+    command = HumanCommand(LEFT, stamp_ns, 1, "ana", CommandMode.JOINT_POSITION, False, True, HOME[:7])
     said = [
         loop.set_joint_state(LEFT, stamp_ns, HOME[:7], now_ns),
         loop.set_human(command, now_ns),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from aloe_control.watchdog import Stream, Watchdog, arm_stream, camera_stream, required_streams
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import NS
 
-NS = 1_000_000_000
 AHEAD = NS // 25
 
 

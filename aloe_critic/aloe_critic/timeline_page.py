@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_critic.timeline import Timeline
-from aloe_data.bag_pictures import AUTHORITY_COLOURS, AUTHORITY_NAMES
+from aloe_data.bag_pictures import AUTHORITY_COLOURS
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import Episode
+from aloe_data.vocabulary import AUTHORITY_WORDS
 
 FRAMES = 120  # moments that the cameras are shown at: about 1 MB
 QUALITY = 70
@@ -55,7 +56,7 @@ def save_page(timeline: Timeline, episode: Episode, title: str, note: str, file:
             {"name": arm.name.replace("_", " "), "spans": list(_spans(episode, k))}
             for k, arm in enumerate(episode.rig.arms)
         ],
-        "control": AUTHORITY_NAMES,
+        "control": AUTHORITY_WORDS,
         "colours": ["#" + bytes(colour.tolist()).hex() for colour in AUTHORITY_COLOURS],
         "cameras": len(episode.rig.cameras),
         "aspect": width / height,
@@ -70,7 +71,7 @@ def _rounded(values: NDArray[Any]) -> list[float]:
 
 
 def _in_control(episode: Episode, tick: int) -> str:
-    return AUTHORITY_NAMES[int(episode.source[tick].max())]
+    return AUTHORITY_WORDS[int(episode.source[tick].max())]
 
 
 def _spans(episode: Episode, arm: int) -> Iterator[tuple[float, float, int, str]]:

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aloe_critic.timeline import Timeline, broken
-from aloe_data.bag_pictures import AUTHORITY_COLOURS, AUTHORITY_NAMES
+from aloe_data.bag_pictures import AUTHORITY_COLOURS
 from aloe_data.codecs import Image
 from aloe_data.frames import Episode
+from aloe_data.vocabulary import AUTHORITY_WORDS
 
 COLUMNS = 14  # moments that the cameras are shown at
 WIDTH_IN, LEFT_IN, RIGHT_IN = 14.0, 0.85, 0.2
@@ -103,8 +104,8 @@ def _draw_authority(axes: Axes, episode: Episode, end_s: float) -> None:
         axes.axhline(number, color="white", lw=2.0)
     axes.set_yticks(np.arange(len(episode.rig.arms)) + 0.5, [arm.name.replace("_", " ") for arm in episode.rig.arms])
     axes.tick_params(axis="y", length=0, labelsize="small")
-    for number, name in enumerate(AUTHORITY_NAMES):
+    for number, name in enumerate(AUTHORITY_WORDS):
         axes.text(
-            1.0 - 0.05 * (len(AUTHORITY_NAMES) - 1 - number), -0.75, name, transform=axes.transAxes, ha="right",
+            1.0 - 0.05 * (len(AUTHORITY_WORDS) - 1 - number), -0.75, name, transform=axes.transAxes, ha="right",
             color=AUTHORITY_COLOURS[number] / 255, weight="bold", fontsize="small",
         )  # fmt: skip

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.frames import Episode
+from aloe_data.vocabulary import AUTHORITY_WORDS, NS
 
 AUTHORITY_COLOURS = np.array([(150, 150, 150), (31, 119, 180), (255, 127, 14)], np.uint8)  # hold, policy, human
-AUTHORITY_NAMES = ("hold", "policy", "human")
 _BAR_PX = 8
 _TEXT_PX = 20
 _WHITE = 255
@@ -59,7 +59,7 @@ def contact_sheet(episode: Episode, columns: int = 12) -> NDArray[np.uint8]:
     over = np.repeat(AUTHORITY_COLOURS[episode.source[chosen]].swapaxes(0, 1), tiles.shape[3], axis=1)
     under = AUTHORITY_COLOURS[episode.source[np.arange(grid.shape[1]) * len(episode) // grid.shape[1]]].swapaxes(0, 1)
     facts = episode.facts
-    seconds = (episode.stamps_ns[-1] - episode.stamps_ns[0]) / 1e9
+    seconds = (episode.stamps_ns[-1] - episode.stamps_ns[0]) / NS
     title = f"{facts.episode_id}: {facts.verdict}, {seconds:.1f} s, {facts.prompt}"
     arms = ", ".join(arm.name for arm in episode.rig.arms)
     parts = [_text(title, grid.shape[1]), _bars(over), grid, _bars(under), _legend(f"bars: {arms}", grid.shape[1])]
@@ -82,7 +82,7 @@ def _text(text: str, width: int, start: int = 4, colour: tuple[int, ...] = (0, 0
 def _legend(text: str, width: int) -> NDArray[np.uint8]:
     line = _text(text, width)
     start = 8 * len(text) + 20
-    for name, colour in zip(AUTHORITY_NAMES, AUTHORITY_COLOURS, strict=True):
+    for name, colour in zip(AUTHORITY_WORDS, AUTHORITY_COLOURS, strict=True):
         line = np.minimum(line, _text(name, width, start, tuple(colour.tolist())))
         start += 8 * len(name) + 20
     return line

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS
 
-_NS = 1_000_000_000
 SMALLEST_NS = 50_000_000  # below, a step is told from jitter by nothing, and is of little harm
 _JITTER_PERIODS = 2
 _STEADY = 10  # messages before a step that tell what is usual
@@ -61,7 +61,7 @@ class StreamClock:
         self.smallest_ns = 0
         self.usual_delay_ns = 0
         self.late_ns = 0
-        self._tolerance_ns = SMALLEST_NS + round(_JITTER_PERIODS * _NS / rate_hz)
+        self._tolerance_ns = SMALLEST_NS + round(_JITTER_PERIODS * NS / rate_hz)
         self._stamps: list[int] = []  # rising: a message that is not newer is never chosen
         self._received: list[int] = []
         self._all: list[tuple[int, int]] = []  # when received, stamp
@@ -161,10 +161,10 @@ def describe_other_time(tick: StreamClock, stream: StreamClock) -> str:
         return ""
     ahead_ns = stream.span_ns[0] - tick.span_ns[1]
     behind_ns = tick.span_ns[0] - stream.span_ns[1]
-    if max(ahead_ns, behind_ns) <= _NS:
+    if max(ahead_ns, behind_ns) <= NS:
         return ""
     where = "ahead of" if ahead_ns > 0 else "behind"
-    seconds = max(ahead_ns, behind_ns) / _NS
+    seconds = max(ahead_ns, behind_ns) / NS
     return (
         f"{stream.topic}: its stamps are {seconds:.1f} s {where} all of {tick.topic}, so that no tick has a sample of"
         " it; synchronise the machines' clocks, or give its driver the same use_sim_time"
@@ -180,4 +180,4 @@ def describe_steps(stepped: Sequence[StreamClock]) -> str:
     step_ns = max((clock.step_ns for clock in stepped), key=abs)
     where = "ahead" if step_ns > 0 else "back"
     others = f" and of {len(stepped) - 1} other topics" if len(stepped) > 1 else ""
-    return f"stamps of {stepped[0].topic}{others} step {abs(step_ns) / _NS:.2f} s {where}: a clock was set meanwhile"
+    return f"stamps of {stepped[0].topic}{others} step {abs(step_ns) / NS:.2f} s {where}: a clock was set meanwhile"

@@ -12,8 +12,8 @@ import numpy as np
 
 from aloe_data.recording import RecordedTopic
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS
 
-_NS = 1e9
 _SLOW = 0.8  # of the rate that the rig file promises
 _FAST = 1.2
 _OTHER_CLOCK_S = 3600.0
@@ -98,7 +98,7 @@ class Measured:
     @property
     def seconds(self) -> float:
         """How long it was listened to."""
-        return (self.ended_ns - self.began_ns) / _NS
+        return (self.ended_ns - self.began_ns) / NS
 
     @property
     def rate_hz(self) -> float:
@@ -187,7 +187,7 @@ def check_rates(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> 
             nothing = f"{stream.name}: has a publisher, but nothing came in {heard.seconds:.1f} s"
             found.append(_fail("rate", nothing, remedy))
             continue
-        pause_s = float(np.diff([*heard.arrivals_ns, heard.ended_ns]).max()) / _NS
+        pause_s = float(np.diff([*heard.arrivals_ns, heard.ended_ns]).max()) / NS
         rate = f"{stream.name}: {heard.rate_hz:.1f} Hz of {stream.rate_hz:g}, largest gap {pause_s:.3f} s"
         slowest.append(heard.rate_hz / stream.rate_hz)
         if pause_s > stream.max_age_s:
@@ -213,7 +213,7 @@ def check_clocks(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
         heard = measured[stream.key]
         if not heard.stamps_ns:
             continue
-        age_s = float(np.median(np.subtract(heard.arrivals_ns, heard.stamps_ns))) / _NS
+        age_s = float(np.median(np.subtract(heard.arrivals_ns, heard.stamps_ns))) / NS
         ages_ms.append(1e3 * age_s)
         stamps = f"{stream.name}: stamps are {abs(age_s):.3f} s {'old' if age_s >= 0 else 'in the future'}"
         back = int((np.diff(heard.stamps_ns) <= 0).sum())

@@ -2,17 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, auto
+from enum import Enum, auto
 
-
-class Verdict(IntEnum):
-    """How an episode ended; numbers as in aloe_msgs/EpisodeEvent."""
-
-    NONE = 0
-    SUCCESS = 1
-    FAILURE = 2
-    ABORT = 3
-    TIMEOUT = 4
+from aloe_data.vocabulary import NS, Verdict
 
 
 class Phase(Enum):
@@ -113,7 +105,7 @@ class Episode:
         """Time from START to STOP [s]."""
         if self.started_ns is None or self.ended_ns is None:
             return 0.0
-        return (self.ended_ns - self.started_ns) / 1e9
+        return (self.ended_ns - self.started_ns) / NS
 
 
 @dataclass

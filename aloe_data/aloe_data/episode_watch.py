@@ -1,6 +1,7 @@
 """While an episode runs: its time limit, a clock that misbehaves, and nodes that cannot say that they are gone."""
 
-from aloe_data.episode import Ending, Verdict
+from aloe_data.episode import Ending
+from aloe_data.vocabulary import NS, Verdict
 
 _SOURCE = "episode_node"
 _REMEDIES = {
@@ -43,14 +44,14 @@ class EpisodeWatch:
 
     def look(self, now_ns: int, now_s: float) -> Ending | None:
         """Why the episode that runs must end now; None: it goes on."""
-        back_s = (self._clock_ns - now_ns) / 1e9
+        back_s = (self._clock_ns - now_ns) / NS
         if now_ns != self._clock_ns:
             self._clock_ns = now_ns
             self._clock_moved_s = now_s
         limit_s = self._silence_s
         if back_s > 0:
             return _abort(f"time went back by {back_s:.3f} s; restart what publishes the time")
-        if now_ns - self._started_ns >= self._timeout_s * 1e9:
+        if now_ns - self._started_ns >= self._timeout_s * NS:
             return Ending(Verdict.TIMEOUT, _SOURCE, f"no verdict within {self._timeout_s:g} s")
         if now_s - self._clock_moved_s > limit_s:
             return _abort(f"/clock stands still for {limit_s:g} s; is the simulation running?")

@@ -14,8 +14,6 @@ from aloe_data.observation import ObservationAssembler, StaleInput
 from aloe_data.rig import Rig
 from aloe_data.stream_buffer import Sample
 
-VERDICTS = ("none", "success", "failure", "abort", "timeout")  # by the values of EpisodeEvent.verdict
-
 
 class EpisodeError(ValueError):
     """A bag that cannot be read as an episode of the rig; the message names the bag, the fault and the remedy."""
@@ -23,7 +21,7 @@ class EpisodeError(ValueError):
 
 @dataclass(frozen=True)
 class EpisodeFacts:
-    """What was said about an episode: id, task in words, scene seed, verdict (one of VERDICTS), why, and by whom."""
+    """What was said about an episode: id, task in words, scene seed, verdict (of VERDICT_WORDS), why, and by whom."""
 
     episode_id: str
     prompt: str

@@ -29,7 +29,6 @@ from aloe_data.lerobot_format import (
     DATA,
     DONE,
     EPISODES,
-    HUMAN,
     INTERVENTION,
     REWARD,
     SUCCESS,
@@ -43,6 +42,7 @@ from aloe_data.lerobot_format import (
 from aloe_data.lerobot_reader import read_dataset
 from aloe_data.lerobot_statistics import Statistics, of_images, of_rows, together
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority
 
 __all__ = ["DatasetEpisode", "DatasetError", "DatasetWriter", "joint_names", "read_dataset"]
 
@@ -124,7 +124,7 @@ class DatasetWriter:
             REWARD: success.astype(np.float32),
             DONE: last,
             SUCCESS: success,
-            INTERVENTION: (source == HUMAN).any(axis=1),
+            INTERVENTION: (source == Authority.HUMAN).any(axis=1),
             "timestamp": (np.arange(count) / self._rig.rate_hz).astype(np.float32),
             "frame_index": np.arange(count),
             "episode_index": np.full(count, number),

@@ -21,8 +21,6 @@ REWARD = "next.reward"
 DONE = "next.done"
 SUCCESS = "next.success"
 INTERVENTION = "complementary_info.is_intervention"
-POLICY = 1  # of `source`, as in ArmAction
-HUMAN = 2
 
 
 class DatasetError(ValueError):

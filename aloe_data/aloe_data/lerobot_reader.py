@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from aloe_data.lerobot_format import (
     DONE,
-    HUMAN,
     INTERVENTION,
-    POLICY,
     REWARD,
     SUCCESS,
     TASKS,
@@ -27,6 +25,7 @@ from aloe_data.lerobot_images import read_picture
 from aloe_data.lerobot_info import RADIANS, DatasetInfo, read_info
 from aloe_data.lerobot_joints import Joints
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import Authority
 
 
 def read_dataset(folder: Path, rig: Rig, units: str = RADIANS) -> Iterator[DatasetEpisode]:
@@ -124,13 +123,13 @@ class _Reader:
             if rows.shape[1] != len(arms):
                 has = f"{rows.shape[1]} values per frame for the arms {', '.join(arms)}"
                 raise DatasetError(f"{where}, source: has {has}; export the dataset again, or remove the column")
-            if not np.isin(rows, (0, POLICY, HUMAN)).all():
+            if not np.isin(rows, list(Authority)).all():
                 raise DatasetError(f"{where}, source: holds other values than 0 hold, 1 policy, 2 human; correct it")
             return rows.astype(np.uint8)
         if INTERVENTION not in table.column_names:
             return None
         human = self._rows(table, INTERVENTION, where)[:, :1] > 0
-        return np.where(human, HUMAN, POLICY).astype(np.uint8).repeat(len(arms), axis=1)
+        return np.where(human, Authority.HUMAN, Authority.POLICY).astype(np.uint8).repeat(len(arms), axis=1)
 
     def _column(self, table: pa.Table, key: str, where: str) -> pa.ChunkedArray:
         if key not in table.column_names:

@@ -25,8 +25,7 @@ from aloe_data.codecs import (
 from aloe_data.joint_track import JointTrack
 from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.stream_buffer import Sample, StreamBuffer
-
-_NS = 1_000_000_000
+from aloe_data.vocabulary import NS
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +176,7 @@ class ObservationAssembler:
                 return self._stale_input(name, sample.stamp_ns, stamp_ns, spoilt[name])
             if sample is None:
                 return self._stale_input(name, None, stamp_ns)
-            if stamp_ns - sample.stamp_ns > self._streams[name].max_age_s * _NS:
+            if stamp_ns - sample.stamp_ns > self._streams[name].max_age_s * NS:
                 return self._stale_input(name, sample.stamp_ns, stamp_ns)
             samples[name] = sample
         return samples
@@ -205,7 +204,7 @@ class ObservationAssembler:
         return tuple(
             self._stale_input(name, stamp, now_ns, spoilt.get(name, ""))
             for name, stamp in newest.items()
-            if stamp is None or name in spoilt or abs(now_ns - stamp) > self._streams[name].max_age_s * _NS
+            if stamp is None or name in spoilt or abs(now_ns - stamp) > self._streams[name].max_age_s * NS
         )
 
     def clear(self) -> None:
@@ -227,6 +226,6 @@ class ObservationAssembler:
 
     def _stale_input(self, name: str, stamp_ns: int | None, now_ns: int, problem: str = "") -> StaleInput:
         stream = self._streams[name]
-        age_s = math.inf if stamp_ns is None else (now_ns - stamp_ns) / _NS
+        age_s = math.inf if stamp_ns is None else (now_ns - stamp_ns) / NS
         topic = stream.topic if isinstance(stream, Camera) else stream.joint_state_topic
         return StaleInput(name, age_s, stream.max_age_s, topic, problem)

@@ -4,6 +4,7 @@ from collections import deque
 from typing import NamedTuple
 
 from aloe_data.recording import RecordedTopic
+from aloe_data.vocabulary import NS
 
 
 class Row(NamedTuple):
@@ -23,7 +24,7 @@ class PreRoll:
     """
 
     def __init__(self, length_s: float, max_bytes: int) -> None:
-        self._length_ns = round(length_s * 1e9)
+        self._length_ns = round(length_s * NS)
         self._room = max_bytes
         self._rows: deque[Row] = deque()
 

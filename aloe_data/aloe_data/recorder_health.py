@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aloe_data.episode import Verdict
+from aloe_data.vocabulary import Verdict
 
 STALL_S: Final = 1.0  # control_node has ended motion by then
 STUCK_S: Final = 2.0  # of one write, or of one sync, which comes every 0.4 s and so has little to do

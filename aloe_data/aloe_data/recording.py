@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aloe_data.episode import Verdict
 from aloe_data.rig import Arm, Rig
 from aloe_data.section import nearest
+from aloe_data.vocabulary import Verdict
 from aloe_data.yaml_file import parse_yaml
 
 _EPISODE = re.compile(r"ep_(\d{4,})")

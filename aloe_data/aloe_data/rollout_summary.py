@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aloe_data.episode import Verdict
 from aloe_data.statistics import TickStatistics, wilson_interval
+from aloe_data.vocabulary import Verdict
 
 
 @dataclass

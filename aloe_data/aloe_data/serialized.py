@@ -6,11 +6,13 @@ aligned to their size counted from behind the encapsulation.
 
 import struct
 
+from aloe_data.vocabulary import NS
+
 
 def header_stamp_ns(message: bytes) -> int:
     """Stamp [ns] of a message whose type begins with std_msgs/Header."""
     sec, nanosec = struct.unpack_from(_order(message) + "iI", message, 4)
-    return int(sec) * 1_000_000_000 + int(nanosec)
+    return int(sec) * NS + int(nanosec)
 
 
 def leading_sequence(message: bytes) -> int:

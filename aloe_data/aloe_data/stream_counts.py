@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-_NS = 1e9
+from aloe_data.vocabulary import NS
+
 _SLOW = 0.8  # of the expected rate
 _LATE = 1.8  # periods between two messages
 _PATIENCE = 100  # messages of others after which a sequence has ended
@@ -37,7 +38,7 @@ class TopicCount:
     @property
     def rate_hz(self) -> float:
         """Mean rate from the first message to the last; 0 for fewer than two."""
-        span_s = (self.last_ns - self.first_ns) / _NS
+        span_s = (self.last_ns - self.first_ns) / NS
         return (self.received - 1) / span_s if self.received > 1 and span_s > 0 else 0.0
 
     @property
@@ -51,7 +52,7 @@ class TopicCount:
         if gap_ns > self.largest_gap_ns:
             self.largest_gap_ns = gap_ns
             self.gap_start_ns = self.last_ns
-        if gap_ns * self.expected_hz > _LATE * _NS:
+        if gap_ns * self.expected_hz > _LATE * NS:
             self.late += 1
         if self.received == 0:
             self.first_ns = stamp_ns
@@ -68,14 +69,14 @@ class TopicCount:
             "lost": self.lost,
             "rate_hz": round(self.rate_hz, 3),
             "expected_hz": self.expected_hz,
-            "largest_gap_s": round(self.largest_gap_ns / _NS, 4),
+            "largest_gap_s": round(self.largest_gap_ns / NS, 4),
             "late": self.late,
             "backwards": self.backwards,
         }
 
     def __str__(self) -> str:
         of = f" of {self.expected_hz:g}" if self.expected_hz else ""
-        gap = f"largest gap {self.largest_gap_ns / _NS:.3f} s"
+        gap = f"largest gap {self.largest_gap_ns / NS:.3f} s"
         return f"{self.received} received, {self.lost} lost, {self.rate_hz:.1f}{of} Hz, {gap}"
 
 

@@ -17,12 +17,12 @@ from aloe_data.bag_folders import bag_files
 from aloe_data.command import run_command
 from aloe_data.config import parameter
 from aloe_data.durable import append_line
-from aloe_data.episode import Verdict
 from aloe_data.section import nearest
 from aloe_data.sidecar import SidecarError, read_rows
+from aloe_data.vocabulary import VERDICT_WORDS
 
 SIDECAR = "verdicts.jsonl"
-VERDICTS = tuple(verdict.name.lower() for verdict in Verdict if verdict)
+VERDICTS = VERDICT_WORDS[1:]  # all but NONE can be given
 
 
 class VerdictError(ValueError):

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.episode import TRANSITIONS, Effect, Ending, Episode, EpisodeMachine, Event, Phase, Verdict
+from aloe_data.episode import TRANSITIONS, Effect, Ending, Episode, EpisodeMachine, Event, Phase
+from aloe_data.vocabulary import Verdict
 
 STEPS = {Effect.RESET_SCENE, Effect.OPEN_BAG, Effect.ARM, Effect.DISARM, Effect.CLOSE_BAG}
 INPUTS = st.lists(st.sampled_from(["start", "done", "failed", "success", "abort"]), max_size=60)

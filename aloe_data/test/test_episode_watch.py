@@ -1,7 +1,7 @@
 """An episode does not run for ever, and not on without those who keep its time and its record."""
 
-from aloe_data.episode import Verdict
 from aloe_data.episode_watch import EpisodeWatch
+from aloe_data.vocabulary import Verdict
 
 S = 10**9
 

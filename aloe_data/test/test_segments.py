@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_data.frames import VERDICTS
 from aloe_data.segments import Segment, SegmentConfig, cut
+from aloe_data.vocabulary import VERDICT_WORDS
 
 ARMS = ("left_arm", "right_arm")
 STINTS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 12)), min_size=1, max_size=12)
@@ -32,7 +32,7 @@ def told(stints: list[tuple[int, int, int]], verdict: str = "success", **config:
 
 
 @settings(max_examples=60)
-@given(STINTS, st.sampled_from(VERDICTS), CONFIGS)
+@given(STINTS, st.sampled_from(VERDICT_WORDS), CONFIGS)
 def test_every_tick_is_in_one_segment_and_no_segment_mixes_policy_and_human(
     stints: list[tuple[int, int, int]], verdict: str, config: SegmentConfig
 ) -> None:
@@ -50,7 +50,7 @@ def test_every_tick_is_in_one_segment_and_no_segment_mixes_policy_and_human(
 
 
 @settings(max_examples=60)
-@given(STINTS, st.sampled_from(VERDICTS), st.sampled_from(["split", "spliced"]))
+@given(STINTS, st.sampled_from(VERDICT_WORDS), st.sampled_from(["split", "spliced"]))
 def test_terminals_are_those_of_a_plain_loop_over_ticks(
     stints: list[tuple[int, int, int]], verdict: str, takeover: str
 ) -> None:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from aloe_control.human_commands import RIG_FRAME, HumanCommand
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.operator_requests import Request
 from aloe_data.chunk import Chunk
-from aloe_data.episode import Verdict
+from aloe_data.vocabulary import Authority, RequestKind, Verdict
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.onlooker import look
-from aloe_teleop.device import ArmView, Authority, JointReading, TaskView, View
+from aloe_teleop.device import ArmView, JointReading, TaskView, View
 from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
 from aloe_teleop.station import Asked, Outcome, Station
 
@@ -90,7 +90,7 @@ class AssistedRig:
         now_ns, control = self.process.stamp_ns, self.process.control
         for asked in outcome.asked:
             request = asked.request
-            kind = RequestKind(request.ask)
+            kind = RequestKind(request.kind)
             control.request(Request(kind, request.arms, now_ns, OPERATOR, asked.device, request.reason), now_ns)
         self.asked += outcome.asked
         for arm, c in outcome.commands.items():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aloe_data.chunk import Chunk
-from aloe_data.episode import Verdict
+from aloe_data.vocabulary import Verdict
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import Judge

@@ -8,9 +8,9 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_data.episode import Verdict
 from aloe_data.observation import Observation
 from aloe_data.statistics import wilson_interval
+from aloe_data.vocabulary import Verdict
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rollout_env import RolloutEnv
 

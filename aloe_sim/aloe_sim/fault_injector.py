@@ -7,10 +7,10 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS
 from aloe_sim.faults import Fault, FaultError, Means, parse_fault
 
 T = TypeVar("T")
-NS = 1_000_000_000
 
 
 class FaultInjector:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from aloe_control.tick import TickResult
 from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.config import parameter
-from aloe_data.episode import Verdict
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_data.seeds import HELD_OUT
+from aloe_data.vocabulary import Verdict
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.judge import JUDGE_HZ, Judge

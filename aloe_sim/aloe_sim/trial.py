@@ -14,27 +14,32 @@ import numpy as np
 import numpy.typing as npt
 
 from aloe_control.audited_loop import AuditedLoop
-from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.human_commands import HumanCommand
 from aloe_control.joint_requests import RequestSolver
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_from_rpy, rotation_to_6d
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS, CommandMode, RequestKind
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 from aloe_sim.faults import Fault, Means
 from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
 from aloe_sim.real_time import Metronome
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 HORIZON: Final = 50
 JOIN_TICKS: Final = 25  # in which a chunk joins the policy's path
 PROCESSES: Final = ("policy_node", "teleop_node", "sim_node", "control_node")
 _ALIVE_TICKS = 5
 _MOTIONLESS = ("block", "drive_off", "cut_commands")  # faults under which an arm does not go where it is sent
 _XYZ, _ROTATION = slice(0, 3), slice(3, 9)  # of a pose row
-_MODES = ((Mode.JOINT_POSITION, False), (Mode.JOINT_POSITION, True), (Mode.EE_POSE, True), (Mode.EE_TWIST, True))
+_MODES = (
+    (CommandMode.JOINT_POSITION, False),
+    (CommandMode.JOINT_POSITION, True),
+    (CommandMode.EE_POSE, True),
+    (CommandMode.EE_TWIST, True),
+)
 
 
 def _silence() -> None:
@@ -45,7 +50,7 @@ def _silence() -> None:
 class Hand:
     """A person's device for one arm: how it commands, and where it wanders."""
 
-    mode: Mode
+    mode: CommandMode
     relative: bool
     home: Array
     reach: float
@@ -56,7 +61,7 @@ class Hand:
         """What it sends at a time: values by mode."""
         wave = self.reach * np.sin(1.7 * time_s + self.phase + np.arange(len(self.home)))
         wave[-1] = 0.0  # the gripper stays
-        if self.mode is not Mode.EE_POSE:
+        if self.mode is not CommandMode.EE_POSE:
             return self.home + wave
         # A tracked hand turns: waves on the six values of a rotation would make a row that is no rotation.
         turned = rotation_from_rpy(wave[_ROTATION][:3]) @ rotation_from_6d(self.home[_ROTATION])
@@ -261,7 +266,13 @@ class Trial:
         mode, relative = _MODES[int(self.rng.integers(len(_MODES)))]
         joints = np.array(self.rig.arm(arm).home)
         self._solver.begin(np.concatenate([a.home for a in self.rig.arms]))
-        home = {Mode.JOINT_POSITION: joints, Mode.EE_POSE: self._solver.here(arm)[1], Mode.EE_TWIST: np.zeros(7)}[mode]
-        if mode is Mode.JOINT_POSITION:
+        home = {
+            CommandMode.JOINT_POSITION: joints,
+            CommandMode.EE_POSE: self._solver.here(arm)[1],
+            CommandMode.EE_TWIST: np.zeros(7),
+        }[mode]
+        if mode is CommandMode.JOINT_POSITION:
             home = home + np.append(self.rng.uniform(-0.4, 0.4, len(home) - 1), 0.0)
-        return Hand(mode, relative, home, 0.05 if mode is not Mode.JOINT_POSITION else 0.3, self.rng.uniform(0.0, 6.0))
+        return Hand(
+            mode, relative, home, 0.05 if mode is not CommandMode.JOINT_POSITION else 0.3, self.rng.uniform(0.0, 6.0)
+        )

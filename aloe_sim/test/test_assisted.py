@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from aloe_control.tick import TickResult
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import Authority
 from aloe_sim.assisted import LOOK_TICKS, AssistedRig
 from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.sim_rig import SimRig
-from aloe_teleop.device import Authority
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
@@ -36,7 +36,7 @@ class Rollout:
 
     @property
     def asked(self) -> list[tuple[str, tuple[str, ...], str]]:
-        return [(a.request.ask.name, a.request.arms, a.request.reason) for a in self.person.asked]
+        return [(a.request.kind.name, a.request.arms, a.request.reason) for a in self.person.asked]
 
     def run(self, policy: Policy, seconds: float) -> bool:
         """Until success, a verdict or the end of time."""

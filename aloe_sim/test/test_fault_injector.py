@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import NS
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
-NS = 1_000_000_000
 BEAT = 100_000_000
 
 

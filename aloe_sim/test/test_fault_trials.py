@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_control.authority import Authority
 from aloe_control.chunk_executor import ChunkExecutor
 from aloe_control.human_commands import CommandGuard
 from aloe_control.human_motion import HumanMotion
@@ -14,6 +13,7 @@ from aloe_control.limiter import JointLimiter, Limited
 from aloe_control.takeover import Takeover
 from aloe_control.watchdog import Watchdog
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import Authority
 from aloe_sim.fault_trials import fault_trial, random_fault
 from aloe_sim.faults import KINDS, parse_fault
 from aloe_sim.trial import Trial

@@ -4,10 +4,10 @@ import numpy as np
 
 from aloe_control.human_commands import HumanCommand
 from aloe_data.chunk import Chunk
+from aloe_data.vocabulary import NS
 from aloe_sim.faults import Fault
 from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
 
-NS = 1_000_000_000
 CHUNK = Chunk(5 * NS, 3, np.zeros((10, 14), np.float32), "v", 3, 50.0)
 
 

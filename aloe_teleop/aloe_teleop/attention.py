@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 
+from aloe_data.vocabulary import NS
 from aloe_teleop.device import Array, TaskView
 
 STILL_M: Final = 0.01  # tools that stay within this stand still
 RISE: Final = 1e-3  # of progress; less is noise
-_NS: Final = 1_000_000_000
 
 
 class Attention:
@@ -50,9 +50,9 @@ class Attention:
             self._tools_ns = now_ns
         if task.trouble:
             return task.trouble
-        if now_ns - self._progress_ns > self._stall_s * _NS:
+        if now_ns - self._progress_ns > self._stall_s * NS:
             return f"no progress for {self._stall_s:g} s"
-        if now_ns - self._tools_ns > self._still_s * _NS:
+        if now_ns - self._tools_ns > self._still_s * NS:
             return f"the arms stand still for {self._still_s:g} s"
         return ""
 

@@ -2,45 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.chunk import Chunk
-from aloe_data.episode import Verdict
 from aloe_data.rig import Arm
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind, Verdict
 
 Array = NDArray[np.float64]
 TWIST_DIM = 7  # vx vy vz [m/s], wx wy wz [rad/s], gripper rate [m/s]
-
-
-class Ask(IntEnum):
-    """What an operator can ask of control; numbers as in aloe_msgs/InterventionRequest."""
-
-    TAKE = 0
-    RELEASE = 1
-    HOLD = 2
-    ESTOP = 3
-    RESET = 4
-    READY = 6
-
-
-class Mode(IntEnum):
-    """What a command's values are; numbers as in aloe_msgs/TeleopCommand."""
-
-    JOINT_POSITION = 0
-    EE_TWIST = 1
-    EE_POSE = 2
-
-
-class Authority(IntEnum):
-    """Who commands an arm; numbers as in aloe_msgs/ArmAuthority."""
-
-    HOLD = 0
-    POLICY = 1
-    HUMAN = 2
 
 
 @dataclass(frozen=True)
@@ -51,7 +23,7 @@ class Request:
     has taken the arm away does not thereby set the policy going.
     """
 
-    ask: Ask
+    kind: RequestKind
     arms: tuple[str, ...] = ()
     reason: str = ""
     if_held: bool = False
@@ -68,7 +40,7 @@ class Command:
         deadman: the device's own dead man's switch, if it has one, is pressed.
     """
 
-    mode: Mode
+    mode: CommandMode
     data: Array
     relative: bool = False
     deadman: bool = True

@@ -9,11 +9,11 @@ from aloe_data.chunk import Chunk
 from aloe_data.codecs import select_joints
 from aloe_data.kinematics import ArmKinematics, rotation_to_6d
 from aloe_data.rig import Rig
-from aloe_teleop.device import Array, Command, Mode, View
+from aloe_data.vocabulary import NS, CommandMode
+from aloe_teleop.device import Array, Command, View
 
 MAX_CHUNK_AGE_S: Final = 0.5
 TREMOR_S: Final = 0.5  # correlation time
-_NS: Final = 1_000_000_000
 
 
 class ExpertHand:
@@ -60,7 +60,7 @@ class ExpertHand:
         """Why the hand knows nothing to do; "" when it does."""
         if view.expert is None:
             return "no expert on /sim/expert_chunk; start sim_node with human:=true"
-        age_s = (now_ns - view.expert.stamp_ns) / _NS
+        age_s = (now_ns - view.expert.stamp_ns) / NS
         return f"the expert is silent for {age_s:.1f} s" if age_s > MAX_CHUNK_AGE_S else ""
 
     def commands(self, now_ns: int, view: View, poses: dict[str, Array], held: Sequence[str]) -> dict[str, Command]:
@@ -74,12 +74,12 @@ class ExpertHand:
             if row is not None and name in held:
                 data = self._held[name] = self._disturbed(name, row[self._slices[name]])
             if data is not None:
-                commands[name] = Command(Mode.EE_POSE, data, deadman=name in held)
+                commands[name] = Command(CommandMode.EE_POSE, data, deadman=name in held)
         return commands
 
     def _tremble(self, now_ns: int, chunk: Chunk | None) -> None:
         """One step of an Ornstein-Uhlenbeck process."""
-        keep = np.exp(-max(0, now_ns - self._now_ns) / _NS / TREMOR_S) if self._now_ns else 1.0
+        keep = np.exp(-max(0, now_ns - self._now_ns) / NS / TREMOR_S) if self._now_ns else 1.0
         kick = self._noise_m * np.sqrt(1.0 - keep * keep)
         self._now_ns = now_ns
         self._tremor = {name: keep * x + kick * self._rng.standard_normal(3) for name, x in self._tremor.items()}
@@ -97,7 +97,7 @@ class ExpertHand:
 
 def row_at(chunk: Chunk, now_ns: int) -> Array:
     """The row [A] that a chunk holds for a time, between its rows where need be; its last one after its end."""
-    step = np.clip((now_ns - chunk.stamp_ns) / _NS * chunk.rate_hz, 0.0, chunk.horizon - 1.0)
+    step = np.clip((now_ns - chunk.stamp_ns) / NS * chunk.rate_hz, 0.0, chunk.horizon - 1.0)
     before = int(step)
     after = min(before + 1, chunk.horizon - 1)
     return np.asarray(chunk.data[before] + (step - before) * (chunk.data[after] - chunk.data[before]), dtype=np.float64)

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from functools import partial
 
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode import Verdict
 from aloe_data.rig import Rig
 from aloe_data.section import nearest
-from aloe_teleop.device import Ask, Request, View
+from aloe_data.vocabulary import NS, RequestKind, Verdict
+from aloe_teleop.device import Request, View
 
 TOGGLE = "toggle"
 WHILE_PRESSED = "while_pressed"
 _VERDICTS = {"success": Verdict.SUCCESS, "failure": Verdict.FAILURE, "abort": Verdict.ABORT}
 _ASKS = {
-    "release": Ask.RELEASE,
-    "hold": Ask.HOLD,
-    "estop": Ask.ESTOP,
-    "reset": Ask.RESET,
-    "ready": Ask.READY,
+    "release": RequestKind.RELEASE,
+    "hold": RequestKind.HOLD,
+    "estop": RequestKind.ESTOP,
+    "reset": RequestKind.RESET,
+    "ready": RequestKind.READY,
 }
 _TAKES = ("take_left", "take_right", "take_both")
 ACTIONS = (*_TAKES, *_ASKS, *_VERDICTS)
@@ -94,8 +94,8 @@ class KeyActions:
             if getattr(config, action):
                 self._arms[action] = (rig.arm(side).name,)
         self._hold_down = config.take == WHILE_PRESSED
-        self._on_lift = Ask.RELEASE if config.on_lift == "release" else Ask.HOLD
-        self._debounce_ns = round(config.debounce_s * 1e9)
+        self._on_lift = RequestKind.RELEASE if config.on_lift == "release" else RequestKind.HOLD
+        self._debounce_ns = round(config.debounce_s * NS)
         self._edges: list[tuple[str, bool]] = []
         self.forget()
 
@@ -141,7 +141,7 @@ class KeyActions:
         if action in _ASKS:
             return Request(_ASKS[action], (), reason)
         back = not self._hold_down and all(view.holds(arm) for arm in arms)
-        return Request(Ask.RELEASE if back else Ask.TAKE, arms, reason)
+        return Request(RequestKind.RELEASE if back else RequestKind.TAKE, arms, reason)
 
 
 def check_keys(config: KeyConfig, valid: Iterable[str], source: str) -> None:

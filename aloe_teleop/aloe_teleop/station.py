@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from aloe_data.episode import Verdict
 from aloe_data.rig import Rig
-from aloe_teleop.device import ArmView, Ask, Authority, Command, Device, Request, Sample, View
+from aloe_data.vocabulary import NS, Authority, RequestKind, Verdict
+from aloe_teleop.device import ArmView, Command, Device, Request, Sample, View
 
 GRANT_S: Final = 0.5  # a request that control has not followed by then was refused
 _REPEAT_NS: Final = 100_000_000
@@ -103,28 +103,28 @@ class Station:
         """What is to be asked for when all devices go: HOLD for every arm that was taken."""
         taken = self._taken
         self._taken = {}
-        return tuple(Asked(Request(Ask.HOLD, (arm,), reason), item.device) for arm, item in taken.items())
+        return tuple(Asked(Request(RequestKind.HOLD, (arm,), reason), item.device) for arm, item in taken.items())
 
     def _followed(self, request: Request, name: str, now_ns: int, view: View) -> Request | None:
         """The request as it is to be sent on, if it is."""
         arms = request.arms or tuple(arm.name for arm in self._rig.arms)
-        if request.ask is Ask.TAKE:
+        if request.kind is RequestKind.TAKE:
             if refusals := self._refusals(arms, name, now_ns, view):
                 self._notes.append(f"{', '.join(arms)} not taken: {'; '.join(refusals)}")
                 return _hold_instead(arms, "; ".join(refusals), view)
             self._taken |= {arm: _Taken(name, now_ns, view.holds(arm)) for arm in arms}
-        elif request.ask is Ask.READY and (dead := self._unguarded()):
+        elif request.kind is RequestKind.READY and (dead := self._unguarded()):
             self._notes.append(f"READY not said: {dead}")
             return None
-        elif request.ask is Ask.ESTOP:
+        elif request.kind is RequestKind.ESTOP:
             self._estop = Asked(request, name)
             self._estop_ns = now_ns
             self._pressed_ns = now_ns
             self._taken.clear()
-        elif request.ask is Ask.RESET:
+        elif request.kind is RequestKind.RESET:
             # Asked for again it would undo the reset: the next run would end with a stop that nobody pressed.
             self._estop = None
-        elif request.ask in (Ask.RELEASE, Ask.HOLD):
+        elif request.kind in (RequestKind.RELEASE, RequestKind.HOLD):
             held = tuple(arm for arm in arms if arm in self._taken)
             if request.if_held and not held:
                 return None
@@ -154,7 +154,7 @@ class Station:
         for arm, taken in list(self._taken.items()):
             if view.holds(arm):
                 taken.granted = True
-            elif taken.granted or abs(now_ns - taken.asked_ns) > GRANT_S * 1e9:
+            elif taken.granted or abs(now_ns - taken.asked_ns) > GRANT_S * NS:
                 del self._taken[arm]
                 reason = view.arms[arm].reason if arm in view.arms else "no word from control_node; is it running?"
                 self._notes.append(f"{arm} {'lost' if taken.granted else 'not given'}: {reason or 'no reason stated'}")
@@ -168,7 +168,7 @@ class Station:
         for name, problem in self._problems.items():
             arms = tuple(a for a, taken in self._taken.items() if name in (taken.device, self._commander.get(a)))
             if problem and arms:
-                asked.append(Asked(Request(Ask.HOLD, arms, problem), name))
+                asked.append(Asked(Request(RequestKind.HOLD, arms, problem), name))
                 for arm in arms:
                     del self._taken[arm]
         return asked
@@ -205,7 +205,7 @@ class Station:
 def _hold_instead(arms: tuple[str, ...], reason: str, view: View) -> Request | None:
     """A request to hold for those of the arms that are in nobody's hands; None where there are none."""
     free = tuple(arm for arm in arms if view.arms.get(arm, ArmView()).authority is not Authority.HUMAN)
-    return Request(Ask.HOLD, free, f"could not be taken: {reason}") if free else None
+    return Request(RequestKind.HOLD, free, f"could not be taken: {reason}") if free else None
 
 
 def _verdict(samples: Mapping[str, Sample]) -> tuple[Verdict, str, str]:

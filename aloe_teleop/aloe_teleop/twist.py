@@ -8,7 +8,8 @@ import numpy as np
 
 from aloe_data.config import ConfigError, parameter
 from aloe_data.rig import Rig
-from aloe_teleop.device import Command, Mode
+from aloe_data.vocabulary import CommandMode
+from aloe_teleop.device import Command
 from aloe_teleop.keys import KeyConfig
 
 DIRECTIONS = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
@@ -72,7 +73,7 @@ class Twister:
             alone = not (plus and minus)
             forth, back = (deflection(name, alone) if name else 0.0 for name in (plus, minus))
             values.append(forth - back)
-        return {arm: Command(Mode.EE_TWIST, self._speeds * values) for arm in self.arms}
+        return {arm: Command(CommandMode.EE_TWIST, self._speeds * values) for arm in self.arms}
 
 
 def _pair(text: str, direction: str, source: str) -> tuple[str, str]:

@@ -9,7 +9,8 @@ from evdev import ecodes
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import Rig
-from aloe_teleop.device import Ask, Mode, View
+from aloe_data.vocabulary import CommandMode, RequestKind
+from aloe_teleop.device import View
 from aloe_teleop.devices.joystick import Joystick, JoystickConfig
 
 MS = 1_000_000
@@ -24,7 +25,7 @@ def joystick(rig: Rig, device: Any, **config: Any) -> Joystick:
 
 def twist(pad: Joystick, now_ms: int) -> list[float]:
     commands = pad.poll(now_ms * MS, View()).commands
-    assert {command.mode for command in commands.values()} == {Mode.EE_TWIST}
+    assert {command.mode for command in commands.values()} == {CommandMode.EE_TWIST}
     assert [list(command.data) for command in commands.values()] == [list(commands["left_arm"].data)] * 2
     return [round(float(value), 4) for value in commands["left_arm"].data]
 
@@ -63,9 +64,9 @@ def test_the_dead_mans_button_takes_and_lets_go(rig: Rig, make_device: MakeDevic
     pad = joystick(rig, device, take="while_pressed", on_lift="hold")
     pad.poll(0, View())
     device.send("BTN_TL", 1)
-    assert [r.ask for r in pad.poll(20 * MS, View()).requests] == [Ask.TAKE]
+    assert [r.kind for r in pad.poll(20 * MS, View()).requests] == [RequestKind.TAKE]
     device.send("BTN_TL", 0)
-    assert [r.ask for r in pad.poll(90 * MS, View()).requests] == [Ask.HOLD]
+    assert [r.kind for r in pad.poll(90 * MS, View()).requests] == [RequestKind.HOLD]
 
 
 def test_a_relative_axis_that_falls_silent_is_back_at_rest(rig: Rig, make_device: MakeDevice) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import Rig
-from aloe_teleop.device import Ask, View
+from aloe_data.vocabulary import RequestKind
+from aloe_teleop.device import View
 from aloe_teleop.devices import keyboard as module
 from aloe_teleop.devices.keyboard import Keyboard, KeyboardConfig, split_strokes
 
@@ -58,9 +59,9 @@ def test_keys_ask_stop_and_judge(make: Callable[..., Keyboard], terminal: Termin
     keyboard = make()
     terminal.type("1 \x1b[A")
     sample = keyboard.poll(0, View())
-    assert [(request.ask, request.arms) for request in sample.requests] == [
-        (Ask.TAKE, ("left_arm",)),
-        (Ask.ESTOP, ()),
+    assert [(request.kind, request.arms) for request in sample.requests] == [
+        (RequestKind.TAKE, ("left_arm",)),
+        (RequestKind.ESTOP, ()),
     ]
     assert sample.verdict.name == "SUCCESS"
 

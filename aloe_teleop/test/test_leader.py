@@ -7,7 +7,8 @@ import pytest
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import Rig
-from aloe_teleop.device import JointReading, Mode, View
+from aloe_data.vocabulary import CommandMode
+from aloe_teleop.device import JointReading, View
 from aloe_teleop.devices.leader import Leader, LeaderConfig
 
 MS = 1_000_000
@@ -32,7 +33,7 @@ def moved(joint: int, by: float) -> list[float]:
 
 def test_the_leaders_joints_are_the_followers_set_points(rig: Rig) -> None:
     command = leader(rig).poll(0, view(rig, HERE)).commands["left_arm"]
-    assert (command.mode, command.relative) == (Mode.JOINT_POSITION, False)
+    assert (command.mode, command.relative) == (CommandMode.JOINT_POSITION, False)
     assert list(command.data) == HERE
     assert leader(rig, engage="relative").poll(0, view(rig, HERE)).commands["left_arm"].relative
 

@@ -10,11 +10,12 @@ import pytest
 
 from aloe_data.config import ConfigError
 from aloe_data.rig import Rig
-from aloe_teleop.device import Ask, Mode, View, Waitable
+from aloe_data.vocabulary import CommandMode, RequestKind
+from aloe_teleop.device import View, Waitable
 from aloe_teleop.devices.pedals import PedalConfig, Pedals
 
 MS = 1_000_000
-LEFT = (Ask.TAKE, ("left_arm",))
+LEFT = (RequestKind.TAKE, ("left_arm",))
 MakeDevice = Callable[..., Any]
 
 
@@ -28,11 +29,11 @@ class Bench:
         self.now_ms = 0
         self.problem = ""
 
-    def poll(self, after_ms: int = 20) -> list[tuple[Ask, tuple[str, ...]]]:
+    def poll(self, after_ms: int = 20) -> list[tuple[RequestKind, tuple[str, ...]]]:
         self.now_ms += after_ms
         sample = self.pedals.poll(self.now_ms * MS, View())
         self.problem = sample.problem
-        return [(request.ask, request.arms) for request in sample.requests]
+        return [(request.kind, request.arms) for request in sample.requests]
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_a_pedal_takes_the_arm_in_the_poll_after_its_press(bench: Bench) -> None
 def test_pedals_alone_make_arms_stand_still(rig: Rig, make_device: MakeDevice) -> None:
     pedals = Bench(rig, make_device(), arms=("left_arm",)).pedals
     command = pedals.poll(0, View()).commands["left_arm"]
-    assert (command.mode, list(command.data)) == (Mode.EE_TWIST, [0.0] * 7)
+    assert (command.mode, list(command.data)) == (CommandMode.EE_TWIST, [0.0] * 7)
 
 
 def test_an_unplugged_pedal_says_so_and_works_again_once_it_is_back(bench: Bench) -> None:
@@ -86,7 +87,7 @@ def test_what_was_pressed_as_the_device_died_counts_no_more_when_it_is_back(benc
 def test_an_emergency_stop_that_is_down_from_the_start_stops(rig: Rig, make_device: MakeDevice) -> None:
     device = make_device()
     device.down = {1, 30}  # KEY_ESC, KEY_A
-    assert Bench(rig, device).poll() == [(Ask.ESTOP, ())]
+    assert Bench(rig, device).poll() == [(RequestKind.ESTOP, ())]
 
 
 def test_a_lift_that_the_kernel_dropped_is_found(rig: Rig, make_device: MakeDevice) -> None:
@@ -96,7 +97,7 @@ def test_a_lift_that_the_kernel_dropped_is_found(rig: Rig, make_device: MakeDevi
     assert bench.poll() == [LEFT]
     bench.device.down.clear()
     bench.device.send_raw(0, 3, 0)  # SYN_DROPPED
-    assert bench.poll(50) == [(Ask.HOLD, ("left_arm",))]
+    assert bench.poll(50) == [(RequestKind.HOLD, ("left_arm",))]
 
 
 def test_a_held_key_is_asked_for_in_every_poll_and_does_not_stay_down_for_want_of_an_event(
@@ -107,7 +108,7 @@ def test_a_held_key_is_asked_for_in_every_poll_and_does_not_stay_down_for_want_o
     bench.device.send("KEY_A", 1)
     assert bench.poll() == [LEFT]
     bench.device.down.clear()
-    assert bench.poll(50) == [(Ask.HOLD, ("left_arm",))]
+    assert bench.poll(50) == [(RequestKind.HOLD, ("left_arm",))]
 
 
 def test_a_key_over_bluetooth_is_no_dead_mans_switch(rig: Rig, make_device: MakeDevice) -> None:

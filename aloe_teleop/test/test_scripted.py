@@ -6,9 +6,9 @@ import pytest
 
 from aloe_data.chunk import Chunk
 from aloe_data.config import ConfigError
-from aloe_data.episode import Verdict
 from aloe_data.rig import load_rig
-from aloe_teleop.device import ArmView, Ask, Authority, JointReading, Request, Sample, TaskView, View
+from aloe_data.vocabulary import Authority, RequestKind, Verdict
+from aloe_teleop.device import ArmView, JointReading, Request, Sample, TaskView, View
 from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
@@ -35,9 +35,9 @@ class Watch:
             self.now_ns += 20 * MS
             samples.append(self.human.poll(self.now_ns, self._view(task)))
             for request in samples[-1].requests:
-                if self.grants and request.ask is Ask.TAKE:
+                if self.grants and request.kind is RequestKind.TAKE:
                     self.held |= set(request.arms)
-                elif self.returns and request.ask is Ask.RELEASE:
+                elif self.returns and request.kind is RequestKind.RELEASE:
                     self.held -= set(request.arms)
         return samples
 
@@ -61,7 +61,7 @@ def test_it_takes_the_needed_arm_after_its_reaction_time_with_the_trouble_as_rea
     watch = Watch(reaction_s=0.4)
     assert watch.asked(CALM, 1.0) == []
     assert watch.asked(DROPPED, 0.4) == []
-    assert watch.asked(DROPPED, 0.1) == [Request(Ask.TAKE, (RIGHT,), "the cube was dropped")]
+    assert watch.asked(DROPPED, 0.1) == [Request(RequestKind.TAKE, (RIGHT,), "the cube was dropped")]
     commands = watch.poll(DROPPED)[-1].commands
     assert commands[RIGHT].deadman and not commands[LEFT].deadman
 
@@ -77,7 +77,7 @@ def test_it_hands_back_when_there_is_progress_and_no_trouble() -> None:
     assert watch.asked(CALM, 1.0) == [], "the trouble is out of sight, but nothing is won yet"
     assert watch.asked(replace(DROPPED, progress=0.5), 1.0) == [], "there is more trouble"
     (request,) = watch.asked(replace(CALM, progress=1.0), 1.0)
-    assert (request.ask, request.arms, request.if_held) == (Ask.RELEASE, (RIGHT,), True)
+    assert (request.kind, request.arms, request.if_held) == (RequestKind.RELEASE, (RIGHT,), True)
     assert not any(command.deadman for command in watch.poll(CALM)[-1].commands.values())
 
 
@@ -87,7 +87,7 @@ def test_a_little_progress_is_not_enough_to_hand_back_but_keeps_its_patience() -
     for progress in (0.03, 0.06, 0.1):  # of a cloth that is lifted, say
         assert watch.asked(replace(CALM, progress=progress), 4.0) == []
     (request,) = watch.asked(replace(CALM, progress=0.3), 1.0)
-    assert (request.ask, request.reason) == (Ask.RELEASE, "the trouble is over")
+    assert (request.kind, request.reason) == (RequestKind.RELEASE, "the trouble is over")
 
 
 def test_it_holds_on_until_the_hand_back_has_come_through_and_asks_again_if_it_does_not() -> None:
@@ -96,7 +96,7 @@ def test_it_holds_on_until_the_hand_back_has_come_through_and_asks_again_if_it_d
     watch.returns = False
     samples = watch.poll(replace(CALM, progress=1.0), 1.5)
     asked = [request for sample in samples for request in sample.requests]
-    assert [(r.ask, r.arms, r.reason) for r in asked] == [(Ask.RELEASE, (RIGHT,), "the trouble is over")] * 2
+    assert [(r.kind, r.arms, r.reason) for r in asked] == [(RequestKind.RELEASE, (RIGHT,), "the trouble is over")] * 2
     assert all(sample.commands[RIGHT].deadman for sample in samples)
 
 
@@ -118,7 +118,7 @@ def test_an_arm_that_is_not_given_is_not_waited_for() -> None:
     watch = Watch(reaction_s=0.0)
     watch.grants = False
     asked = watch.asked(DROPPED, 1.5)
-    assert [r.ask for r in asked] == [Ask.TAKE, Ask.RELEASE, Ask.TAKE]
+    assert [r.kind for r in asked] == [RequestKind.TAKE, RequestKind.RELEASE, RequestKind.TAKE]
     assert "not all arms were given" in asked[1].reason
 
 
@@ -127,7 +127,7 @@ def test_when_an_arm_is_taken_away_it_lets_go_of_the_others() -> None:
     watch.asked(replace(DROPPED, arms=(LEFT, RIGHT)), 1.0)
     watch.held.discard(LEFT)
     asked = watch.asked(CALM, 0.1)
-    assert [r.ask for r in asked] == [Ask.RELEASE]
+    assert [r.kind for r in asked] == [RequestKind.RELEASE]
     assert "taken away" in asked[0].reason
 
 
@@ -138,7 +138,11 @@ def test_an_arm_that_holds_after_it_was_lost_goes_back_to_the_policy() -> None:
     watch.unheld = ArmView(Authority.HOLD, since_ns=watch.now_ns, reason="the device is silent")
     assert [r.reason for r in watch.asked(CALM, 0.8)] == ["an arm was taken away"]
     (request,) = watch.asked(CALM, 1.0)
-    assert (request.ask, request.arms, request.reason) == (Ask.RELEASE, (RIGHT,), "holds: the device is silent")
+    assert (request.kind, request.arms, request.reason) == (
+        RequestKind.RELEASE,
+        (RIGHT,),
+        "holds: the device is silent",
+    )
 
 
 def test_a_new_episode_finds_it_with_empty_hands() -> None:
@@ -148,20 +152,20 @@ def test_a_new_episode_finds_it_with_empty_hands() -> None:
     watch.episode = ""
     assert not any(command.deadman for command in watch.poll(DROPPED, 1.0)[-1].commands.values())
     watch.episode = "ep_0001"
-    assert [r.ask for r in watch.asked(DROPPED, 1.0)] == [Ask.TAKE], "takeovers count per episode"
+    assert [r.kind for r in watch.asked(DROPPED, 1.0)] == [RequestKind.TAKE], "takeovers count per episode"
 
 
 def test_where_asked_it_tries_the_emergency_stop_once_and_says_ready_for_every_episode() -> None:
     watch = Watch(tries_stop=True, says_ready=True)
     watch.episode, watch.armed = "", False
-    assert {r.ask for r in watch.asked(CALM, 1.5)} == {Ask.ESTOP}
+    assert {r.kind for r in watch.asked(CALM, 1.5)} == {RequestKind.ESTOP}
     watch.estop = True
-    assert {r.ask for r in watch.asked(CALM, 1.5)} == {Ask.RESET}
+    assert {r.kind for r in watch.asked(CALM, 1.5)} == {RequestKind.RESET}
     watch.estop = False
     assert watch.asked(CALM, 1.5) == [], "no episode waits"
     for watch.episode in ("ep_0000", "ep_0001"):
         watch.armed = False
-        assert {r.ask for r in watch.asked(CALM, 2.5)} == {Ask.READY}
+        assert {r.kind for r in watch.asked(CALM, 2.5)} == {RequestKind.READY}
         watch.armed = True
         assert watch.asked(CALM, 1.0) == []
     plain = Watch()
@@ -171,7 +175,7 @@ def test_where_asked_it_tries_the_emergency_stop_once_and_says_ready_for_every_e
 
 def test_it_takes_over_no_more_often_than_it_may() -> None:
     watch = Watch(max_takeovers=1, give_up_s=1.0)
-    assert [r.ask for r in watch.asked(DROPPED, 5.0)] == [Ask.TAKE, Ask.RELEASE]
+    assert [r.kind for r in watch.asked(DROPPED, 5.0)] == [RequestKind.TAKE, RequestKind.RELEASE]
 
 
 @pytest.mark.parametrize(("skill", "patience_s"), [(1.0, 15.0), (0.0, 3.0)])
@@ -180,7 +184,7 @@ def test_it_sees_soon_that_its_grip_has_failed_and_hands_back(skill: float, pati
     watch.asked(DROPPED, 1.0)
     assert watch.asked(DROPPED, patience_s - 1.0) == []
     (request,) = watch.asked(DROPPED, 0.5)
-    assert (request.ask, request.reason) == (Ask.RELEASE, f"no progress in human hands for {patience_s:g} s")
+    assert (request.kind, request.reason) == (RequestKind.RELEASE, f"no progress in human hands for {patience_s:g} s")
 
 
 def test_it_says_once_that_a_task_cannot_be_mended() -> None:

@@ -8,15 +8,15 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_data.episode import Verdict
 from aloe_data.rig import Arm, Rig, load_rig
-from aloe_teleop.device import ArmView, Ask, Authority, Command, Inputs, Mode, Request, Sample, View
+from aloe_data.vocabulary import Authority, CommandMode, RequestKind, Verdict
+from aloe_teleop.device import ArmView, Command, Inputs, Request, Sample, View
 from aloe_teleop.station import Outcome, Station
 
 MS = 1_000_000
 BOTH = ("left_arm", "right_arm")
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
-TAKE_LEFT, TAKE_BOTH = Request(Ask.TAKE, ("left_arm",)), Request(Ask.TAKE, BOTH)
+TAKE_LEFT, TAKE_BOTH = Request(RequestKind.TAKE, ("left_arm",)), Request(RequestKind.TAKE, BOTH)
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Puppet:
         self.polls.append(view)
         requests, self.requests = self.requests, ()
         verdict, self.verdict = self.verdict, Verdict.NONE
-        commands = {arm: Command(Mode.EE_TWIST, np.zeros(7)) for arm in self.arms}
+        commands = {arm: Command(CommandMode.EE_TWIST, np.zeros(7)) for arm in self.arms}
         return Sample(commands, requests, verdict, "done", self.problem)
 
     def refusal(self, arm: Arm, now_ns: int, view: View) -> str:
@@ -65,9 +65,9 @@ class Desk:
         }
         return self.station.poll(self.now_ms * MS, View(arms=arms, estop=self.estop))
 
-    def asked(self, *requests: Request, after_ms: int = 20) -> list[tuple[Ask, tuple[str, ...], str]]:
+    def asked(self, *requests: Request, after_ms: int = 20) -> list[tuple[RequestKind, tuple[str, ...], str]]:
         outcome = self.poll(*requests, after_ms=after_ms)
-        return [(item.request.ask, item.request.arms, item.device) for item in outcome.asked]
+        return [(item.request.kind, item.request.arms, item.device) for item in outcome.asked]
 
 
 def deadman(outcome: Outcome) -> dict[str, bool]:
@@ -81,19 +81,19 @@ def test_commands_flow_always_but_move_only_what_was_taken(rig: Rig) -> None:
     desk.held = {"left_arm"}
     assert deadman(desk.poll()) == {"left_arm": True, "right_arm": False}
     desk.held = set()
-    assert deadman(desk.poll(Request(Ask.RELEASE))) == {"left_arm": False, "right_arm": False}
+    assert deadman(desk.poll(Request(RequestKind.RELEASE))) == {"left_arm": False, "right_arm": False}
 
 
 def test_where_a_device_is_not_ready_the_arms_hold_instead_and_those_in_hand_stay_there(rig: Rig) -> None:
     desk = Desk(rig)
     desk.hand.unready = "elbow is 0.31 rad too low"
     outcome = desk.poll(TAKE_BOTH)
-    asked = [(item.request.ask, item.request.arms, item.request.reason) for item in outcome.asked]
-    assert asked == [(Ask.HOLD, BOTH, "could not be taken: elbow is 0.31 rad too low")]
+    asked = [(item.request.kind, item.request.arms, item.request.reason) for item in outcome.asked]
+    assert asked == [(RequestKind.HOLD, BOTH, "could not be taken: elbow is 0.31 rad too low")]
     assert outcome.notes == ("left_arm, right_arm not taken: elbow is 0.31 rad too low",)
     assert deadman(outcome) == {"left_arm": False, "right_arm": False}
     desk.held = {"left_arm"}
-    assert desk.asked(TAKE_BOTH) == [(Ask.HOLD, ("right_arm",), "pedal")]
+    assert desk.asked(TAKE_BOTH) == [(RequestKind.HOLD, ("right_arm",), "pedal")]
     desk.held = {*BOTH}
     assert desk.asked(TAKE_BOTH) == []
 
@@ -103,11 +103,11 @@ def test_on_a_real_rig_nobody_guards_the_arms_while_a_device_with_the_stop_is_de
         desk = Desk(replace(rig, simulated=simulated), stops=True)
         assert desk.poll().unguarded == ""
         desk.hand.problem = "stop_pad: No such device; plug it in again"
-        outcome = desk.poll(Request(Ask.READY))
-        assert [item.request.ask for item in outcome.asked] == ([Ask.READY] if simulated else [])
+        outcome = desk.poll(Request(RequestKind.READY))
+        assert [item.request.kind for item in outcome.asked] == ([RequestKind.READY] if simulated else [])
         assert ("stop_pad" in outcome.unguarded) is not simulated
         desk.hand.problem = ""
-        assert [ask for ask, _, _ in desk.asked(Request(Ask.READY))] == [Ask.READY]
+        assert [ask for ask, _, _ in desk.asked(Request(RequestKind.READY))] == [RequestKind.READY]
 
 
 def test_an_arm_in_the_hands_of_another_device_of_the_same_name_is_not_ones_own() -> None:
@@ -124,14 +124,14 @@ def test_a_device_that_dies_lets_its_arms_go_and_gives_no_command(rig: Rig) -> N
         desk.poll()
         getattr(desk, dying).problem = f"{dying}: unplugged"
         outcome = desk.poll()
-        assert [(a.request.ask, a.request.arms, a.request.reason) for a in outcome.asked] == [
-            (Ask.HOLD, ("left_arm",), f"{dying}: unplugged")
+        assert [(a.request.kind, a.request.arms, a.request.reason) for a in outcome.asked] == [
+            (RequestKind.HOLD, ("left_arm",), f"{dying}: unplugged")
         ]
         assert ("left_arm" in outcome.commands) is (dying == "pedal")
         assert desk.asked() == []
         desk.held = set()
         # Neither with nor on a dead device; the arm holds.
-        assert desk.asked(TAKE_LEFT) == [(Ask.HOLD, ("left_arm",), "pedal")]
+        assert desk.asked(TAKE_LEFT) == [(RequestKind.HOLD, ("left_arm",), "pedal")]
 
 
 def test_an_arm_that_control_does_not_give_is_forgotten_with_its_reason(rig: Rig) -> None:
@@ -140,7 +140,7 @@ def test_an_arm_that_control_does_not_give_is_forgotten_with_its_reason(rig: Rig
     assert deadman(desk.poll(after_ms=400))["left_arm"]
     outcome = desk.poll(after_ms=200)
     assert outcome.notes == ("left_arm not given: policy's turn",)
-    assert [(item.request.ask, item.request.arms) for item in outcome.asked] == [(Ask.HOLD, ("left_arm",))]
+    assert [(item.request.kind, item.request.arms) for item in outcome.asked] == [(RequestKind.HOLD, ("left_arm",))]
     assert not deadman(outcome)["left_arm"]
 
 
@@ -153,23 +153,23 @@ def test_an_arm_that_control_takes_away_stays_away(rig: Rig) -> None:
     outcome = desk.poll()
     assert outcome.notes == ("left_arm lost: policy's turn",)
     assert not deadman(outcome)["left_arm"]
-    lifted = Request(Ask.RELEASE, ("left_arm",), if_held=True)
+    lifted = Request(RequestKind.RELEASE, ("left_arm",), if_held=True)
     assert desk.asked(lifted) == []
-    assert desk.asked(Request(Ask.RELEASE, ("left_arm",))) == [(Ask.RELEASE, ("left_arm",), "pedal")]
+    assert desk.asked(Request(RequestKind.RELEASE, ("left_arm",))) == [(RequestKind.RELEASE, ("left_arm",), "pedal")]
 
 
 def test_a_pedal_lifted_before_control_has_answered_still_hands_back(rig: Rig) -> None:
     desk = Desk(rig)
     desk.poll(TAKE_LEFT)
-    lifted = Request(Ask.RELEASE, BOTH, if_held=True)
-    assert desk.asked(lifted) == [(Ask.RELEASE, ("left_arm",), "pedal")]
+    lifted = Request(RequestKind.RELEASE, BOTH, if_held=True)
+    assert desk.asked(lifted) == [(RequestKind.RELEASE, ("left_arm",), "pedal")]
 
 
 def test_the_emergency_stop_is_repeated_until_control_has_it(rig: Rig) -> None:
-    desk, stop = Desk(rig), (Ask.ESTOP, (), "pedal")
+    desk, stop = Desk(rig), (RequestKind.ESTOP, (), "pedal")
     desk.poll(TAKE_BOTH)
-    outcome = desk.poll(Request(Ask.ESTOP))
-    assert [item.request.ask for item in outcome.asked] == [Ask.ESTOP]
+    outcome = desk.poll(Request(RequestKind.ESTOP))
+    assert [item.request.kind for item in outcome.asked] == [RequestKind.ESTOP]
     assert not any(deadman(outcome).values())
     assert desk.asked(after_ms=50) == []
     assert desk.asked(after_ms=50) == [stop]
@@ -182,27 +182,27 @@ def test_the_emergency_stop_is_repeated_until_control_has_it(rig: Rig) -> None:
 
 def test_a_reset_ends_the_repeating_of_a_stop_that_control_has_not_confirmed(rig: Rig) -> None:
     desk = Desk(rig)
-    assert desk.asked(Request(Ask.ESTOP)) == [(Ask.ESTOP, (), "pedal")]
-    assert desk.asked(Request(Ask.RESET), after_ms=150)[0] == (Ask.RESET, (), "pedal")
+    assert desk.asked(Request(RequestKind.ESTOP)) == [(RequestKind.ESTOP, (), "pedal")]
+    assert desk.asked(Request(RequestKind.RESET), after_ms=150)[0] == (RequestKind.RESET, (), "pedal")
     assert [desk.asked(after_ms=100) for _ in range(10)] == [[]] * 10, "the next run would end with it"
-    assert desk.asked(Request(Ask.ESTOP)) == [(Ask.ESTOP, (), "pedal")], "pressed anew it counts"
-    assert desk.asked(after_ms=100) == [(Ask.ESTOP, (), "pedal")]
+    assert desk.asked(Request(RequestKind.ESTOP)) == [(RequestKind.ESTOP, (), "pedal")], "pressed anew it counts"
+    assert desk.asked(after_ms=100) == [(RequestKind.ESTOP, (), "pedal")]
 
 
 def test_the_operator_is_told_of_a_stop_that_is_outstanding_for_as_long_as_it_is(rig: Rig) -> None:
     desk = Desk(rig)
-    assert desk.poll(Request(Ask.ESTOP)).stop == ""
+    assert desk.poll(Request(RequestKind.ESTOP)).stop == ""
     assert "NOT CONFIRMED: control_node does not answer; press the hardware stop" in desk.poll(after_ms=400).stop
     desk.estop = True
     assert "latched: look at the robot, then reset it" in desk.poll(after_ms=5000).stop
     desk.estop = False
-    assert desk.poll(Request(Ask.RESET)).stop == ""
+    assert desk.poll(Request(RequestKind.RESET)).stop == ""
 
 
 def test_nothing_is_taken_between_an_emergency_stop_and_controls_answer(rig: Rig) -> None:
     desk = Desk(rig)
-    outcome = desk.poll(Request(Ask.ESTOP), TAKE_BOTH)
-    assert [item.request.ask for item in outcome.asked] == [Ask.ESTOP, Ask.HOLD]
+    outcome = desk.poll(Request(RequestKind.ESTOP), TAKE_BOTH)
+    assert [item.request.kind for item in outcome.asked] == [RequestKind.ESTOP, RequestKind.HOLD]
     assert "the emergency stop was asked for" in outcome.notes[0]
     assert not any(deadman(outcome).values())
 
@@ -218,12 +218,15 @@ def test_an_end_lets_every_taken_arm_hold(rig: Rig) -> None:
     desk = Desk(rig)
     desk.poll(TAKE_BOTH)
     let_go = [item.request for item in desk.station.let_go("bye")]
-    assert [(request.ask, request.arms) for request in let_go] == [(Ask.HOLD, (arm,)) for arm in BOTH]
+    assert [(request.kind, request.arms) for request in let_go] == [(RequestKind.HOLD, (arm,)) for arm in BOTH]
     assert desk.station.let_go("bye") == ()
 
 
 _REQUESTS = st.builds(
-    Request, st.sampled_from(Ask), st.sampled_from([(), ("left_arm",), ("right_arm",), BOTH]), if_held=st.booleans()
+    Request,
+    st.sampled_from(RequestKind),
+    st.sampled_from([(), ("left_arm",), ("right_arm",), BOTH]),
+    if_held=st.booleans(),
 )
 _STEPS = st.lists(
     st.tuples(st.lists(_REQUESTS, max_size=2), st.sets(st.sampled_from(BOTH)), st.sampled_from(["", "dead"])),
@@ -240,9 +243,9 @@ def test_no_command_moves_an_arm_that_was_neither_asked_for_nor_given(
     for requests, desk.held, desk.hand.problem in steps:
         outcome = desk.poll(*requests)
         for item in outcome.asked:
-            taken |= set(item.request.arms or BOTH) if item.request.ask is Ask.TAKE else set()
+            taken |= set(item.request.arms or BOTH) if item.request.kind is RequestKind.TAKE else set()
         moving = {arm for arm, moves in deadman(outcome).items() if moves}
         assert moving <= taken | desk.held
         assert not (desk.hand.problem and outcome.commands)
-        if any(item.request.ask is Ask.ESTOP for item in outcome.asked[-1:]):
+        if any(item.request.kind is RequestKind.ESTOP for item in outcome.asked[-1:]):
             assert moving <= desk.held

@@ -17,16 +17,15 @@ from sensor_msgs.msg import JointState
 
 from aloe_control.audit import Audit
 from aloe_control.audit_findings import AuditRules
-from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.messages import human_command_from_message, request_from_message, result_from_message
 from aloe_control.ros.sent_commands import SentCommands
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.recording import CHUNKS, EXECUTED, HEARTBEATS, REQUESTS, human_command_topic, recorded_commands
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
+from aloe_data.vocabulary import NS, RequestKind
 
 SLACK_S = 0.1  # in which control_node may have heard something earlier or later
-NS = 1_000_000_000
 _LATE_NS = 500_000_000
 _BEHIND_NS = 10_000_000_000  # by which a recorder may be behind on a machine under load
 _BETWEEN_NS = 20_000_000  # ticks are sorted by that much later: behind what they depend on

@@ -12,7 +12,6 @@ from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from aloe_control.bonds import Bonds
 from aloe_control.control_loop import ControlLoop
-from aloe_control.operator_requests import RequestKind
 from aloe_control.ros.messages import human_command_from_message, image_checksum, request_from_message
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.recording import CHUNKS, HEARTBEATS, REQUESTS, human_command_topic
@@ -21,6 +20,7 @@ from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 from aloe_data.ros.qos import SENSOR
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.serialized import header_stamp_ns
+from aloe_data.vocabulary import RequestKind
 
 REQUEST_DEPTH = 50
 STRANGERS_WORDS = 100  # characters of what somebody unknown says

@@ -49,8 +49,8 @@ from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_c
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
+from aloe_data.vocabulary import NS
 
-NS = 1_000_000_000
 ARM_MAX_AGE_S = 1.0  # of the wish to enable motion: one that waited for this node to wake up is not meant any more
 STOP_TIMEOUT_S = 1.0  # on a signal: beyond the time for coming to rest, should the clock stand still
 

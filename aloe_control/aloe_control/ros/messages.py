@@ -16,13 +16,14 @@ from aloe_msgs.msg import (
 )
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from aloe_control.authority import Authority, Hold
+from aloe_control.authority import Hold
 from aloe_control.human_commands import HumanCommand
-from aloe_control.operator_requests import Request, RequestKind
+from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.codecs import CodecError
 from aloe_data.rig import Rig
 from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
+from aloe_data.vocabulary import Authority, RequestKind
 
 _AFTER_STAMP = 12  # bytes: CDR encapsulation, sec, nanosec
 

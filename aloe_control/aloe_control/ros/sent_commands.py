@@ -16,6 +16,7 @@ from aloe_data.codecs import select_joints
 from aloe_data.recording import recorded_commands
 from aloe_data.rig import Rig
 from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.vocabulary import NS
 
 _AHEAD_NS = 100_000_000  # by which a command may be received before its stamp: clocks of two machines differ
 _OTHER_CLOCK_NS = 3_600_000_000_000  # stamps are not of the recorder's clock, as in simulated time
@@ -86,7 +87,7 @@ class SentCommands:
                 yield Unsafe(-1, stamp_ns, Kind.SOURCE, f"somebody else than control_node commands '{arm}'")
             early_ns = max(command.early_ns for command in commands)
             if _AHEAD_NS < early_ns < _OTHER_CLOCK_NS:
-                words = f"a command for '{arm}' is received {early_ns / 1e9:.3f} s before it is stamped"
+                words = f"a command for '{arm}' is received {early_ns / NS:.3f} s before it is stamped"
                 yield Unsafe(-1, stamp_ns, Kind.STALE, words)
 
     def _most_frequent(self, name: str) -> str:

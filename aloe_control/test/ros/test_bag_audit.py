@@ -10,8 +10,7 @@ from aloe_msgs.msg import Heartbeat, InterventionRequest, TeleopCommand
 from loop_bench import HOME, RIG, Bench, wave
 from sensor_msgs.msg import CompressedImage
 
-from aloe_control.human_commands import HumanCommand, Mode
-from aloe_control.operator_requests import RequestKind
+from aloe_control.human_commands import HumanCommand
 from aloe_control.ros import audit_bags
 from aloe_control.ros.bag_audit import audit_messages, audited_topics
 from aloe_control.ros.messages import (
@@ -23,6 +22,7 @@ from aloe_control.ros.messages import (
 )
 from aloe_data.recording import recorded_command_topic
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.vocabulary import CommandMode, RequestKind
 
 LEFT = RIG.arms[0].name
 ARM_ONLY = np.r_[np.ones(6), 0.0]  # the gripper stays
@@ -75,7 +75,7 @@ class Recorder(Bench):
 
     def drive(self, ticks: int) -> None:
         for _ in range(ticks):
-            message = TeleopCommand(arm=LEFT, operator_id="ana", mode=int(Mode.JOINT_POSITION), deadman=True)
+            message = TeleopCommand(arm=LEFT, operator_id="ana", mode=int(CommandMode.JOINT_POSITION), deadman=True)
             message.sequence, message.data = self.ticks, array("d", HOME[:7] + 0.1 * ARM_ONLY)
             message.header.stamp = ns_to_stamp(self.now_ns)
             self.record(f"/teleop/{LEFT}/command", message)

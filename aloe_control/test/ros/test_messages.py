@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from aloe_control.authority import Authority, Hold
+from aloe_control.authority import Hold
 from aloe_control.ros.messages import executed_action_message, intervention_message
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.rig import load_rig
+from aloe_data.vocabulary import Authority
 
 
 def test_an_executed_action_tells_request_command_and_reason():

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from aloe_data.clock_steps import RisingTime, StreamClock
 from aloe_data.codecs import CodecError
-from aloe_data.frames import VERDICTS, Episode, EpisodeError, EpisodeFacts, Tick, build_episode
+from aloe_data.frames import Episode, EpisodeError, EpisodeFacts, Tick, build_episode
 from aloe_data.observation import StaleInput
 from aloe_data.recording import EVENTS, EXECUTED, RecordingError
 from aloe_data.rig import Rig
@@ -22,6 +22,7 @@ from aloe_data.ros.bag_streams import BagStreams
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.stream_buffer import Sample
 from aloe_data.verdicts import GivenVerdict, VerdictError, verdict_of
+from aloe_data.vocabulary import VERDICT_WORDS
 
 
 def read_episode(bag: str | Path, rig: Rig, image_size: tuple[int, int] | None = None) -> Episode:
@@ -130,7 +131,9 @@ class _EpisodeReader:
             )
         start, stop = self._bounds()
         ticks = self._ticks_between()
-        said = (VERDICTS[stop.verdict], stop.reason, stop.source) if stop else ("none", "the recording was cut short")
+        said = ("none", "the recording was cut short")
+        if stop:
+            said = (VERDICT_WORDS[stop.verdict], stop.reason, stop.source)
         said = (given.verdict, given.reason, given.source) if given else said
         facts = EpisodeFacts(start.episode_id, start.prompt, start.seed, *said)
         try:

@@ -14,13 +14,13 @@ from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.bag_state import BagState
-from aloe_data.episode import Verdict
 from aloe_data.message_definition import definition_difference
 from aloe_data.recording import EVENTS, NO_RECORD, EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import OpenBag, readable_bag
 from aloe_data.ros.former_messages import FormerType
 from aloe_data.ros.message_types import message_definition
 from aloe_data.verdicts import VerdictError, verdict_of
+from aloe_data.vocabulary import Verdict
 
 _NEARBY = 500  # messages among which one of every stream is, unless that is silent
 

@@ -20,6 +20,7 @@ from aloe_data.rig import Arm, Rig, RigError, load_rig
 from aloe_data.ros.bag_reader import changed_types, read_serialized
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.stream_counts import StreamCounts
+from aloe_data.vocabulary import NS
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Survey:
     def intervals_s(self) -> dict[str, NDArray[np.float64]]:
         """Time between messages by topic, of those with an expected rate [s]."""
         streams = {topic for topic, count in self.counts.counts.items() if count.expected_hz}
-        return {t: np.diff(stamps) / 1e9 for t, stamps in self.stamps_ns.items() if t in streams and len(stamps) > 1}
+        return {t: np.diff(stamps) / NS for t, stamps in self.stamps_ns.items() if t in streams and len(stamps) > 1}
 
 
 def survey(bag: Path | BagState, rig: Rig | None) -> Survey:

@@ -15,18 +15,17 @@ from aloe_data.codecs import CodecError
 from aloe_data.image_header import read_header
 from aloe_data.picture_format import picture_format
 from aloe_data.rig import Arm, Camera
-
-_NS = 1_000_000_000
+from aloe_data.vocabulary import NS
 
 
 def stamp_to_ns(stamp: Time) -> int:
     """Nanoseconds of a header stamp."""
-    return stamp.sec * _NS + stamp.nanosec
+    return stamp.sec * NS + stamp.nanosec
 
 
 def ns_to_stamp(stamp_ns: int) -> Time:
     """Header stamp of nanoseconds."""
-    return Time(sec=stamp_ns // _NS, nanosec=stamp_ns % _NS)
+    return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
 
 
 def image_from_message(message: CompressedImage | Image, camera: Camera) -> bytes | codecs.Image:

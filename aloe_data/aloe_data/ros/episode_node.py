@@ -13,7 +13,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
-from aloe_data.episode import Ending, Episode, Verdict
+from aloe_data.episode import Ending, Episode
 from aloe_data.episode_config import EpisodeConfig
 from aloe_data.episode_ticket import Ticket
 from aloe_data.rig import load_rig
@@ -25,6 +25,7 @@ from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.session import open_session
 from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
+from aloe_data.vocabulary import Verdict
 
 _START = "/episode/start"
 _RUN = "/episode/run"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase, Verdict
+from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase
 from aloe_data.episode_config import EpisodeConfig
 from aloe_data.episode_ticket import Ticket
 from aloe_data.episode_watch import EpisodeWatch
@@ -21,6 +21,7 @@ from aloe_data.ros.scene_reset import SceneReset
 from aloe_data.ros.service_calls import CallError, ServiceCalls
 from aloe_data.session import Session
 from aloe_data.stops import Stops
+from aloe_data.vocabulary import Verdict
 
 _WATCH_PERIOD_S = 0.1
 _ARM_RETRY_S = 0.25

@@ -4,10 +4,11 @@ from aloe_msgs.msg import EpisodeEvent, EpisodeState
 from rclpy.duration import Duration
 from rclpy.node import Node
 
-from aloe_data.episode import Ending, Episode, Phase, Verdict
+from aloe_data.episode import Ending, Episode, Phase
 from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.qos import LATCHED
 from aloe_data.session import Session
+from aloe_data.vocabulary import Verdict
 
 NAME = "episode_node"
 _PUBLIC_STATE = {

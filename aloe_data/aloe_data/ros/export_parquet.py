@@ -23,8 +23,9 @@ from aloe_data.lerobot_dataset import joint_names
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError, load_rig
 from aloe_data.ros.bag_frames import read_episodes
+from aloe_data.vocabulary import AUTHORITY_WORDS
 
-_SOURCES = np.array(["hold", "policy", "human"])
+_SOURCES = np.array(AUTHORITY_WORDS)
 _THUMBNAIL = (12, 16)  # images are read for their stamps alone
 
 

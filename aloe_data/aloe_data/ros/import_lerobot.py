@@ -19,7 +19,6 @@ from tqdm import tqdm
 from aloe_data.codecs import decode_compressed
 from aloe_data.command import run_command
 from aloe_data.config import parameter
-from aloe_data.frames import VERDICTS
 from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, read_dataset
 from aloe_data.lerobot_info import DEGREES, RADIANS, read_info
 from aloe_data.recording import (
@@ -37,8 +36,9 @@ from aloe_data.rig import Camera, Rig, RigError, load_rig
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages, ns_to_stamp
 from aloe_data.ros.imported import IMPORTED, ImportedEpisodes
+from aloe_data.vocabulary import NS, VERDICT_WORDS
 
-_BEGIN_NS = 1_000_000_000
+_BEGIN_NS = NS
 _MIN_FREE_GIB = 1.0
 
 
@@ -90,8 +90,8 @@ def _facts(episode: DatasetEpisode, dataset: Path) -> tuple[str, int]:
     """Verdict and scene seed. Raises DatasetError where a column holds something else."""
     verdict = episode.facts.get("verdict", "none")
     seed = episode.facts.get("seed", 0)
-    if verdict not in VERDICTS:
-        raise DatasetError(f"{dataset}: verdict '{verdict}' is none of {', '.join(VERDICTS)}; correct the column")
+    if verdict not in VERDICT_WORDS:
+        raise DatasetError(f"{dataset}: verdict '{verdict}' is none of {', '.join(VERDICT_WORDS)}; correct the column")
     if not isinstance(seed, int) or not 0 <= seed < 1 << 64:
         raise DatasetError(f"{dataset}: seed '{seed}' is no whole number from 0; correct the column")
     return str(verdict), int(seed)
@@ -108,7 +108,7 @@ class _EpisodeBag:
     def write(self, episode: DatasetEpisode) -> None:
         self._event(EpisodeEvent.START, "none")
         for tick in range(len(episode.state)):
-            self._now_ns = _BEGIN_NS + round(tick * 1e9 / self._rig.rate_hz)
+            self._now_ns = _BEGIN_NS + round(tick * NS / self._rig.rate_hz)
             self._observation(episode, tick)
             self._executed(episode, tick)
         self._event(EpisodeEvent.STOP, self._record.verdict.lower())
@@ -153,7 +153,7 @@ class _EpisodeBag:
     def _event(self, kind: int, verdict: str) -> None:
         event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, source="import")
         event.header.stamp = ns_to_stamp(self._now_ns)
-        event.verdict = VERDICTS.index(verdict)
+        event.verdict = VERDICT_WORDS.index(verdict)
         event.prompt = self._record.prompt
         event.seed = self._record.seed
         event.reason = self._record.reason

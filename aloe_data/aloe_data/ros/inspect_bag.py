@@ -24,6 +24,7 @@ from aloe_data.ros.bag_reader import read_record
 from aloe_data.ros.bag_survey import Survey, rig_of, survey
 from aloe_data.segments import episode_segments
 from aloe_data.verdicts import verdict_of
+from aloe_data.vocabulary import NS
 
 _THUMBNAIL = (96, 128)  # height, width [px]
 
@@ -89,7 +90,7 @@ def _table(found: Survey, record: EpisodeRecord) -> list[str]:
     lines = [f"{'topic':44}{'messages':>9}{'lost':>6}{'Hz':>8}{'of':>6}{'late':>6}{'largest gap':>20}"]
     starts = [stamps[0] for stamps in found.stamps_ns.values()]
     for topic, count in sorted(found.counts.heard().items()):
-        gap = f"{count.largest_gap_ns / 1e9:.3f} s at {(count.gap_start_ns - min(starts)) / 1e9:6.2f} s"
+        gap = f"{count.largest_gap_ns / NS:.3f} s at {(count.gap_start_ns - min(starts)) / NS:6.2f} s"
         of = f"{count.expected_hz:g}" if count.expected_hz else ""
         lost = max(record.lost.get(topic, 0), count.lost)
         notes = []
@@ -133,7 +134,7 @@ def _segment_lines(episode: Episode) -> list[str]:
     start_ns = episode.stamps_ns[0]
     lines = [f"{'segment':13}{'from':>8}{'to':>8}  end"]
     for s in episode_segments(episode):
-        begin, end = ((episode.stamps_ns[tick] - start_ns) / 1e9 for tick in (s.start, s.stop - 1))
+        begin, end = ((episode.stamps_ns[tick] - start_ns) / NS for tick in (s.start, s.stop - 1))
         arms = f" ({', '.join(s.arms)})" if s.arms else ""
         lines.append(f"{s.kind:13}{begin:7.2f}s{end:7.2f}s  {s.end}{', terminal' if s.terminal else ''}{arms}")
     return lines

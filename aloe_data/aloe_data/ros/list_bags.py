@@ -13,8 +13,7 @@ from aloe_data.recording import EpisodeRecord, RecordingError
 from aloe_data.ros.bag_opening import whole_bag
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.verdicts import SIDECAR, VerdictError, read_verdicts, verdict_of
-
-_NS = 1e9
+from aloe_data.vocabulary import NS
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ def read_entry(bag: Path) -> Entry:
     return Entry(
         bag=bag,
         record=record,
-        start_s=told.start_ns / _NS,
-        length_s=told.duration_ns / _NS,
+        start_s=told.start_ns / NS,
+        length_s=told.duration_ns / NS,
         size_mib=state.size_bytes / 2**20,
         changed=verdict_of(bag) is not None,
         fault=f"{bag}: {state.index_fault}; ros2 run aloe_data repair {place}" if state.index_fault else "",

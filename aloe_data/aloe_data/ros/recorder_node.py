@@ -14,7 +14,6 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
-from aloe_data.episode import Verdict
 from aloe_data.preroll import PreRoll
 from aloe_data.recorder_config import RecorderConfig
 from aloe_data.recorder_health import RecorderHealth, closing_verdict
@@ -30,6 +29,7 @@ from aloe_data.ros.strangers import Strangers
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.session import open_session
 from aloe_data.stream_counts import StreamCounts
+from aloe_data.vocabulary import Verdict
 
 _UPKEEP_PERIOD_S = 0.2
 _SILENT_S = 1.0

@@ -22,7 +22,6 @@ from aloe_data.bag_state import BagState
 from aloe_data.command import run_command
 from aloe_data.config import parameter
 from aloe_data.durable import InUseError, held, keep_aside, replacing, spare_name, sync
-from aloe_data.episode import Verdict
 from aloe_data.mcap_recovery import read_content, recover
 from aloe_data.mcap_rewrite import Rewritten, rewrite
 from aloe_data.mcap_summary import McapSummary, read_summary
@@ -32,8 +31,7 @@ from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_writer import complete_record
 from aloe_data.serialized import leading_sequence
 from aloe_data.stream_counts import StreamCounts
-
-_NS = 1_000_000_000
+from aloe_data.vocabulary import NS, Verdict
 
 
 @dataclass(frozen=True)
@@ -177,7 +175,7 @@ def _write_metadata(bag: Path, files: Collection[Path], record: EpisodeRecord | 
 def _kept(results: Mapping[Path, Rewritten], story: Story) -> list[str]:
     kept = sum((result.kept for result in results.values()), Counter())
     first, last = story.stamps_ns or (0, 0)
-    return [f"kept {kept.total()} messages of {len(kept)} topics, {(last - first) / _NS:.2f} s"]
+    return [f"kept {kept.total()} messages of {len(kept)} topics, {(last - first) / NS:.2f} s"]
 
 
 def _missing(state: BagState, results: Mapping[Path, Rewritten]) -> list[str]:

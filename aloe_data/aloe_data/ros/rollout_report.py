@@ -17,7 +17,6 @@ from rclpy.task import Future
 
 from aloe_data.command import INTERRUPTED
 from aloe_data.config import parameter
-from aloe_data.episode import Verdict
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.recording import CHUNKS, HEARTBEATS
 from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
@@ -28,6 +27,7 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 from aloe_data.statistics import TickStatistics, tick_statistics
 from aloe_data.stops import Stops
+from aloe_data.vocabulary import NS, Verdict
 
 RUN = "/episode/run"
 SERVER_TIMEOUT_S = 60.0
@@ -203,7 +203,7 @@ class RolloutReport(Node):
         if message.armed:
             self._stops.moved()
             self._takeovers.add_tick({arm.arm: arm.source == ArmAction.HUMAN for arm in message.arms})
-            self._ticks.append((message.tick, stamp_to_ns(message.header.stamp) / 1e9, message.lateness_s))
+            self._ticks.append((message.tick, stamp_to_ns(message.header.stamp) / NS, message.lateness_s))
 
 
 def main() -> None:

@@ -17,11 +17,11 @@ from ament_index_python.packages import get_package_share_directory
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.episode import Verdict
 from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
 from aloe_data.rig import RigError, load_rig
 from aloe_data.seeds import refuse_held_out
+from aloe_data.vocabulary import Verdict
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.demonstration import Demonstration
 from aloe_sim.in_process import InProcessRig

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("ament_index_python")
 
 from aloe_data.config import ConfigError
-from aloe_data.episode import Verdict
+from aloe_data.vocabulary import Verdict
 from aloe_pipeline.promote import read_results
 from aloe_pipeline.ros import evaluate
 from aloe_sim.evaluation import EpisodeResult

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from aloe_data.config import ConfigError, parameter
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS
 from aloe_teleop.device import Inputs, Sample, View
 from aloe_teleop.keys import ACTIONS, TOGGLE, KeyActions
 from aloe_teleop.twist import DIRECTIONS, TwistConfig, Twister
@@ -58,7 +59,7 @@ class Keyboard:
             raise ConfigError(f"{name}: a terminal does not tell when a key is lifted; set take: {TOGGLE}")
         self.stops = bool(config.estop)
         self._name = name
-        self._twist_ns = round(config.twist_s * 1e9)
+        self._twist_ns = round(config.twist_s * NS)
         self._twister = Twister(config, rig, name)
         keys = KEYS
         for key in self._twister.names:

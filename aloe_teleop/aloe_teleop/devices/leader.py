@@ -7,7 +7,8 @@ import numpy as np
 from aloe_data.codecs import CodecError, select_joints
 from aloe_data.config import ConfigError, parameter
 from aloe_data.rig import Arm, Rig
-from aloe_teleop.device import Array, Command, Inputs, Mode, Sample, View
+from aloe_data.vocabulary import NS, CommandMode
+from aloe_teleop.device import Array, Command, Inputs, Sample, View
 
 ALIGNED = "aligned"
 GRADUAL = "gradual"
@@ -79,7 +80,7 @@ class Leader:
         except CodecError as error:
             return Sample(problem=str(error))
         relative = self._config.engage == RELATIVE
-        return Sample({self._arm.name: Command(Mode.JOINT_POSITION, positions, relative)})
+        return Sample({self._arm.name: Command(CommandMode.JOINT_POSITION, positions, relative)})
 
     def refusal(self, arm: Arm, now_ns: int, view: View) -> str:
         """See `Device.refusal`: how far which joint is off."""
@@ -104,7 +105,7 @@ class Leader:
             raise CodecError(f"{where}: {crowded}")
         if reading is None:
             raise CodecError(f"{where}: no joint state yet; start the leader's driver")
-        age_s = (now_ns - reading.stamp_ns) / 1e9
+        age_s = (now_ns - reading.stamp_ns) / NS
         if age_s > self._config.max_age_s:
             # Not the age itself: the words stay the same while it grows.
             raise CodecError(f"{where}: silent for more than {self._config.max_age_s:g} s; check the leader's driver")

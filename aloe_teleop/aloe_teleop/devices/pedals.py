@@ -7,7 +7,8 @@ import numpy as np
 
 from aloe_data.config import parameter
 from aloe_data.rig import Arm, Rig
-from aloe_teleop.device import TWIST_DIM, Command, Inputs, Mode, Sample, View
+from aloe_data.vocabulary import CommandMode
+from aloe_teleop.device import TWIST_DIM, Command, Inputs, Sample, View
 from aloe_teleop.devices.input_codes import EV_KEY, codes_of, names_of_codes
 from aloe_teleop.devices.input_source import InputSource, Reader, find_device
 from aloe_teleop.keys import KeyActions, KeyConfig
@@ -53,7 +54,7 @@ class Pedals:
         requests, verdict = self._actions.poll(now_ns, view)
         if self._source.problem:
             self._actions.forget()
-        commands = {arm: Command(Mode.EE_TWIST, np.zeros(TWIST_DIM)) for arm in self.arms}
+        commands = {arm: Command(CommandMode.EE_TWIST, np.zeros(TWIST_DIM)) for arm in self.arms}
         return Sample(commands, requests, verdict, problem=self._source.problem)
 
     def refusal(self, arm: Arm, now_ns: int, view: View) -> str:

@@ -8,16 +8,15 @@ import numpy as np
 
 from aloe_data.codecs import CodecError
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode import Verdict
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS, Authority, RequestKind, Verdict
 from aloe_teleop.attention import RISE, Attention
-from aloe_teleop.device import Array, Ask, Authority, Inputs, Request, Sample, TaskView, View
+from aloe_teleop.device import Array, Inputs, Request, Sample, TaskView, View
 from aloe_teleop.expert_hand import ExpertHand
 
 TASK_MAX_AGE_S: Final = 1.0
 HELPED: Final = 0.2  # of the task: less was won since the takeover than arms are handed back for
 GRANT_S: Final = 1.0  # arms that were not given by then will not be
-_NS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -129,14 +128,14 @@ class ScriptedHuman:
         self._stop_tried = self._stop_tried or (self._stop_pressed and not view.estop)
         if self._stop_tried and not (self._config.says_ready and self._episode_id):
             return ()
-        if now_ns - self._asked_ns < GRANT_S * _NS:
+        if now_ns - self._asked_ns < GRANT_S * NS:
             return ()  # what was asked for last may be on its way
         self._asked_ns = now_ns
         if self._stop_tried:
-            return (Request(Ask.READY, (), "the scene is ready"),)
+            return (Request(RequestKind.READY, (), "the scene is ready"),)
         if view.estop:
-            return (Request(Ask.RESET, (), "the emergency stop works"),)
-        return (Request(Ask.ESTOP, (), "to try the emergency stop"),)
+            return (Request(RequestKind.RESET, (), "the emergency stop works"),)
+        return (Request(RequestKind.ESTOP, (), "to try the emergency stop"),)
 
     def _decide(
         self, now_ns: int, view: View, task: TaskView, tools: dict[str, Array]
@@ -157,11 +156,11 @@ class ScriptedHuman:
         """Arms that it had and that hold since it lost them (late commands, a fault) go back to the policy."""
         known = [arm for arm in self.arms if arm in self._touched and arm in view.arms]
         holding = [arm for arm in known if view.arms[arm].authority is Authority.HOLD]
-        stuck = tuple(arm for arm in holding if now_ns - view.arms[arm].since_ns > GRANT_S * _NS)
-        if not stuck or now_ns - self._asked_ns < GRANT_S * _NS:
+        stuck = tuple(arm for arm in holding if now_ns - view.arms[arm].since_ns > GRANT_S * NS)
+        if not stuck or now_ns - self._asked_ns < GRANT_S * NS:
             return ()
         self._asked_ns = now_ns
-        return (Request(Ask.RELEASE, stuck, f"holds: {view.arms[stuck[0]].reason}"),)
+        return (Request(RequestKind.RELEASE, stuck, f"holds: {view.arms[stuck[0]].reason}"),)
 
     def _watch(self, now_ns: int, task: TaskView, tools: dict[str, Array]) -> tuple[tuple[Request, ...], str]:
         reason = self._attention.reason(now_ns, task, tools)
@@ -170,7 +169,7 @@ class ScriptedHuman:
             return (), ""
         if self._reason_ns is None:
             self._reason_ns = now_ns
-        if now_ns - self._reason_ns < self._config.reaction_s * _NS:
+        if now_ns - self._reason_ns < self._config.reaction_s * NS:
             return (), ""
         needed = self._needed(task)
         if not needed:
@@ -188,12 +187,12 @@ class ScriptedHuman:
         self._asked_ns = now_ns
         self._taken += arms
         self._touched |= set(arms)
-        return (Request(Ask.TAKE, arms, reason),)
+        return (Request(RequestKind.TAKE, arms, reason),)
 
     def _wait(self, now_ns: int, view: View) -> tuple[Request, ...]:
         if all(view.holds(arm) for arm in self._taken):
             self._phase = Phase.WORKING
-        elif now_ns - self._asked_ns > GRANT_S * _NS:
+        elif now_ns - self._asked_ns > GRANT_S * NS:
             return self._release(now_ns, "not all arms were given")
         return ()
 
@@ -209,7 +208,7 @@ class ScriptedHuman:
         give_up_s = self._config.give_up_s
         fumble_s = self._config.fumble_s
         patience_s = min(give_up_s, fumble_s) if self._hand.fumbles else give_up_s
-        if now_ns - self._progress_ns > patience_s * _NS:
+        if now_ns - self._progress_ns > patience_s * NS:
             return self._give_up(now_ns, patience_s)
         more = tuple(arm for arm in self._needed(task) if arm not in self._taken)
         return (self._ask(now_ns, more, "needed as well") if more else ()), ""
@@ -225,16 +224,16 @@ class ScriptedHuman:
         self._phase = Phase.RETURNING
         self._asked_ns = now_ns
         self._why = reason
-        return (Request(Ask.RELEASE, self._taken, reason, if_held=True),)
+        return (Request(RequestKind.RELEASE, self._taken, reason, if_held=True),)
 
     def _return(self, now_ns: int, view: View) -> tuple[Request, ...]:
         """Letting go before the hand-back has come through would leave the arms to nobody."""
         held = tuple(arm for arm in self._taken if view.holds(arm))
         if not held:
             self._begin(now_ns)
-        elif now_ns - self._asked_ns > GRANT_S * _NS:
+        elif now_ns - self._asked_ns > GRANT_S * NS:
             self._asked_ns = now_ns
-            return (Request(Ask.RELEASE, held, self._why),)
+            return (Request(RequestKind.RELEASE, held, self._why),)
         return ()
 
     def _needed(self, task: TaskView) -> tuple[str, ...]:
@@ -245,5 +244,5 @@ def _blindness(now_ns: int, task: TaskView | None) -> str:
     """Why the task cannot be watched; "" when it can."""
     if task is None:
         return "sees no task; it needs the simulator (/sim/task_state)"
-    age_s = (now_ns - task.stamp_ns) / _NS
+    age_s = (now_ns - task.stamp_ns) / NS
     return f"the last look at the task is {age_s:.1f} s old; is sim_node running?" if age_s > TASK_MAX_AGE_S else ""

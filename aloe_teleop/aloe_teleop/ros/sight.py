@@ -13,7 +13,8 @@ from aloe_data.codecs import CodecError, is_foreign
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, joint_positions, stamp_to_ns
 from aloe_data.ros.qos import LATCHED, SENSOR
-from aloe_teleop.device import ArmView, Authority, Inputs, JointReading, TaskView, View
+from aloe_data.vocabulary import Authority
+from aloe_teleop.device import ArmView, Inputs, JointReading, TaskView, View
 
 
 class Sight:

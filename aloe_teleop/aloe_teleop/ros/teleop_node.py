@@ -15,7 +15,6 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from aloe_data.config import parameter
-from aloe_data.episode import Verdict
 from aloe_data.recording import REQUESTS, human_command_topic
 from aloe_data.rig import load_rig
 from aloe_data.ros.convert import diagnostics, ns_to_stamp
@@ -25,7 +24,8 @@ from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.realtime import raise_priority
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
-from aloe_teleop.device import Ask, Command, Waitable
+from aloe_data.vocabulary import RequestKind, Verdict
+from aloe_teleop.device import Command, Waitable
 from aloe_teleop.ros.sight import Sight
 from aloe_teleop.station import Asked, Station
 from aloe_teleop.teleop_file import load_devices
@@ -165,12 +165,12 @@ class TeleopNode(Node):
             # Rising, also for two pedals in one poll: control_node refuses what is not newer than the last request.
             together = 0 <= self._asked_ns - now_ns < _SAME_MOMENT_NS
             self._asked_ns = self._asked_ns + 1 if together else now_ns
-            self._request(self._asked_ns, int(request.ask), item.device, arms, request.reason)
-            repeated = request.ask is Ask.ESTOP and item == self._said
+            self._request(self._asked_ns, int(request.kind), item.device, arms, request.reason)
+            repeated = request.kind is RequestKind.ESTOP and item == self._said
             self._said = item
             if not repeated:
                 named = ", ".join(arms) or "all arms"
-                self.get_logger().info(f"{request.ask.name} of {named} asked for by {item.device}: {request.reason}")
+                self.get_logger().info(f"{request.kind.name} of {named} asked for by {item.device}: {request.reason}")
 
     def _request(self, stamp_ns: int, request: int, device: str, arms: list[str], reason: str) -> None:
         message = InterventionRequest(

@@ -17,8 +17,8 @@ from aloe_data.rig import Rig
 from aloe_data.ros.bag_reader import changed_types, read_messages
 from aloe_data.ros.checks.findings import Findings, Subject
 from aloe_data.ros.convert import stamp_to_ns
+from aloe_data.vocabulary import NS
 
-_NS = 1_000_000_000
 _LEFT_OUT = "ticks that this spoils are left out of learning"
 
 
@@ -38,10 +38,10 @@ def check(bag: Subject, found: Findings) -> None:
         streams.take(topic, message, time.of(topic, received_ns))
     found.problems += streams.problems()
     if time.set_back_ns:
-        found.notes.append(f"times of reception step {time.set_back_ns / _NS:.2f} s back: the recorder's clock was set")
+        found.notes.append(f"times of reception step {time.set_back_ns / NS:.2f} s back: the recorder's clock was set")
     if streams.late_ns > SMALLEST_NS:
         found.notes.append(
-            f"messages are received {streams.late_ns / _NS:.2f} s later from some time on: the recorder's clock was"
+            f"messages are received {streams.late_ns / NS:.2f} s later from some time on: the recorder's clock was"
             " set, or it fell behind"
         )
 

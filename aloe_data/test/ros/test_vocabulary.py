@@ -1,0 +1,42 @@
+"""The numbers that the suite works with are those of its messages."""
+
+from enum import IntEnum
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aloe_msgs.msg")
+from aloe_msgs.msg import (
+    ArmAction,
+    ArmAuthority,
+    ChunkRefused,
+    EpisodeEvent,
+    InterventionRequest,
+    TeleopCommand,
+)
+
+from aloe_data.vocabulary import Authority, CommandMode, RefusalReason, RequestKind, Verdict
+
+
+def constants(message: type) -> dict[str, Any]:
+    """Constants of a message by name; they stand on the metaclass."""
+    return {name: getattr(message, name) for name in dir(type(message)) if name.isupper()}
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "others"),
+    [
+        (ArmAction, [Authority], set()),
+        (ArmAuthority, [Authority], set()),
+        (TeleopCommand, [CommandMode], set()),
+        (InterventionRequest, [RequestKind], set()),
+        (EpisodeEvent, [Verdict], {"START", "STOP"}),  # kinds of events; VERDICT is one of them, too
+        (ChunkRefused, [RefusalReason], set()),
+    ],
+)
+def test_every_constant_of_a_message_has_its_word_and_its_number(
+    message: type, words: list[type[IntEnum]], others: set[str]
+) -> None:
+    known = {word.name: word.value for kind in words for word in kind}
+    told = {name: value for name, value in constants(message).items() if name not in {*others, "VERDICT"}}
+    assert told == known
