@@ -25,7 +25,8 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.installed_files import find_rig_file
 from aloe_data.observation import Observation
 from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_data.vocabulary import Verdict
 from aloe_pipeline.rollout import find_checkpoint

@@ -27,7 +27,8 @@ from former import add_former_options, compare
 from output import conclude, make_parser
 
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.statistics import tick_statistics

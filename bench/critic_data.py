@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from aloe_data.config import add_arguments, from_arguments, parameter
 from aloe_data.installed_files import find_rig_file
 from aloe_data.observation import Observation
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
 from aloe_sim.blunders import Blunder
 from aloe_sim.sim_rig import ActuatorNoise

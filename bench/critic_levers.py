@@ -39,7 +39,7 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.durable import replacing
 from aloe_data.installed_files import find_rig_file
 from aloe_data.replay import Replay, ReplayConfig
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, open_store
 from aloe_policy.training_state import state_file

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.installed_files import find_rig_file
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig

@@ -33,7 +33,8 @@ from aloe_data.feature_store import FeatureStore
 from aloe_data.fingerprint import fingerprint
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.replay import Replay, ReplayConfig
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.transitions import RewardConfig
 
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"

@@ -14,7 +14,8 @@ from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
-from aloe_data.rig import Arm, load_rig
+from aloe_data.rig import Arm
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.vocabulary import NS
 

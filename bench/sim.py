@@ -17,7 +17,8 @@ from typing import Any
 
 from output import conclude, make_parser
 
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Verdict
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.evaluation import evaluate, expert_policy, run_episode, summarise

@@ -28,7 +28,8 @@ from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
 from aloe_data.durable import append_line, copy_in_place, replacing
 from aloe_data.installed_files import find_rig_file
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.improve import ImproveConfig, improve

@@ -36,7 +36,7 @@ from output import conclude, make_parser
 from rclpy.node import Node
 from takeover_live import rollout
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session

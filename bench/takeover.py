@@ -28,7 +28,7 @@ from output import conclude, make_parser
 from takeover_live import Live, measure
 from takeover_trials import Handover, faults, handovers, silences
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.fault_trials import Outcome
 
 TARGETS = {

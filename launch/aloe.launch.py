@@ -15,7 +15,7 @@ from launch.events.process import ProcessExited
 from aloe_data.config import from_texts
 from aloe_data.installed_files import find_operator_file, find_rig_file
 from aloe_data.launch_bond import bond
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.node_plan import check_for_real
 from aloe_pipeline.rollout import check_scene

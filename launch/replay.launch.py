@@ -18,7 +18,7 @@ from aloe_data.bag_folders import bag_files
 from aloe_data.config import ConfigError, from_texts, ros_arguments
 from aloe_data.installed_files import find_rig_file
 from aloe_data.node_environment import node_environment
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.rollout import RolloutConfig, find_checkpoint, find_critic
 

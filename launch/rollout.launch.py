@@ -13,7 +13,7 @@ from aloe_data.config import ros_arguments
 from aloe_data.installed_files import NO, find_operator_file, find_rig_file
 from aloe_data.node_environment import node_environment
 from aloe_data.recording import check_folder
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.node_plan import NodePlan, plan_nodes
 from aloe_pipeline.rollout import RolloutConfig, check_scene, rollout_config

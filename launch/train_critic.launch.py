@@ -15,7 +15,7 @@ from aloe_data.bag_folders import find_bags
 from aloe_data.config import from_texts
 from aloe_data.installed_files import find_rig_file
 from aloe_data.launch_bond import bond
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_pipeline.rollout import find_checkpoint
 from aloe_pipeline.ros.launch_arguments import launch_arguments
 from aloe_pipeline.train_critic_arguments import TrainCriticArguments, command_line

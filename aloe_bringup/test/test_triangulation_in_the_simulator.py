@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.encoders.triangulation import Triangulation
 from aloe_sim.demonstration import Demonstration
 from aloe_sim.in_process import InProcessRig

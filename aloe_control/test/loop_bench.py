@@ -7,7 +7,7 @@ import numpy as np
 
 from aloe_control.control_loop import ControlConfig, ControlLoop
 from aloe_data.chunk import Chunk
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 HOME = np.concatenate([arm.home for arm in RIG.arms])

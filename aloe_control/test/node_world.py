@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, JointState
 
 from aloe_control.ik import PoseSolver
 from aloe_data.chunk import Chunk
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_data.ros.sealing import MessageSealer

@@ -9,7 +9,7 @@ import pytest
 from aloe_control.arm_frames import ArmFrames
 from aloe_control.capsules import THINNEST_M, arm_shape
 from aloe_data.kinematics import ArmKinematics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.urdf_joint import UrdfError
 
 CONFIG = Path(__file__).parents[2] / "config"

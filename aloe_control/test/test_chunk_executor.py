@@ -16,7 +16,7 @@ from aloe_control.ik import PoseSolver
 from aloe_control.tick import ControlConfig
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_about, rotation_from_6d, rotation_to_6d
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 POSES = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 JOINTS = replace(POSES, action_space="joint_position")

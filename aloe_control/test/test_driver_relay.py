@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aloe_control.driver_relay import Command, DriverRelay
 from aloe_control.relay_limits import relay_limits
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 ARM = RIG.arms[0]

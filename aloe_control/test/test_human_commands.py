@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aloe_control.human_commands import CommandGuard, CommandUnsafe, HumanCommand
 from aloe_control.tick import ControlConfig
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import CommandMode
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aloe_control.ik import PoseSolver, build_model
 from aloe_data.kinematics import ArmKinematics, rotation_to_6d
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 HOME = np.concatenate([arm.home for arm in RIG.arms])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aloe_control.joints import make_limiter, time_to_rest_s
 from aloe_control.limiter import JointLimiter
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 DT = 0.02
 ARM = {"max_velocity": 2.5, "max_acceleration": 15.0, "max_jerk": 500.0}

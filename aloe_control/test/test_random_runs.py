@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from random_runs import RandomRun
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 TICKS = 80

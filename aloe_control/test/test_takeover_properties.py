@@ -13,7 +13,7 @@ from aloe_control.human_commands import HumanCommand
 from aloe_control.operator_requests import Request, RequestRefused
 from aloe_control.takeover import Takeover
 from aloe_control.tick import ControlConfig
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

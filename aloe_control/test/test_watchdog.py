@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from aloe_control.watchdog import Stream, Watchdog, arm_stream, camera_stream, required_streams
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import NS
 
 AHEAD = NS // 25

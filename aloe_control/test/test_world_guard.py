@@ -13,7 +13,7 @@ from aloe_control.joints import make_limiter
 from aloe_control.stop_law import stop_acceleration
 from aloe_control.world_guard import START_MARGIN_M, WorldGuard, home_problems
 from aloe_data.kinematics import ArmKinematics, rotation_about, rotation_from_rpy
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.world import Box, KeepOut
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -12,7 +12,7 @@ from aloe_critic.networks import NetworkConfig
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.encoders.keypoints import ImageEncoder
 from aloe_policy.tiny.model import ModelConfig, TinyVLA

@@ -245,22 +245,6 @@ class Rig:
         return slice(start, start + sizes[index])
 
 
-def load_rig(path: str | Path, urdfs: Mapping[str, Path] | None = None) -> Rig:
-    """Read and check a rig file.
-
-    Args:
-        path: The rig's YAML file.
-        urdfs: Copies of the URDF files by the name that the rig file gives them, to be read instead of the named
-            files; None: the named files are read.
-
-    Raises:
-        RigError: with file, key and remedy.
-    """
-    from aloe_data.rig_file import read_rig  # the reader needs the classes above
-
-    return read_rig(Path(path), urdfs)
-
-
 def _by_name(items: tuple[_Named, ...], name: str, kind: str) -> _Named:
     for item in items:
         if item.name == name:

@@ -15,8 +15,18 @@ from aloe_data.world_file import read_arm_distance
 from aloe_data.yaml_file import read_yaml
 
 
-def read_rig(path: Path, urdfs: Mapping[str, Path] | None = None) -> Rig:
-    """Read and check a rig file; see `rig.load_rig`."""
+def load_rig(path: str | Path, urdfs: Mapping[str, Path] | None = None) -> Rig:
+    """Read and check a rig file.
+
+    Args:
+        path: Path of the rig's YAML file.
+        urdfs: Copies of the URDF files by the name that the rig file gives them, to be read instead of the named
+            files; None: the named files are read.
+
+    Raises:
+        RigError: With file, key and remedy.
+    """
+    path = Path(path)
     tree = read_yaml(path, RigError, "rig file", "rig_*.yaml")
     return _rig(Section(tree, Rig, str(path), "", RigError), path, urdfs)
 

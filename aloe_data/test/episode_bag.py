@@ -11,7 +11,8 @@ from rclpy.serialization import serialize_message
 
 from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import EpisodeRecord, read_rig_files, recorded_topics
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 

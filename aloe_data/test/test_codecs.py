@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aloe_data import codecs
 from aloe_data.codecs import CodecError
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 CAMERA, ARM = RIG.camera("head"), RIG.arm("left_arm")

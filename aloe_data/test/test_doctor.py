@@ -19,7 +19,7 @@ from aloe_data.doctor import (
     streams_of,
 )
 from aloe_data.recording import RecordedTopic, recorded_topics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 HEAD = Stream("camera head", "/head", "sensor_msgs/msg/CompressedImage", max_age_s=0.5, rate_hz=30.0, is_camera=True)

@@ -20,7 +20,7 @@ from aloe_data.doctor_machine import (
     read_buffers,
 )
 from aloe_data.operator_devices import teleop_devices
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 CONFIG = Path(__file__).parents[2] / "config"
 RIG = load_rig(CONFIG / "rig_sim.yaml")

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from aloe_data.driver import DriverGripper, missing_drivers
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Rig, RigError
+from aloe_data.rig_file import load_rig
 
 CONFIG = Path(__file__).parents[2] / "config"
 

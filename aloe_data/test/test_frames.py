@@ -9,7 +9,7 @@ import pytest
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import Episode, EpisodeError, EpisodeFacts, Tick, build_episode
 from aloe_data.observation import Observation, ObservationAssembler
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 RIG = replace(RIG, arms=tuple(replace(arm, max_age_s=0.1) for arm in RIG.arms))

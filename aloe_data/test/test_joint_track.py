@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aloe_data.joint_track import JointTrack
 from aloe_data.observation import ObservationAssembler, StaleInput
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 ARM = RIG.arm("left_arm")

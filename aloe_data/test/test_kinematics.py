@@ -16,7 +16,8 @@ from aloe_data.kinematics import (
     rotation_to_6d,
     rotation_vector,
 )
-from aloe_data.rig import Arm, load_rig
+from aloe_data.rig import Arm
+from aloe_data.rig_file import load_rig
 
 CONFIG = Path(__file__).parents[2] / "config"
 ARMS = [(path.stem, arm) for path in sorted(CONFIG.glob("rig_*.yaml")) for arm in load_rig(path).arms]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aloe_data.codecs import CodecError, encode_jpeg
 from aloe_data.observation import Observation, ObservationAssembler, StaleInput
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 FULL = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 RIG = replace(

@@ -15,7 +15,7 @@ from aloe_data.recording import (
     read_rig_files,
     recorded_topics,
 )
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 RIG_FILE = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
 

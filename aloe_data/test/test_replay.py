@@ -12,7 +12,7 @@ from aloe_data.episode_store import EpisodeStore, StoreError
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, Replay, ReplayConfig, Transitions
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
 from aloe_data.verdicts import GivenVerdict, give_verdict

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shared_topic import write_shared_rig
 
 from aloe_data.recording import recorded_topics
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Rig, RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.world import DEFAULT_ARM_DISTANCE_M, DEFAULT_TOOL_SPEED_M_S
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -6,7 +6,7 @@ import pytest
 from aloe_data.config import ConfigError
 from aloe_data.installed_files import find_operator_file, find_rig_file
 from aloe_data.operator_devices import device_kinds
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
 from aloe_data.statistics import TickStatistics
 from aloe_data.vocabulary import Verdict

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.encoders.keypoints import ImageEncoder
 
 RIG_FILE = Path(__file__).parents[2] / "config" / "rig_sim.yaml"

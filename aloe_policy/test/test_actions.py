@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aloe_data.observation import Observation
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.actions import Normaliser
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aloe_data.doctor import Level
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.coverage import check_chunks, check_states
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloe_data.observation import Observation
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.planner import ChunkError, ChunkPlanner

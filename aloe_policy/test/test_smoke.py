@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_policy.checkpoint import folder_hash

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Rig, RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_sim.cameras import CameraRenderer
 from aloe_sim.experts import CannotHelpError, Expert, make_expert

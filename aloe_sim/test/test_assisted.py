@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_control.tick import TickResult
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority
 from aloe_sim.assisted import LOOK_TICKS, AssistedRig
 from aloe_sim.experts import make_expert

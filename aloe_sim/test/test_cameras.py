@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.cameras import NOISE_STD, CameraRenderer, SensorNoise
 from aloe_sim.mjcf import PHYSICS_STEP_S
 from aloe_sim.sim_rig import SimRig

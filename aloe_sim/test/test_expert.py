@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.experts import CannotHelpError, Style, make_expert
 from aloe_sim.in_process import InProcessRig
 from aloe_sim.sim_rig import ActuatorNoise, SimRig

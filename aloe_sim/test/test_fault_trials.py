@@ -12,7 +12,7 @@ from aloe_control.human_motion import HumanMotion
 from aloe_control.limiter import JointLimiter, Limited
 from aloe_control.takeover import Takeover
 from aloe_control.watchdog import Watchdog
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority
 from aloe_sim.fault_trials import fault_trial, random_fault
 from aloe_sim.faults import KINDS, parse_fault

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.in_process import ACTS_AFTER, InProcessRig
 from aloe_sim.sim_rig import SimRig
 

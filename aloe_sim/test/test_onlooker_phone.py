@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.experts import make_expert
 from aloe_sim.onlooker import look
 from aloe_sim.sim_rig import SimRig

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, ENDS, LIFT_M, PEG_Y_M, PhoneAssembly
 

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks.phone_packing import LIFT_M, PhonePacking
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.real_time import MAX_LAG_NS, SLICE_NS, Metronome, RealTimeSim, SnapshotWorker, Timing
 from aloe_sim.sim_rig import SimRig
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.demonstration import Demonstration
 from aloe_sim.experts.reactive import OPEN_M, ArmState
 from aloe_sim.experts.rigid import Fit, bring

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Verdict
 from aloe_sim.evaluation import EpisodeResult, evaluate, expert_policy, run_episode, summarise
 from aloe_sim.rollout_env import EnvConfig, RolloutEnv

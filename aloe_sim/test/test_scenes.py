@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.scenes import SceneRecorder, ScenesConfig
 

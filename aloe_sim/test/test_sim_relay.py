@@ -9,7 +9,7 @@ from aloe_control.control_loop import ControlLoop
 from aloe_control.driver_relay import Command
 from aloe_control.joint_requests import RequestSolver
 from aloe_data.chunk import Chunk
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.sim_relay import SimRelays
 from aloe_sim.sim_rig import SimRig
 

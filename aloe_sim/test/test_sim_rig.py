@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aloe_data.kinematics import ArmKinematics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.sorting import BINS_XY_M, Sorting

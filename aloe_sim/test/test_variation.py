@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.keypoints import keypoint_labels
 from aloe_sim.sim_rig import SimRig
 from aloe_sim.tasks import TASKS, make_task

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from evdev import ecodes
 
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 
 CONFIG = Path(__file__).parents[2] / "config"
 MS = 1_000_000

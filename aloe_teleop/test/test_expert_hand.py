@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from aloe_data.chunk import Chunk
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_teleop.device import JointReading, View
 from aloe_teleop.expert_hand import ExpertHand, row_at
 

@@ -6,7 +6,7 @@ import pytest
 
 from aloe_data.chunk import Chunk
 from aloe_data.config import ConfigError
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority, RequestKind, Verdict
 from aloe_teleop.device import ArmView, JointReading, Request, Sample, TaskView, View
 from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_data.rig import Arm, Rig, load_rig
+from aloe_data.rig import Arm, Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority, CommandMode, RequestKind, Verdict
 from aloe_teleop.device import ArmView, Command, Inputs, Request, Sample, View
 from aloe_teleop.station import Outcome, Station

@@ -18,7 +18,8 @@ pytest.importorskip("launch_ros")
 
 from aloe_control.ros.reexecute import reexecute_bag
 from aloe_data.observation import Observation
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_policy.backend import load_policy
 from aloe_policy.training_state import state_file

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("launch_ros")
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.evaluation import expert_policy
 from aloe_sim.rollout_env import EnvConfig, RolloutEnv
 

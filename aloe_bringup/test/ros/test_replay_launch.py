@@ -17,7 +17,7 @@ from rclpy.serialization import serialize_message
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import EpisodeRecord, recorded_command_topic, recorded_topics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_policy.actions import Normaliser

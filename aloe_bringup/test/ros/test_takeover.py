@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("launch_ros")
 
 from aloe_control.ros.reexecute import reexecute_bag, summary
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.segments import AUTONOMOUS, HUMAN, episode_segments
 

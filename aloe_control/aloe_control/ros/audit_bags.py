@@ -11,7 +11,8 @@ from pathlib import Path
 from aloe_control.ros.bag_audit import BagAudit, audit_messages, audited_topics
 from aloe_data.frames import EpisodeError
 from aloe_data.recording import RecordingError
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.bag_survey import rig_inside
 

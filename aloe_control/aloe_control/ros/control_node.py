@@ -39,7 +39,8 @@ from aloe_control.tick_statistics import TickStatistics
 from aloe_control.world_guard import home_problems
 from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 from aloe_data.ros.motion_enabling import ARM
 from aloe_data.ros.pace import pace_of

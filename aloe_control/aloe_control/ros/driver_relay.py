@@ -19,7 +19,8 @@ from aloe_control.ros.arm_relay import ArmRelay
 from aloe_control.ros.messages import diagnostic_status
 from aloe_data.config import ConfigError, parameter
 from aloe_data.driver import missing_drivers
-from aloe_data.rig import Arm, Rig, load_rig
+from aloe_data.rig import Arm, Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters

@@ -22,7 +22,8 @@ from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.command import run_command
 from aloe_data.config import parameter
 from aloe_data.recording import CHUNKS, EXECUTED, REQUESTS, RecordingError, human_command_topic
-from aloe_data.rig import Arm, Rig, RigError, load_rig
+from aloe_data.rig import Arm, Rig, RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.bag_survey import rig_inside
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns

@@ -10,7 +10,7 @@ import pytest
 
 from aloe_control.ros.driver_messages import DriverError, driver_outputs
 from aloe_data.driver import Driver, DriverGripper
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 
 ARM = load_rig(Path(__file__).parents[3] / "config" / "rig_aloha.yaml").arms[0]
 POSITIONS = np.array([0.1, -0.9, 1.1, 0.0, -0.3, 0.2, 0.039])

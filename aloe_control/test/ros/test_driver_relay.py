@@ -22,7 +22,7 @@ from sensor_msgs.msg import JointState
 
 from aloe_control.ros.arm_relay import missing_driver
 from aloe_data.driver import FLOAT_ARRAY, JOINT_STATE, Driver, DriverGripper
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import SENSOR
 from aloe_data.ros.sealing import MessageSealer

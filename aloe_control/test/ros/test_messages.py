@@ -7,7 +7,7 @@ import numpy as np
 from aloe_control.authority import Hold
 from aloe_control.ros.messages import executed_action_message, intervention_message
 from aloe_control.tick import ArmTick, TickResult
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority
 
 

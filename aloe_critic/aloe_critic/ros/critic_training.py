@@ -21,7 +21,8 @@ from aloe_critic.ros.critic_watch import Watch
 from aloe_critic.training import Outcome, Report, Split, fit, resume
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_store import read_index
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.improvement_weights import store_mark
 from aloe_policy.ros.policy_store import matching_policy
 from aloe_policy.training_state import check_choices, save_state, state_file, stopped

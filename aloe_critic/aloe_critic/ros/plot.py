@@ -25,7 +25,8 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.frames import Episode
 from aloe_data.observation import StaleInput
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_reader import read_own_record
 from aloe_data.ros.bag_streams import read_observations

@@ -34,7 +34,8 @@ from aloe_data.config import ConfigError, add_arguments, from_arguments, paramet
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.improvement_weights import Weights, normaliser_hash, save_weights, say, store_mark

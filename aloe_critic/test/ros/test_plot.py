@@ -18,7 +18,7 @@ from rosbags.highlevel import AnyReader
 from aloe_critic.ros import plot as command
 from aloe_critic.ros.q_bag import copy_with_estimates
 from aloe_data.config import ConfigError
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import read_own_record, read_serialized
 from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 from aloe_policy.checkpoint import CheckpointError

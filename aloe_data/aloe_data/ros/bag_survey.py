@@ -16,7 +16,8 @@ from sensor_msgs.msg import JointState
 from aloe_data.bag_state import BagState
 from aloe_data.codecs import is_foreign
 from aloe_data.recording import EpisodeRecord, RecordedTopic, RecordingError, recorded_topics, urdf_bytes
-from aloe_data.rig import Arm, Rig, RigError, load_rig
+from aloe_data.rig import Arm, Rig, RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import changed_types, read_serialized
 from aloe_data.serialized import header_stamp_ns, leading_sequence
 from aloe_data.stream_counts import StreamCounts

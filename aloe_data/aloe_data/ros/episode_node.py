@@ -16,7 +16,7 @@ from rclpy.node import Node
 from aloe_data.episode import Ending, Episode
 from aloe_data.episode_config import EpisodeConfig
 from aloe_data.episode_ticket import Ticket
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.episode_runner import NAME, EpisodeRunner
 from aloe_data.ros.node_main import run_node

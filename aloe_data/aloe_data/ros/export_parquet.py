@@ -21,7 +21,8 @@ from aloe_data.fingerprint import without_copies
 from aloe_data.frames import Episode
 from aloe_data.lerobot_dataset import joint_names
 from aloe_data.recording import RecordingError
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episodes
 from aloe_data.vocabulary import AUTHORITY_WORDS
 

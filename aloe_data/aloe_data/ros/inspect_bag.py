@@ -17,7 +17,8 @@ from aloe_data.command import run_command
 from aloe_data.config import parameter
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import EpisodeRecord, RecordingError
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_opening import readable_bag
 from aloe_data.ros.bag_reader import read_record

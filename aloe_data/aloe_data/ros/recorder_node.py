@@ -18,7 +18,7 @@ from aloe_data.preroll import PreRoll
 from aloe_data.recorder_config import RecorderConfig
 from aloe_data.recorder_health import RecorderHealth, closing_verdict
 from aloe_data.recording import RecordedTopic, RecordingError, recorded_topics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters

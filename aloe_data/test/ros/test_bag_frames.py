@@ -12,7 +12,8 @@ from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import EpisodeError
 from aloe_data.observation import Observation, ObservationAssembler
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.verdicts import SIDECAR, GivenVerdict, give_verdict

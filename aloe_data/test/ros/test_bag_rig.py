@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from aloe_data.recording import EpisodeRecord, RecordingError, read_rig_files, urdf_bytes
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.ros.bag_survey import rig_inside, rig_of
 from aloe_data.ros.bag_writer import open_bag

@@ -18,7 +18,7 @@ from episode_bag import RIG_FILE, write_episode
 
 from aloe_data.bag_state import bag_state
 from aloe_data.recording import EpisodeRecord, RecordingError
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros import list_bags, verify_bags
 from aloe_data.ros import repair as repairing
 from aloe_data.ros.bag_frames import read_episode

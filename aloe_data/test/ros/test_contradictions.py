@@ -13,7 +13,8 @@ from aloe_data.bag_state import bag_state
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import EpisodeRecord
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.checks import contradictions
 from aloe_data.ros.checks.findings import Findings, Subject

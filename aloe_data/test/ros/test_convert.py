@@ -14,7 +14,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import CodecError, decode_compressed, encode_jpeg
 from aloe_data.observation import ObservationAssembler
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros import convert
 from aloe_data.stream_buffer import Sample
 

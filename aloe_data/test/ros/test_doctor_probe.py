@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, JointState
 from aloe_data.codecs import encode_jpeg
 from aloe_data.doctor import streams_of
 from aloe_data.recording import recorded_topics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros import doctor_probe
 from aloe_data.ros.convert import joint_state_to_message
 

@@ -14,7 +14,8 @@ from aloe_data.codecs import decode_compressed, encode_jpeg
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.lerobot_dataset import DatasetEpisode, DatasetError, DatasetWriter, joint_names, read_dataset
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros import import_lerobot
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.export_lerobot import ExportConfig

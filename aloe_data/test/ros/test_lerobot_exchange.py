@@ -15,7 +15,8 @@ import yaml
 
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.lerobot_dataset import DatasetError, DatasetWriter, joint_names, read_dataset
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.import_lerobot import ImportConfig, import_dataset
 from aloe_data.ros.verify_bags import verify

@@ -14,7 +14,8 @@ from shared_topic import TOPIC, write_shared_rig
 from aloe_data.codecs import encode_jpeg
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import EpisodeRecord, read_rig_files
-from aloe_data.rig import Arm, Rig, load_rig
+from aloe_data.rig import Arm, Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.bag_survey import survey
 from aloe_data.ros.bag_writer import complete_record

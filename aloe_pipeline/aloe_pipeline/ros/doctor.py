@@ -46,7 +46,8 @@ from aloe_data.frames import EpisodeError
 from aloe_data.installed_files import NO, find_rig_file, find_teleop_file
 from aloe_data.operator_devices import teleop_devices
 from aloe_data.recording import RecordingError, recorded_topics
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Rig, RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_data.ros.doctor_probe import Probe
 from aloe_data.transport import TransportError, network_environment, network_line

@@ -25,7 +25,8 @@ from ament_index_python.packages import get_package_share_directory
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
 from aloe_data.installed_files import find_rig_file
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.seeds import HELD_OUT
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
 from aloe_policy.backend import CheckpointError, load_policy

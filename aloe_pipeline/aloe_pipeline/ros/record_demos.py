@@ -19,7 +19,8 @@ from tqdm import tqdm
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
-from aloe_data.rig import RigError, load_rig
+from aloe_data.rig import RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_data.vocabulary import Verdict
 from aloe_sim.cameras import CameraRenderer

@@ -7,7 +7,7 @@ from ament_index_python.packages import get_package_share_directory
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import StoreError
 from aloe_data.installed_files import NO, find_rig_file
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
 from aloe_pipeline.rounds.options import LoopOptions, RoundOptions
 from aloe_pipeline.rounds.plan import Plan

@@ -14,7 +14,7 @@ from aloe_critic.ros import weigh
 from aloe_data.episode_store import EpisodeStore, StoreError
 from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import RecordingError
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_pipeline.ros import rounds
 from aloe_pipeline.ros.run_plan import store_to_begin_with
 from aloe_pipeline.rounds.options import METHODS, WITH_CRITIC, LoopOptions

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from aloe_data.config import add_arguments, from_arguments, parameter
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.card import improved_card
 from aloe_policy.condition import Condition, ConditionConfig
 from aloe_policy.improvement import check_origin, make_lesson

@@ -29,7 +29,8 @@ from aloe_data.feature_store import FeatureStore
 from aloe_data.fingerprint import KIND, fingerprint_by_times
 from aloe_data.frames import Episode, EpisodeError
 from aloe_data.recording import RecordingError
-from aloe_data.rig import Rig, RigError, load_rig
+from aloe_data.rig import Rig, RigError
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_frames import read_episode
 from aloe_policy.dataset import encode_frames
 from aloe_policy.encoders.keypoint_file import load_encoder

@@ -17,7 +17,7 @@ from aloe_data.codecs import CodecError
 from aloe_data.config import parameter
 from aloe_data.observation import StaleInput
 from aloe_data.recording import CHUNKS
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import chunk_to_message, diagnostics, stamp_to_ns
 from aloe_data.ros.live_streams import LiveStreams
 from aloe_data.ros.node_main import run_node

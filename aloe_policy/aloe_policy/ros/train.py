@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_data.verdicts import verdict_now
 from aloe_policy.actions import ActionSpace

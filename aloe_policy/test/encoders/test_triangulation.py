@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloe_data.kinematics import ArmKinematics
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_policy.encoders.triangulation import LEAST_PRESENCE, SCALE_M, TABLE_Z_M, Triangulation
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")

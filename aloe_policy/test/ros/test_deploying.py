@@ -16,7 +16,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from std_srvs.srv import Trigger
 
 from aloe_data.chunk import guided_version
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import diagnostics
 from aloe_policy.deployment import Deployed
 from aloe_policy.planner import ChunkPlanner

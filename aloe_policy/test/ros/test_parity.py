@@ -20,7 +20,8 @@ from sensor_msgs.msg import CompressedImage, JointState
 
 from aloe_data.codecs import encode_jpeg, resize_image
 from aloe_data.observation import Observation
-from aloe_data.rig import Arm, Camera, load_rig
+from aloe_data.rig import Arm, Camera
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_streams import read_observations
 from aloe_data.ros.convert import compressed_to_message, joint_state_to_message
 from aloe_data.ros.qos import LATCHED, SENSOR

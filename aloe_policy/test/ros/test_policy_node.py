@@ -23,7 +23,8 @@ from std_srvs.srv import Trigger
 
 from aloe_data.codecs import encode_jpeg
 from aloe_data.config import ConfigError
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import chunk_from_message, compressed_to_message, joint_state_to_message, stamp_to_ns
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer

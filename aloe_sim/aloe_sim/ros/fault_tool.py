@@ -13,7 +13,8 @@ from rclpy.node import Node
 from rclpy.parameter_client import AsyncParameterClient
 from std_msgs.msg import String
 
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.faults import Fault, FaultError, Means
 from aloe_sim.processes import DOMAIN, node_pids
 from aloe_sim.ros.hostile import HostileMessages

@@ -15,7 +15,8 @@ from std_msgs.msg import String
 
 from aloe_data.config import parameter
 from aloe_data.recording import CHUNKS
-from aloe_data.rig import Rig, load_rig
+from aloe_data.rig import Rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters

@@ -27,7 +27,7 @@ from shared_topic import TOPIC, write_shared_rig
 from std_msgs.msg import String
 
 from aloe_data.codecs import decode_compressed
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer

@@ -16,7 +16,7 @@ from rclpy.node import Node
 
 from aloe_data.config import parameter
 from aloe_data.recording import REQUESTS, human_command_topic
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import diagnostics, ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.pace import pace_of
