@@ -68,7 +68,7 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], State]] = {
 
 
 @dataclass(frozen=True)
-class Hold:
+class ArmStatus:
     """Who holds an arm since when and why.
 
     `operator` is "" unless a human does; `sender` is the human's node and its incarnation: two devices of one name are
@@ -87,12 +87,12 @@ class ArmAuthority:
 
     def __init__(self) -> None:
         self.state = State.IDLE
-        self.hold = Hold(Authority.HOLD, 0, "not armed")
+        self.status = ArmStatus(Authority.HOLD, 0, "not armed")
 
     def apply(self, event: Event, now_ns: int, reason: str = "", operator: str = "", sender: str = "") -> State:
         """Apply an event; a change keeps its `reason` (default: the event's own words), `operator` and `sender`."""
         after = TRANSITIONS.get((self.state, event), self.state)
         if after is not self.state:
             self.state = after
-            self.hold = Hold(AUTHORITY[after], now_ns, reason or event.value, operator, sender)
+            self.status = ArmStatus(AUTHORITY[after], now_ns, reason or event.value, operator, sender)
         return after

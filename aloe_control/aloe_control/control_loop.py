@@ -16,7 +16,7 @@ from aloe_control.arming import (
     stop_tried,
     within_limits,
 )
-from aloe_control.authority import Hold
+from aloe_control.authority import ArmStatus
 from aloe_control.chunk_executor import NOTHING_PLANNED, Planned
 from aloe_control.faults import REARM, Faults
 from aloe_control.human_commands import HumanCommand
@@ -90,9 +90,9 @@ class ControlLoop:
         """How many emergency stops there were so far, also those that were reset since."""
         return self._takeover.emergency_stop.count
 
-    def authority(self, arm: str) -> Hold:
+    def authority(self, arm: str) -> ArmStatus:
         """Who holds an arm, since when and why."""
-        return self._takeover.hold(arm)
+        return self._takeover.status(arm)
 
     def problems(self, now_ns: int) -> list[str]:
         """One sentence per unhealthy stream."""

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from aloe_control.arm_holds import POLICYS, ArmHolds
-from aloe_control.authority import Hold, State
+from aloe_control.arm_authorities import POLICYS, ArmAuthorities
+from aloe_control.authority import ArmStatus, State
 from aloe_control.emergency_stop import EmergencyStop
 from aloe_control.human_commands import CommandGuard, CommandRefused, CommandUnsafe, HumanCommand
 from aloe_control.human_motion import HumanMotion
@@ -51,7 +51,7 @@ class Takeover:
         self._config = config
         self._changed = changed
         self._moving = moving
-        self._holds = ArmHolds(rig, self._authority_changed)
+        self._authorities = ArmAuthorities(rig, self._authority_changed)
         self._motions = {arm.name: HumanMotion(rig, arm, config) for arm in rig.arms}
         self._guards: dict[tuple[str, str], CommandGuard] = {}  # by arm and sender: nobody spoils another's commands
         self._unsafe: dict[str, str] = {}
@@ -64,23 +64,23 @@ class Takeover:
         """ "" or who pressed the emergency stop, and why; stays until it is reset."""
         return self.emergency_stop.text
 
-    def hold(self, arm: str) -> Hold:
+    def status(self, arm: str) -> ArmStatus:
         """Who holds an arm, since when and why."""
-        return self._holds.hold(arm)
+        return self._authorities.status(arm)
 
     def state(self, arm: str) -> State:
         """Where an arm stands."""
-        return self._holds.state(arm)
+        return self._authorities.state(arm)
 
     def arm(self, now_ns: int) -> None:
         """Motion is enabled; requests from before are void, and whoever said ready has to say it again next time."""
         self._order.begin(now_ns)
         self.operators.ready = ""
-        self._holds.begin(now_ns)
+        self._authorities.begin(now_ns)
 
     def stop(self, now_ns: int, reason: str) -> None:
         """Motion ends, whoever held the arms."""
-        self._holds.end(now_ns, reason)
+        self._authorities.end(now_ns, reason)
 
     def forget(self) -> None:
         """Stamps from before a jump of the clock mean nothing."""
@@ -96,7 +96,7 @@ class Takeover:
                 done all the same, and where a TAKE fails, the policy's arms among those it meant hold.
         """
         self.operators.heard(request, now_ns)
-        renamed = self._holds.let_go_of_renamed(request.operator, request.sender, now_ns)
+        renamed = self._authorities.let_go_of_renamed(request.operator, request.sender, now_ns)
         match request.kind:
             case RequestKind.ESTOP:
                 self._stop_all(request, now_ns)
@@ -115,18 +115,18 @@ class Takeover:
 
     def command(self, command: HumanCommand, now_ns: int) -> str:
         """Take a human's command for one arm; returns "" or why it moves nothing."""
-        if command.arm not in self._holds.names:
+        if command.arm not in self._authorities.names:
             return f"command for {self._unknown((command.arm,))}"
         if not self._config.takeovers:
             return f"command for '{command.arm}' refused: {_OFF}"
-        renamed = self._holds.let_go_of_renamed(command.operator, command.sender, now_ns)
-        refusal = renamed or self._holds.refusal(command.arm, command.operator, command.sender)
+        renamed = self._authorities.let_go_of_renamed(command.operator, command.sender, now_ns)
+        refusal = renamed or self._authorities.refusal(command.arm, command.operator, command.sender)
         if refusal:
             return f"command refused: {refusal}"
         try:
             self._guard(command).check(command, now_ns)
         except CommandUnsafe as error:
-            if self.hold(command.arm).authority is Authority.HUMAN:  # pressed or let go: it cannot be trusted
+            if self.status(command.arm).authority is Authority.HUMAN:  # pressed or let go: it cannot be trusted
                 self._unsafe[command.arm] = str(error)
             return str(error)
         except CommandRefused as error:
@@ -136,17 +136,17 @@ class Takeover:
 
     def check(self, now_ns: int) -> None:
         """Let go of arms whose device went silent, was let go, or cannot be trusted."""
-        for name in self._holds.names:
+        for name in self._authorities.names:
             if self.state(name) is State.HUMAN:
                 problem = self._unsafe.get(name) or self._motions[name].problem(now_ns)
                 if problem:
-                    who = self.hold(name).operator or "the operator"
-                    self._holds.let_go((name,), now_ns, f"{who}: {problem}")
+                    who = self.status(name).operator or "the operator"
+                    self._authorities.let_go((name,), now_ns, f"{who}: {problem}")
         self._unsafe.clear()
 
     def policy(self, arm: str, ready: bool, now_ns: int) -> None:
         """Whether the policy has an action for an arm in this tick."""
-        self._holds.policy(arm, ready, now_ns)
+        self._authorities.policy(arm, ready, now_ns)
 
     def target(self, arm: str, joints: Array, pose: Array) -> tuple[CommandMode, Array] | None:
         """What the human in control asks of an arm, see `HumanMotion.target`."""
@@ -160,7 +160,7 @@ class Takeover:
     def _hold(self, request: Request, now_ns: int) -> None:
         """HOLD counts at any time and from anybody."""
         self._order.note(request, now_ns)
-        self._holds.let_go(self._meant(request), now_ns, request.reason or f"hold asked for by {_who(request)}")
+        self._authorities.let_go(self._meant(request), now_ns, request.reason or f"hold asked for by {_who(request)}")
         unknown = self._unknown(request.arms)
         if unknown:
             raise RequestRefused(f"{unknown}; all arms hold")
@@ -172,7 +172,7 @@ class Takeover:
             held = self._hold_instead(request, str(refusal), now_ns)
             instead = f"; {', '.join(held)} held instead" if held else ""
             raise RequestRefused(f"{refusal}{instead}") from refusal
-        self._holds.take(self._meant(request), request, now_ns)
+        self._authorities.take(self._meant(request), request, now_ns)
 
     def _check_take(self, request: Request, renamed: str, now_ns: int) -> None:
         self._order.check(request, now_ns)
@@ -184,7 +184,7 @@ class Takeover:
     def _hold_instead(self, request: Request, problem: str, now_ns: int) -> list[str]:
         """Names of the arms that hold because they could not be taken; those in human hands stay there."""
         held = [name for name in self._meant(request) if self.state(name) in (*POLICYS, State.HELD)]
-        self._holds.let_go(held, now_ns, f"{_who(request)} could not take it: {problem}")
+        self._authorities.let_go(held, now_ns, f"{_who(request)} could not take it: {problem}")
         return held
 
     def _release(self, request: Request, now_ns: int) -> None:
@@ -193,7 +193,7 @@ class Takeover:
             raise RequestRefused(unknown)
         self._order.check(request, now_ns)
         self._refuse_others(request)
-        self._holds.release(self._meant(request), request, now_ns)
+        self._authorities.release(self._meant(request), request, now_ns)
 
     def _reset(self, request: Request, now_ns: int) -> None:
         self._order.check(request, now_ns)
@@ -212,14 +212,14 @@ class Takeover:
         self.operators.ready = request.sender
 
     def _in_motion(self, now_ns: int) -> list[str]:
-        enabled = [] if self._holds.are_idle else ["motion is enabled; let it end, or disarm"]
+        enabled = [] if self._authorities.are_idle else ["motion is enabled; let it end, or disarm"]
         return [*enabled, *self._moving(now_ns)]
 
     def _refuse_others(self, request: Request) -> None:
-        if self._holds.are_idle:
+        if self._authorities.are_idle:
             raise RequestRefused("motion is not enabled; arm first")
         for name in self._meant(request):
-            refusal = self._holds.refusal(name, request.operator, request.sender)
+            refusal = self._authorities.refusal(name, request.operator, request.sender)
             if refusal:
                 raise RequestRefused(refusal)
 
@@ -231,13 +231,13 @@ class Takeover:
 
     def _unknown(self, arms: Iterable[str]) -> str:
         """ "" or which of the arms does not exist."""
-        unknown = (name for name in arms if name not in self._holds.names)
-        return next((f"unknown arm '{name}'; {nearest(name, self._holds.names)}" for name in unknown), "")
+        unknown = (name for name in arms if name not in self._authorities.names)
+        return next((f"unknown arm '{name}'; {nearest(name, self._authorities.names)}" for name in unknown), "")
 
     def _meant(self, request: Request) -> tuple[str, ...]:
         """Arms that a request names; all of them where it names none, or one that does not exist."""
         if not request.arms or self._unknown(request.arms):
-            return self._holds.names
+            return self._authorities.names
         return request.arms
 
     def _authority_changed(self, arm: str, before: State, after: State, now_ns: int) -> None:

@@ -50,7 +50,7 @@ class Turns:
     def _ask_arm(self, arm: str, row: Array | None, now_ns: int) -> None:
         is_ready = row is not None and bool(np.isfinite(row).all())
         self._takeover.policy(arm, is_ready, now_ns)
-        authority = self._takeover.hold(arm).authority
+        authority = self._takeover.status(arm).authority
         solver = self._motion.solver
         if authority is Authority.POLICY and row is not None:
             solver.ask_action(arm, row)
@@ -64,18 +64,18 @@ class Turns:
         arms = []
         for arm, clip_reason in zip(self._rig.arms, commanded.reasons, strict=True):
             joints = self._rig.state_slice(arm.name)
-            hold = self._takeover.hold(arm.name)
+            status = self._takeover.status(arm.name)
             requested = commanded.requested[joints]
             executed = commanded.positions[joints]
             arms.append(
                 ArmTick(
                     arm=arm.name,
-                    source=hold.authority,
+                    source=status.authority,
                     requested=requested,
                     executed=executed,
                     clip_reason=clip_reason,
-                    operator=hold.operator,
-                    reason=hold.reason,
+                    operator=status.operator,
+                    reason=status.reason,
                     hold=arm.name in commanded.held,
                 )
             )

@@ -31,7 +31,7 @@ def test_a_human_has_an_arm_only_after_taking_it_and_until_it_is_let_go_or_stopp
             human = True
         elif event in (Event.LET_GO, Event.STOP, Event.RELEASE):
             human = False
-        assert (arm.hold.authority is Authority.HUMAN) == human
+        assert (arm.status.authority is Authority.HUMAN) == human
 
 
 @given(EVENTS)
@@ -43,7 +43,7 @@ def test_what_was_let_go_never_moves_again_by_itself(events):
         if event in (Event.TAKE, Event.RELEASE, Event.STOP):
             break
         arm.apply(event, 1)
-        assert arm.hold.authority is Authority.HOLD
+        assert arm.status.authority is Authority.HOLD
 
 
 def test_since_reason_and_operator_tell_of_the_last_change():
@@ -51,6 +51,6 @@ def test_since_reason_and_operator_tell_of_the_last_change():
     arm.apply(Event.ARM, 4)
     arm.apply(Event.POLICY_READY, 5)
     arm.apply(Event.POLICY_READY, 6)
-    assert arm.hold.since_ns == 5
+    assert arm.status.since_ns == 5
     arm.apply(Event.TAKE, 7, "it misses the cube", "ana")
-    assert (arm.hold.since_ns, arm.hold.reason, arm.hold.operator) == (7, "it misses the cube", "ana")
+    assert (arm.status.since_ns, arm.status.reason, arm.status.operator) == (7, "it misses the cube", "ana")

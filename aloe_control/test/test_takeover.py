@@ -44,7 +44,7 @@ def command(sequence: int = 1, at: int = T0 + 2 * TICK, **fields) -> HumanComman
 def test_taking_one_arm_leaves_the_other_alone():
     takeover = armed()
     ask(takeover, RequestKind.TAKE, LEFT)
-    assert takeover.hold(LEFT).authority is Authority.HUMAN and takeover.hold(LEFT).operator == "ana"
+    assert takeover.status(LEFT).authority is Authority.HUMAN and takeover.status(LEFT).operator == "ana"
     assert takeover.state(RIGHT) is State.WAITING
 
 
@@ -59,7 +59,7 @@ def test_where_the_rig_says_so_the_other_arm_holds_and_goes_on_after_the_hand_ba
     ask(takeover, RequestKind.TAKE, LEFT)
     assert takeover.state(RIGHT) is State.HELD
     takeover.policy(RIGHT, True, T0 + 2 * TICK)
-    assert takeover.hold(RIGHT).authority is Authority.HOLD
+    assert takeover.status(RIGHT).authority is Authority.HOLD
     ask(takeover, RequestKind.RELEASE, LEFT, at=T0 + 3 * TICK)
     assert {takeover.state(LEFT), takeover.state(RIGHT)} == {State.WAITING}
 
@@ -86,7 +86,7 @@ def test_a_second_person_is_refused_by_name_and_whatever_is_free_of_what_was_wan
     ):
         ask(takeover, RequestKind.TAKE, at=T0 + 2 * TICK, operator="bo")
     assert (takeover.state(LEFT), takeover.state(RIGHT)) == (State.HUMAN, State.HELD)
-    assert "bo could not take it" in takeover.hold(RIGHT).reason
+    assert "bo could not take it" in takeover.status(RIGHT).reason
     assert "in the hands of 'ana'" in takeover.command(command(operator="bo"), T0 + 2 * TICK)
 
 
@@ -98,7 +98,7 @@ def test_two_devices_of_one_name_are_two_holders():
     refusal = takeover.command(command(sender="teleop_node-2"), T0 + 2 * TICK)
     assert "not of 'ana' (teleop_node-2)" in refusal
     assert takeover.command(command(sender="teleop_node-1"), T0 + 2 * TICK) == ""
-    assert takeover.hold(LEFT).sender == "teleop_node-1"
+    assert takeover.status(LEFT).sender == "teleop_node-1"
 
 
 def test_a_device_that_changes_its_name_while_it_has_an_arm_loses_it():
@@ -110,7 +110,7 @@ def test_a_device_that_changes_its_name_while_it_has_an_arm_loses_it():
     ask(takeover, RequestKind.TAKE, LEFT, at=T0 + 3 * TICK, operator="bo", sender="teleop_node-1")
     late = command(at=T0 + 4 * TICK, operator="ana", sender="teleop_node-1")
     takeover.command(late, T0 + 4 * TICK)
-    assert takeover.state(LEFT) is State.HELD and "as 'bo'" in takeover.hold(LEFT).reason
+    assert takeover.state(LEFT) is State.HELD and "as 'bo'" in takeover.status(LEFT).reason
 
 
 def test_commands_of_one_device_do_not_spoil_those_of_another():
@@ -136,7 +136,7 @@ def test_late_early_and_outdated_wishes_to_take_are_refused_and_the_arm_holds_in
         takeover.request(request(RequestKind.TAKE, LEFT, at=when), now)
     takeover.policy(LEFT, True, now)
     assert (takeover.state(LEFT), takeover.state(RIGHT)) == (State.HELD, State.POLICY)
-    assert words in takeover.hold(LEFT).reason
+    assert words in takeover.status(LEFT).reason
 
 
 def test_a_repeated_take_leaves_the_arm_in_the_hand_and_later_lets_it_hold():
@@ -311,7 +311,7 @@ def test_a_device_that_cannot_be_trusted_is_let_go_in_the_next_tick(data, words)
     takeover.command(command(1), T0 + 2 * TICK)
     takeover.command(command(2, at=T0 + 3 * TICK, data=data), T0 + 3 * TICK)
     takeover.check(T0 + 4 * TICK)
-    assert takeover.state(LEFT) is State.HELD and words in takeover.hold(LEFT).reason
+    assert takeover.state(LEFT) is State.HELD and words in takeover.status(LEFT).reason
 
 
 UPRIGHT = np.r_[0.3, 0.1, 0.2, 1, 0, 0, 0, 1, 0, 0.03]
@@ -337,7 +337,7 @@ def test_a_pose_or_speed_that_no_hand_means_lets_go_and_the_next_good_command_is
         assert words in takeover.command(command(1, mode=mode, data=data), T0 + 2 * TICK)
     assert takeover.command(command(2, at=T0 + 3 * TICK, mode=mode, data=good), T0 + 3 * TICK) == ""
     takeover.check(T0 + 4 * TICK)
-    assert takeover.state(LEFT) is State.HELD and words in takeover.hold(LEFT).reason
+    assert takeover.state(LEFT) is State.HELD and words in takeover.status(LEFT).reason
 
 
 def test_a_pose_that_turns_further_than_a_hand_does_lets_go():
@@ -355,7 +355,7 @@ def test_a_silent_device_is_let_go_and_says_for_how_long():
     takeover.check(T0 + 6 * TICK)
     assert takeover.state(LEFT) is State.HUMAN
     takeover.check(T0 + 8 * TICK)
-    assert takeover.state(LEFT) is State.HELD and "silent for 0.120 s" in takeover.hold(LEFT).reason
+    assert takeover.state(LEFT) is State.HELD and "silent for 0.120 s" in takeover.status(LEFT).reason
 
 
 def test_letting_go_of_the_deadman_lets_go_of_the_arm():
@@ -365,7 +365,7 @@ def test_letting_go_of_the_deadman_lets_go_of_the_arm():
     takeover.target(LEFT, HOME, np.zeros(10))
     takeover.command(command(2, at=T0 + 3 * TICK, deadman=False), T0 + 3 * TICK)
     takeover.check(T0 + 3 * TICK)
-    assert takeover.state(LEFT) is State.HELD and "deadman" in takeover.hold(LEFT).reason
+    assert takeover.state(LEFT) is State.HELD and "deadman" in takeover.status(LEFT).reason
 
 
 def test_no_command_from_before_the_takeover_moves_the_arm():

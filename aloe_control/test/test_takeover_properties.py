@@ -45,7 +45,7 @@ class World:
 
     def holders(self) -> dict[str, tuple]:
         """Arms in human hands: by arm, device, name and since when."""
-        holds = {arm: self.takeover.hold(arm) for arm in ARMS}
+        holds = {arm: self.takeover.status(arm) for arm in ARMS}
         return {arm: (h.sender, h.operator, h.since_ns) for arm, h in holds.items() if h.authority is Authority.HUMAN}
 
     def step(self, step) -> None:
@@ -123,4 +123,4 @@ def test_hold_is_reached_from_everywhere_at_any_time_by_anybody(steps):
         world.step(step)
     world.takeover.request(Request(RequestKind.HOLD, (), 0, "stranger"), world.now_ns)
     world.takeover.policy(LEFT, True, world.now_ns)
-    assert {world.takeover.hold(arm).authority for arm in ARMS} == {Authority.HOLD}
+    assert {world.takeover.status(arm).authority for arm in ARMS} == {Authority.HOLD}

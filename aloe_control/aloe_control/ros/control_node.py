@@ -165,17 +165,17 @@ class ControlNode(Node):
 
     def _publish_intervention(self, now_ns: int) -> None:
         """Say who holds which arm, if that changed."""
-        holds = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
+        statuses = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
         fault = self._loop.fault
         estop = bool(self._loop.estop)
         stops = self._loop.stops
-        state = (self._loop.armed, fault, estop, stops, *holds.values())
+        state = (self._loop.armed, fault, estop, stops, *statuses.values())
         if state == self._published:
             return
         if fault and (self._published is None or self._published[1] != fault):
             self.get_logger().error(f"fault, the arms hold: {fault}")
         self._published = state
-        message = intervention_message(now_ns, self._loop.armed, estop, fault, self._rig, holds, stops)
+        message = intervention_message(now_ns, self._loop.armed, estop, fault, self._rig, statuses, stops)
         self._intervention.publish(message)
 
     def _on_second(self) -> None:

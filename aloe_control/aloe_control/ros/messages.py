@@ -16,7 +16,7 @@ from aloe_msgs.msg import (
 )
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
-from aloe_control.authority import Hold
+from aloe_control.authority import ArmStatus
 from aloe_control.human_commands import HumanCommand
 from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, TickResult
@@ -131,7 +131,7 @@ def result_from_message(message: ExecutedAction) -> TickResult:
 
 
 def intervention_message(
-    stamp_ns: int, armed: bool, estop: bool, fault: str, rig: Rig, holds: Mapping[str, Hold], stops: int = 0
+    stamp_ns: int, armed: bool, estop: bool, fault: str, rig: Rig, statuses: Mapping[str, ArmStatus], stops: int = 0
 ) -> Intervention:
     """Who commands which arm; `stops` counts the emergency stops so far."""
     message = Intervention(armed=armed, estop=estop, fault=fault, stops=stops)
@@ -139,14 +139,14 @@ def intervention_message(
     message.arms = [
         ArmAuthority(
             arm=arm.name,
-            authority=int(holds[arm.name].authority),
-            since=ns_to_stamp(holds[arm.name].since_ns),
-            operator_id=holds[arm.name].operator,
-            reason=holds[arm.name].reason,
+            authority=int(statuses[arm.name].authority),
+            since=ns_to_stamp(statuses[arm.name].since_ns),
+            operator_id=statuses[arm.name].operator,
+            reason=statuses[arm.name].reason,
         )
         for arm in rig.arms
     ]
-    message.senders = [holds[arm.name].sender for arm in rig.arms]
+    message.senders = [statuses[arm.name].sender for arm in rig.arms]
     return message
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aloe_control.authority import Hold
+from aloe_control.authority import ArmStatus
 from aloe_control.ros.messages import executed_action_message, intervention_message
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.rig_file import load_rig
@@ -22,8 +22,8 @@ def test_an_executed_action_tells_request_command_and_reason():
 
 def test_an_intervention_tells_how_many_stops_there_were_and_which_device_holds_an_arm():
     rig = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
-    held = Hold(Authority.HUMAN, 5, "taken over", "ana", "teleop_node-1")
-    free = Hold(Authority.POLICY, 5, "armed")
+    held = ArmStatus(Authority.HUMAN, 5, "taken over", "ana", "teleop_node-1")
+    free = ArmStatus(Authority.POLICY, 5, "armed")
     holds = dict(zip((arm.name for arm in rig.arms), (held, free), strict=True))
     message = intervention_message(7, True, False, "", rig, holds, stops=2)
     assert message.stops == 2 and list(message.senders) == ["teleop_node-1", ""]

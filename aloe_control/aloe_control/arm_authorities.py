@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from aloe_control.authority import ArmAuthority, Event, Hold, State
+from aloe_control.authority import ArmAuthority, ArmStatus, Event, State
 from aloe_control.operator_requests import Request, person
 from aloe_data.rig import Rig
 from aloe_data.vocabulary import Authority
@@ -11,7 +11,7 @@ from aloe_data.vocabulary import Authority
 POLICYS: Final = (State.WAITING, State.POLICY)
 
 
-class ArmHolds:
+class ArmAuthorities:
     """Authority over all arms of a rig.
 
     An arm belongs to the device that took it (`sender`) and to the person it named (`operator`), not to a name alone.
@@ -28,9 +28,9 @@ class ArmHolds:
         self._held_along: set[str] = set()  # arms that hold only because another one was taken
         self.names = tuple(self._arms)
 
-    def hold(self, arm: str) -> Hold:
+    def status(self, arm: str) -> ArmStatus:
         """Who holds an arm, since when and why."""
-        return self._arms[arm].hold
+        return self._arms[arm].status
 
     def state(self, arm: str) -> State:
         """Where an arm stands."""
@@ -78,20 +78,20 @@ class ArmHolds:
 
     def refusal(self, arm: str, operator: str, sender: str) -> str:
         """ "" or in whose hands an arm is, if these are not those of the operator and the device that are named."""
-        hold = self._arms[arm].hold
-        if hold.authority is not Authority.HUMAN or (hold.operator, hold.sender) == (operator, sender):
+        status = self._arms[arm].status
+        if status.authority is not Authority.HUMAN or (status.operator, status.sender) == (operator, sender):
             return ""
-        return f"'{arm}' is in the hands of {person(hold.operator, hold.sender)}, not of {person(operator, sender)}"
+        return f"'{arm}' is in the hands of {person(status.operator, status.sender)}, not of {person(operator, sender)}"
 
     def let_go_of_renamed(self, operator: str, sender: str, now_ns: int) -> str:
         """Let go of arms whose device calls itself by another name than when it took them; returns "" or the reason."""
         problem = ""
         for name in self.names:
-            hold = self.hold(name)
-            is_its = bool(sender) and hold.authority is Authority.HUMAN and hold.sender == sender
-            if is_its and hold.operator != operator:
+            status = self.status(name)
+            is_its = bool(sender) and status.authority is Authority.HUMAN and status.sender == sender
+            if is_its and status.operator != operator:
                 problem = (
-                    f"{sender} took '{name}' as '{hold.operator}' and now calls itself '{operator}'; take it again"
+                    f"{sender} took '{name}' as '{status.operator}' and now calls itself '{operator}'; take it again"
                 )
                 self.let_go((name,), now_ns, problem)
         return problem
