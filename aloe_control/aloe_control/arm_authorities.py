@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from aloe_control.authority import ArmAuthority, ArmStatus, Event, State
-from aloe_control.operator_requests import Request, person
+from aloe_control.operator_requests import Request, operator_text
 from aloe_data.rig import Rig
 from aloe_data.vocabulary import Authority
 
@@ -81,7 +81,8 @@ class ArmAuthorities:
         status = self._arms[arm].status
         if status.authority is not Authority.HUMAN or (status.operator, status.sender) == (operator, sender):
             return ""
-        return f"'{arm}' is in the hands of {person(status.operator, status.sender)}, not of {person(operator, sender)}"
+        holder = operator_text(status.operator, status.sender)
+        return f"'{arm}' is in the hands of {holder}, not of {operator_text(operator, sender)}"
 
     def let_go_of_renamed(self, operator: str, sender: str, now_ns: int) -> str:
         """Let go of arms whose device calls itself by another name than when it took them; returns "" or the reason."""

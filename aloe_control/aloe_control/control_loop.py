@@ -50,9 +50,11 @@ class ControlLoop:
         self._rig = rig
         self._config = config or ControlConfig()
         self._needs_operator = needs_operator(rig, self._config)
-        people = takeover_streams(rig, self._config.takeovers) if needs_takeover(rig, self._config) else []
+        streams = [*required_streams(rig)]
+        if needs_takeover(rig, self._config):
+            streams += takeover_streams(rig, self._config.takeovers)
         self._clock = TickClock(rig.rate_hz)
-        self._sensing = Sensing(rig, [*required_streams(rig), *people], self._clock.ahead_ns)
+        self._sensing = Sensing(rig, streams, self._clock.ahead_ns)
         self.policy = PolicyInput(rig, self._config)  # also tells how many chunks were refused, and why
         self._takeover = Takeover(rig, self._config, self.policy.authority_changed, self._moving)
         self._motion = Motion(rig, self._config)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from aloe_control.operator_requests import Request, RequestRefused, person
+from aloe_control.operator_requests import Request, RequestRefused, operator_text
 
 
 class EmergencyStop:
@@ -48,7 +48,7 @@ class EmergencyStop:
             sender for sender in self._outstanding if sender == request.sender or not sender or not is_present(sender)
         ]
         if self._outstanding and not mine:
-            who = person(request.operator, request.sender)
+            who = operator_text(request.operator, request.sender)
             raise RequestRefused(f"{self.text}; it is reset on the device that stopped, not by {who}")
         if request.sender in mine:
             self._tried.add(request.sender)

@@ -89,6 +89,6 @@ def _source(request: Request) -> tuple[str, str]:
     return ("sender", request.sender) if request.sender else ("device", request.device)
 
 
-def person(operator: str, sender: str) -> str:
+def operator_text(operator: str, sender: str) -> str:
     """Who that is, for messages: a name, and the node that tells two people of one name apart."""
     return f"'{operator}' ({sender})" if sender else f"'{operator}'"

@@ -1,6 +1,6 @@
 """Operator devices that are there, and which of them said that the scene is ready."""
 
-from aloe_control.operator_requests import Request, person
+from aloe_control.operator_requests import Request, operator_text
 from aloe_data.vocabulary import NS
 
 
@@ -43,7 +43,7 @@ class Operators:
 
     def describe(self, sender: str) -> str:
         """Who that is, for messages, by the name that the device last said."""
-        return person(self._names.get(sender, ""), sender)
+        return operator_text(self._names.get(sender, ""), sender)
 
     def forget(self) -> None:
         """Start anew, as after a jump of the clock."""

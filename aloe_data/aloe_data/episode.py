@@ -81,8 +81,8 @@ class Ending:
     reason: str = ""
 
     @property
-    def by_person(self) -> bool:
-        """A person says so, by whatever device."""
+    def by_operator(self) -> bool:
+        """Whether an operator says so, by whatever device."""
         return self.source not in MACHINE
 
 

@@ -72,14 +72,14 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
         RecordingError: no bag of the recorder, or a damaged one.
     """
     arms = rig.arms_by_topic
-    people = {human_command_topic(arm.name) for arm in rig.arms}
+    human_topics = {human_command_topic(arm.name) for arm in rig.arms}
     ticks = []
     chunks = []
     requests = []
     commands = []
     joints = []
     states = []
-    for topic, message, received_ns in read_messages(bag, [EXECUTED, _STATE, CHUNKS, REQUESTS, *arms, *people]):
+    for topic, message, received_ns in read_messages(bag, [EXECUTED, _STATE, CHUNKS, REQUESTS, *arms, *human_topics]):
         try:
             if topic == EXECUTED:
                 ticks.append(result_from_message(message))
@@ -89,7 +89,7 @@ def read_recording(bag: Path, rig: Rig) -> Recording:
                 chunks.append(chunk_from_message(message))
             elif topic == REQUESTS:
                 requests.append((received_ns, request_from_message(message)))
-            elif topic in people:
+            elif topic in human_topics:
                 commands.append((received_ns, human_command_from_message(message)))
             else:
                 joints += _joints_of(message, arms[topic])

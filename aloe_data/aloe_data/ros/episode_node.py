@@ -114,7 +114,7 @@ class EpisodeNode(Node):
         ours = ticket is not None and named in ("", ticket.episode.episode_id)
         if ours and (not named or ticket.episode.ending is None):
             self._runner.end(ending)
-        elif ending.by_person:
+        elif ending.by_operator:
             self._give_afterwards(named, ending)
 
     def _give_afterwards(self, episode_id: str, ending: Ending) -> None:
@@ -188,7 +188,7 @@ class EpisodeNode(Node):
                 result.successes += 1
             if ending.verdict is not Verdict.ABORT:
                 result.episodes += 1
-            if ending.verdict is Verdict.ABORT and not ending.by_person:
+            if ending.verdict is Verdict.ABORT and not ending.by_operator:
                 result.message = f"episode {index} of {goal.episodes}: {ending.reason}"
                 break
         if handle.is_cancel_requested:
