@@ -9,7 +9,7 @@ from aloe_msgs.srv import StartEpisode, StopEpisode
 from rclpy.node import Node
 
 from aloe_data.episode import Ending, Episode
-from aloe_data.ros.episode_voice import NAME
+from aloe_data.ros.episode_publisher import NAME
 from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
 from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
 from aloe_data.vocabulary import Verdict

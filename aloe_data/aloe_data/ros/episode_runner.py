@@ -15,7 +15,7 @@ from aloe_data.episode_ticket import Ticket
 from aloe_data.episode_watch import EpisodeWatch
 from aloe_data.rig import Rig
 from aloe_data.ros.episode_bag import EpisodeBag
-from aloe_data.ros.episode_voice import NAME, EpisodeVoice
+from aloe_data.ros.episode_publisher import NAME, EpisodePublisher
 from aloe_data.ros.motion_enabling import MotionEnabling
 from aloe_data.ros.scene_reset import SceneReset
 from aloe_data.ros.service_calls import CallError, ServiceCalls
@@ -52,7 +52,7 @@ class EpisodeRunner:
             service_timeout_s=config.service_timeout_s,
         )
         self._watch = EpisodeWatch(config.silence_s, config.record)
-        self._voice = EpisodeVoice(node, session)
+        self._publisher = EpisodePublisher(node, session)
         self._scene = SceneReset(node, self._calls, rig.simulation.reset_service, config.service_timeout_s)
         self._bag = EpisodeBag(node, self._calls, config.service_timeout_s)
         self._publish_state()
@@ -205,26 +205,26 @@ class EpisodeRunner:
 
     def _beat(self) -> None:
         """Say that this thread, which ends episodes in time, is at work."""
-        self._voice.beat(self._machine.phase, self._motion.waits_for)
+        self._publisher.beat(self._machine.phase, self._motion.waits_for)
 
     def _close_bag(self) -> None:
         if self._machine.episode.bag:
-            self._voice.wait_until_heard()  # the recorder has the last events before it is told to stop
+            self._publisher.wait_until_heard()  # the recorder has the last events before it is told to stop
             self._bag.close(self._machine.episode, self._ending())
 
     def _publish_state(self) -> None:
         self._beat()
-        self._voice.publish_state(self._machine.phase, self._machine.episode)
+        self._publisher.publish_state(self._machine.phase, self._machine.episode)
         if self._machine.phase is Phase.RUNNING and self._ticket is not None:
             self._ticket.running.set()
 
     def _emit_start(self) -> None:
-        started_ns = self._machine.episode.started_ns = self._voice.start(self._machine.episode)
+        started_ns = self._machine.episode.started_ns = self._publisher.start(self._machine.episode)
         if self._ticket is not None:
             self._watch.begin(started_ns, time.monotonic(), self._ticket.timeout_s)
 
     def _emit_end(self) -> None:
-        self._machine.episode.ended_ns = self._voice.end(self._machine.episode, self._ending())
+        self._machine.episode.ended_ns = self._publisher.end(self._machine.episode, self._ending())
 
     def _ending(self) -> Ending:
         return self._machine.episode.ending or Ending(Verdict.ABORT, NAME, "no ending")

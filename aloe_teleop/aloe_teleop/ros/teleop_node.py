@@ -26,7 +26,7 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 from aloe_data.vocabulary import RequestKind, Verdict
 from aloe_teleop.device import Command, Waitable
-from aloe_teleop.ros.sight import Sight
+from aloe_teleop.ros.rig_state import RigState
 from aloe_teleop.station import Asked, Station
 from aloe_teleop.teleop_file import load_devices
 
@@ -63,7 +63,7 @@ class TeleopNode(Node):
         self._station = Station(self._devices, rig)
         self._sealer = MessageSealer(open_session(), self.get_name())
         wanted = [device.inputs for device in self._devices.values()]
-        self._sight = Sight(self, rig, self._operator, self._sealer.sender, wanted)
+        self._rig_state = RigState(self, rig, self._operator, self._sealer.sender, wanted)
         self._problems = dict.fromkeys(self._devices, "")
         self._stop = ""  # what is outstanding of an emergency stop
         self._unguarded = ""  # why nobody guards the arms
@@ -125,7 +125,7 @@ class TeleopNode(Node):
     def _poll(self, with_commands: bool) -> None:
         with self._lock:
             now_ns = self.get_clock().now().nanoseconds
-            view = self._sight.view()
+            view = self._rig_state.view()
             outcome = self._station.poll(now_ns, view)
             # First of all: control_node would otherwise read the commands before it gives authority.
             self._ask(now_ns, outcome.asked)
@@ -185,7 +185,7 @@ class TeleopNode(Node):
         # By name: should the episode end at this moment, the verdict is not taken for one on the next.
         event = EpisodeEvent(
             kind=EpisodeEvent.VERDICT,
-            episode_id=self._sight.newest_episode_id,
+            episode_id=self._rig_state.newest_episode_id,
             verdict=int(verdict),
             source=device,
             reason=reason,

@@ -1,4 +1,4 @@
-"""What the node sees of the rig, kept from messages for its devices."""
+"""The state of the rig, kept from messages for the devices of a node."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ from aloe_data.vocabulary import Authority
 from aloe_teleop.device import ArmView, Inputs, JointReading, TaskView, View
 
 
-class Sight:
-    """Subscribes to what the devices want to see.
+class RigState:
+    """Subscribes to what the devices need to know of the rig.
 
     Args:
         node: Node that subscribes.

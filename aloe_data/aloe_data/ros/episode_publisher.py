@@ -29,11 +29,11 @@ _STATE_NAMES = {
 }
 
 
-class EpisodeVoice:
+class EpisodePublisher:
     """Publishes /episode/state, /episode/events and the heartbeat.
 
     Args:
-        node: Node that speaks.
+        node: Node that publishes.
         session: Session of the launch that started it.
     """
 
