@@ -87,7 +87,7 @@ class Ending:
 
 
 @dataclass
-class Episode:
+class EpisodeRun:
     """The episode that is under way, or the last one."""
 
     episode_id: str = ""
@@ -113,9 +113,9 @@ class EpisodeMachine:
     """Steps through TRANSITIONS; what is not in the table changes nothing."""
 
     phase: Phase = Phase.IDLE
-    episode: Episode = field(default_factory=Episode)
+    episode: EpisodeRun = field(default_factory=EpisodeRun)
 
-    def start(self, episode: Episode) -> tuple[Effect, ...]:
+    def start(self, episode: EpisodeRun) -> tuple[Effect, ...]:
         """Begin an episode; nothing happens while another one is under way."""
         if self.phase is not Phase.IDLE:
             return ()

@@ -43,7 +43,7 @@ class Takeovers:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EpisodeOutcome:
     """How one episode ended."""
 
     episode_id: str
@@ -55,7 +55,7 @@ class Outcome:
     takeovers: Takeovers = field(default_factory=Takeovers)
 
 
-def episode_line(number: int, of: int, outcome: Outcome) -> str:
+def episode_line(number: int, of: int, outcome: EpisodeOutcome) -> str:
     """One line for people: outcome, length, bag, takeovers if any, and the reason where it was no success."""
     parts = [f"episode {number}/{of}", f"{outcome.verdict.name.lower():8}", f"{outcome.length_s:5.1f} s"]
     parts.append(outcome.bag or "not recorded")
@@ -66,7 +66,7 @@ def episode_line(number: int, of: int, outcome: Outcome) -> str:
     return "  ".join(parts)
 
 
-def summary_lines(outcomes: Sequence[Outcome], ticks: TickStatistics, elapsed_s: float) -> list[str]:
+def summary_lines(outcomes: Sequence[EpisodeOutcome], ticks: TickStatistics, elapsed_s: float) -> list[str]:
     """Success rate with its 95 % interval, throughput, takeovers, control ticks, lost messages.
 
     Args:
@@ -95,7 +95,7 @@ def summary_lines(outcomes: Sequence[Outcome], ticks: TickStatistics, elapsed_s:
     return lines
 
 
-def _total(outcomes: Sequence[Outcome]) -> Takeovers:
+def _total(outcomes: Sequence[EpisodeOutcome]) -> Takeovers:
     total = Takeovers()
     for takeovers in (outcome.takeovers for outcome in outcomes):
         total.count += takeovers.count

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.episode import TRANSITIONS, Effect, Ending, Episode, EpisodeMachine, Event, Phase
+from aloe_data.episode import TRANSITIONS, Effect, Ending, EpisodeMachine, EpisodeRun, Event, Phase
 from aloe_data.vocabulary import Verdict
 
 STEPS = {Effect.RESET_SCENE, Effect.OPEN_BAG, Effect.ARM, Effect.DISARM, Effect.CLOSE_BAG}
@@ -10,7 +10,7 @@ INPUTS = st.lists(st.sampled_from(["start", "done", "failed", "success", "abort"
 
 def feed(machine: EpisodeMachine, name: str) -> tuple[Effect, ...]:
     if name == "start":
-        return machine.start(Episode())
+        return machine.start(EpisodeRun())
     if name == "done":
         return machine.done()
     if name == "failed":
@@ -98,8 +98,8 @@ def test_the_first_verdict_counts() -> None:
 
 def test_a_second_start_changes_nothing() -> None:
     machine = EpisodeMachine()
-    machine.start(Episode(prompt="first"))
-    assert machine.start(Episode(prompt="second")) == ()
+    machine.start(EpisodeRun(prompt="first"))
+    assert machine.start(EpisodeRun(prompt="second")) == ()
     assert machine.episode.prompt == "first"
 
 

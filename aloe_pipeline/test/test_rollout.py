@@ -7,7 +7,7 @@ from aloe_data.config import ConfigError
 from aloe_data.installed_files import find_operator_file, find_rig_file
 from aloe_data.operator_devices import device_kinds
 from aloe_data.rig_file import load_rig
-from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
+from aloe_data.rollout_summary import EpisodeOutcome, Takeovers, episode_line, summary_lines
 from aloe_data.statistics import TickStatistics
 from aloe_data.vocabulary import Verdict
 from aloe_pipeline.node_plan import plan_nodes
@@ -69,8 +69,8 @@ def test_a_checkpoint_is_a_folder_or_the_one_that_comes_for_the_task(tmp_path: P
 
 
 def test_the_summary_counts_aborted_episodes_apart() -> None:
-    success = Outcome("ep_0000", Verdict.SUCCESS, 5.9, "/bags/ep_0000", 0, "the goal is reached")
-    abort = Outcome("ep_0001", Verdict.ABORT, 1.0, "/bags/ep_0001", 2, "policy_node is silent")
+    success = EpisodeOutcome("ep_0000", Verdict.SUCCESS, 5.9, "/bags/ep_0000", 0, "the goal is reached")
+    abort = EpisodeOutcome("ep_0001", Verdict.ABORT, 1.0, "/bags/ep_0001", 2, "policy_node is silent")
     text = "\n".join(summary_lines([success, abort], TickStatistics(300, 0, 0.4), 36.0))
     assert "1 of 1 (100 %, 95 % interval 21 to 100 %)" in text
     assert "aborted      1" in text
@@ -233,9 +233,9 @@ def test_takeovers_are_counted_in_all_and_by_arm() -> None:
         takeovers.add_tick({"left": bool(left), "right": bool(right)})
     assert (takeovers.count, takeovers.arms) == (2, {"left": 1, "right": 2})
     assert str(takeovers) == "2 takeovers (left 1, right 2; 50 % of the time)"
-    outcome = Outcome("ep_0000", Verdict.SUCCESS, 5.9, "", 0, "", takeovers)
+    outcome = EpisodeOutcome("ep_0000", Verdict.SUCCESS, 5.9, "", 0, "", takeovers)
     assert "2 takeovers" in episode_line(1, 3, outcome)
-    calm = Outcome("ep_0001", Verdict.SUCCESS, 5.9, "", 0, "", Takeovers(ticks=8))
+    calm = EpisodeOutcome("ep_0001", Verdict.SUCCESS, 5.9, "", 0, "", Takeovers(ticks=8))
     assert "takeover" not in episode_line(2, 3, calm)
     text = "\n".join(summary_lines([outcome, calm], TickStatistics(16, 0, 0.4), 36.0))
     assert "human        2 takeovers (left 1, right 2; 25 % of the time) in 1 episode" in text

@@ -11,7 +11,7 @@ from aloe_sim.in_process import InProcessRig
 from aloe_sim.onlooker import look
 from aloe_teleop.device import ArmView, JointReading, TaskView, View
 from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
-from aloe_teleop.station import Asked, Outcome, Station
+from aloe_teleop.station import Asked, PollResult, Station
 
 OPERATOR = "scripted"
 LOOK_TICKS = 5  # control ticks between two looks at the task
@@ -86,7 +86,7 @@ class AssistedRig:
             expert=self._chunk,
         )
 
-    def _pass_on(self, outcome: Outcome) -> None:
+    def _pass_on(self, outcome: PollResult) -> None:
         now_ns, control = self.process.stamp_ns, self.process.control
         for asked in outcome.asked:
             request = asked.request

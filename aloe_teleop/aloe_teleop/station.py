@@ -22,7 +22,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PollResult:
     """What one poll of all devices gives.
 
     Attributes:
@@ -78,7 +78,7 @@ class Station:
         self._pressed_ns = 0  # when it was asked for first
         self._notes: list[str] = []
 
-    def poll(self, now_ns: int, view: View) -> Outcome:
+    def poll(self, now_ns: int, view: View) -> PollResult:
         """Poll all devices."""
         self._notes = []
         samples = {name: device.poll(now_ns, view) for name, device in self._devices.items()}
@@ -89,7 +89,7 @@ class Station:
                 Asked(r, name) for request in sample.requests if (r := self._followed(request, name, now_ns, view))
             ]
         asked += self._repeated_estop(now_ns, view)
-        return Outcome(
+        return PollResult(
             commands=self._commands(samples, view),
             asked=tuple(asked),
             verdict=_verdict(samples),
@@ -134,7 +134,7 @@ class Station:
         return request
 
     def _unguarded(self) -> str:
-        """See `Outcome.unguarded`."""
+        """See `PollResult.unguarded`."""
         dead = [self._problems[name] for name in self._stoppers if self._problems[name]]
         return f"the emergency stop does not work: {'; '.join(dead)}" if dead else ""
 

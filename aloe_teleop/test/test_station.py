@@ -12,7 +12,7 @@ from aloe_data.rig import Arm, Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority, CommandMode, RequestKind, Verdict
 from aloe_teleop.device import ArmView, Command, Inputs, Request, Sample, View
-from aloe_teleop.station import Outcome, Station
+from aloe_teleop.station import PollResult, Station
 
 MS = 1_000_000
 BOTH = ("left_arm", "right_arm")
@@ -57,7 +57,7 @@ class Desk:
         self.estop = False
         self.now_ms = 0
 
-    def poll(self, *requests: Request, after_ms: int = 20) -> Outcome:
+    def poll(self, *requests: Request, after_ms: int = 20) -> PollResult:
         self.now_ms += after_ms
         self.pedal.requests = requests
         human = ArmView(Authority.HUMAN, "operator")
@@ -71,7 +71,7 @@ class Desk:
         return [(item.request.kind, item.request.arms, item.device) for item in outcome.asked]
 
 
-def deadman(outcome: Outcome) -> dict[str, bool]:
+def deadman(outcome: PollResult) -> dict[str, bool]:
     return {arm: command.deadman for arm, command in outcome.commands.items()}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from aloe_msgs.srv import StartEpisode, StopEpisode
 from rclpy.node import Node
 
-from aloe_data.episode import Ending, Episode
+from aloe_data.episode import Ending, EpisodeRun
 from aloe_data.ros.episode_publisher import NAME
 from aloe_data.ros.service_calls import CallError, NoAnswerError, ServiceCalls
 from aloe_data.verdicts import GivenVerdict, VerdictError, give_verdict
@@ -35,7 +35,7 @@ class EpisodeBag:
         self._stop = node.create_client(StopEpisode, "/recorder/stop")
         self.folder: Path | None = None
 
-    def open(self, episode: Episode) -> None:
+    def open(self, episode: EpisodeRun) -> None:
         """Open a bag; the episode gets its id and the bag's folder.
 
         Raises:
@@ -52,7 +52,7 @@ class EpisodeBag:
         episode.bag = answer.bag
         self.folder = Path(answer.bag).parent
 
-    def close(self, episode: Episode, ending: Ending) -> None:
+    def close(self, episode: EpisodeRun, ending: Ending) -> None:
         """Close the bag; the episode gets the counts of its messages.
 
         Raises:
@@ -71,7 +71,7 @@ class EpisodeBag:
         answer: StopEpisode.Response = self._calls.call(self._stop, request, "recorder_node", self._timeout_s)
         return answer
 
-    def _abort(self, episode: Episode, ending: Ending, problem: str) -> None:
+    def _abort(self, episode: EpisodeRun, ending: Ending, problem: str) -> None:
         """Whatever was said of the episode, it counts for nothing."""
         if ending.verdict is Verdict.ABORT:
             if problem not in ending.reason:

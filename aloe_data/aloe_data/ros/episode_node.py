@@ -13,7 +13,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
-from aloe_data.episode import Ending, Episode
+from aloe_data.episode import Ending, EpisodeRun
 from aloe_data.episode_config import EpisodeConfig
 from aloe_data.episode_ticket import Ticket
 from aloe_data.rig_file import load_rig
@@ -64,7 +64,7 @@ class EpisodeNode(Node):
 
     def _on_start(self, request: StartEpisode.Request, response: StartEpisode.Response) -> StartEpisode.Response:
         refusal = self._inputs.refusal(_START, request)
-        ticket = Ticket(Episode(request.episode_id, request.prompt, request.seed), self._config.timeout_s)
+        ticket = Ticket(EpisodeRun(request.episode_id, request.prompt, request.seed), self._config.timeout_s)
         if refusal or not self._runner.submit(ticket):
             response.success = False
             response.message = refusal or self._busy()
@@ -172,7 +172,7 @@ class EpisodeNode(Node):
                 result.message = f"episode {index} of {goal.episodes}: {self._runner.stop_reason}"
                 break
             ticket = Ticket(
-                Episode(prompt=goal.prompt, seed=goal.seed + index), goal.timeout_s or self._config.timeout_s
+                EpisodeRun(prompt=goal.prompt, seed=goal.seed + index), goal.timeout_s or self._config.timeout_s
             )
             if not self._runner.submit(ticket):
                 result.message = self._busy()
@@ -200,7 +200,7 @@ class EpisodeNode(Node):
         return result
 
 
-def _feedback(index: int, episode: Episode, ending: Ending) -> RunEpisodes.Feedback:
+def _feedback(index: int, episode: EpisodeRun, ending: Ending) -> RunEpisodes.Feedback:
     feedback = RunEpisodes.Feedback(episode=index, episode_id=episode.episode_id, bag=episode.bag)
     feedback.verdict = int(ending.verdict)
     feedback.reason = ending.reason

@@ -4,7 +4,7 @@ from aloe_msgs.msg import EpisodeEvent, EpisodeState
 from rclpy.duration import Duration
 from rclpy.node import Node
 
-from aloe_data.episode import Ending, Episode, Phase
+from aloe_data.episode import Ending, EpisodeRun, Phase
 from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.qos import LATCHED
 from aloe_data.session import Session
@@ -49,7 +49,7 @@ class EpisodePublisher:
         state = _STATE_NAMES[_PUBLIC_STATE[phase]]
         self._heart.beat(f"{state}: {waits_for}" if waits_for else state)
 
-    def publish_state(self, phase: Phase, episode: Episode) -> None:
+    def publish_state(self, phase: Phase, episode: EpisodeRun) -> None:
         """Say in which state the episode is now."""
         message = EpisodeState(state=_PUBLIC_STATE[phase], episode_id=episode.episode_id)
         message.header.stamp = self._node.get_clock().now().to_msg()
@@ -59,13 +59,13 @@ class EpisodePublisher:
         message.bag = "" if phase is Phase.IDLE else episode.bag
         self._state.publish(message)
 
-    def start(self, episode: Episode) -> int:
+    def start(self, episode: EpisodeRun) -> int:
         """Say that the episode starts; when that was [ns]."""
         started_ns = self._emit(EpisodeEvent.START, episode, Ending(Verdict.NONE, NAME))
         self._node.get_logger().info(f"{episode.episode_id} runs: {episode.prompt}")
         return started_ns
 
-    def end(self, episode: Episode, ending: Ending) -> int:
+    def end(self, episode: EpisodeRun, ending: Ending) -> int:
         """Say the verdict and that the episode stops; when that was [ns]."""
         self._last_verdict = ending.verdict
         self._emit(EpisodeEvent.VERDICT, episode, ending)
@@ -76,7 +76,7 @@ class EpisodePublisher:
         for publisher in (self._events, self._state):
             publisher.wait_for_all_acked(Duration(seconds=1.0))
 
-    def _emit(self, kind: int, episode: Episode, ending: Ending) -> int:
+    def _emit(self, kind: int, episode: EpisodeRun, ending: Ending) -> int:
         now = self._node.get_clock().now()
         event = EpisodeEvent(kind=kind, episode_id=episode.episode_id, verdict=int(ending.verdict))
         event.header.stamp = now.to_msg()

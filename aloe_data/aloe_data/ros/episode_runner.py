@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rclpy.node import Node
 
-from aloe_data.episode import Effect, Ending, Episode, EpisodeMachine, Phase
+from aloe_data.episode import Effect, Ending, EpisodeMachine, EpisodeRun, Phase
 from aloe_data.episode_config import EpisodeConfig
 from aloe_data.episode_ticket import Ticket
 from aloe_data.episode_watch import EpisodeWatch
@@ -65,7 +65,7 @@ class EpisodeRunner:
         return self._ticket
 
     @property
-    def episode(self) -> Episode:
+    def episode(self) -> EpisodeRun:
         """The episode that is under way, else the last one."""
         return self._machine.episode
 

@@ -19,7 +19,7 @@ from aloe_data.command import INTERRUPTED
 from aloe_data.config import parameter
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.recording import CHUNKS, HEARTBEATS
-from aloe_data.rollout_summary import Outcome, Takeovers, episode_line, summary_lines
+from aloe_data.rollout_summary import EpisodeOutcome, Takeovers, episode_line, summary_lines
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
@@ -54,7 +54,7 @@ class RolloutReport(Node):
     def __init__(self) -> None:
         super().__init__("rollout_report")
         self.config = declare_parameters(self, ReportConfig)
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[EpisodeOutcome] = []
         self.exit_code: int | None = None
         self._ticks: list[tuple[int, float, float]] = []  # number, stamp [s], lateness [s]
         self._takeovers = Takeovers()
@@ -140,7 +140,7 @@ class RolloutReport(Node):
 
     def _on_feedback(self, message) -> None:
         feedback = message.feedback
-        outcome = Outcome(
+        outcome = EpisodeOutcome(
             feedback.episode_id,
             Verdict(feedback.verdict),
             feedback.length_s,

@@ -3,7 +3,7 @@
 from aloe_msgs.srv import ResetScene
 from rclpy.node import Node
 
-from aloe_data.episode import Episode
+from aloe_data.episode import EpisodeRun
 from aloe_data.ros.service_calls import CallError, ServiceCalls
 
 
@@ -22,7 +22,7 @@ class SceneReset:
         self._timeout_s = timeout_s
         self._client = node.create_client(ResetScene, service) if service else None
 
-    def reset(self, episode: Episode) -> None:
+    def reset(self, episode: EpisodeRun) -> None:
         """Set the scene up; an episode without a prompt gets that of the task.
 
         Raises:
