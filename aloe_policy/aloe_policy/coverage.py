@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_data.doctor import Finding, Level
+from aloe_data.finding import Finding, Level
 from aloe_policy.actions import ActionSpace, Normaliser
 
 Float = NDArray[np.float32]

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_data.doctor import Level
+from aloe_data.finding import Level
 from aloe_data.rig_file import load_rig
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.coverage import check_chunks, check_states

@@ -18,18 +18,10 @@ from ament_index_python.packages import get_package_share_directory
 from aloe_data.bag_folders import find_bags
 from aloe_data.bag_state import is_closed
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
-from aloe_data.doctor import (
-    Finding,
-    Level,
-    check_clocks,
-    check_contents,
-    check_images,
-    check_qos,
-    check_rates,
-    check_topics,
-    streams_of,
-)
-from aloe_data.doctor_machine import (
+from aloe_data.finding import Finding, Level
+from aloe_data.frames import EpisodeError
+from aloe_data.installed_files import NO, find_rig_file, find_teleop_file
+from aloe_data.machine_checks import (
     ProcessorTimes,
     check_buffers,
     check_devices,
@@ -42,14 +34,14 @@ from aloe_data.doctor_machine import (
     needed_bytes_per_s,
     read_buffers,
 )
-from aloe_data.frames import EpisodeError
-from aloe_data.installed_files import NO, find_rig_file, find_teleop_file
 from aloe_data.operator_devices import teleop_devices
 from aloe_data.recording import RecordingError, recorded_topics
 from aloe_data.rig import Rig, RigError
 from aloe_data.rig_file import load_rig
+from aloe_data.rig_streams import streams_of
 from aloe_data.ros.bag_frames import read_episode
-from aloe_data.ros.doctor_probe import Probe
+from aloe_data.ros.stream_probe import Probe
+from aloe_data.stream_checks import check_clocks, check_contents, check_images, check_qos, check_rates, check_topics
 from aloe_data.transport import TransportError, network_environment, network_line
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
 from aloe_policy.actions import ActionSpace, Normaliser

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("launch_ros")
 from ament_index_python.packages import get_package_prefix
 
-from aloe_data import doctor_machine
-from aloe_data.ros import doctor_probe
+from aloe_data import machine_checks
+from aloe_data.ros import stream_probe
 from aloe_pipeline.ros import doctor
 
 
@@ -18,8 +18,8 @@ def test_without_a_graph_it_says_at_once_what_is_missing_and_what_is_fine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", "99")
-    monkeypatch.setattr(doctor_probe, "_DISCOVERY_S", 0.1)
-    monkeypatch.setattr(doctor_machine, "_MOST", 1 << 20)
+    monkeypatch.setattr(stream_probe, "_DISCOVERY_S", 0.1)
+    monkeypatch.setattr(machine_checks, "_MOST", 1 << 20)
     monkeypatch.setattr(sys, "argv", ["doctor", "--record", str(tmp_path / "bags"), "--teleop", "leader"])
     with pytest.raises(SystemExit) as ended:
         doctor.main()

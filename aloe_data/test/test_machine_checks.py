@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.doctor import Finding, Level, Measured
-from aloe_data.doctor_machine import (
+from aloe_data.finding import Finding, Level
+from aloe_data.machine_checks import (
     InputDevice,
     ProcessorTimes,
     check_buffers,
@@ -21,6 +21,7 @@ from aloe_data.doctor_machine import (
 )
 from aloe_data.operator_devices import teleop_devices
 from aloe_data.rig_file import load_rig
+from aloe_data.rig_streams import Measured
 
 CONFIG = Path(__file__).parents[2] / "config"
 RIG = load_rig(CONFIG / "rig_sim.yaml")
@@ -121,7 +122,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_its_remedy(tmp_path: Path)
 
 
 def test_measuring_a_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aloe_data.doctor_machine._MOST", 1 << 20)
+    monkeypatch.setattr("aloe_data.machine_checks._MOST", 1 << 20)
     assert measure_disk(tmp_path) > 0
     assert not list(tmp_path.iterdir())
 

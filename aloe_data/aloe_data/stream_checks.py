@@ -1,17 +1,13 @@
-"""Before motion: from what was measured of a rig's streams to what is wrong with them, each with its remedy.
-
-A FAIL keeps the arms from moving, or data from being kept; a WARN makes them worse.
-"""
+"""Before motion: from what was measured of a rig's streams to what is wrong with them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 from itertools import groupby, product
 
 import numpy as np
 
+from aloe_data.finding import Finding, Level, fail, ok, warn
 from aloe_data.recording import RecordedTopic
-from aloe_data.rig import Arm, Rig
+from aloe_data.rig_streams import Endpoint, Measured, Stream
 from aloe_data.vocabulary import NS
 
 _SLOW = 0.8  # of the rate that the rig file promises
@@ -21,114 +17,6 @@ _FUTURE_S = 0.01  # clocks that differ by more are not synchronised
 _REPEATED = 0.1  # share of images that show the same as the one before
 
 
-class Level(IntEnum):
-    """How bad a finding is."""
-
-    OK = 0
-    WARN = 1
-    FAIL = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check has found: how bad, what, and what to do about it."""
-
-    level: Level
-    check: str
-    what: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.level.name:5} {self.check:10} {self.what}" + (f" -> {self.remedy}" if self.remedy else "")
-
-
-@dataclass(frozen=True)
-class Stream:
-    """What somebody must publish on a topic before an arm may move.
-
-    `rate_hz` 0: at any rate. `shares_topic`: other arms' joints come on the topic as well, perhaps in other messages.
-    """
-
-    name: str
-    topic: str
-    type: str
-    max_age_s: float
-    rate_hz: float = 0.0
-    is_camera: bool = False
-    shares_topic: bool = False
-
-    @property
-    def key(self) -> str:
-        """What its own messages are measured by."""
-        return f"{self.topic} ({self.name})" if self.shares_topic else self.topic
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """A publisher and what it offers, or a subscription and what it asks for."""
-
-    node: str
-    type: str
-    reliable: bool = True
-    latched: bool = False
-
-
-@dataclass
-class Measured:
-    """One topic, or the part of it that is one stream's, as it was heard, on the clock that stamps are expected from.
-
-    Attributes:
-        publishers, subscriptions: all that are known, without the doctor's own.
-        began_ns, ended_ns: when it was listened to.
-        arrivals_ns, stamps_ns, contents, sizes: of every message: when it came, its stamp, a checksum of what follows
-            the stamp, its bytes.
-        fault: "" or why a node would refuse what it says.
-    """
-
-    publishers: tuple[Endpoint, ...] = ()
-    subscriptions: tuple[Endpoint, ...] = ()
-    began_ns: int = 0
-    ended_ns: int = 0
-    arrivals_ns: list[int] = field(default_factory=list)
-    stamps_ns: list[int] = field(default_factory=list)
-    contents: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    fault: str = ""
-
-    @property
-    def seconds(self) -> float:
-        """How long it was listened to."""
-        return (self.ended_ns - self.began_ns) / NS
-
-    @property
-    def rate_hz(self) -> float:
-        """Mean rate of arrival."""
-        return len(self.arrivals_ns) / self.seconds if self.seconds else 0.0
-
-    @property
-    def bytes_per_s(self) -> float:
-        """Data that arrived."""
-        return sum(self.sizes) / self.seconds if self.seconds else 0.0
-
-
-def streams_of(rig: Rig) -> tuple[Stream, ...]:
-    """The cameras and joint states of a rig."""
-    cameras = [Stream(f"camera {c.name}", c.topic, c.message_type, c.max_age_s, c.rate_hz, True) for c in rig.cameras]
-    return (*cameras, *(_arm_stream(rig, arm) for arm in rig.arms))
-
-
-def _arm_stream(rig: Rig, arm: Arm) -> Stream:
-    topic = arm.joint_state_topic
-    return Stream(
-        arm.name,
-        topic,
-        "sensor_msgs/msg/JointState",
-        arm.max_age_s,
-        arm.rate_hz,
-        shares_topic=len(rig.arms_on(topic)) > 1,
-    )
-
-
 def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], simulated: bool) -> list[Finding]:
     """Every stream has one publisher, of the type that the rig file says."""
     found = []
@@ -136,18 +24,18 @@ def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], si
     if silent:
         remedy = "start their drivers, or correct the topics in the rig file"
         remedy = "ros2 launch aloe_bringup rollout.launch.py starts the simulator" if simulated else remedy
-        found.append(_fail("topics", f"nobody publishes {', '.join(silent)}", remedy))
+        found.append(fail("topics", f"nobody publishes {', '.join(silent)}", remedy))
     for stream in streams:
         publishers = measured[stream.topic].publishers
         if len(publishers) > 1 and not stream.shares_topic:
             names = ", ".join(sorted(publisher.node for publisher in publishers))
             stop = "stop all but one (is a bag being played?)"
-            found.append(_fail("topics", f"{stream.name}: {names} publish {stream.topic}", stop))
+            found.append(fail("topics", f"{stream.name}: {names} publish {stream.topic}", stop))
         for publisher in publishers:
             if publisher.type != stream.type:
                 what = f"{stream.name}: {stream.topic} of {publisher.node} is {publisher.type}, not {stream.type}"
-                found.append(_fail("topics", what, "correct the topic in the rig file, or the driver"))
-    return found or [_ok("topics", f"{len(streams)} streams have one publisher each")]
+                found.append(fail("topics", what, "correct the topic in the rig file, or the driver"))
+    return found or [ok("topics", f"{len(streams)} streams have one publisher each")]
 
 
 def check_qos(topics: Iterable[RecordedTopic], measured: Mapping[str, Measured]) -> list[Finding]:
@@ -172,7 +60,7 @@ def check_qos(topics: Iterable[RecordedTopic], measured: Mapping[str, Measured])
                 level = Level.FAIL if asks is ours else Level.WARN
                 found.append(Finding(level, "qos", what, f"publish it {lack} (latched: durability transient local)"))
     if number and not found:
-        found.append(_ok("qos", f"{number} topics with publishers, all as their subscriptions ask for"))
+        found.append(ok("qos", f"{number} topics with publishers, all as their subscriptions ask for"))
     return found
 
 
@@ -185,22 +73,22 @@ def check_rates(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> 
         if not heard.arrivals_ns:
             remedy = "does its driver work, does the network let it through? ros2 topic info --verbose tells more"
             nothing = f"{stream.name}: has a publisher, but nothing came in {heard.seconds:.1f} s"
-            found.append(_fail("rate", nothing, remedy))
+            found.append(fail("rate", nothing, remedy))
             continue
         pause_s = float(np.diff([*heard.arrivals_ns, heard.ended_ns]).max()) / NS
         rate = f"{stream.name}: {heard.rate_hz:.1f} Hz of {stream.rate_hz:g}, largest gap {pause_s:.3f} s"
         slowest.append(heard.rate_hz / stream.rate_hz)
         if pause_s > stream.max_age_s:
             remedy = f"arms hold after max_age_s {stream.max_age_s:g} s: see its driver, and what else is running"
-            found.append(_fail("rate", rate, remedy))
+            found.append(fail("rate", rate, remedy))
         elif heard.rate_hz < _SLOW * stream.rate_hz:
             best_effort = not all(publisher.reliable for publisher in heard.publishers)
             lossy = "; best effort loses large messages: publish it compressed or reliable" if best_effort else ""
-            found.append(_warn("rate", rate, f"is its driver, or this machine, too slow?{lossy}"))
+            found.append(warn("rate", rate, f"is its driver, or this machine, too slow?{lossy}"))
         elif heard.rate_hz > _FAST * stream.rate_hz:
-            found.append(_warn("rate", rate, "correct rate_hz in the rig file, or the driver"))
+            found.append(warn("rate", rate, "correct rate_hz in the rig file, or the driver"))
     if slowest and not found:
-        found.append(_ok("rate", f"{len(slowest)} streams, the slowest at {100 * min(slowest):.0f} % of its rate"))
+        found.append(ok("rate", f"{len(slowest)} streams, the slowest at {100 * min(slowest):.0f} % of its rate"))
     return found
 
 
@@ -218,19 +106,19 @@ def check_clocks(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
         stamps = f"{stream.name}: stamps are {abs(age_s):.3f} s {'old' if age_s >= 0 else 'in the future'}"
         back = int((np.diff(heard.stamps_ns) <= 0).sum())
         if not all(heard.stamps_ns):
-            found.append(_fail("clock", f"{stream.name}: stamps are zero", "let its driver stamp when it measures"))
+            found.append(fail("clock", f"{stream.name}: stamps are zero", "let its driver stamp when it measures"))
         elif abs(age_s) > min(stream.max_age_s, _OTHER_CLOCK_S):
             remedy = f"older than max_age_s {stream.max_age_s:g} s is refused: see what delays it, or {synchronise}"
-            found.append(_fail("clock", stamps, remedy if 0 < age_s < _OTHER_CLOCK_S else synchronise))
+            found.append(fail("clock", stamps, remedy if 0 < age_s < _OTHER_CLOCK_S else synchronise))
         elif age_s < -_FUTURE_S:
-            found.append(_warn("clock", stamps, synchronise))
+            found.append(warn("clock", stamps, synchronise))
         elif age_s > stream.max_age_s / 2:
-            found.append(_warn("clock", stamps, f"near its max_age_s of {stream.max_age_s:g} s; see what delays it"))
+            found.append(warn("clock", stamps, f"near its max_age_s of {stream.max_age_s:g} s; see what delays it"))
         if back and all(heard.stamps_ns):
             what = f"{stream.name}: {back} of {len(heard.stamps_ns)} stamps are not newer than the one before"
-            found.append(_warn("clock", what, "these messages are passed over; stamp every one when it is measured"))
+            found.append(warn("clock", what, "these messages are passed over; stamp every one when it is measured"))
     if ages_ms and not found:
-        found.append(_ok("clock", f"stamps are {min(ages_ms):.0f} to {max(ages_ms):.0f} ms old when they arrive"))
+        found.append(ok("clock", f"stamps are {min(ages_ms):.0f} to {max(ages_ms):.0f} ms old when they arrive"))
     return found
 
 
@@ -245,12 +133,12 @@ def check_images(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
         repeated = 1 - len(runs) / len(heard.contents)
         if frozen_s > camera.max_age_s:
             what = f"{camera.name}: shows the same image for {frozen_s:.1f} s"
-            found.append(_fail("images", what, "it is frozen: restart its driver, see its cable"))
+            found.append(fail("images", what, "it is frozen: restart its driver, see its cable"))
         elif repeated > _REPEATED:
             what = f"{camera.name}: {100 * repeated:.0f} % of its images are those before once more"
-            found.append(_warn("images", what, "let its driver publish every image once"))
+            found.append(warn("images", what, "let its driver publish every image once"))
     if cameras and not found:
-        found.append(_ok("images", f"{len(cameras)} cameras show something new with every image"))
+        found.append(ok("images", f"{len(cameras)} cameras show something new with every image"))
     return found
 
 
@@ -260,21 +148,9 @@ def check_contents(streams: Sequence[Stream], measured: Mapping[str, Measured]) 
     faults = [Finding(Level.FAIL, "contents", measured[s.key].fault) for s in spoken if measured[s.key].fault]
     if faults or not spoken:
         return faults
-    return [_ok("contents", f"{len(spoken)} streams: image sizes and joint names are those of the rig file")]
+    return [ok("contents", f"{len(spoken)} streams: image sizes and joint names are those of the rig file")]
 
 
 def _spoken(streams: Iterable[Stream], measured: Mapping[str, Measured]) -> list[Stream]:
     """Those with a promised rate and somebody who may keep it; of the others `check_topics` tells."""
     return [stream for stream in streams if stream.rate_hz and measured[stream.key].publishers]
-
-
-def _ok(check: str, what: str) -> Finding:
-    return Finding(Level.OK, check, what)
-
-
-def _warn(check: str, what: str, remedy: str) -> Finding:
-    return Finding(Level.WARN, check, what, remedy)
-
-
-def _fail(check: str, what: str, remedy: str) -> Finding:
-    return Finding(Level.FAIL, check, what, remedy)

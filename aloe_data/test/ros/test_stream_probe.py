@@ -11,10 +11,10 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, JointState
 
 from aloe_data.codecs import encode_jpeg
-from aloe_data.doctor import streams_of
 from aloe_data.recording import recorded_topics
 from aloe_data.rig_file import load_rig
-from aloe_data.ros import doctor_probe
+from aloe_data.rig_streams import streams_of
+from aloe_data.ros import stream_probe
 from aloe_data.ros.convert import joint_state_to_message
 
 DOMAIN = 67
@@ -28,7 +28,7 @@ def test_publishers_messages_and_faults_of_the_streams_are_measured(
     cameras = node.create_publisher(CompressedImage, rig.cameras[0].topic, 10)
     joints = node.create_publisher(JointState, rig.arms[0].joint_state_topic, qos_profile_sensor_data)
     listener = rclpy.create_node("doctor", context=peer.context)
-    probe = doctor_probe.Probe(listener, rig, streams, recorded_topics(rig, use_sim_time=False))
+    probe = stream_probe.Probe(listener, rig, streams, recorded_topics(rig, use_sim_time=False))
     assert until(lambda: cameras.get_subscription_count() and joints.get_subscription_count(), 30.0)
     jpeg = encode_jpeg(np.zeros((8, 8, 3), np.uint8))
 
@@ -40,7 +40,7 @@ def test_publishers_messages_and_faults_of_the_streams_are_measured(
         cameras.publish(message)
 
     node.create_timer(0.02, publish)
-    monkeypatch.setattr(doctor_probe, "_DISCOVERY_S", 30.0)
+    monkeypatch.setattr(stream_probe, "_DISCOVERY_S", 30.0)
     probe.run(0.5)
     probe.close()
     arm, head = probe.measured[rig.arms[0].joint_state_topic], probe.measured[rig.cameras[0].topic]

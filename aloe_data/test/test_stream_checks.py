@@ -4,22 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aloe_data.doctor import (
-    Endpoint,
-    Finding,
-    Level,
-    Measured,
-    Stream,
-    check_clocks,
-    check_contents,
-    check_images,
-    check_qos,
-    check_rates,
-    check_topics,
-    streams_of,
-)
+from aloe_data.finding import Finding, Level
 from aloe_data.recording import RecordedTopic, recorded_topics
 from aloe_data.rig_file import load_rig
+from aloe_data.rig_streams import Endpoint, Measured, Stream, streams_of
+from aloe_data.stream_checks import check_clocks, check_contents, check_images, check_qos, check_rates, check_topics
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 HEAD = Stream("camera head", "/head", "sensor_msgs/msg/CompressedImage", max_age_s=0.5, rate_hz=30.0, is_camera=True)

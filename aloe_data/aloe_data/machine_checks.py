@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aloe_data.doctor import Finding, Level, Measured, Stream
+from aloe_data.finding import Finding, Level
 from aloe_data.recording import RecordingError, check_folder
 from aloe_data.rig import Camera, Rig
+from aloe_data.rig_streams import Measured, Stream
 
 _SYSCTLS = ("net.core.rmem_max", "net.core.rmem_default")  # how far a socket may ask, and what it has unasked
 _COMPRESSION = 8.0  # of JPEG, as long as no image was seen

@@ -15,9 +15,9 @@ from rosidl_runtime_py.utilities import get_message
 from sensor_msgs.msg import JointState
 
 from aloe_data.codecs import CodecError, check_compressed, is_foreign, select_joints
-from aloe_data.doctor import Endpoint, Measured, Stream
 from aloe_data.recording import RecordedTopic
 from aloe_data.rig import Rig
+from aloe_data.rig_streams import Endpoint, Measured, Stream
 from aloe_data.ros.convert import image_from_message, joint_positions
 from aloe_data.ros.qos import SENSOR
 from aloe_data.serialized import header_stamp_ns
