@@ -10,52 +10,22 @@ A crash leaves at most rows that no line names; the next append writes over them
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_data.bag_index import BagIndex
 from aloe_data.columns import Column, mapped, write_rows
 from aloe_data.durable import append_line
+from aloe_data.episode_index import StoredEpisode, StoreError, open_bag_index, read_index
 from aloe_data.frames import Episode
 from aloe_data.rig import Rig
-from aloe_data.sidecar import SidecarError, read_json, read_rows, write_json
+from aloe_data.sidecar import SidecarError, read_json, write_json
 
 FORMAT = 1
-
-
-class StoreError(ValueError):
-    """A store that cannot be used; the message names the file, the fault and the remedy."""
-
-
-@dataclass(frozen=True)
-class StoredEpisode:
-    """One line of `episodes.jsonl`.
-
-    Attributes:
-        bag: folder of the bag: in the file, the one that it was ingested from; in `EpisodeStore.bags`, where it is now.
-        fingerprint: of the bag's content, by which it is known wherever it lies; one that changed is ingested anew.
-        episode_id, prompt, seed, verdict: as in EpisodeFacts; the verdict is the bag's own at the time of ingest.
-        policy: version of the policy that commanded most of its ticks, "" for none.
-        first_tick, ticks: its rows in `ticks/`.
-        first_frame, frames: its rows in `features/`, camera by camera.
-    """
-
-    bag: str
-    fingerprint: str
-    episode_id: str
-    prompt: str
-    seed: int
-    verdict: str
-    policy: str
-    first_tick: int
-    ticks: int
-    first_frame: int
-    frames: int
 
 
 class EpisodeStore:
@@ -85,7 +55,7 @@ class EpisodeStore:
         }
         self._check_header({"format": FORMAT, "rig": rig.name, "contract": rig.contract, "image_size": [*image_size]})
         self.episodes = read_index(folder)
-        self._index = _bag_index(folder, self.episodes)
+        self._index = open_bag_index(folder, self.episodes)
         self._newest = self._newest_by_key()
 
     @property
@@ -226,37 +196,6 @@ class EpisodeStore:
 
     def _path(self, name: str) -> Path:
         return self.folder / "ticks" / f"{name}.{self._columns[name].dtype[1:]}"
-
-
-def read_index(folder: Path) -> tuple[StoredEpisode, ...]:
-    """The episodes of a store's folder; none where there is no store.
-
-    Raises:
-        StoreError: a line of another kind.
-    """
-    try:
-        return tuple(episode for _, episode in read_rows(folder / "episodes.jsonl", StoredEpisode, "episode"))
-    except SidecarError as error:
-        raise StoreError(str(error)) from error
-
-
-def folders_of_bags(folder: Path) -> set[Path]:
-    """Where the bags of a store are now that are not gone; none where there is no store.
-
-    Raises:
-        StoreError: a file of another kind.
-    """
-    index = _bag_index(folder, read_index(folder))
-    return {Path(index.place(key)) for key in index.there}
-
-
-def _bag_index(folder: Path, episodes: Sequence[StoredEpisode]) -> BagIndex:
-    try:
-        return BagIndex(folder, ((episode.fingerprint, episode.bag) for episode in episodes))
-    except SidecarError as error:
-        raise StoreError(f"{error}; remove it, and ingest again") from error
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise StoreError(f"{folder / 'bags.json'}: cannot be read: {error}; remove it, and ingest again") from error
 
 
 def _equal(stored: NDArray[Any], values: NDArray[Any]) -> bool:

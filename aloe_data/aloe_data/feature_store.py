@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from aloe_data.columns import Column, mapped, write_rows
 from aloe_data.durable import append_line
-from aloe_data.episode_store import EpisodeStore, StoredEpisode, StoreError
+from aloe_data.episode_index import StoredEpisode, StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.sidecar import SidecarError, read_lines, write_json
 
 

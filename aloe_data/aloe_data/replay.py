@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode_store import EpisodeStore, StoredEpisode
+from aloe_data.episode_index import StoredEpisode
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.segments import HOLD, HUMAN, Segment, SegmentConfig, cut
 from aloe_data.transitions import RewardConfig, chunk_returns

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.encoders.keypoints import ImageEncoder

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
-from aloe_data.episode_store import StoredEpisode
+from aloe_data.episode_index import StoredEpisode
 from aloe_data.replay import SOURCES
 from aloe_policy.actions import Normaliser
 

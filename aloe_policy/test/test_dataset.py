@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace
 from aloe_policy.dataset import build, chunk_windows, encode_frames

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import AUTONOMOUS, DEMO
 from aloe_policy.backend import load_policy

@@ -20,7 +20,7 @@ from aloe_critic.ros.critic_data import Data, DataConfig, load_data, sizes_of
 from aloe_critic.ros.critic_watch import Watch
 from aloe_critic.training import Outcome, Report, Split, fit, resume
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode_store import read_index
+from aloe_data.episode_index import read_index
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_policy.improvement_weights import store_mark

@@ -22,7 +22,8 @@ from aloe_critic.ros.critic_training import CriticTraining
 from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.scoring import score
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_policy.ros import policy_store
 from aloe_policy.ros.ingest import encoder_hash

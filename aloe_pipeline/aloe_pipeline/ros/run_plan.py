@@ -5,7 +5,7 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import StoreError
+from aloe_data.episode_index import StoreError
 from aloe_data.installed_files import NO, find_rig_file
 from aloe_data.rig_file import load_rig
 from aloe_pipeline.rollout import EXPERT, find_checkpoint

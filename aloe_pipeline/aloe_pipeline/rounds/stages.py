@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aloe_data.bag_folders import bag_files
-from aloe_data.episode_store import folders_of_bags
+from aloe_data.episode_index import folders_of_bags
 from aloe_data.replay import DEMO, SOURCES
 from aloe_data.seeds import HELD_OUT
 from aloe_data.verdicts import SIDECAR

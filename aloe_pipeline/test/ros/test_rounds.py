@@ -11,7 +11,8 @@ import pytest
 from ament_index_python.packages import get_package_share_directory
 
 from aloe_critic.ros import weigh
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import RecordingError
 from aloe_data.rig_file import load_rig

@@ -10,7 +10,7 @@ import made_run as made
 import pytest
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments
-from aloe_data.episode_store import StoredEpisode
+from aloe_data.episode_index import StoredEpisode
 from aloe_pipeline.rounds.options import METHODS, WITH_CRITIC, ImproveOptions, LoopOptions, command_words
 from aloe_pipeline.rounds.order import YIELDS, improvement, loop
 from aloe_pipeline.rounds.plan import check

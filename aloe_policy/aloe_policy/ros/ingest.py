@@ -24,7 +24,8 @@ from aloe_data.bag_folders import find_bags
 from aloe_data.bag_state import is_closed
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import held
-from aloe_data.episode_store import EpisodeStore, StoredEpisode, StoreError
+from aloe_data.episode_index import StoredEpisode, StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.fingerprint import KIND, fingerprint_by_times
 from aloe_data.frames import Episode, EpisodeError

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from aloe_data.config import ConfigError, parameter
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError

@@ -14,7 +14,8 @@ pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs.msg")
 
 from aloe_data.config import ConfigError
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import SOURCES
 from aloe_policy.backend import load_policy
