@@ -5,8 +5,8 @@ from dataclasses import asdict
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from aloe_control.control_loop import ControlLoop
-from aloe_control.ros.messages import diagnostic_status
 from aloe_control.tick_statistics import TickSummary
+from aloe_data.ros.convert import diagnostic_status
 from aloe_data.ros.sealed_inputs import SealedInputs
 
 OK = DiagnosticStatus.OK
@@ -29,8 +29,8 @@ def loop_statuses(loop: ControlLoop, ticks: TickSummary, now_ns: int) -> list[Di
     state = "armed" if loop.armed else "not armed"
     problems = loop.problems(now_ns)
     return [
-        diagnostic_status(ERROR if loop.fault else OK, "control_node: motion", loop.fault or state, summary),
-        diagnostic_status(WARN if problems else OK, "control_node: streams", " | ".join(problems) or "all healthy", {}),
+        diagnostic_status("control_node: motion", loop.fault or state, summary, ERROR if loop.fault else OK),
+        diagnostic_status("control_node: streams", " | ".join(problems) or "all healthy", {}, WARN if problems else OK),
     ]
 
 
@@ -39,4 +39,4 @@ def strangers_status(sealed: SealedInputs) -> DiagnosticStatus:
     problems = sealed.problems()
     values = {"refused_messages": sealed.refused_count}
     level = ERROR if problems else OK
-    return diagnostic_status(level, "control_node: strangers", " | ".join(problems) or "none heard", values)
+    return diagnostic_status("control_node: strangers", " | ".join(problems) or "none heard", values, level)

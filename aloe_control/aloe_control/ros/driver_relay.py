@@ -16,12 +16,11 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from aloe_control.ros.arm_relay import ArmRelay
-from aloe_control.ros.messages import diagnostic_status
 from aloe_data.config import ConfigError, parameter
 from aloe_data.driver import missing_drivers
 from aloe_data.rig import Arm, Rig
 from aloe_data.rig_file import load_rig
-from aloe_data.ros.convert import ns_to_stamp
+from aloe_data.ros.convert import diagnostic_status, ns_to_stamp
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
@@ -103,7 +102,7 @@ class DriverRelayNode(Node):
         values = {f"refused {reason} of {sender}": count for (reason, sender), count in arm.refused.items()}
         values["refused"] = sum(arm.refused.values())
         text = " | ".join([arm.state, *strangers])
-        return diagnostic_status(level, f"driver_relay: {arm.arm.name}", text, values)
+        return diagnostic_status(f"driver_relay: {arm.arm.name}", text, values, level)
 
 
 def chosen_arms(rig: Rig, config: DriverRelayConfig) -> list[Arm]:

@@ -14,7 +14,6 @@ from aloe_msgs.msg import (
     InterventionRequest,
     TeleopCommand,
 )
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from aloe_control.authority import ArmStatus
 from aloe_control.human_commands import HumanCommand
@@ -148,9 +147,3 @@ def intervention_message(
     ]
     message.senders = [statuses[arm.name].sender for arm in rig.arms]
     return message
-
-
-def diagnostic_status(level: bytes, name: str, text: str, values: Mapping[str, object]) -> DiagnosticStatus:
-    """One entry of /diagnostics."""
-    pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    return DiagnosticStatus(level=level, name=name, hardware_id="", message=text, values=pairs)

@@ -126,16 +126,25 @@ def chunk_from_message(message: ActionChunk) -> Chunk:
 
 
 def diagnostics(
-    stamp_ns: int, name: str, problem: str, values: Mapping[str, object], level: bytes = DiagnosticStatus.ERROR
+    stamp_ns: int, name: str, text: str, values: Mapping[str, object], level: bytes = DiagnosticStatus.ERROR
 ) -> DiagnosticArray:
     """A message for /diagnostics with one entry, see `diagnostic_status`."""
-    message = DiagnosticArray(status=[diagnostic_status(name, problem, values, level)])
+    message = DiagnosticArray(status=[diagnostic_status(name, text, values, level)])
     message.header.stamp = ns_to_stamp(stamp_ns)
     return message
 
 
-def diagnostic_status(name: str, problem: str, values: Mapping[str, object], level: bytes) -> DiagnosticStatus:
-    """One entry for /diagnostics: OK when `problem` is empty, else of a `level` with the problem in words."""
-    level = level if problem else DiagnosticStatus.OK
+def diagnostic_status(
+    name: str, text: str, values: Mapping[str, object], level: bytes = DiagnosticStatus.ERROR
+) -> DiagnosticStatus:
+    """One entry for /diagnostics.
+
+    Args:
+        name: Name of the node and, after a colon, of the part that is reported on.
+        text: Problem in words, or what is done; "": "ok" stands there, with level OK.
+        values: Figures by name.
+        level: OK, WARN, ERROR or STALE of DiagnosticStatus.
+    """
     pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
-    return DiagnosticStatus(level=level, name=name, message=problem or "ok", values=pairs)
+    level = level if text else DiagnosticStatus.OK
+    return DiagnosticStatus(level=level, name=name, message=text or "ok", values=pairs)

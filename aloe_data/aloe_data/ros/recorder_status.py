@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticStatus
 
+from aloe_data.ros.convert import diagnostic_status
 from aloe_data.stream_counts import StreamCounts
 
 
@@ -29,11 +30,13 @@ def recorder_status(
     heard = counts.heard()
     slow = [topic for topic, count in heard.items() if count.slow and count.received > count.expected_hz]
     problems += [f"{topic} is slow ({heard[topic].rate_hz:.1f} Hz)" for topic in slow if topic not in silent]
-    level = DiagnosticStatus.ERROR if failure else DiagnosticStatus.WARN if problems else DiagnosticStatus.OK
-    status = DiagnosticStatus(name="recorder_node", level=level, message=failure or "; ".join([activity, *problems]))
+    level = DiagnosticStatus.OK
+    if failure:
+        level = DiagnosticStatus.ERROR
+    elif problems:
+        level = DiagnosticStatus.WARN
     totals = {"messages_written": counts.total_written, "messages_lost": counts.total_lost}
-    status.values = [KeyValue(key=key, value=str(value)) for key, value in (totals | heard).items()]
-    return status
+    return diagnostic_status("recorder_node", failure or "; ".join([activity, *problems]), totals | heard, level)
 
 
 def closing_warnings(counts: StreamCounts, is_published: Callable[[str], bool]) -> Iterator[str]:
