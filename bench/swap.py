@@ -3,7 +3,7 @@
 Runs the rollout's launch file, loads the shipped checkpoint and a copy of it under another version in turn, --swaps
 times in a row, and computes from the bags and from policy_node's memory:
   failed_swaps           loads that were refused
-  missed_ticks           control ticks more than 20 ms late, or skipped
+  missed_ticks           control ticks more than one period late, or not run at all
   late_in_swaps, late_elsewhere   ticks more than 20 ms late from a request until 0.2 s after its answer, and else
   share_in_swaps         of all ticks: what chance would give late_in_swaps
   stolen_ms              processor time that the host gave to others meanwhile, all cores
@@ -31,7 +31,7 @@ import psutil
 import rclpy
 from aloe_msgs.msg import EpisodeState
 from aloe_msgs.srv import LoadPolicy
-from control import RIG_FILE, START_LIMIT_S, Recorded, closed_bags, gap_ticks, read
+from control import RIG_FILE, START_LIMIT_S, Recorded, closed_bags, gap_ticks, read, timing_of
 from output import conclude, make_parser
 from rclpy.node import Node
 from takeover_live import rollout
@@ -40,7 +40,6 @@ from aloe_data.rig_file import load_rig
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
-from aloe_data.statistics import MISSED_TICK_S, tick_statistics
 from aloe_policy.checkpoint import folder_hash
 
 SHIPPED = RIG_FILE.parents[1] / "aloe_policy" / "checkpoints" / "sorting"
@@ -128,10 +127,10 @@ def followed(recorded: Recorded) -> int:
     return sum(a != b for a, b in itertools.pairwise(versions))
 
 
-def late_ticks(swaps: Swaps, bags: list[Recorded]) -> dict[str, float | int]:
+def late_ticks(swaps: Swaps, bags: list[Recorded], rate_hz: float) -> dict[str, float | int]:
     """Where the ticks lie that came late."""
     stamps_s = np.concatenate([bag.stamps_s for bag in bags])
-    late = np.concatenate([[tick.lateness_s for tick in bag.ticks] for bag in bags]) > MISSED_TICK_S
+    late = np.concatenate([[tick.lateness_s for tick in bag.ticks] for bag in bags]) > 1.0 / rate_hz
     in_swap = np.zeros(len(stamps_s), bool)
     for begin_s, end_s in swaps.spans_s:
         in_swap |= (stamps_s >= begin_s) & (stamps_s < end_s + AFTER_S)
@@ -144,9 +143,9 @@ def late_ticks(swaps: Swaps, bags: list[Recorded]) -> dict[str, float | int]:
     }
 
 
-def figures_of(swaps: Swaps, bags: list[Recorded], settle: int) -> dict[str, float | int]:
+def figures_of(swaps: Swaps, bags: list[Recorded], settle: int, rate_hz: float) -> dict[str, float | int]:
     """All figures."""
-    timing = [tick_statistics([t.tick for t in b.ticks], b.stamps_s, [t.lateness_s for t in b.ticks]) for b in bags]
+    timing = [timing_of(bag, rate_hz) for bag in bags]
     settled = np.array(swaps.rss_mib[min(settle, len(swaps.rss_mib) - 1) :])
     third = max(1, len(settled) // 3)
     return {
@@ -155,7 +154,7 @@ def figures_of(swaps: Swaps, bags: list[Recorded], settle: int) -> dict[str, flo
         "episodes": len(bags),
         "ticks": sum(t.ticks for t in timing),
         "missed_ticks": sum(t.missed for t in timing),
-        **late_ticks(swaps, bags),
+        **late_ticks(swaps, bags, rate_hz),
         "tick_jitter_p99_ms": max(t.jitter_p99_ms for t in timing),
         "chunk_gap_ticks": sum(map(gap_ticks, bags)),
         "swap_p50_ms": float(np.median(swaps.answers_ms)),
@@ -205,7 +204,7 @@ def main() -> None:
     print("\n".join(swaps.failed))
     if not recorded or not swaps.rss_mib:
         sys.exit("bench: no episode was recorded; see the messages above")
-    figures = figures_of(swaps, recorded, options.settle)
+    figures = figures_of(swaps, recorded, options.settle, rig.rate_hz)
     if options.png:
         draw(swaps, options.png)
     targets = dict.fromkeys(("failed_swaps", "missed_ticks", "chunk_gap_ticks"), 0.0) | {"rss_growth_mib": 5.0}

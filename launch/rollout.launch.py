@@ -42,7 +42,8 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
         if plan.executable == "recorder_node":
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)
     goal = {"episodes": config.episodes, "successes": config.successes, "timeout_s": config.timeout_s}
-    report = NodePlan("aloe_data", "rollout_report", goal | {"seed": config.seed, "prompt": config.prompt})
+    goal |= {"seed": config.seed, "prompt": config.prompt, "rate_hz": rig.rate_hz}
+    report = NodePlan("aloe_data", "rollout_report", goal)
     environment = node_environment(rig)
     nodes: list[Node | LogInfo] = [LogInfo(msg=network_line(rig.network))]
     nodes += [_node(plan, environment, _node_died) for plan in plans]

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from aloe_control.tick import TickResult
+from aloe_data.statistics import missed_ticks
 
 _WINDOW: Final = 3000  # ticks: one minute at 50 Hz
 
@@ -17,7 +18,7 @@ class TickSummary:
 
     Attributes:
         ticks: ticks that ran.
-        missed: ticks that ran more than one period late or not at all.
+        missed: ticks that ran more than one period late, or not at all; see `aloe_data.statistics.missed_ticks`.
         gaps: ticks without an action between two chunks of one arming.
         lateness_p99_ms, lateness_max_ms: behind the schedule.
         jitter_p99_ms: deviation of the interval between two ticks from the period.
@@ -50,7 +51,7 @@ class TickStatistics:
         interval_s = self._period_s if self._previous_s is None else now_s - self._previous_s
         self._previous_s = now_s
         self._ticks += 1
-        self._missed += max(int(lateness_s > self._period_s), round(interval_s / self._period_s) - 1)
+        self._missed += missed_ticks(lateness_s, interval_s, self._period_s)
         self._entries.append((lateness_s, abs(interval_s - self._period_s), cost_s))
         self._count_gap(result)
 

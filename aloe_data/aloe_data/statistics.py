@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-MISSED_TICK_S = 0.020  # a tick that starts later than this against its schedule counts as missed
-
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
     """Confidence interval of a success rate; unlike the normal one it stays in [0, 1] and is honest for few trials.
@@ -30,14 +28,28 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def missed_ticks(lateness_s: float, interval_s: float, period_s: float) -> int:
+    """Number of ticks that were missed when a tick ran: the one definition for nodes, reports and benches.
+
+    A tick is missed where it runs more than one period of the rig's rate late, or not at all.
+
+    Args:
+        lateness_s: Lateness of the tick against its schedule [s].
+        interval_s: Time since the tick before it [s].
+        period_s: Period of the rig's rate [s].
+    """
+    not_at_all = round(interval_s / period_s) - 1
+    return max(int(lateness_s > period_s), not_at_all)
+
+
 @dataclass(frozen=True)
 class TickStatistics:
     """How punctual control ticks were.
 
     Attributes:
-        ticks: how many.
-        missed: more than 20 ms late, or skipped.
-        jitter_p99_ms: deviation of the interval between two ticks from their period.
+        ticks: Number of ticks that ran.
+        missed: Number of ticks that ran more than one period late, or not at all; see `missed_ticks`.
+        jitter_p99_ms: Deviation of the interval between two ticks from their period, 99th percentile [ms].
     """
 
     ticks: int
@@ -49,20 +61,20 @@ def tick_statistics(
     numbers: ArrayLike,
     stamps_s: ArrayLike,
     lateness_s: ArrayLike,
+    rate_hz: float,
 ) -> TickStatistics:
     """Summarise control ticks; pauses between runs of consecutive ticks do not count.
 
     Args:
-        numbers: tick counters [n]; rising.
-        stamps_s: when each tick ran [n], s.
-        lateness_s: against the schedule [n], s.
+        numbers: Counters of the ticks [n]; rising.
+        stamps_s: Time at which each tick ran [n] [s].
+        lateness_s: Lateness of each tick against its schedule [n] [s].
+        rate_hz: Rate of the rig [Hz].
     """
+    period_s = 1.0 / rate_hz
     number, stamp, late = (np.asarray(a, dtype=float) for a in (numbers, stamps_s, lateness_s))
-    missed = late > MISSED_TICK_S
-    intervals_s = np.diff(stamp)[np.diff(number) == 1]
-    if not len(intervals_s):
-        return TickStatistics(len(late), int(missed.sum()), 0.0)
-    period_s = float(np.median(intervals_s))
-    skipped = np.maximum(np.round(intervals_s / period_s) - 1, 0).sum()
-    jitter_ms = 1e3 * np.abs(intervals_s - period_s)
-    return TickStatistics(len(late), max(int(missed.sum()), int(skipped)), float(np.percentile(jitter_ms, 99)))
+    follows = np.diff(number, prepend=np.nan) == 1  # a tick before it is known, and no pause lies between them
+    intervals_s = np.where(follows, np.diff(stamp, prepend=np.nan), period_s)
+    missed = sum(missed_ticks(*tick, period_s) for tick in zip(late, intervals_s, strict=True))
+    jitter_ms = 1e3 * np.abs(intervals_s[follows] - period_s)
+    return TickStatistics(len(late), missed, float(np.percentile(jitter_ms, 99)) if len(jitter_ms) else 0.0)

@@ -45,6 +45,7 @@ class ReportConfig:
     seed: int = parameter(0, low=0, doc="scene seed of the first episode")
     prompt: str = parameter("", doc="the task in words; empty: the task's own")
     timeout_s: float = parameter(0.0, unit="s", low=0.0, doc="limit per episode; 0: episode_node's default")
+    rate_hz: float = parameter(50.0, unit="Hz", low=1, high=1000, doc="rate of the rig, which says what a late tick is")
     answer_timeout_s: float = parameter(10.0, unit="s", low=0.1, doc="limit for episode_node's answers")
 
 
@@ -112,7 +113,9 @@ class RolloutReport(Node):
 
     def print_summary(self) -> None:
         """Say how it went."""
-        ticks = tick_statistics(*zip(*self._ticks, strict=True)) if self._ticks else TickStatistics(0, 0, 0.0)
+        ticks = TickStatistics(0, 0, 0.0)
+        if self._ticks:
+            ticks = tick_statistics(*zip(*self._ticks, strict=True), self.config.rate_hz)
         lines = summary_lines(self.outcomes, ticks, self._ended_s - self._began_s)
         print("\n".join(lines), flush=True)
 
