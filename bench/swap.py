@@ -4,7 +4,7 @@ Runs the rollout's launch file, loads the shipped checkpoint and a copy of it un
 times in a row, and computes from the bags and from policy_node's memory:
   failed_swaps           loads that were refused
   missed_ticks           control ticks more than one period late, or not run at all
-  late_in_swaps, late_elsewhere   ticks more than 20 ms late from a request until 0.2 s after its answer, and else
+  late_in_swaps, late_elsewhere   ticks more than one period late from a request until 0.2 s after its answer, and else
   share_in_swaps         of all ticks: what chance would give late_in_swaps
   stolen_ms              processor time that the host gave to others meanwhile, all cores
   chunk_gap_ticks        ticks without an action between the first and the last one of the policy in an episode

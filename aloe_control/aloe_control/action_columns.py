@@ -9,6 +9,7 @@ from aloe_control.chunk_refusal import ChunkRefused
 from aloe_control.joints import FAR_M, FAR_RAD
 from aloe_data.kinematics import rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import RefusalReason
 
 Array = npt.NDArray[np.float64]
 
@@ -56,7 +57,8 @@ class ActionColumns:
             try:
                 rows[:, columns] = rotation_to_6d(rotation_from_6d(rows[:, columns]))
             except ValueError as error:
-                raise ChunkRefused(f"{self._layout[columns.start]}: {error}; check the policy's output") from error
+                text = f"{self._layout[columns.start]}: {error}; check the policy's output"
+                raise ChunkRefused(RefusalReason.MALFORMED, text) from error
         return rows
 
     def impossible(self, rows: Array) -> str:

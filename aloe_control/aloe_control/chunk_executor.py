@@ -13,7 +13,7 @@ from aloe_control.handover import FadeLimits, fade, fade_ticks
 from aloe_control.tick_clock import LATE_PERIODS
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
-from aloe_data.vocabulary import NS
+from aloe_data.vocabulary import NS, RefusalReason
 
 Array = npt.NDArray[np.float64]
 _NEVER: Final = np.iinfo(np.int64).max
@@ -106,17 +106,20 @@ class ChunkExecutor:
         step = len(self._ticks) - bisect_left(self._ticks, chunk.stamp_ns)
         if step >= chunk.horizon:
             raise ChunkRefused(
+                RefusalReason.OUTDATED,
                 f"chunk {chunk.chunk_id} arrived after all its {chunk.horizon} steps: {step} ticks ran since its "
-                "observation; use a faster policy or longer chunks"
+                "observation; use a faster policy or longer chunks",
             )
         data = self._columns.normalised(np.asarray(chunk.data, float))
         impossible = self._columns.impossible(data)
         if impossible:
-            raise ChunkRefused(f"chunk {chunk.chunk_id}: {impossible}; check the policy's normaliser and its units")
+            text = f"chunk {chunk.chunk_id}: {impossible}; check the policy's normaliser and its units"
+            raise ChunkRefused(RefusalReason.INFEASIBLE, text)
         foreign = self._not_before > chunk.stamp_ns  # arms that this chunk is not for
         jump = self._columns.jump(np.where(foreign, here, np.vstack((here, data[step:]))))
         if jump:
-            raise ChunkRefused(f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?")
+            text = f"chunk {chunk.chunk_id} is infeasible: {jump}; is the policy for this rig?"
+            raise ChunkRefused(RefusalReason.INFEASIBLE, text)
         self._plan = self._faded(data, step, here)
         self._plan[:, foreign] = np.nan
         self._chunk = chunk
@@ -172,18 +175,21 @@ class ChunkExecutor:
         shape = chunk.data.shape
         if chunk.data.ndim != 2 or shape[0] == 0 or shape[1] != self._rig.action_dim:
             raise ChunkRefused(
+                RefusalReason.MALFORMED,
                 f"{name} has shape {list(shape)}, this rig needs [H, {self._rig.action_dim}] "
-                f"({self._rig.action_space}: {', '.join(self._rig.action_layout)}); load a policy made for this rig"
+                f"({self._rig.action_space}: {', '.join(self._rig.action_layout)}); load a policy made for this rig",
             )
         bad = ~np.isfinite(chunk.data)
         if bad.any():
             row, column = np.argwhere(bad)[0]
             raise ChunkRefused(
+                RefusalReason.MALFORMED,
                 f"{name}: value '{self._rig.action_layout[column]}' of step {row} is not finite ({bad.sum()} such "
-                "values); check the policy's normaliser and its input"
+                "values); check the policy's normaliser and its input",
             )
         if abs(chunk.rate_hz - self._rig.rate_hz) > 0.01 * self._rig.rate_hz:
-            raise ChunkRefused(f"{name} is for {chunk.rate_hz:g} Hz, this rig runs at {self._rig.rate_hz:g} Hz")
+            text = f"{name} is for {chunk.rate_hz:g} Hz, this rig runs at {self._rig.rate_hz:g} Hz"
+            raise ChunkRefused(RefusalReason.MALFORMED, text)
 
     def _check_time(self, chunk: Chunk, now_ns: int) -> None:
         name = f"chunk {chunk.chunk_id}"
@@ -192,12 +198,14 @@ class ChunkExecutor:
             raise ChunkOutdated(f"{name} answers an observation from before {since}")
         if chunk.stamp_ns > now_ns + LATE_PERIODS * self._period_ns:
             raise ChunkRefused(
-                f"{name} is stamped {(chunk.stamp_ns - now_ns) / NS:.3f} s in the future; synchronise the clocks"
+                RefusalReason.OUTDATED,
+                f"{name} is stamped {(chunk.stamp_ns - now_ns) / NS:.3f} s in the future; synchronise the clocks",
             )
         if self._chunk is not None and chunk.stamp_ns <= self._chunk.stamp_ns:
             raise ChunkOutdated(f"{name} is not newer than chunk {self._chunk.chunk_id}, which is being followed")
         if now_ns - chunk.stamp_ns > self._max_age_ns:
             raise ChunkRefused(
+                RefusalReason.OUTDATED,
                 f"{name} answers an observation {(now_ns - chunk.stamp_ns) / NS:.3f} s old (limit policy_max_age_s = "
-                f"{self._rig.policy_max_age_s:g}); use a faster policy"
+                f"{self._rig.policy_max_age_s:g}); use a faster policy",
             )

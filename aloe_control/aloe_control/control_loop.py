@@ -31,6 +31,7 @@ from aloe_control.turns import Turns
 from aloe_control.watchdog import REQUESTS, command_stream, required_streams, takeover_streams
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import RefusalReason
 
 Array = npt.NDArray[np.float64]
 
@@ -150,9 +151,9 @@ class ControlLoop:
             return f"chunk {chunk.chunk_id} is not followed: motion is not enabled"
         return self.policy.offer(chunk, self._motion.action, sender, now_ns)
 
-    def refuse_chunk(self, reason: str, policy_version: str) -> str:
-        """Count a chunk that cannot be followed; the reason is told if the policy then counts as silent."""
-        return self.policy.refuse(reason, policy_version)
+    def refuse_chunk(self, chunk_id: int, policy_version: str, text: str) -> str:
+        """Count a chunk whose message cannot be read, see `PolicyInput.refuse`."""
+        return self.policy.refuse(chunk_id, policy_version, RefusalReason.MALFORMED, text)
 
     def arm(self, now_ns: int) -> tuple[bool, str]:
         """Enable motion, starting from where the arms are; refused with the reasons unless all is healthy."""

@@ -17,6 +17,7 @@ from aloe_control.tick import ControlConfig
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_about, rotation_from_6d, rotation_to_6d
 from aloe_data.rig_file import load_rig
+from aloe_data.vocabulary import RefusalReason
 
 POSES = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 JOINTS = replace(POSES, action_space="joint_position")
@@ -153,25 +154,26 @@ def with_jump() -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("bad", "message"),
+    ("bad", "reason", "message"),
     [
-        (chunk(5, rows=np.zeros((50, 20))), r"needs \[H, 14\]"),
-        (chunk(5, rows=np.zeros((0, 14))), r"shape \[0, 14\]"),
-        (chunk(5, rows=with_bad_value()), "'left_arm.elbow' of step 7 is not finite"),
-        (chunk(5, rows=with_jump()), "'left_arm.shoulder' jumps by"),
-        (chunk(5, rows=plan(np.arange(50)) + 0.9), "jumps by 0.9"),
-        (chunk(5, rate_hz=30.0), "is for 30 Hz, this rig runs at 50 Hz"),
-        (chunk(-1), "before arming"),
-        (chunk(20), "in the future"),
-        (chunk(5, horizon=3), "after all its 3 steps"),
+        (chunk(5, rows=np.zeros((50, 20))), RefusalReason.MALFORMED, r"needs \[H, 14\]"),
+        (chunk(5, rows=np.zeros((0, 14))), RefusalReason.MALFORMED, r"shape \[0, 14\]"),
+        (chunk(5, rows=with_bad_value()), RefusalReason.MALFORMED, "'left_arm.elbow' of step 7 is not finite"),
+        (chunk(5, rows=with_jump()), RefusalReason.INFEASIBLE, "'left_arm.shoulder' jumps by"),
+        (chunk(5, rows=plan(np.arange(50)) + 0.9), RefusalReason.INFEASIBLE, "jumps by 0.9"),
+        (chunk(5, rate_hz=30.0), RefusalReason.MALFORMED, "is for 30 Hz, this rig runs at 50 Hz"),
+        (chunk(-1), RefusalReason.OUTDATED, "before arming"),
+        (chunk(20), RefusalReason.OUTDATED, "in the future"),
+        (chunk(5, horizon=3), RefusalReason.OUTDATED, "after all its 3 steps"),
     ],
 )
-def test_a_chunk_that_makes_no_sense_is_refused_with_the_reason(bad, message):
+def test_a_chunk_that_makes_no_sense_is_refused_with_the_reason(bad, reason, message):
     follow = executor()
     for tick in range(10):
         follow.next(START + tick * TICK)
-    with pytest.raises(ChunkRefused, match=message):
+    with pytest.raises(ChunkRefused, match=message) as refused:
         follow.offer(bad, HOME)
+    assert refused.value.reason is reason
     assert follow.next(START + 10 * TICK) is None
 
 

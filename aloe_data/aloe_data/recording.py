@@ -56,12 +56,14 @@ class RecordedTopic:
 
 EVENTS = "/episode/events"
 EXECUTED = "/executed_action"
+REFUSED_CHUNKS = "/policy/chunk_refused"
 # Seals cover the name of the topic, so sender and receiver must spell it alike.
 CHUNKS = "/policy/action_chunk"
 REQUESTS = "/intervention/request"
 HEARTBEATS = "/heartbeat"
 _SUITE_TOPICS = (
     RecordedTopic(CHUNKS, "aloe_msgs/msg/ActionChunk", sequenced=True),
+    RecordedTopic(REFUSED_CHUNKS, "aloe_msgs/msg/ChunkRefused"),
     RecordedTopic("/critic/q", "aloe_msgs/msg/QEstimate"),
     RecordedTopic("/intervention", "aloe_msgs/msg/Intervention", latched=True),
     RecordedTopic(REQUESTS, "aloe_msgs/msg/InterventionRequest", shared=True),

@@ -129,11 +129,11 @@ class Deployment:
         if version == self.active.version and self.fallback is not None:
             self.roll_back(reason)
 
-    def refused(self, version: str, count: int, reason: str) -> None:
-        """control_node refused `count` more chunks, the last one of a version, for a reason."""
+    def refused(self, version: str, reason: str) -> None:
+        """control_node refused one more chunk, of a version, for a reason."""
         if version != self.active.version:
             return
-        self._refused += count
+        self._refused += 1
         if self._refused > self._config.max_refused_chunks:
             self.fault(version, f"control_node refused {self._refused} of its chunks, the last one because {reason}")
 

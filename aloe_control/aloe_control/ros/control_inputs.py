@@ -5,16 +5,21 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from aloe_msgs.msg import ActionChunk, Heartbeat, InterventionRequest, TeleopCommand
+from aloe_msgs.msg import ActionChunk, ChunkRefused, Heartbeat, InterventionRequest, TeleopCommand
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from aloe_control.bonds import Bonds
 from aloe_control.control_loop import ControlLoop
-from aloe_control.ros.messages import human_command_from_message, image_checksum, request_from_message
+from aloe_control.ros.messages import (
+    chunk_refused_message,
+    human_command_from_message,
+    image_checksum,
+    request_from_message,
+)
 from aloe_data.codecs import CodecError, is_foreign, select_joints
-from aloe_data.recording import CHUNKS, HEARTBEATS, REQUESTS, human_command_topic
+from aloe_data.recording import CHUNKS, HEARTBEATS, REFUSED_CHUNKS, REQUESTS, human_command_topic
 from aloe_data.rig import Arm, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 from aloe_data.ros.qos import SENSOR
@@ -28,7 +33,7 @@ _STOPS = (RequestKind.HOLD, RequestKind.ESTOP)  # obeyed whoever asks: a stop to
 
 
 class ControlInputs:
-    """The subscriptions of control_node.
+    """The subscriptions of control_node, and what it answers to chunks that it refuses.
 
     Args:
         node: Node that subscribes; refusals stand in its log.
@@ -57,6 +62,7 @@ class ControlInputs:
         self._log = node.get_logger()
         self._logged: dict[str, str] = {}
         self._found_arms: set[str] = set()  # whose joints were in a message
+        self._refused = node.create_publisher(ChunkRefused, REFUSED_CHUNKS, QoSProfile(depth=10))
         self._subscribe(node)
 
     def is_new(self, key: str, text: str) -> bool:
@@ -141,6 +147,13 @@ class ControlInputs:
             now_ns = self._clock.now().nanoseconds
             refusal = self._loop.set_chunk(chunk_from_message(message), message.seal.sender, now_ns)
         except CodecError as error:
-            refusal = self._loop.refuse_chunk(str(error), message.policy_version)
+            refusal = self._loop.refuse_chunk(message.chunk_id, message.policy_version, str(error))
+        self._publish_refused()
         if refusal and refusal == self._loop.policy.last_refusal and self.is_new("chunk", refusal):
             self._log.warning(refusal)
+
+    def _publish_refused(self) -> None:
+        """At once: policy_node goes back to another policy after too many."""
+        now_ns = self._clock.now().nanoseconds
+        for refused in self._loop.policy.take_refused():
+            self._refused.publish(chunk_refused_message(refused, now_ns))

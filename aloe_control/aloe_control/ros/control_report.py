@@ -25,7 +25,6 @@ def loop_statuses(loop: ControlLoop, ticks: TickSummary, now_ns: int) -> list[Di
     summary: dict[str, object] = {name: round(value, 3) for name, value in asdict(ticks).items()}
     summary["refused_chunks"] = loop.policy.refused_chunks
     summary["last_refusal"] = loop.policy.last_refusal
-    summary["last_refused_policy"] = loop.policy.last_refused_policy
     state = "armed" if loop.armed else "not armed"
     problems = loop.problems(now_ns)
     return [

@@ -9,6 +9,7 @@ from aloe_msgs.msg import (
     ArmAction,
     ArmAuthority,
     ArmCommand,
+    ChunkRefused,
     ExecutedAction,
     Intervention,
     InterventionRequest,
@@ -16,6 +17,7 @@ from aloe_msgs.msg import (
 )
 
 from aloe_control.authority import ArmStatus
+from aloe_control.chunk_refusal import RefusedChunk
 from aloe_control.human_commands import HumanCommand
 from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, TickResult
@@ -127,6 +129,19 @@ def result_from_message(message: ExecutedAction) -> TickResult:
     stamp_ns = stamp_to_ns(message.header.stamp)
     version = message.policy_version
     return TickResult(message.tick, stamp_ns, message.armed, "", message.chunk_id, message.step, version, arms, {})
+
+
+def chunk_refused_message(refused: RefusedChunk, stamp_ns: int) -> ChunkRefused:
+    """What is told of a chunk that was refused at a time [ns]."""
+    message = ChunkRefused(
+        chunk_id=refused.chunk_id,
+        policy_version=refused.policy_version,
+        reason=int(refused.reason),
+        text=refused.text,
+        refused=refused.refused,
+    )
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    return message
 
 
 def intervention_message(

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from aloe_msgs.msg import ArmAction, ArmCommand, InterventionRequest
+from aloe_msgs.msg import ArmAction, ArmCommand, ChunkRefused, InterventionRequest
 from aloe_msgs.srv import EnableMotion
 from node_world import World, start
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 from shared_topic import write_shared_rig
 
+from aloe_data.recording import REFUSED_CHUNKS
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import SESSION_FILE, open_session
@@ -127,8 +128,13 @@ def test_a_policy_that_falls_silent_stops_and_disarms(world, control):
 
 
 def test_a_chunk_of_the_wrong_dimension_is_refused_with_the_right_one_named(world, control):
+    refused = []
+    world.node.create_subscription(ChunkRefused, REFUSED_CHUNKS, refused.append, 10)
     world.arm_when_healthy()
     world.chunk_rows = np.zeros((50, 14), np.float32)
+    world.until(lambda: refused, what="the refusal is told")
+    assert (refused[0].reason, refused[0].policy_version) == (ChunkRefused.MALFORMED, "abc")
+    assert refused[0].chunk_id and refused[0].refused and "needs [H, 20]" in refused[0].text
     world.until(
         lambda: any(
             pair.key == "last_refusal" and "needs [H, 20]" in pair.value

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from aloe_msgs.msg import EpisodeEvent, Intervention, PolicyCheckpoint
+from aloe_msgs.msg import ChunkRefused, EpisodeEvent, Intervention, PolicyCheckpoint
 from aloe_msgs.srv import LoadPolicy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.task import Future
@@ -16,6 +16,7 @@ from std_srvs.srv import Trigger
 
 from aloe_data.chunk import critic_of, policy_of
 from aloe_data.config import parameter
+from aloe_data.recording import REFUSED_CHUNKS
 from aloe_data.ros.convert import diagnostic_status
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealed_inputs import SealedInputs
@@ -26,7 +27,6 @@ from aloe_policy.planner import ChunkError, ChunkPlanner
 
 LOAD = "/policy/load"
 SHORT = 12  # digits of a version, as everything prints it
-CONTROL = "control_node: motion"  # what control_node reports as, on /diagnostics
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,11 @@ class Deploying:
         self._deployment, self._lock = Deployment(first, config), threading.Lock()
         self._announced: Deployed | None = None
         self._loading = False
-        self._refused: int | None = None  # chunks that control_node has refused since it started
         self._inputs = SealedInputs(node, open_session())
         self._checkpoints = node.create_publisher(PolicyCheckpoint, "/policy/checkpoint", LATCHED)
         node.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
         node.create_subscription(EpisodeEvent, "/episode/events", self._on_episode_event, 10)
-        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        node.create_subscription(ChunkRefused, REFUSED_CHUNKS, self._on_chunk_refused, 10)
         # A group of its own: the answer waits for the loading, and messages must go on meanwhile.
         alone = ReentrantCallbackGroup()
         node.create_service(LoadPolicy, LOAD, self._on_load, callback_group=alone)
@@ -114,19 +113,12 @@ class Deploying:
                 self._deployment.end_episode(counts=message.verdict != EpisodeEvent.ABORT)
                 self._follow()
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if status.name == CONTROL:
-                self._on_control({pair.key: pair.value for pair in status.values})
-
-    def _on_control(self, values: dict[str, str]) -> None:
-        count = int(values.get("refused_chunks", 0))
-        before, self._refused = self._refused, count
-        if before is not None and count > before:
-            version, why = values.get("last_refused_policy", ""), values.get("last_refusal", "")
-            with self._lock:
-                self._deployment.refused(version, count - before, why)
-                self._follow()
+    def _on_chunk_refused(self, message: ChunkRefused) -> None:
+        if message.reason == ChunkRefused.OTHER_POLICY:
+            return  # it was refused for who sent it, which says nothing about the policy
+        with self._lock:
+            self._deployment.refused(message.policy_version, message.text)
+            self._follow()
 
     # Commands
 

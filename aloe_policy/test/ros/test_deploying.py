@@ -1,5 +1,6 @@
-"""What other nodes say makes policy_node go back; messages are handed to the subscriptions, nothing is sent."""
+"""What other nodes say makes policy_node go back; most messages are handed to the subscriptions, and not sent."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,17 +11,18 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("aloe_msgs.msg")
 import rclpy
-from aloe_msgs.msg import ArmAuthority, EpisodeEvent, Intervention
+from aloe_msgs.msg import ArmAuthority, ChunkRefused, EpisodeEvent, Intervention
 from aloe_msgs.srv import LoadPolicy
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
 
 from aloe_data.chunk import guided_version
+from aloe_data.recording import REFUSED_CHUNKS
 from aloe_data.rig_file import load_rig
-from aloe_data.ros.convert import diagnostics
 from aloe_policy.deployment import Deployed
 from aloe_policy.planner import ChunkPlanner
-from aloe_policy.ros.deploying import CONTROL, Deploying, DeployingConfig
+from aloe_policy.ros.deploying import Deploying, DeployingConfig
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 DOMAIN = 84
@@ -51,9 +53,8 @@ class World:
     def give(self, topic: str, message: Any) -> None:
         next(s for s in self.node.subscriptions if s.topic_name == topic).callback(message)
 
-    def control_says(self, refused: int, policy: str) -> None:
-        values = {"refused_chunks": refused, "last_refused_policy": policy, "last_refusal": "it jumps"}
-        self.give("/diagnostics", diagnostics(0, CONTROL, "", values))
+    def refuse(self, policy: str, reason: int = ChunkRefused.INFEASIBLE) -> None:
+        self.give(REFUSED_CHUNKS, ChunkRefused(policy_version=policy, reason=reason, text="it jumps"))
 
     def run_episode(self, authority: int, verdict: int = EpisodeEvent.FAILURE) -> None:
         self.give("/episode/events", EpisodeEvent(kind=EpisodeEvent.START))
@@ -73,11 +74,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def test_chunks_that_control_refuses_bring_the_last_good_policy_back(world: World) -> None:
-    world.control_says(7, "somebody")  # of before
-    world.control_says(9, "good")
-    world.control_says(10, "new")
+    world.refuse("good")  # a late one of before
+    world.refuse("new")
     assert world.planner.policy_version == "new"
-    world.control_says(11, "new")
+    world.refuse("new")
     assert world.planner.policy_version == "good"
     assert [message.policy_version for message in world.said] == ["good", "new", "good"]
     assert world.said[-1].note == (
@@ -86,10 +86,34 @@ def test_chunks_that_control_refuses_bring_the_last_good_policy_back(world: Worl
     assert world.deploying.status().level == DiagnosticStatus.WARN
 
 
-def test_a_restarted_control_node_counts_anew(world: World) -> None:
-    for count in (5, 0, 0, 1):
-        world.control_says(count, "new")
+def test_refusals_are_counted_by_episode(world: World) -> None:
+    for _ in range(4):
+        world.refuse("new")
+        world.run_episode(ArmAuthority.POLICY)
     assert world.planner.policy_version == "new"
+
+
+def test_chunks_that_are_refused_for_their_sender_do_not_speak_against_the_policy(world: World) -> None:
+    for _ in range(5):
+        world.refuse("new", ChunkRefused.OTHER_POLICY)
+    assert world.planner.policy_version == "new"
+
+
+def test_a_refusal_that_control_publishes_reaches_the_policy(world: World) -> None:
+    control = rclpy.create_node("control_node", context=world.node.context)
+    refusals = control.create_publisher(ChunkRefused, REFUSED_CHUNKS, 10)
+    executor = SingleThreadedExecutor(context=world.node.context)
+    executor.add_node(world.node)
+    deadline_s = time.monotonic() + 10.0
+    while not refusals.get_subscription_count() and time.monotonic() < deadline_s:
+        executor.spin_once(timeout_sec=0.05)
+    for _ in range(2):
+        refusals.publish(ChunkRefused(policy_version="new", reason=ChunkRefused.MALFORMED, text="it jumps"))
+    while world.planner.policy_version == "new" and time.monotonic() < deadline_s:
+        executor.spin_once(timeout_sec=0.05)
+    assert world.planner.policy_version == "good"
+    executor.shutdown()
+    control.destroy_node()
 
 
 def test_takeovers_bring_the_last_good_policy_back_but_not_in_aborted_episodes(world: World) -> None:
