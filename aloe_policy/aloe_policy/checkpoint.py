@@ -101,6 +101,12 @@ def read_checkpoint(path: Path, rig: Rig | None = None) -> Checkpoint:
     return Checkpoint(path, version, config, contract, weights, normaliser)
 
 
+def stated_version(path: Path) -> str:
+    """The version that a checkpoint's folder says it has, before anything large is read; "" where it says none."""
+    file = path / "sha256"
+    return file.read_text().strip() if file.is_file() else ""
+
+
 def check_contract(path: Path, contract: Mapping[str, Any], rig: Rig) -> None:
     """Refuse a checkpoint that was trained for another rig, naming every field that differs.
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from aloe_msgs.msg import ChunkRefused, EpisodeEvent, Intervention, PolicyCheckpoint
 from aloe_msgs.srv import LoadPolicy
@@ -22,6 +23,7 @@ from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.session import open_session
 from aloe_policy.backend import CheckpointError, ChunkPolicy
+from aloe_policy.checkpoint import stated_version
 from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
@@ -139,6 +141,9 @@ class Deploying:
 
     def _load_and_swap(self, request: LoadPolicy.Request, done: Future) -> None:
         try:
+            stated = stated_version(Path(request.path))
+            if stated:  # another version is refused at once, not after seconds of loading and warming up
+                _check_version(request.path, stated, request.policy_version)
             policy = self._load(request.path)
             _check_version(request.path, policy_of(policy.version), request.policy_version)
             with self._lock:

@@ -162,6 +162,15 @@ def test_a_version_may_be_asked_for_as_everything_prints_it(world: World, wanted
     assert problem in answers[0] and bool(problem) == bool(answers[0])
 
 
+def test_another_version_than_asked_for_is_refused_before_anything_is_loaded(world: World, tmp_path: Path) -> None:
+    (tmp_path / "sha256").write_text("0123456789abcdef\n")
+    loaded, answers = list[str](), list[str]()
+    world.deploying._load = loaded.append  # type: ignore[assignment]
+    request = LoadPolicy.Request(path=str(tmp_path), policy_version="ba9876543210")
+    world.deploying._load_and_swap(request, SimpleNamespace(set_result=answers.append))  # type: ignore[arg-type]
+    assert "is version 0123456789ab, not ba9876543210" in answers[0] and not loaded
+
+
 def test_of_a_guided_policy_the_checkpoint_names_the_policy_and_the_note_its_critic(world: World) -> None:
     world.load(guided_version("p1", "c1"))
     assert (world.said[-1].policy_version, world.said[-1].note) == ("p1", "loaded on request; guided by the critic c1")
