@@ -39,7 +39,7 @@ class Audit:
     """Watches one control loop; everything is told in the order in which it happens.
 
     Args:
-        rig: what is controlled.
+        rig: Rig that is controlled.
         rules: What holds for the run.
     """
 

@@ -62,8 +62,8 @@ class _Group:
     """Links that no joint moves against each other.
 
     Attributes:
-        links: place [4, 4] of each link in the group's frame.
-        end: the next joint, or the tool, in that frame [3].
+        links: Place of each link in the group's frame [4, 4].
+        end: Place of the next joint, or of the tool, in that frame [3].
     """
 
     links: dict[str, Array]

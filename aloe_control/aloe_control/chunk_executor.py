@@ -43,10 +43,10 @@ class ChunkExecutor:
     until it is to follow again, and then only chunks from observations since then.
 
     Args:
-        rig: for the action layout, the rate and the age from which on a chunk is not followed.
-        blend_ticks: length of a seam between two chunks.
-        jumps: limits between consecutive actions.
-        fade: limits of the fading after a hold; see `handover`.
+        rig: Rig with its action layout, its rate and the age from which on a chunk is not followed.
+        blend_ticks: Length of a seam between two chunks.
+        jumps: Limits between consecutive actions.
+        fade: Limits of the fading after a hold; see `handover`.
     """
 
     def __init__(self, rig: Rig, blend_ticks: int, jumps: JumpLimits, fade: FadeLimits) -> None:
@@ -92,9 +92,9 @@ class ChunkExecutor:
         """Splice a chunk in, from the next tick on.
 
         Args:
-            chunk: what the policy proposes.
-            here: action [A] that corresponds to the last commanded joint positions.
-            now_ns: time of its arrival; None: that of the last tick.
+            chunk: Proposal of the policy.
+            here: Action [A] that corresponds to the last commanded joint positions.
+            now_ns: Time of its arrival [ns]; None: that of the last tick.
 
         Raises:
             ChunkRefused: the chunk is malformed, from the wrong time, or infeasible; the old one goes on.

@@ -43,8 +43,8 @@ class ControlLoop:
     until the next successful `arm`; nothing resumes by itself.
 
     Args:
-        rig: what is controlled.
-        config: parameters.
+        rig: Rig that is controlled.
+        config: Parameters of the loop.
     """
 
     def __init__(self, rig: Rig, config: ControlConfig | None = None) -> None:

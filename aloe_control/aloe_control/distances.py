@@ -13,10 +13,10 @@ def segment_box_distance(start: Array, end: Array, lower: Array, upper: Array) -
     minimum lies between the two breakpoints where the slope changes its sign, and is interpolated there.
 
     Args:
-        start: first ends [M, 3].
-        end: other ends [M, 3].
-        lower: lower corners of the boxes [M, 3].
-        upper: upper corners [M, 3].
+        start: First ends [M, 3].
+        end: Other ends [M, 3].
+        lower: Lower corners of the boxes [M, 3].
+        upper: Upper corners [M, 3].
     """
     d = end - start
     moves = np.abs(d) > 1e-12
@@ -43,10 +43,10 @@ def segment_distance(start: Array, end: Array, other_start: Array, other_end: Ar
     The nearest points lie inside both segments, or one of them is an end: the least of these five distances.
 
     Args:
-        start: first ends [M, 3] of the ones.
-        end: other ends [M, 3] of the ones.
-        other_start: first ends [M, 3] of the others.
-        other_end: other ends [M, 3] of the others.
+        start: First ends [M, 3] of the ones.
+        end: Other ends [M, 3] of the ones.
+        other_start: First ends [M, 3] of the others.
+        other_end: Other ends [M, 3] of the others.
 
     Source: Ericson, Real-Time Collision Detection, 2005, section 5.1.9.
     """

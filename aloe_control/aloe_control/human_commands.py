@@ -57,9 +57,9 @@ class CommandGuard:
     """Refuses commands that are malformed, late, repeated, out of order or impossible; one per arm.
 
     Args:
-        rig: for its rate and the age limit of commands.
-        arm: whose commands they are.
-        config: speeds of hands.
+        rig: Rig with its rate and the age limit of commands.
+        arm: Arm that the commands are for.
+        config: Parameters with the speeds of hands.
     """
 
     def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:

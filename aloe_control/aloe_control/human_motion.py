@@ -23,9 +23,9 @@ class HumanMotion:
     relative one (clutched) keeps it for good. A velocity moves a target that began at the tool and stays near it.
 
     Args:
-        rig: for its rate and the age limit of commands.
-        arm: which is moved.
-        config: speeds of the hand-over.
+        rig: Rig with its rate and the age limit of commands.
+        arm: Arm that is moved.
+        config: Parameters with the speeds of the hand-over.
     """
 
     def __init__(self, rig: Rig, arm: Arm, config: ControlConfig) -> None:
@@ -75,8 +75,8 @@ class HumanMotion:
         """What is asked for this tick: joints [dof], or a pose row [10]; None: hold.
 
         Args:
-            joints: last commanded joint positions [dof].
-            pose: pose row [10] that belongs to them.
+            joints: Last commanded joint positions [dof].
+            pose: Pose row [10] that belongs to them.
         """
         command = self._command
         if command is None or not command.deadman:

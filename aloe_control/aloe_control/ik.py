@@ -52,8 +52,8 @@ class PoseSolver:
         """One tick.
 
         Args:
-            poses: pose rows [arms * 10]: x y z, 6D rotation, gripper of every arm.
-            commanded: last commanded joint positions [S] of all arms, grippers included.
+            poses: Pose rows [arms * 10]: x y z, 6D rotation, gripper of every arm.
+            commanded: Last commanded joint positions [S] of all arms, grippers included.
 
         Returns:
             Requested joint positions [S], and per arm "" or "ik" where the pose is out of reach.

@@ -19,8 +19,8 @@ class RequestSolver:
     """Collects one request per arm and solves them together; an arm that nobody asks comes out as NaN: it holds.
 
     Args:
-        rig: its arms and action space.
-        ik_iterations: most steps of inverse kinematics per tick.
+        rig: Rig with its arms and action space.
+        ik_iterations: Largest number of steps of inverse kinematics per tick.
     """
 
     def __init__(self, rig: Rig, ik_iterations: int) -> None:

@@ -50,9 +50,9 @@ def outside_limits(rig: Rig, measured: Array, start_margin: float) -> list[str]:
     """Joints that stand too far outside their limits to start from.
 
     Args:
-        rig: for the limits.
-        measured: joint positions [S] of all arms; NaN, never measured, is not judged.
-        start_margin: how far outside is still allowed, as share of a joint's range.
+        rig: Rig with the limits.
+        measured: Joint positions [S] of all arms; NaN, never measured, is not judged.
+        start_margin: Distance outside that is still allowed, as share of a joint's range.
     """
     found = []
     for arm in rig.arms:

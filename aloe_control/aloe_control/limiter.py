@@ -46,13 +46,13 @@ class JointLimiter:
     """Turns any sequence of requests into commands that obey every limit of every joint.
 
     Args:
-        lower: lowest positions [n], rad (gripper: m).
-        upper: highest positions [n].
+        lower: Lowest positions [n], rad (gripper: m).
+        upper: Highest positions [n].
         max_velocity: [n], per s.
         max_acceleration: [n], per s^2.
         max_jerk: [n], per s^3.
-        dt_s: time between two calls of `step`.
-        guard: what may brake joints for a reason that no joint has alone.
+        dt_s: Time between two calls of `step`.
+        guard: Guard that may brake joints for a reason that no joint has alone; None: there is none.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class JointLimiter:
         """One tick.
 
         Args:
-            request: wanted positions [n]; a joint whose request is not finite comes to rest and holds.
+            request: Wanted positions [n]; a joint whose request is not finite comes to rest and holds.
 
         Returns:
             The commands of this tick.

@@ -38,12 +38,12 @@ class Recording:
     """What went into a control loop and what came out, in order of time.
 
     Attributes:
-        ticks: what came out; `commands` is not needed.
-        chunks: of the policy.
-        requests: of people, with the time at which they reached the loop [ns].
-        commands: of people, with the time of their reception [ns], which may be a few ms off.
-        joints: measured positions [dof] with their stamp [ns] and arm.
-        armed_ns: when motion was enabled, as far as known.
+        ticks: Ticks that came out; their `commands` are not needed.
+        chunks: Chunks of the policy.
+        requests: Requests of operators, with the time at which they reached the loop [ns].
+        commands: Commands of operators, with the time of their reception [ns], which may be a few ms off.
+        joints: Measured positions [dof] with their stamp [ns] and arm.
+        armed_ns: Times at which motion was enabled, as far as known [ns].
     """
 
     ticks: Sequence[TickResult]
@@ -58,9 +58,9 @@ def reexecute(rig: Rig, recording: Recording, config: ControlConfig | None = Non
     """What the loop does now at every recorded tick with motion enabled.
 
     Args:
-        rig: what was controlled.
-        recording: of one or more runs from arming to rest.
-        config: parameters of the control loop that was recorded; default: their defaults.
+        rig: Rig that was controlled.
+        recording: Recording of one or more runs from arming to rest.
+        config: Parameters of the control loop that was recorded; None: their defaults.
 
     Raises:
         ReexecutionError: ticks are missing, or the record begins in full motion.

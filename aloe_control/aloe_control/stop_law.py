@@ -53,9 +53,9 @@ def stop_travel(v: Array, a: Array, alpha: Array) -> Array:
     """Signed distance from here to the point where the stop law comes to rest.
 
     Args:
-        v: velocity, in jerk limits per tick^2; any shape that broadcasts with the others.
-        a: acceleration, in jerk limits per tick, `abs(a) <= alpha`.
-        alpha: acceleration limit, in the same unit.
+        v: Velocity, in jerk limits per tick^2; any shape that broadcasts with the others.
+        a: Acceleration, in jerk limits per tick, `abs(a) <= alpha`.
+        alpha: Acceleration limit, in the same unit.
     """
     side = np.copysign(1.0, released_velocity(v, a))
     phases = _phases(side * v, side * a, alpha)
@@ -78,9 +78,9 @@ def stop_path(v: Array, a: Array, alpha: Array) -> Array:
     """Distances from here at every tick of the stop law, until all joints are at rest.
 
     Args:
-        v: as for `stop_travel`.
-        a: as for `stop_travel`.
-        alpha: as for `stop_travel`.
+        v: Velocity as for `stop_travel`.
+        a: Acceleration as for `stop_travel`.
+        alpha: Acceleration limit as for `stop_travel`.
 
     Returns:
         [ticks + 1, ...], from 0 to `stop_travel`.
@@ -105,13 +105,13 @@ class _Phases:
     """How the stop law goes on from a state whose released velocity is not negative.
 
     Attributes:
-        release: ticks in which an acceleration that pushes forward fades.
-        deceleration: after them, > -1.
-        v_released: velocity after them.
-        grow: ticks in which the deceleration grows by 1.
-        v_grown: velocity after them.
-        hold: ticks at the acceleration limit.
-        fade: the deceleration that fades to rest from then on.
+        release: Number of ticks in which an acceleration that pushes forward fades.
+        deceleration: Deceleration after them, > -1.
+        v_released: Velocity after them.
+        grow: Number of ticks in which the deceleration grows by 1.
+        v_grown: Velocity after them.
+        hold: Number of ticks at the acceleration limit.
+        fade: Deceleration that fades to rest from then on.
     """
 
     release: Array

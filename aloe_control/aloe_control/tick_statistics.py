@@ -17,12 +17,12 @@ class TickSummary:
     """Counts since the start, times over the recent window.
 
     Attributes:
-        ticks: ticks that ran.
-        missed: ticks that ran more than one period late, or not at all; see `aloe_data.statistics.missed_ticks`.
-        gaps: ticks without an action between two chunks of one arming.
-        lateness_p99_ms, lateness_max_ms: behind the schedule.
-        jitter_p99_ms: deviation of the interval between two ticks from the period.
-        cost_p50_ms, cost_p99_ms: time that a tick took to compute and publish.
+        ticks: Number of ticks that ran.
+        missed: Number of ticks that ran more than one period late, or not at all; see `statistics.missed_ticks`.
+        gaps: Number of ticks without an action between two chunks of one arming.
+        lateness_p99_ms, lateness_max_ms: Lateness against the schedule [ms].
+        jitter_p99_ms: Deviation of the interval between two ticks from the period [ms].
+        cost_p50_ms, cost_p99_ms: Time that a tick took to compute and publish [ms].
     """
 
     ticks: int

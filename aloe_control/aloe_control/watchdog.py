@@ -18,9 +18,9 @@ class Stream:
     """A stream that must be healthy.
 
     Attributes:
-        name: for people, such as "camera 'head'".
-        limit_s: age of the newest sample from which on the stream counts as silent.
-        remedy: what to do about it.
+        name: Name for people, such as "camera 'head'".
+        limit_s: Age of the newest sample from which on the stream counts as silent.
+        remedy: Words for what to do about it.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Watchdog:
         """A good sample; returns False, and it does not count, if it is not newer than the newest one.
 
         Args:
-            name: of the stream.
-            stamp_ns: of the sample.
-            content: a checksum of its data; a sample whose data is the same as the last one's is no news.
-            now_ns: time of its arrival; None: that of its stamp.
+            name: Name of the stream.
+            stamp_ns: Stamp of the sample [ns].
+            content: Checksum of its data; a sample whose data is the same as the last one's is no news.
+            now_ns: Time of its arrival [ns]; None: that of its stamp.
         """
         if now_ns is not None and stamp_ns - now_ns > self._ahead_ns:
             self.spoil(name, future_stamp(stamp_ns, now_ns))
@@ -126,8 +126,8 @@ class PolicyWatch:
     """How long the policy may be silent in its turn: longer before its first chunk than between two.
 
     Args:
-        grace_s: time for the first chunk of a turn.
-        max_age_s: age of the newest chunk's observation from which on the policy counts as silent.
+        grace_s: Time for the first chunk of a turn [s].
+        max_age_s: Age of the newest chunk's observation from which on the policy counts as silent.
     """
 
     def __init__(self, grace_s: float, max_age_s: float) -> None:
@@ -143,9 +143,9 @@ class PolicyWatch:
         """ "" or what is wrong.
 
         Args:
-            now_ns: time of the tick.
-            newest_ns: stamp of the newest chunk that was accepted; None for none.
-            refusal: why the last chunk that was refused was; "" for none.
+            now_ns: Time of the tick.
+            newest_ns: Stamp of the newest chunk that was accepted; None for none.
+            refusal: Reason why the last chunk that was refused was; "": none was.
         """
         fresh_ns = newest_ns if newest_ns is not None and newest_ns >= self._since_ns else None
         limit_s = self._grace_s if fresh_ns is None else self._max_age_s

@@ -25,11 +25,11 @@ class BagFacts:
     """A bag's description.
 
     Attributes:
-        start_ns, duration_ns: time of the first message, and from there to the last [ns].
-        counts: messages by topic.
-        files: names of its files in their order.
-        compressed_messages: whether rosbag2 compressed each message; chunks and files are another matter.
-        custom_data: text by key, as it was given when the bag was opened.
+        start_ns, duration_ns: Time of the first message, and from there to the last [ns].
+        counts: Messages by topic.
+        files: Names of its files in their order.
+        compressed_messages: Whether rosbag2 compressed each message; chunks and files are another matter.
+        custom_data: Text by key, as it was given when the bag was opened.
     """
 
     start_ns: int = 0

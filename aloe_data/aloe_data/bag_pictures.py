@@ -20,8 +20,8 @@ def save_timing(intervals_s: Mapping[str, NDArray[np.float64]], expected_hz: Map
     """Draw a histogram per topic of the time between its messages, with the expected period as a line.
 
     Args:
-        intervals_s: by topic, between stamps [s].
-        expected_hz: by topic; 0 where nothing is expected.
+        intervals_s: Intervals between the stamps of each topic, by topic [s].
+        expected_hz: Expected rate of each topic [Hz]; 0 where nothing is expected.
         file: PNG to write.
     """
     from matplotlib.figure import Figure  # slow to load, and needed by few
@@ -45,8 +45,8 @@ def contact_sheet(episode: Episode, columns: int = 12) -> NDArray[np.uint8]:
     """Moments of an episode side by side, a row per camera, under them who commanded each arm in every tick.
 
     Args:
-        episode: with images of one size.
-        columns: how many moments, spread evenly over the observed ticks.
+        episode: Episode with images of one size.
+        columns: Number of moments, spread evenly over the observed ticks.
 
     Returns:
         RGB uint8 [h, w, 3]. Over each moment stands a bar per arm in the colour of who commanded it.

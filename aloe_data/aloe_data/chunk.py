@@ -11,12 +11,12 @@ class Chunk:
     """Absolute set points for the next H control ticks of all arms.
 
     Attributes:
-        stamp_ns: time of the observation it answers; row 0 is for the first control tick at or after it.
-        chunk_id: unique within one run of the policy node, rising by one.
-        data: float32 [H, A]; `Rig.action_layout` names the columns.
-        policy_version: sha256 (hex) of weights, normaliser and rig contract; see `guided_version`.
-        observation_id: which observation it answers.
-        rate_hz: rate at which the rows are meant to be executed.
+        stamp_ns: Time of the observation it answers; row 0 is for the first control tick at or after it.
+        chunk_id: Unique within one run of the policy node, rising by one.
+        data: Float32 [H, A]; `Rig.action_layout` names the columns.
+        policy_version: Sha256 (hex) of weights, normaliser and rig contract; see `guided_version`.
+        observation_id: Number of the observation that it answers.
+        rate_hz: Rate at which the rows are meant to be executed.
     """
 
     stamp_ns: int

@@ -92,7 +92,7 @@ def decode_raw(data: bytes, encoding: str, width: int, height: int, step: int, c
     """RGB image uint8 [h, w, 3] of the pixels of a sensor_msgs/Image.
 
     Args:
-        step: bytes per row, padding included.
+        step: Bytes per row, padding included.
 
     Raises:
         CodecError: unsupported encoding, wrong size, too few bytes.

@@ -84,9 +84,9 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], source: str) -> T:
     """Build a configuration, checking names, types and bounds.
 
     Args:
-        cls: dataclass whose fields are declared with `parameter`.
-        mapping: name to value; missing names take their default.
-        source: where the values come from, for messages.
+        cls: Dataclass whose fields are declared with `parameter`.
+        mapping: Values by name; missing names take their default.
+        source: Name of what the values come from, for messages.
 
     Raises:
         ConfigError: with source, key and the nearest valid name or the bounds.

@@ -20,8 +20,8 @@ def held(folder: Path, wait: str = "") -> Iterator[None]:
     """Hold a folder for writing; the hold ends with the process, however that ends.
 
     Args:
-        folder: to hold.
-        wait: what to say when another process holds it, before waiting for its end; empty: do not wait.
+        folder: Folder to hold.
+        wait: Words to say when another process holds it, before waiting for its end; "": do not wait.
 
     Raises:
         InUseError: another process holds it, and nobody waits.

@@ -17,12 +17,13 @@ class StoredEpisode:
     """One line of `episodes.jsonl`.
 
     Attributes:
-        bag: folder of the bag: in the file, the one that it was ingested from; in `EpisodeStore.bags`, where it is now.
-        fingerprint: of the bag's content, by which it is known wherever it lies; one that changed is ingested anew.
-        episode_id, prompt, seed, verdict: as in EpisodeFacts; the verdict is the bag's own at the time of ingest.
-        policy: version of the policy that commanded most of its ticks, "" for none.
-        first_tick, ticks: its rows in `ticks/`.
-        first_frame, frames: its rows in `features/`, camera by camera.
+        bag: Folder of the bag: in the file, the one that it was ingested from; in `EpisodeStore.bags`, where it is now.
+        fingerprint: Fingerprint of the bag's content, by which it is known wherever it lies; one that changed is
+            ingested anew.
+        episode_id, prompt, seed, verdict: Facts as in EpisodeFacts; the verdict is the bag's own at the time of ingest.
+        policy: Version of the policy that commanded most of its ticks; "": none did.
+        first_tick, ticks: First of its rows in `ticks/`, and their number.
+        first_frame, frames: First of its rows in `features/`, camera by camera, and their number.
     """
 
     bag: str

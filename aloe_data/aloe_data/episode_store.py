@@ -32,8 +32,8 @@ class EpisodeStore:
     """A folder of episodes of one rig, at one image size.
 
     Args:
-        folder: created if it does not exist.
-        rig: of all episodes.
+        folder: Folder of the store; created if it does not exist.
+        rig: Rig of all episodes.
         image_size: (height, width) in px that frames have when features are made of them.
 
     Raises:
@@ -79,7 +79,7 @@ class EpisodeStore:
         """The key, among those of `bags`, of the bag that was named so before; None: it is not there.
 
         Args:
-            name: key of the bag when somebody wrote it down, or its folder, which was its name in former versions. A
+            name: Key of the bag when somebody wrote it down, or its folder, which was its name in former versions. A
                 bag that has been replaced since, as `repair` does, is the one that is in its place now.
         """
         rows = [episode for episode in self.episodes if name in (episode.fingerprint, episode.bag)]
@@ -109,9 +109,9 @@ class EpisodeStore:
         """Take note of which bags are below a folder now; returns the folders of those that are gone from it.
 
         Args:
-            folder: folder that was searched.
-            found: fingerprints of all bags below it, by their folders.
-            keep_gone: go on with episodes of bags that are gone.
+            folder: Folder that was searched.
+            found: Fingerprints of all bags below it, by their folders.
+            keep_gone: Whether to go on with episodes of bags that are gone.
         """
         return self._index.follow(folder, found, keep_gone)
 

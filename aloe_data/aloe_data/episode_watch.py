@@ -14,8 +14,8 @@ class EpisodeWatch:
     """Looks at the clock every now and then; pure, time is an argument.
 
     Args:
-        silence_s: clock or another node silent for longer: the episode is aborted [s].
-        recorded: whether there is a recorder.
+        silence_s: Time after which a silent clock or node aborts the episode [s].
+        recorded: Whether there is a recorder.
     """
 
     def __init__(self, silence_s: float, recorded: bool) -> None:
@@ -29,9 +29,9 @@ class EpisodeWatch:
         """An episode begins.
 
         Args:
-            now_ns: the node's clock, simulated perhaps [ns].
-            now_s: a steady clock [s].
-            timeout_s: limit for the episode, by the node's clock [s].
+            now_ns: Time of the node's clock, which may be simulated [ns].
+            now_s: Time of a steady clock [s].
+            timeout_s: Limit for the episode, by the node's clock [s].
         """
         self._started_ns = self._clock_ns = now_ns
         self._clock_moved_s = now_s

@@ -28,16 +28,16 @@ class FolderEntries:
     """Names in a folder by kind; hidden files (such as ._NAME, which macOS leaves) are none of them.
 
     Attributes:
-        files: recordings, NAME.mcap.
-        packed: recordings that are compressed as files, without the unpacked file beside them.
-        databases: recordings as sqlite3, NAME.db3.
-        misnamed: recordings whose ending is in upper case, NAME.MCAP, as some file systems store it.
-        ros1: recordings of ROS 1, NAME.bag.
-        folders: those that may hold bags.
-        links: links to folders.
-        broken: links that lead to nothing.
-        hidden: folders that are the system's, or begin with a dot.
-        has_metadata: metadata.yaml is there.
+        files: Recordings, NAME.mcap.
+        packed: Recordings that are compressed as files, without the unpacked file beside them.
+        databases: Recordings as sqlite3, NAME.db3.
+        misnamed: Recordings whose ending is in upper case, NAME.MCAP, as some file systems store it.
+        ros1: Recordings of ROS 1, NAME.bag.
+        folders: Folders that may hold bags.
+        links: Links to folders.
+        broken: Links that lead to nothing.
+        hidden: Folders that are the system's, or begin with a dot.
+        has_metadata: Whether metadata.yaml is there.
     """
 
     files: list[str] = field(default_factory=list)

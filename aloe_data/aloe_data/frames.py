@@ -38,12 +38,12 @@ class Tick:
     Attributes:
         requested: [S] joint set points of all arms in the rig's order before limits, grippers last in each [rad, m].
         executed: [S] those that were sent.
-        sources: who commanded each arm (0 hold, 1 policy, 2 human).
-        operators: the human at each arm, "" for none.
-        reasons: why that source commanded, in words.
-        clips: what changed the request of each arm: "" or "velocity", "jerk", ...
-        chunk_id, step: which row of which chunk was followed; chunk 0 for none.
-        received_ns: time at which the recorder received it [ns].
+        sources: Authority over each arm (0 hold, 1 policy, 2 human).
+        operators: Name of the human at each arm; "": none.
+        reasons: Reason of that authority, in words.
+        clips: Limits that changed the request of each arm: "" or "velocity", "jerk", ...
+        chunk_id, step: Number of the chunk that was followed, and the row of it; chunk 0: none.
+        received_ns: Time at which the recorder received it [ns].
     """
 
     stamp_ns: int
@@ -65,8 +65,8 @@ class Words:
     """A text per tick and arm, every different text held once.
 
     Attributes:
-        vocabulary: the texts that occur, in order of their first use.
-        index: int32 [T, A] into `vocabulary`.
+        vocabulary: Texts that occur, in order of their first use.
+        index: Index of each text in `vocabulary`, int32 [T, A].
     """
 
     vocabulary: tuple[str, ...]
@@ -89,22 +89,22 @@ class Episode:
     """One episode aligned to its T control ticks, for the A arms and C cameras of a rig with S joints.
 
     Attributes:
-        facts: prompt, seed, verdict.
-        rig: the rig it was read with.
-        stamps_ns: int64 [T], tick times; every observation is assembled at them.
-        ticks: int64 [T], control_node's counter; a step of more than one is a lost tick.
-        state: float32 [T, S], measured joint positions; NaN where not observed.
-        observed: bool [T], false where a stream was missing or stale, so that no policy would have inferred.
-        frames: camera name to uint8 [F, h, w, 3], every frame used, once.
-        frame_index: int64 [T, C] into `frames`; -1 where not observed.
-        requested: float32 [T, S], joint set points before limits.
-        executed: float32 [T, S], joint set points sent.
-        source: uint8 [T, A], who commanded each arm (0 hold, 1 policy, 2 human).
-        operator, reason, clip: who the human was, why that source commanded, what changed the request; "" for none.
-        chunk_id, step: int64 [T], row of the chunk that was followed; chunk 0 for none.
+        facts: Prompt, seed and verdict.
+        rig: Rig that it was read with.
+        stamps_ns: Times of the ticks, int64 [T]; every observation is assembled at them.
+        ticks: Counter of control_node, int64 [T]; a step of more than one is a lost tick.
+        state: Measured joint positions, float32 [T, S]; NaN where not observed.
+        observed: Whether a policy would have inferred, bool [T]: false where a stream was missing or stale.
+        frames: Frames of each camera by its name, uint8 [F, h, w, 3]; every frame used, once.
+        frame_index: Index of each tick's frames in `frames`, int64 [T, C]; -1 where not observed.
+        requested: Joint set points before limits, float32 [T, S].
+        executed: Joint set points that were sent, float32 [T, S].
+        source: Authority over each arm, uint8 [T, A] (0 hold, 1 policy, 2 human).
+        operator, reason, clip: Name of the human, reason of the authority, limits that changed the request; "": none.
+        chunk_id, step: Number of the chunk that was followed, and the row of it, int64 [T]; chunk 0: none.
         policy_version: [T], version of that chunk; "" for none.
-        refused: topic to the number of its messages that were left out, as a live node would have.
-        spoilt: reason to the number of ticks that are not observed because of it, where messages contradict each other.
+        refused: Number of messages that were left out, as a live node would have, by topic.
+        spoilt: Reason to the number of ticks that are not observed because of it, where messages contradict each other.
     """
 
     facts: EpisodeFacts
@@ -172,11 +172,11 @@ def build_episode(
     """Align recorded streams to control ticks.
 
     Args:
-        assembler: made with `keep_all`, holding the episode's streams.
-        rig: the rig of the assembler.
-        facts: of the episode.
-        ticks: in order of time; at least one.
-        spoilt: function that tells why the samples chosen for a tick are not of its time, "" where they are.
+        assembler: Assembler that was made with `keep_all`, and holds the episode's streams.
+        rig: Rig of the assembler.
+        facts: Facts of the episode.
+        ticks: Ticks in order of time; at least one.
+        spoilt: Function that tells why the samples chosen for a tick are not of its time; "" where they are.
 
     Raises:
         EpisodeError: no ticks, or no tick at which every stream was there and fresh.

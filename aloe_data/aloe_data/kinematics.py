@@ -14,7 +14,7 @@ class ArmKinematics:
     """Pose of an arm's tool link in the rig's frame, for one or many joint positions at once.
 
     Attributes:
-        chain: joints from base link to tool link, fixed ones included (for building an IK model).
+        chain: Joints from base link to tool link, fixed ones included (for building an IK model).
     """
 
     def __init__(self, arm: Arm) -> None:

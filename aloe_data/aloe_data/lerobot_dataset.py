@@ -56,8 +56,8 @@ class DatasetWriter:
     """Writes episodes of one rig; the dataset is whole after `close`.
 
     Args:
-        folder: must not exist.
-        rig: of all episodes.
+        folder: Folder of the dataset, which must not exist.
+        rig: Rig of all episodes.
 
     Raises:
         DatasetError: the folder exists.

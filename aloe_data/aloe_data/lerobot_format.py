@@ -32,11 +32,11 @@ class DatasetEpisode:
     """One episode of a dataset: T ticks of a rig with S joints.
 
     Attributes:
-        prompt: task in words.
-        state, action: float32 [T, S], measured and commanded joint positions.
-        images: camera name to T images as they stand in the data (JPEG or PNG).
-        source: uint8 [T, A], who commanded each arm; None where the dataset does not say.
-        facts: further columns of the episode, such as "verdict".
+        prompt: Task in words.
+        state, action: Measured and commanded joint positions, float32 [T, S].
+        images: Images of each camera by its name [T], as they stand in the data (JPEG or PNG).
+        source: Authority over each arm, uint8 [T, A]; None where the dataset does not say.
+        facts: Further columns of the episode, such as "verdict".
     """
 
     prompt: str

@@ -65,7 +65,7 @@ def check_sockets(table: str, domain: int, allowed: str) -> Finding:
     Args:
         table: /proc/net/udp.
         domain: ROS domain.
-        allowed: what the rig file opens, in words.
+        allowed: Words for what the rig file opens.
     """
     ports = range(_FIRST_PORT + _PORTS * domain, _FIRST_PORT + _PORTS * (domain + 1))
     local = [line.split()[1].split(":") for line in table.splitlines()[1:]]
@@ -134,11 +134,11 @@ def check_disk(
     """The folder of the recordings can be written, fast enough, and for an hour.
 
     Args:
-        folder: which need not exist yet; nothing is left behind.
-        needed_per_s: bytes per second that a recording writes.
-        free_bytes: room on the disk of a folder.
-        measure: its speed, see `measure_disk`.
-        min_free_gib: with less, recorder_node refuses to record.
+        folder: Folder of the recordings, which need not exist yet; nothing is left behind.
+        needed_per_s: Bytes per second that a recording writes.
+        free_bytes: Function that says how much room the disk of a folder has [bytes].
+        measure: Function that measures its speed, see `measure_disk`.
+        min_free_gib: Reserve of the disk below which recorder_node refuses to record [GiB].
     """
     there = next(path for path in (folder, *folder.parents) if path.is_dir())
     try:

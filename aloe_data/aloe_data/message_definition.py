@@ -12,8 +12,8 @@ def definition_difference(type_name: str, recorded: str, installed: str) -> str:
 
     Args:
         type_name: "package/msg/Name" that both define.
-        recorded: text from the bag: the .msg file, followed by those of all types in it.
-        installed: the same of the interfaces that are installed.
+        recorded: Text from the bag: the .msg file, followed by those of all types in it.
+        installed: Text of the same of the interfaces that are installed.
     """
     name = type_name.replace("/msg/", "/")
     before = _parse(name, recorded)

@@ -33,11 +33,11 @@ class Observation:
     """What a policy sees at one time.
 
     Attributes:
-        stamp_ns: the time T it stands for; nothing in it is newer.
-        state: float32 [S], joint positions of all arms in the rig's order, grippers last in each [rad, m].
-        images: camera name to RGB image uint8 [h, w, 3].
-        prompt: the task in words.
-        stamps: stream name (camera or arm) to the stamp of its contribution [ns].
+        stamp_ns: Time T that it stands for [ns]; nothing in it is newer.
+        state: Joint positions of all arms in the rig's order, float32 [S], grippers last in each [rad, m].
+        images: RGB images by camera, uint8 [h, w, 3].
+        prompt: Task in words.
+        stamps: Stamp of the contribution of each stream (camera or arm), by its name [ns].
     """
 
     stamp_ns: int
@@ -83,8 +83,8 @@ class ObservationAssembler:
     One thread may push while another assembles.
 
     Args:
-        rig: names the streams and their limits.
-        keep_all: keep every sample (bags) instead of the recent past (live).
+        rig: Rig that names the streams and their limits.
+        keep_all: Whether to keep every sample (bags) instead of the recent past (live).
         image_size: (height, width) that images are resized to [px]; None: as they are.
     """
 

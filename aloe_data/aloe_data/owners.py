@@ -7,7 +7,7 @@ class Owners:
     """Remembers the owner of every topic, the publisher that was there alone; others are strangers.
 
     Attributes:
-        strangers: names of the strangers of this recording by topic, whether or not they are still there.
+        strangers: Names of the strangers of this recording by topic, whether or not they are still there.
     """
 
     def __init__(self) -> None:

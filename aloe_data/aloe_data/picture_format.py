@@ -18,8 +18,8 @@ class PictureFormat(NamedTuple):
 
     Attributes:
         problem: "" or why such data is no picture, with the remedy.
-        is_rgb: the compressed channels are red, green, blue already; decoders take them for blue, green, red.
-        names_codec: it names JPEG or PNG, or nothing at all; otherwise the bytes alone tell.
+        is_rgb: Whether the compressed channels are red, green, blue already; decoders take them for blue, green, red.
+        names_codec: Whether it names JPEG or PNG, or nothing at all; otherwise the bytes alone tell.
     """
 
     problem: str

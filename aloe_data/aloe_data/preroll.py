@@ -19,8 +19,8 @@ class PreRoll:
     """The newest messages, at most so many seconds and bytes of them.
 
     Args:
-        length_s: how far back it reaches [s]; 0: nothing is kept.
-        max_bytes: memory for them; the oldest make room.
+        length_s: Length of the past that is kept [s]; 0: nothing is kept.
+        max_bytes: Memory for it [bytes]; the oldest messages make room.
     """
 
     def __init__(self, length_s: float, max_bytes: int) -> None:

@@ -27,9 +27,9 @@ def source_of(segment: Segment, episode: Iterable[Segment], policy: str) -> int:
     """Who acts in a segment, index into SOURCES; an episode that is all by hand is a demonstration, no correction.
 
     Args:
-        segment: one that is no hold.
-        episode: all segments of its episode.
-        policy: version of the policy that commanded most of the episode.
+        segment: Segment that is no hold.
+        episode: All segments of its episode.
+        policy: Version of the policy that commanded most of the episode.
     """
     if segment.kind == HUMAN:
         return BY_HUMAN if any(s.kind not in (HUMAN, HOLD) for s in episode) else DEMO
@@ -58,16 +58,16 @@ class Transitions:
     """B chunk transitions, of a rig with S joints, C cameras and features of shape F.
 
     Attributes:
-        state, next_state: float32 [B, S], joint positions at the chunk's beginning and `reach` ticks later, or at the
+        state, next_state: Joint positions, float32 [B, S], at the chunk's beginning and `reach` ticks later, or at the
             last tick of its segment that was observed.
-        features, next_features: float16 [B, C, *F].
-        executed: float32 [B, h, S], joint set points; past the segment's end the last one again.
-        valid: float32 [B, h], 0 past the segment's end.
-        reward, discount, mask: float32 [B], see `transitions.Returns`.
-        source: int64 [B], index into SOURCES.
-        segment: int64 [B], which segment of the replay; `Replay.segments` has them.
-        episode: int64 [B], which episode of the replay; `Replay.episodes` has their prompts and policy versions.
-        row: int64 [B], row of the chunk's first tick in the store.
+        features, next_features: Features of these two states, float16 [B, C, *F].
+        executed: Joint set points, float32 [B, h, S]; past the segment's end the last one again.
+        valid: 1 within the segment, 0 past its end, float32 [B, h].
+        reward, discount, mask: Parts of the return, float32 [B], see `transitions.Returns`.
+        source: Index into SOURCES, int64 [B].
+        segment: Number of the segment, int64 [B]; `Replay.segments` has them.
+        episode: Number of the episode, int64 [B]; `Replay.episodes` has their prompts and policy versions.
+        row: Row of the chunk's first tick in the store, int64 [B].
     """
 
     state: Array
@@ -97,12 +97,12 @@ class Replay:
     """Chunk transitions of a store.
 
     Args:
-        store: the episodes; a bag that was ingested twice counts once, as it is now.
-        features: of their frames; episodes without features are left out.
-        config: what to sample.
-        reward: what ticks and ends are worth.
-        segments: how episodes are cut; default: by SegmentConfig's defaults.
-        exclude: keys of bags to leave out, see `EpisodeStore.bags`.
+        store: Store of the episodes; a bag that was ingested twice counts once, as it is now.
+        features: Features of their frames; episodes without features are left out.
+        config: Parameters of the sampling.
+        reward: Worth of ticks and ends.
+        segments: Parameters of the cutting of episodes; None: the defaults of SegmentConfig.
+        exclude: Keys of bags to leave out, see `EpisodeStore.bags`.
 
     Raises:
         ConfigError: nothing is left to sample from, or shares of what is not there.

@@ -130,9 +130,9 @@ class Takeover:
     """How people take arms over.
 
     Attributes:
-        max_age_s: a human's command that is older moves nothing; an arm in human hands then holds.
-        device_max_age_s: a device that was silent for longer counts as absent.
-        other_arms: what arms that were not taken do while another one is: "continue" with the policy, or "hold".
+        max_age_s: Age from which on a human's command moves nothing; an arm in human hands then holds.
+        device_max_age_s: Silence after which a device counts as absent.
+        other_arms: Conduct of the arms that were not taken while another one is: "continue" with the policy, or "hold".
     """
 
     max_age_s: float = 0.1

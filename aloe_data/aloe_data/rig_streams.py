@@ -42,10 +42,10 @@ class Measured:
     """One topic, or the part of it that is one stream's, as it was heard, on the clock that stamps are expected from.
 
     Attributes:
-        publishers, subscriptions: all that are known, without the doctor's own.
-        began_ns, ended_ns: when it was listened to.
-        arrivals_ns, stamps_ns, contents, sizes: of every message: when it came, its stamp, a checksum of what follows
-            the stamp, its bytes.
+        publishers, subscriptions: Endpoints that are known, without the doctor's own.
+        began_ns, ended_ns: Times at which listening began and ended.
+        arrivals_ns, stamps_ns, contents, sizes: Time of arrival, stamp, checksum of what follows the
+            stamp, and bytes of every message.
         fault: "" or why a node would refuse what it says.
     """
 

@@ -13,10 +13,10 @@ class Takeovers:
     """How often people took arms over, in a stretch of control ticks.
 
     Attributes:
-        count: changes from no arm in human hands to some.
-        arms: the same for each arm that was taken.
-        human_ticks: ticks with an arm in human hands.
-        ticks: all ticks.
+        count: Number of changes from no arm in human hands to some.
+        arms: Number of the same changes for each arm.
+        human_ticks: Number of ticks with an arm in human hands.
+        ticks: Number of all ticks.
     """
 
     count: int = 0
@@ -70,9 +70,9 @@ def summary_lines(outcomes: Sequence[EpisodeOutcome], ticks: TickStatistics, ela
     """Success rate with its 95 % interval, throughput, takeovers, control ticks, lost messages.
 
     Args:
-        outcomes: of all episodes; aborted ones do not count as trials.
-        ticks: of the armed control ticks.
-        elapsed_s: from the first episode's preparation to the last one's end, s.
+        outcomes: Outcomes of all episodes; aborted ones do not count as trials.
+        ticks: Punctuality of the armed control ticks.
+        elapsed_s: Time from the first episode's preparation to the last one's end [s].
     """
     trials = [o for o in outcomes if o.verdict is not Verdict.ABORT]
     successes = sum(o.verdict is Verdict.SUCCESS for o in trials)

@@ -30,12 +30,12 @@ class Section:
     """One mapping of a configuration file, with exactly the keys of a schema.
 
     Args:
-        mapping: the parsed mapping.
-        schema: dataclass whose field names are the valid keys; None: any key.
-        source: file it comes from, for messages.
-        path: where in the file it stands ("cameras[0]"), "" at the top.
-        error: exception type to raise.
-        line: line of the file at which its key stands; 0: not known.
+        mapping: Parsed mapping.
+        schema: Dataclass whose field names are the valid keys; None: any key.
+        source: File it comes from, for messages.
+        path: Place in the file ("cameras[0]"); "": at the top.
+        error: Exception type to raise.
+        line: Line of the file at which its key stands; 0: not known.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Section:
         """Raise the error of this section.
 
         Args:
-            key: key that is wrong, as in "home[2]"; "": the section as a whole.
-            message: what is wrong with it, and the remedy.
-            at: key whose line is told where `key` does not say it.
+            key: Key that is wrong, as in "home[2]"; "": the section as a whole.
+            message: Words for what is wrong with it, and the remedy.
+            at: Key whose line is told where `key` does not say it.
         """
         where = ".".join(part for part in (self._path, key) if part) or "top level"
         line = self._line(re.split(r"[.\[]", key)[0] if at is None else at)

@@ -11,8 +11,8 @@ def refuse_held_out(seeds: Iterable[int], source: str) -> None:
     """Check the seeds of data for training.
 
     Args:
-        seeds: of scenes.
-        source: where they come from, for the message.
+        seeds: Seeds of scenes.
+        source: Name of what they come from, for the message.
 
     Raises:
         ConfigError: one of them is held out.

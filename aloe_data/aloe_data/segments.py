@@ -52,11 +52,12 @@ class Segment:
 
     Attributes:
         kind: "autonomous", "human" or "hold" (nobody commands; not for learning).
-        end: what ended it: the verdict of the episode ("success", "failure", "timeout", "abort", "none"), "takeover",
+        end: Cause of its end: the verdict of the episode ("success", "failure", "timeout", "abort", "none"),
+            "takeover",
             "touch" (a human for a moment only), "hand-back", "again" (handed back, and taken over again soon), or
             "pause" (held, then went on under the same control).
-        terminal: the bootstrap stops at its end; then `success` says with which outcome.
-        arms: names of the arms that a human commanded in it, in the rig's order.
+        terminal: Whether the bootstrap stops at its end; then `success` says with which outcome.
+        arms: Names of the arms that a human commanded in it, in the rig's order.
     """
 
     start: int
@@ -87,9 +88,9 @@ def cut(
 
     Args:
         source: [T, A], who commanded each arm (0 hold, 1 policy, 2 human).
-        arms: names of the A arms.
-        verdict: of the episode, one of `frames.VERDICTS`.
-        config: how to cut.
+        arms: Names of the A arms.
+        verdict: Verdict of the episode, one of `vocabulary.VERDICT_WORDS`.
+        config: Parameters of the cutting.
     """
     runs = _without_blips(_runs(source.max(axis=1)), config.blip_ticks)
     ends = _ends(runs, verdict, config.blip_ticks)

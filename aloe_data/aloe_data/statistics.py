@@ -11,9 +11,9 @@ def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float
     """Confidence interval of a success rate; unlike the normal one it stays in [0, 1] and is honest for few trials.
 
     Args:
-        successes: number of successes, 0 to trials.
-        trials: number of trials; 0 gives the whole interval.
-        z: quantile of the normal distribution; 1.96 for 95 %.
+        successes: Number of successes, 0 to trials.
+        trials: Number of trials; 0 gives the whole interval.
+        z: Quantile of the normal distribution; 1.96 for 95 %.
 
     Source: Wilson (1927), Probable inference, the law of succession, and statistical inference.
     """

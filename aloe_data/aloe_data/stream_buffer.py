@@ -17,7 +17,7 @@ class StreamBuffer(Generic[T]):
     """Samples of one stream in the order of their stamps.
 
     Args:
-        capacity: how many samples are kept at least; None keeps all (for reading bags).
+        capacity: Number of samples that are kept at least; None keeps all (for reading bags).
     """
 
     def __init__(self, capacity: int | None = None) -> None:

@@ -41,12 +41,12 @@ def chunk_returns(tick: Index, stop: Index, terminal: Index, failure: Index, h: 
     """Rewards of chunks of h steps that begin at `tick`, within segments that end before `stop`.
 
     Args:
-        tick: first tick of each chunk [n].
-        stop: end of its segment [n].
+        tick: First tick of each chunk [n].
+        stop: End of its segment [n].
         terminal: 1 where the segment ends in success or failure [n].
         failure: 1 where that end is a failure [n].
-        h: executed steps.
-        config: discount and costs.
+        h: Number of executed steps.
+        config: Discount and costs.
     """
     steps = np.minimum(h, stop - tick)
     gamma = config.discount

@@ -26,9 +26,9 @@ class ChainJoint:
 
     Attributes:
         kind: "revolute", "continuous", "prismatic" or "fixed".
-        xyz, rpy: joint frame in the parent link's frame [m, rad].
-        axis: unit vector in the joint frame.
-        lower, upper, velocity: the file's limits [rad or m, per second]. A continuous joint has no limits of position,
+        xyz, rpy: Joint frame in the parent link's frame [m, rad].
+        axis: Unit vector in the joint frame.
+        lower, upper, velocity: Limits of the file [rad or m, per second]. A continuous joint has no limits of position,
             and need not have one of velocity: they are infinite, as are those of a fixed one.
     """
 

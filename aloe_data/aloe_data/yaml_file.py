@@ -20,8 +20,8 @@ class Mappings(dict[Hashable, Any]):
     """A mapping of a YAML file that knows where its keys stand.
 
     Attributes:
-        line: line of the file at which it begins, from 1.
-        lines: key to its line.
+        line: Line of the file at which it begins, from 1.
+        lines: Line of each key, by the key.
     """
 
     line = 0

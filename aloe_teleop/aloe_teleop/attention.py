@@ -18,8 +18,8 @@ class Attention:
     Too little patience costs episodes that would have succeeded, and labels good actions as failures.
 
     Args:
-        stall_s: without progress for so long the task stalls, whatever the arms do.
-        still_s: the same when all tools stand still.
+        stall_s: Time without progress after which the task stalls, whatever the arms do [s].
+        still_s: Time without progress after which it stalls when all tools stand still [s].
     """
 
     def __init__(self, stall_s: float, still_s: float) -> None:
@@ -38,9 +38,9 @@ class Attention:
         """Why to step in now; "" for no reason.
 
         Args:
-            now_ns: rises from call to call.
-            task: how the task stands.
-            tools: by arm: position [3] in the rig's frame, m.
+            now_ns: Time of the call [ns], which rises from call to call.
+            task: State of the task.
+            tools: Position of each arm's tool in the rig's frame [3] [m], by the arm's name.
         """
         if task.progress > self._progress + RISE:
             self._progress = task.progress

@@ -34,10 +34,10 @@ class Command:
     """Values for one arm.
 
     Attributes:
-        mode: what `data` means, see aloe_msgs/TeleopCommand.
-        data: joint set points [dof] (gripper last), twist [7] or pose [10] in the rig's frame.
-        relative: positions count from where the device was when the arm was taken.
-        deadman: the device's own dead man's switch, if it has one, is pressed.
+        mode: Meaning of `data`, see aloe_msgs/TeleopCommand.
+        data: Joint set points [dof] (gripper last), twist [7] or pose [10] in the rig's frame.
+        relative: Whether positions count from where the device was when the arm was taken.
+        deadman: Whether the device's own dead man's switch, if it has one, is pressed.
     """
 
     mode: CommandMode
@@ -51,10 +51,10 @@ class Sample:
     """What one poll of a device gives.
 
     Attributes:
-        commands: by arm. A healthy device gives one for each of its arms in every poll, taken or not.
-        requests: what its operator has asked for since the last poll, in order.
-        verdict: on the running episode, NONE where none was given.
-        reason: why that verdict, in words.
+        commands: Commands by arm. A healthy device gives one for each of its arms in every poll, taken or not.
+        requests: Requests of its operator since the last poll, in order.
+        verdict: Verdict on the running episode; NONE where none was given.
+        reason: Reason of that verdict, in words.
         problem: "" or what is wrong with the device, with the remedy. Its arms are then let go (HOLD), its commands
             are not sent, and it counts as absent.
     """
@@ -104,18 +104,18 @@ class View:
     """What a device may know when it is polled; what has not come yet is missing.
 
     Attributes:
-        operator: the person that this device speaks for.
-        armed: motion is enabled.
-        estop: the emergency stop is latched.
+        operator: Name of the operator that this device speaks for.
+        armed: Whether motion is enabled.
+        estop: Whether the emergency stop is latched.
         fault: "" or what stopped motion.
-        arms: by arm: who holds it.
-        joints: by arm: its newest joint state.
-        streams: by name: the newest joint state of each stream that the device asks for in `Inputs`.
-        crowded: by name: why a stream cannot be believed, whose topic has more publishers than it should.
-        episode_id: of the running episode; "": none runs.
-        task: for devices that ask for it in `Inputs`.
-        expert: the expert's chunk from the present state, in the rig's action space; likewise.
-        sender: node and incarnation that seals what this device says; tells two operators of one name apart.
+        arms: Authority over each arm, by its name.
+        joints: Newest joint state of each arm, by its name.
+        streams: Newest joint state of each stream that the device asks for in `Inputs`, by its name.
+        crowded: Reason why a stream cannot be believed, whose topic has more publishers than it should, by its name.
+        episode_id: Name of the running episode; "": none runs.
+        task: State of the task, for devices that ask for it in `Inputs`.
+        expert: Chunk of the expert from the present state, in the rig's action space; likewise.
+        sender: Node and incarnation that seals what this device says; tells two operators of one name apart.
     """
 
     operator: str = "operator"

@@ -20,12 +20,12 @@ class ExpertHand:
     """Pose commands for some arms from the newest chunk; without one the hand stays where it is.
 
     Args:
-        rig: its action space is `ee_pose`.
-        arms: names of the arms.
-        noise_m: std of the tremor, m.
+        rig: Rig whose action space is `ee_pose`.
+        arms: Names of the arms.
+        noise_m: Standard deviation of the tremor [m].
 
     Attributes:
-        fumbles: this takeover cannot close its fingers.
+        fumbles: Whether this takeover cannot close its fingers.
     """
 
     def __init__(self, rig: Rig, arms: Sequence[str], noise_m: float) -> None:

@@ -75,10 +75,10 @@ class KeyActions:
     contact then still is in another state. The emergency stop does not wait for that.
 
     Args:
-        config: the mapping.
-        rig: names the arms.
-        valid: names of the keys that the device may have.
-        source: the device's name, for messages.
+        config: Mapping of keys to actions.
+        rig: Rig that names the arms.
+        valid: Names of the keys that the device may have.
+        source: Name of the device, for messages.
 
     Raises:
         ConfigError: an unknown key or arm, a key with two meanings, no key at all.

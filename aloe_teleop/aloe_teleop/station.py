@@ -26,11 +26,12 @@ class PollResult:
     """What one poll of all devices gives.
 
     Attributes:
-        commands: by arm; `deadman` is true only where the operator has the arm. Arms of dead devices are missing.
-        asked: requests in order.
-        verdict: on the running episode, with the device and the reason.
-        problems: by device: "" or what is wrong with it.
-        notes: what the operator should hear of now.
+        commands: Commands by arm; `deadman` is true only where the operator has the arm. Arms of dead devices are
+            missing.
+        asked: Requests in order.
+        verdict: Verdict on the running episode, with the device and the reason.
+        problems: "" or what is wrong with each device, by its name.
+        notes: Sentences that the operator should hear now.
         stop: "" or what is outstanding of an emergency stop, for as long as it is.
         unguarded: "" or which device with an emergency stop of a real rig does not work: nobody guards the arms.
     """
@@ -62,8 +63,8 @@ class Station:
     before. Nobody guards a real rig's arms while a device with its emergency stop is dead, whatever others there are.
 
     Args:
-        devices: by name; no two command the same arm.
-        rig: names the arms.
+        devices: Devices by name; no two command the same arm.
+        rig: Rig that names the arms.
     """
 
     def __init__(self, devices: Mapping[str, Device], rig: Rig) -> None:

@@ -20,8 +20,8 @@ class TeleopFile:
     """What stands in a teleop file.
 
     Attributes:
-        operator: who operates; one arm has one operator.
-        devices: by name: `kind` and the parameters of that kind.
+        operator: Name of the operator; one arm has one operator.
+        devices: Devices by name: `kind` and the parameters of that kind.
     """
 
     operator: str

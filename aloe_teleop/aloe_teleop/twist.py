@@ -37,13 +37,13 @@ class Twister:
     """Makes commands of what axes say.
 
     Args:
-        config: the mapping.
-        rig: names the arms.
-        source: the device's name, for messages.
+        config: Mapping of axes or keys to directions.
+        rig: Rig that names the arms.
+        source: Name of the device, for messages.
 
     Attributes:
-        arms: names of the arms to drive.
-        pairs: per direction the axis or key that drives it, and the one that drives it backwards; "": none.
+        arms: Names of the arms to drive.
+        pairs: Axis or key that drives each direction, and the one that drives it backwards; "": none.
 
     Raises:
         ConfigError: no direction has an axis, or it cannot be read.
@@ -66,7 +66,8 @@ class Twister:
         """A command for each arm.
 
         Args:
-            deflection: of an axis or key; -1 to 1 if the second argument is true, else 0 to 1 (one of a pair).
+            deflection: Function that gives the deflection of an axis or key; -1 to 1 if the second argument is true,
+                else 0 to 1 (one of a pair).
         """
         values = []
         for plus, minus in self.pairs:

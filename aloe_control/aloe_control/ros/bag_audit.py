@@ -61,7 +61,7 @@ def audit_messages(rig: Rig, messages: Iterable[tuple[str, Any, int]]) -> BagAud
     """Audit recorded messages.
 
     Args:
-        rig: what was controlled.
+        rig: Rig that was controlled.
         messages: (topic, message, time of reception [ns]) of `audited_topics`, in any order.
     """
     sent = SentCommands(rig)

@@ -22,12 +22,12 @@ class OpenBag:
     """A whole bag, opened for reading.
 
     Args:
-        bag: folder of the bag, its .mcap file, or its state where that is known.
-        topics: names of the wanted topics; empty: all.
+        bag: Folder of the bag, its .mcap file, or its state where that is known.
+        topics: Names of the wanted topics; empty: all.
 
     Attributes:
-        bag: folder of the bag, or its .mcap file.
-        types: type of each wanted topic that the bag declares, by the topic's name.
+        bag: Folder of the bag, or its .mcap file.
+        types: Type of each wanted topic that the bag declares, by the topic's name.
 
     Raises:
         RecordingError: there is no bag, or one that is not whole; names the remedy.
@@ -114,7 +114,7 @@ def whole_bag(bag: Path | BagState) -> BagState:
     """The state of a bag that nothing is missing of; its metadata.yaml may have to be made anew.
 
     Args:
-        bag: folder of the bag, its .mcap file, or its state where that is known.
+        bag: Folder of the bag, its .mcap file, or its state where that is known.
 
     Raises:
         RecordingError: there is none, or it is not whole; names the remedy.

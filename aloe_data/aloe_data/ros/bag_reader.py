@@ -50,7 +50,7 @@ def read_own_record(bag: Path, state: BagState | None = None) -> EpisodeRecord:
     version 6, or made by another tool, has no record at all. The files and the episode's events tell of both.
 
     Args:
-        bag, state: see `read_record`.
+        bag, state: Bag as for `read_record`.
 
     Raises:
         RecordingError: There is no bag, or it was not made by the recorder.
@@ -99,9 +99,9 @@ def read_messages(
     """Messages of a bag in the order of their reception.
 
     Args:
-        bag: folder of the bag, its .mcap file, or its state where that is known.
-        topics: names of the wanted topics; empty: all.
-        as_written: whether they come in the order in which they stand in the bag, which the times of reception do not
+        bag: Folder of the bag, its .mcap file, or its state where that is known.
+        topics: Names of the wanted topics; empty: all.
+        as_written: Whether they come in the order in which they stand in the bag, which the times of reception do not
             tell where the recorder's clock was set back.
 
     Yields:
@@ -123,9 +123,9 @@ def read_samples(
     """From each place on the first messages of some topics; no more of the bag is read.
 
     Args:
-        bag: see `read_messages`.
-        wanted: number of messages by topic.
-        places: shares of the bag, from 0 (its beginning) to below 1.
+        bag: Bag as for `read_messages`.
+        wanted: Number of messages by topic.
+        places: Shares of the bag, from 0 (its beginning) to below 1.
 
     Yields:
         (topic, message).
@@ -187,7 +187,7 @@ def changed_types(bag: Path | BagState) -> dict[str, str]:
     """The types of a bag whose fields or constants have changed since it was recorded, with what has, in words.
 
     Args:
-        bag: see `read_messages`.
+        bag: Bag as for `read_messages`.
 
     Raises:
         RecordingError: No bag, or a damaged one.

@@ -20,11 +20,11 @@ class BagStreams:
     """Takes recorded images and joint states as a live node takes them from its subscriptions.
 
     Args:
-        rig: the rig that was recorded.
+        rig: The rig that was recorded.
         image_size: (height, width) to resize images to [px]; None: as they are.
 
     Attributes:
-        assembler: holds all that was taken.
+        assembler: Assembler of all that was taken.
     """
 
     def __init__(self, rig: Rig, image_size: tuple[int, int] | None = None) -> None:
@@ -128,8 +128,8 @@ def read_observations(
     """Every chunk of a bag with the observation that the policy had made it of, to the byte.
 
     Args:
-        bag: the bag's folder.
-        rig: the rig that it was recorded with.
+        bag: The bag's folder.
+        rig: The rig that it was recorded with.
         image_size: (height, width) to resize images to [px]; None: as they are.
 
     Yields:

@@ -41,8 +41,8 @@ def survey(bag: Path | BagState, rig: Rig | None) -> Survey:
     """Read a whole bag.
 
     Args:
-        bag: folder of the bag, or its state where that is known.
-        rig: whose rates are expected; None: unknown.
+        bag: Folder of the bag, or its state where that is known.
+        rig: Rig whose rates are expected; None: unknown.
 
     Raises:
         RecordingError: no bag, or a damaged one.

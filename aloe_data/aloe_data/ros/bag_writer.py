@@ -34,11 +34,11 @@ def open_bag(
     """Start a bag with all its topics declared and the episode's record in its file.
 
     Args:
-        folder: the bag's folder, which must not exist.
-        record: what is known about the episode so far.
-        topics: topics with the QoS that their publishers offer, where known.
-        compression: compression of the chunks, one of `bag_file.COMPRESSIONS`.
-        split_bytes: size at which the bag goes on in a new file; 0: never.
+        folder: The bag's folder, which must not exist.
+        record: Record of what is known about the episode so far.
+        topics: Topics with the QoS that their publishers offer, where known.
+        compression: Compression of the chunks, one of `bag_file.COMPRESSIONS`.
+        split_bytes: Size at which the bag goes on in a new file; 0: never.
 
     Raises:
         RecordingError: The bag cannot be made.
@@ -68,8 +68,8 @@ def bag_topic(topic: RecordedTopic, qos: QoSProfile | None) -> BagTopic:
     """A topic as a bag declares it, with the definition of its type as it is installed.
 
     Args:
-        topic: topic of a recording.
-        qos: profile that its publisher offers; None: unknown.
+        topic: Topic of a recording.
+        qos: Profile that its publisher offers; None: unknown.
     """
     encoding, definition = message_definition(topic.type)
     return BagTopic(topic.name, topic.type, definition, encoding, type_hash(topic.type), _policies(topic, qos))

@@ -18,11 +18,11 @@ def recorder_status(
     """What is recorded, what goes wrong with it, and the figures of every topic.
 
     Args:
-        activity: what the recorder does.
+        activity: Words for what the recorder does.
         failure: "" or why the recording has ended early.
-        silent: topics that should speak all the time and do not.
-        counts: of the recording that is under way, else of the last one.
-        strangers: nodes by the topic of another one that they publish.
+        silent: Topics that should speak all the time and do not.
+        counts: Counts of the recording that is under way, else of the last one.
+        strangers: Nodes by the topic of another one that they publish.
     """
     problems = [f"{topic} is silent" for topic in silent]
     problems += [f"{topic} lost {number}" for topic, number in counts.losses().items()]

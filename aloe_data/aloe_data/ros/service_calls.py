@@ -39,10 +39,10 @@ class ServiceCalls:
         """Call and wait.
 
         Args:
-            client: of the service.
-            request: to send.
-            owner: name of the node that offers the service, for the message.
-            timeout_s: limit for the node to appear and to answer [s].
+            client: Client of the service.
+            request: Request to send.
+            owner: Name of the node that offers the service, for the message.
+            timeout_s: Limit for the node to appear and to answer [s].
 
         Raises:
             CallError: no service in time, or an answer with success false.

@@ -31,14 +31,14 @@ class Probe:
     """Only listens.
 
     Args:
-        node: that does nothing else.
-        rig: whose streams are listened to.
-        streams: of the rig, and others that have to be there.
-        topics: whose endpoints are looked up beside those of the streams.
+        node: Node that does nothing else.
+        rig: Rig whose streams are listened to.
+        streams: Streams of the rig, and others that have to be there.
+        topics: Topics whose endpoints are looked up beside those of the streams.
 
     Attributes:
-        measured: by topic, and by `Stream.key`.
-        joints: by arm, its joint positions in the rig's order, message by message.
+        measured: Measurements by topic, and by `Stream.key`.
+        joints: Joint positions of each arm in the rig's order, message by message, by the arm's name.
     """
 
     def __init__(self, node: Node, rig: Rig, streams: Iterable[Stream], topics: Iterable[RecordedTopic]) -> None:

@@ -35,8 +35,8 @@ def verify(bag: Path, quick: bool = False) -> Findings:
     """Check one bag.
 
     Args:
-        bag: folder of the bag.
-        quick: read a sample of it only.
+        bag: Folder of the bag.
+        quick: Whether to read a sample of it only.
 
     Raises:
         InUseError: it is being recorded.

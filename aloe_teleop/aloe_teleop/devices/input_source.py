@@ -63,11 +63,11 @@ class InputSource:
     for in every poll: it does not stay down for want of an event, and a device that does not answer is gone.
 
     Args:
-        name: what the device is called in messages.
-        connect: opens the device; OSError says why it cannot be.
-        axes: codes of the absolute axes that matter.
-        urgent: codes of the keys (the emergency stop) that count even when down from the start.
-        deadman: codes of the keys that are held down for as long as an arm is to follow.
+        name: Name of the device in messages.
+        connect: Function that opens the device; OSError says why it cannot be.
+        axes: Codes of the absolute axes that matter.
+        urgent: Codes of the keys (the emergency stop) that count even when down from the start.
+        deadman: Codes of the keys that are held down for as long as an arm is to follow.
 
     Attributes:
         problem: "" or why there are no events, with the remedy.
@@ -182,9 +182,9 @@ def find_device(text: str, codes: Iterable[tuple[int, int]], grab: bool) -> Read
     """Open an input device.
 
     Args:
-        text: its path ("/dev/input/by-id/..."), or a part of its name as `ros2 run aloe_teleop learn_keys` prints it.
+        text: Path of the device ("/dev/input/by-id/..."), or a part of its name as `learn_keys` prints it.
         codes: (kind, code) that it must be able to send.
-        grab: nobody else gets its events.
+        grab: Whether nobody else gets its events.
 
     Raises:
         OSError: no such device, no permission, or none that can send all codes.

@@ -31,8 +31,8 @@ class Joystick:
     """See `JoystickConfig`; an axis counts as at rest until it moves.
 
     Args:
-        name: of the device, for messages and the record.
-        connect: opens the device; tests pass their own.
+        name: Name of the device, for messages and the record.
+        connect: Function that opens the device; tests pass their own.
     """
 
     asks = True

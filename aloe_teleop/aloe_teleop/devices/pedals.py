@@ -27,8 +27,8 @@ class Pedals:
     """See `PedalConfig`.
 
     Args:
-        name: of the device, for messages and the record.
-        connect: opens the device; tests pass their own.
+        name: Name of the device, for messages and the record.
+        connect: Function that opens the device; tests pass their own.
     """
 
     asks = True

@@ -51,9 +51,9 @@ class ScriptedHuman:
     """See `ScriptedConfig`. It knows only what its view holds, so it works as well without ROS.
 
     Args:
-        name: of the device.
-        config: how it watches and works.
-        rig: a simulated one, whose actions are poses.
+        name: Name of the device.
+        config: Parameters of how it watches and works.
+        rig: Simulated rig whose actions are poses.
 
     Raises:
         ConfigError: the rig's actions are no poses.

@@ -28,7 +28,7 @@ class RigState:
         wanted: Inputs of each device.
 
     Attributes:
-        newest_episode_id: of the running episode, else of the last one; "": none yet.
+        newest_episode_id: Name of the running episode, else of the last one; "": none yet.
     """
 
     def __init__(self, node: Node, rig: Rig, operator: str, sender: str, wanted: Iterable[Inputs]) -> None:

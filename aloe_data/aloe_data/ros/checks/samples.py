@@ -57,7 +57,7 @@ class _Trial:
     """Takes messages as a live node takes them from its subscriptions; of images it keeps none.
 
     Attributes:
-        tried: number of messages by topic.
+        tried: Number of messages by topic.
     """
 
     def __init__(self, rig: Rig) -> None:
