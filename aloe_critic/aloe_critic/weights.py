@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.config import parameter
-from aloe_data.replay import BY_HUMAN, DEMO, SOURCES
+from aloe_data.sources import BY_HUMAN, DEMO, SOURCES
 from aloe_policy.improvement_weights import effective_sample_size, weight_by_source
 
 Array = NDArray[np.float64]
@@ -55,7 +55,7 @@ class Labels:
     """What is known of n chunks without a critic.
 
     Attributes:
-        source: int [n], index into `replay.SOURCES`.
+        source: int [n], index into `sources.SOURCES`.
         success: the chunk's segment ends in success, or is a correction that was handed back in an episode that does.
         failure: the chunk's segment ends in failure. Neither: it has no true end.
     """

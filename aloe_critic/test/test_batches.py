@@ -14,8 +14,9 @@ from aloe_critic.training import check_outcomes, held_out, matched_discount, rea
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
-from aloe_data.replay import BY_HUMAN, Replay, ReplayConfig
+from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.segments import AGAIN, HUMAN
+from aloe_data.sources import BY_HUMAN
 from aloe_data.transitions import RewardConfig
 from aloe_policy.backend import load_policy
 

@@ -12,7 +12,8 @@ from aloe_critic.weighing import advantages, labels_of, proposals, seen_advantag
 from aloe_critic.weights import WeightConfig, by_softmax
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
-from aloe_data.replay import BY_HUMAN, Replay, ReplayConfig
+from aloe_data.replay import Replay, ReplayConfig
+from aloe_data.sources import BY_HUMAN
 from aloe_data.transitions import RewardConfig
 
 

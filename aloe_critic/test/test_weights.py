@@ -21,7 +21,7 @@ from aloe_critic.weights import (
     statistics,
     with_shares,
 )
-from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO
+from aloe_data.sources import AUTONOMOUS, BY_HUMAN, DEMO
 
 CONFIG = WeightConfig()
 ADVANTAGES = arrays(float, st.integers(2, 30), elements=st.floats(-3, 3).map(lambda x: round(x, 3)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aloe_data.command import run_command
 from aloe_data.config import parameter
-from aloe_data.rig import Network
+from aloe_data.network import Network
 from aloe_data.transport import PROFILES_FILE, TransportError, network_environment, network_line
 
 _ABOUT = """Lets nodes of this terminal use network interfaces, as `network` in a rig file does for a launch:

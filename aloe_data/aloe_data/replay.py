@@ -1,7 +1,7 @@
 """Samples of chunk transitions from a store of episodes, whatever their number: only an index is in memory."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,12 @@ from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_index import StoredEpisode
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
-from aloe_data.segments import HOLD, HUMAN, Segment, SegmentConfig, cut
+from aloe_data.segments import HOLD, Segment, SegmentConfig, cut
+from aloe_data.sources import BY_HUMAN, DEMO, SOURCES, source_of
 from aloe_data.transitions import RewardConfig, chunk_returns
 from aloe_data.verdicts import verdict_now
 
-DEMO = 0
-AUTONOMOUS = 1
-BY_HUMAN = 2
-SOURCES = ("demo", "autonomous", "human")
-DEMONSTRATORS = ("expert",)  # policy versions whose episodes are demonstrations
 Array = NDArray[Any]
-
-
-def source_of(segment: Segment, episode: Iterable[Segment], policy: str) -> int:
-    """Who acts in a segment, index into SOURCES; an episode that is all by hand is a demonstration, no correction.
-
-    Args:
-        segment: Segment that is no hold.
-        episode: All segments of its episode.
-        policy: Version of the policy that commanded most of the episode.
-    """
-    if segment.kind == HUMAN:
-        return BY_HUMAN if any(s.kind not in (HUMAN, HOLD) for s in episode) else DEMO
-    return DEMO if policy in DEMONSTRATORS else AUTONOMOUS
 
 
 @dataclass(frozen=True)
@@ -227,7 +210,7 @@ class Replay:
         for segment in found:
             if segment.kind == HOLD:
                 continue
-            self.segments.append(_moved(segment, first))
+            self.segments.append(replace(segment, start=segment.start + first, stop=segment.stop + first))
             self._segment_episode.append(len(self.episodes) - 1)
             self._sources.append(source_of(segment, found, episode.policy))
             seen = np.flatnonzero(observed[segment.start : segment.stop])
@@ -263,7 +246,3 @@ class Replay:
         counts = self._rng.multinomial(batch_size, self._shares)
         parts = [self._rng.choice(rows, n) for rows, n in zip(self._by_source, counts, strict=True) if n]
         return np.concatenate(parts)
-
-
-def _moved(segment: Segment, by: int) -> Segment:
-    return Segment(segment.start + by, segment.stop + by, segment.kind, segment.end, segment.terminal, segment.arms)

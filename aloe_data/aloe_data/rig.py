@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aloe_data.driver import Driver
+from aloe_data.network import Network
 from aloe_data.section import nearest
 from aloe_data.world import (
     DEFAULT_ARM_DISTANCE_M,
@@ -138,19 +139,6 @@ class Takeover:
     max_age_s: float = 0.1
     device_max_age_s: float = 0.5
     other_arms: str = "continue"
-
-
-@dataclass(frozen=True)
-class Network:
-    """Who beside this machine may reach the nodes; both empty: nobody.
-
-    Attributes:
-        interfaces: Network interfaces to listen on beside the loopback, each by its name or its IPv4 address.
-        peers: IPv4 addresses of the machines whose nodes are looked for; empty: all that answer to multicast there.
-    """
-
-    interfaces: tuple[str, ...] = ()
-    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

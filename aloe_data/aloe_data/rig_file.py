@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.arm_file import read_arm
-from aloe_data.rig import ACTION_SPACES, OTHER_ARMS, Arm, Camera, Network, Rig, RigError, Simulation, Takeover
+from aloe_data.network import Network
+from aloe_data.rig import ACTION_SPACES, OTHER_ARMS, Arm, Camera, Rig, RigError, Simulation, Takeover
 from aloe_data.rig_fields import read_max_age, read_name, refuse_duplicates
 from aloe_data.section import Section, nearest
 from aloe_data.world_file import read_arm_distance

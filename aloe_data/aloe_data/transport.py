@@ -18,8 +18,8 @@ from xml.sax.saxutils import escape
 
 import psutil
 
+from aloe_data.network import Network
 from aloe_data.private_file import private_folder, write_private
-from aloe_data.rig import Network
 
 PROFILES_FILE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 DISCOVERY_RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"

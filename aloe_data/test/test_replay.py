@@ -12,9 +12,10 @@ from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
-from aloe_data.replay import AUTONOMOUS, BY_HUMAN, DEMO, Replay, ReplayConfig, Transitions
+from aloe_data.replay import Replay, ReplayConfig, Transitions
 from aloe_data.rig_file import load_rig
 from aloe_data.segments import SegmentConfig
+from aloe_data.sources import AUTONOMOUS, BY_HUMAN, DEMO
 from aloe_data.transitions import RewardConfig
 from aloe_data.verdicts import GivenVerdict, give_verdict
 

@@ -9,10 +9,11 @@ import pytest
 
 from aloe_data import transport
 from aloe_data.launch_bond import LAUNCH_PID
+from aloe_data.network import Network
 from aloe_data.network_command import main
 from aloe_data.node_environment import node_environment
 from aloe_data.private_file import write_private
-from aloe_data.rig import Network, RigError
+from aloe_data.rig import RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.session import SESSION_FILE
 from aloe_data.transport import (

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
-from aloe_data.replay import DEMO
 from aloe_data.seeds import refuse_held_out
+from aloe_data.sources import DEMO
 from aloe_policy.dataset import TrainingSet, build, episodes_of
 from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
 from aloe_policy.tiny.policy import TinyPolicy

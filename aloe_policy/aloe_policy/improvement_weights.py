@@ -6,7 +6,7 @@ One entry per chunk, n in all; a chunk begins at a tick of a store of episodes.
     stop       int64 [n]           its segment ends before this tick
     weight     float32 [n]         of its flow loss, at least 0
     advantage  float32 [n]         what the weight was made of; NaN where nobody asked
-    source     int64 [n]           who acted, index into `replay.SOURCES`
+    source     int64 [n]           who acted, index into `sources.SOURCES`
     success    bool [n]            its segment ends in the episode's success, or was handed back in one
     chunks     float16 [n, H, A]   only where others than the executed chunks are to be learned, normalised
     good       bool [n]            only where the policy is to be told of each chunk whether it is good
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from aloe_data.config import ConfigError
 from aloe_data.durable import replacing
 from aloe_data.episode_index import StoredEpisode
-from aloe_data.replay import SOURCES
+from aloe_data.sources import SOURCES
 from aloe_policy.actions import Normaliser
 
 META = ("method", "options", "policy", "normaliser", "critic", "encoder", "store", "statistics")

@@ -11,7 +11,7 @@ from aloe_data.config import ConfigError
 from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
-from aloe_data.replay import AUTONOMOUS, DEMO
+from aloe_data.sources import AUTONOMOUS, DEMO
 from aloe_policy.backend import load_policy
 from aloe_policy.condition import Condition
 from aloe_policy.improvement import check_origin, make_lesson

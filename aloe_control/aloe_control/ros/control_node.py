@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
-from aloe_msgs.msg import (
-    ArmCommand,
-    ExecutedAction,
-    Intervention,
-)
+from aloe_msgs.msg import ArmCommand, ExecutedAction, Intervention
 from aloe_msgs.srv import EnableMotion
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType

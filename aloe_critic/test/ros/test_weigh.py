@@ -13,7 +13,7 @@ from aloe_critic.scorer import AskConfig
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import Labels, WeightConfig, by_advantage
 from aloe_data.config import ConfigError
-from aloe_data.replay import AUTONOMOUS, BY_HUMAN
+from aloe_data.sources import AUTONOMOUS, BY_HUMAN
 from aloe_policy.checkpoint import CheckpointError
 from aloe_policy.improvement_weights import load_weights
 from aloe_policy.ros.ingest import encoder_hash

@@ -31,12 +31,12 @@ from aloe_data.recording import (
     read_rig_files,
     recorded_topics,
 )
-from aloe_data.replay import DEMONSTRATORS
 from aloe_data.rig import Camera, Rig, RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages, ns_to_stamp
 from aloe_data.ros.imported import IMPORTED, ImportedEpisodes
+from aloe_data.sources import DEMONSTRATORS
 from aloe_data.vocabulary import NS, VERDICT_WORDS
 
 _BEGIN_NS = NS

@@ -17,11 +17,11 @@ from aloe_data.durable import InUseError, copy_in_place
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.launch_bond import end_with_launch
 from aloe_data.recording import RecordingError
-from aloe_data.replay import BY_HUMAN, SOURCES, source_of
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_reader import read_record
 from aloe_data.segments import HOLD, SegmentConfig, cut
+from aloe_data.sources import BY_HUMAN, SOURCES, source_of
 from aloe_data.verdicts import verdict_now
 from aloe_pipeline.promotion import PromotionConfig
 from aloe_pipeline.ros.run_plan import plan_run, store_to_begin_with

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from aloe_data.bag_folders import bag_files
 from aloe_data.episode_index import folders_of_bags
-from aloe_data.replay import DEMO, SOURCES
 from aloe_data.seeds import HELD_OUT
+from aloe_data.sources import DEMO, SOURCES
 from aloe_data.verdicts import SIDECAR
 from aloe_pipeline.rounds.options import WARM_START, WITH_CRITIC, LoopOptions, RoundOptions
 from aloe_pipeline.rounds.plan import Current, Plan

@@ -17,7 +17,7 @@ from aloe_data.config import ConfigError
 from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
-from aloe_data.replay import SOURCES
+from aloe_data.sources import SOURCES
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.condition import GOOD, ConditionConfig
