@@ -53,9 +53,8 @@ class Segment:
     Attributes:
         kind: "autonomous", "human" or "hold" (nobody commands; not for learning).
         end: Cause of its end: the verdict of the episode ("success", "failure", "timeout", "abort", "none"),
-            "takeover",
-            "touch" (a human for a moment only), "hand-back", "again" (handed back, and taken over again soon), or
-            "pause" (held, then went on under the same control).
+            "takeover", "touch" (a human for a moment only), "hand-back", "again" (handed back, and taken over again
+            soon), or "pause" (held, then went on under the same control).
         terminal: Whether the bootstrap stops at its end; then `success` says with which outcome.
         arms: Names of the arms that a human commanded in it, in the rig's order.
     """
