@@ -38,7 +38,7 @@ from aloe_policy.backend import CheckpointError
 from aloe_sim.blunders import blunder, holding
 from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.sim_rig import ActuatorNoise
+from aloe_sim.rig.sim_rig import ActuatorNoise
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("expert", "policy", "policy", "policy", "blunder")

@@ -12,7 +12,7 @@ from aloe_data.rig import Rig
 from aloe_policy.ros.policy_store import Stored
 from aloe_sim.demonstration import Demonstration
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 

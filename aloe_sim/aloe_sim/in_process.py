@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from aloe_control.control_loop import ControlLoop
 from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 
 SLICES_PER_TICK = 5
 ACTS_AFTER = range(1, 5)  # slices from joint states to the commands that answer them; drawn per episode

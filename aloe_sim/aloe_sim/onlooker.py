@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_sim.experts import Expert
-from aloe_sim.mjcf import JOINTS
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.mjcf import JOINTS
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, Task
 from aloe_sim.tasks.phone_assembly import COVER_HALF_Z_M
 from aloe_sim.tasks.phone_packing import CASE_FLOOR_M, LIFT_M, PHONE_HALF_M

@@ -25,7 +25,7 @@ from aloe_data.vocabulary import NS, CommandMode, RequestKind
 from aloe_sim.fault_injector import FaultInjector, SpoiltStream
 from aloe_sim.faults import Fault, Means
 from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
-from aloe_sim.real_time import Metronome
+from aloe_sim.rig.real_time import Metronome
 
 Array = npt.NDArray[np.float64]
 HORIZON: Final = 50

@@ -13,7 +13,7 @@ from aloe_data.vocabulary import Authority
 from aloe_sim.assisted import LOOK_TICKS, AssistedRig
 from aloe_sim.experts import make_expert
 from aloe_sim.in_process import InProcessRig
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.in_process import ACTS_AFTER, InProcessRig
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 PERIOD_NS = round(1e9 / RIG.rate_hz)

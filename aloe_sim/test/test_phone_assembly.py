@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, ENDS, LIFT_M, PEG_Y_M, PhoneAssembly
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.phone_packing import LIFT_M, PhonePacking
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

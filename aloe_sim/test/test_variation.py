@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.keypoints import keypoint_labels
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.keypoints import keypoint_labels
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks import TASKS, make_task
 from aloe_sim.tasks.sorting import COLOURS, Sorting
 from aloe_sim.variation import VARIATIONS, Variation, named_variation

@@ -9,7 +9,7 @@ from aloe_sim.experts.phone_packing import PhonePackingExpert
 from aloe_sim.experts.reactive import Style
 from aloe_sim.experts.sorting import SortingExpert
 from aloe_sim.experts.sorting_several import SortingSeveralExpert
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks import LaundryFolding, PhoneAssembly, PhonePacking, Sorting, SortingSeveral, Task
 
 __all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import Goal, Scene, Style
 from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned
 from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, COVER_HALF_Z_M, ENDS, LIFT_M, PEG_HEIGHT_M, PhoneAssembly
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import ArmState, Goal, Scene, Style
 from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, keep, let_go, pick, press, retire
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.phone_packing import (
     CASE_FLOOR_M,
     CASE_WALL_M,

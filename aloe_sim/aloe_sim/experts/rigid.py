@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned, yaw_angle
 
 TRAVEL_Z_M = 0.10

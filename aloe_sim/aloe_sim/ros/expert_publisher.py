@@ -8,8 +8,8 @@ from aloe_data.ros.convert import chunk_to_message
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 from aloe_sim.experts import CannotHelpError, make_expert
-from aloe_sim.real_time import Metronome, RealTimeSim, SnapshotWorker
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.real_time import Metronome, RealTimeSim, SnapshotWorker
+from aloe_sim.rig.sim_rig import SimRig
 
 HORIZON = 50
 VERSION = "expert"

@@ -6,7 +6,7 @@ from rclpy.node import Node
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_sim.experts import make_expert
 from aloe_sim.onlooker import look
-from aloe_sim.real_time import Metronome, RealTimeSim
+from aloe_sim.rig.real_time import Metronome, RealTimeSim
 
 RATE_HZ = 10.0
 

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 import mujoco
 
 from aloe_control.driver_relay import TIMEOUT_NS, Command, Refusal
-from aloe_sim.sim_relay import SimRelays
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_relay import SimRelays
+from aloe_sim.rig.sim_rig import SimRig
 
 T = TypeVar("T")
 SLICE_NS = 4_000_000  # physics advances in pieces of this; commands take effect and samples are taken between pieces

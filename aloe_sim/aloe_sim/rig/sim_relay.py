@@ -4,7 +4,7 @@ import numpy as np
 
 from aloe_control.driver_relay import TIMEOUT_NS, Command, DriverRelay, Refusal
 from aloe_control.relay_limits import relay_limits
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 
 
 class SimRelays:

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.real_time import MAX_LAG_NS, SLICE_NS, Metronome, RealTimeSim, SnapshotWorker, Timing
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.real_time import MAX_LAG_NS, SLICE_NS, Metronome, RealTimeSim, SnapshotWorker, Timing
+from aloe_sim.rig.sim_rig import SimRig
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 MS, S = 1_000_000, 1_000_000_000
 START_NS = 1_700_000_000 * S
 

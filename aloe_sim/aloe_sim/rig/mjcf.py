@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aloe_data.rig import Arm, Rig
-from aloe_sim.scenery import table_tops_xml
+from aloe_sim.rig.scenery import table_tops_xml
 from aloe_sim.tasks.base import Task
 
 PHYSICS_STEP_S = 0.002

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.cameras import CameraRenderer
-from aloe_sim.keypoints import in_view, keypoint_labels, place, project
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.cameras import CameraRenderer
+from aloe_sim.rig.keypoints import in_view, keypoint_labels, place, project
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks import PhonePacking, make_task
 from aloe_sim.tasks.sorting import COLOURS
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 
 
 def test_a_labelled_cube_has_its_colour_at_its_label() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.rig import Rig
-from aloe_sim.mjcf import PHYSICS_STEP_S
+from aloe_sim.rig.mjcf import PHYSICS_STEP_S
 
 NOISE_STD = 1.5  # grey levels: that of a small camera indoors
 NOISE_PATTERNS = 65_521  # a prime: 131 s of physics steps pass before a pattern returns

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.rig import Rig
-from aloe_sim.arm_faults import ArmFaults
-from aloe_sim.disturbances import Disturber
-from aloe_sim.mjcf import FINGER_OPEN_M, GRIPPER, JOINTS, scene_xml
-from aloe_sim.scenery import Scenery
+from aloe_sim.rig.arm_faults import ArmFaults
+from aloe_sim.rig.disturbances import Disturber
+from aloe_sim.rig.mjcf import FINGER_OPEN_M, GRIPPER, JOINTS, scene_xml
+from aloe_sim.rig.scenery import Scenery
 from aloe_sim.tasks import Task, make_task
 from aloe_sim.variation import Variation
 

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.cameras import NOISE_STD, CameraRenderer, SensorNoise
-from aloe_sim.mjcf import PHYSICS_STEP_S
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.cameras import NOISE_STD, CameraRenderer, SensorNoise
+from aloe_sim.rig.mjcf import PHYSICS_STEP_S
+from aloe_sim.rig.sim_rig import SimRig
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 GREY = np.full((24, 32, 3), 128, np.uint8)
 
 

@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.sim_rig import SimRig
+from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.base import Keypoint
 
 NEAR_M = 0.03  # of a keypoint: what is seen so near to it is it
