@@ -29,7 +29,7 @@ from takeover_live import Live, measure
 from takeover_trials import Handover, faults, handovers, silences
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.fault_trials import Outcome
+from aloe_sim.faults.fault_trials import Outcome
 
 TARGETS = {
     "takeover_p99_ms": 20.0,

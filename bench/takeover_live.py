@@ -28,8 +28,8 @@ from aloe_data.ros.bag_reader import read_messages
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_data.ros.qos import LATCHED
 from aloe_data.session import SessionError, open_session
-from aloe_sim.fault_trials import random_fault
-from aloe_sim.faults import KINDS, Means
+from aloe_sim.faults.fault_trials import random_fault
+from aloe_sim.faults.kinds import KINDS, Means
 from aloe_sim.ros.fault_tool import FaultTool
 
 PEDALS_FILE = RIG_FILE.parent / "teleop_pedals.yaml"

@@ -15,8 +15,8 @@ from std_msgs.msg import String
 
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
-from aloe_sim.faults import Fault, FaultError, Means
-from aloe_sim.processes import DOMAIN, node_pids
+from aloe_sim.faults.kinds import Fault, FaultError, Means
+from aloe_sim.faults.processes import DOMAIN, node_pids
 from aloe_sim.ros.hostile import HostileMessages
 
 SEARCH_S = 5.0

@@ -13,8 +13,8 @@ from aloe_data.rig import Rig
 from aloe_data.ros.convert import chunk_from_message, chunk_to_message, ns_to_stamp
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
-from aloe_sim.faults import Fault
-from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
+from aloe_sim.faults.hostile import Echoes, spoilt_chunk, spoilt_command
+from aloe_sim.faults.kinds import Fault
 
 
 class HostileMessages:

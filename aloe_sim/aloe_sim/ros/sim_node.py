@@ -24,7 +24,7 @@ from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.realtime import lock_memory, raise_priority
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.session import open_session
-from aloe_sim.fault_injector import FaultInjector
+from aloe_sim.faults.injector import FaultInjector
 from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.rig.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError

@@ -14,7 +14,7 @@ from aloe_data.codecs import encode_jpeg
 from aloe_data.rig import Arm
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages, stamp_to_ns
 from aloe_data.ros.sealed_inputs import SealedInputs
-from aloe_sim.fault_injector import FaultInjector, SpoiltStream
+from aloe_sim.faults.injector import FaultInjector, SpoiltStream
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.real_time import Metronome, RealTimeSim, SnapshotWorker
 

@@ -23,7 +23,7 @@ from sensor_msgs.msg import CompressedImage, JointState
 
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import stamp_to_ns
-from aloe_sim.faults import FaultError
+from aloe_sim.faults.kinds import FaultError
 from aloe_sim.ros.faults import Asked, parse, planned
 
 CONFIG = Path(__file__).parents[3] / "config"

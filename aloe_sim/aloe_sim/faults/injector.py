@@ -8,7 +8,7 @@ import numpy as np
 
 from aloe_data.rig import Rig
 from aloe_data.vocabulary import NS
-from aloe_sim.faults import Fault, FaultError, Means, parse_fault
+from aloe_sim.faults.kinds import Fault, FaultError, Means, parse_fault
 
 T = TypeVar("T")
 

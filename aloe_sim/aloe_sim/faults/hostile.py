@@ -8,7 +8,7 @@ import numpy as np
 from aloe_control.human_commands import HumanCommand
 from aloe_data.chunk import Chunk
 from aloe_data.vocabulary import NS
-from aloe_sim.faults import Fault
+from aloe_sim.faults.kinds import Fault
 
 LEAP = 2.0  # rad, m, or m/s: out of reach in any of them
 KEPT = 3  # human commands that are remembered, for those that come again

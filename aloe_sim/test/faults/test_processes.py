@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_sim.processes import node_pids
+from aloe_sim.faults.processes import node_pids
 
 
 @pytest.fixture

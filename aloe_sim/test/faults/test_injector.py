@@ -7,9 +7,9 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import NS
-from aloe_sim.fault_injector import FaultInjector, SpoiltStream
+from aloe_sim.faults.injector import FaultInjector, SpoiltStream
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 BEAT = 100_000_000
 
 

@@ -14,11 +14,11 @@ from aloe_control.takeover import Takeover
 from aloe_control.watchdog import Watchdog
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority
-from aloe_sim.fault_trials import fault_trial, random_fault
-from aloe_sim.faults import KINDS, parse_fault
-from aloe_sim.trial import Trial
+from aloe_sim.faults.fault_trials import fault_trial, random_fault
+from aloe_sim.faults.kinds import KINDS, parse_fault
+from aloe_sim.faults.trial import Trial
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -21,10 +21,10 @@ from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_from_rpy, rotation_to_6d
 from aloe_data.rig import Rig
-from aloe_data.vocabulary import NS, CommandMode, RequestKind
-from aloe_sim.fault_injector import FaultInjector, SpoiltStream
-from aloe_sim.faults import Fault, Means
-from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
+from aloe_data.vocabulary import CommandMode, NS, RequestKind
+from aloe_sim.faults.hostile import Echoes, spoilt_chunk, spoilt_command
+from aloe_sim.faults.injector import FaultInjector, SpoiltStream
+from aloe_sim.faults.kinds import Fault, Means
 from aloe_sim.rig.real_time import Metronome
 
 Array = npt.NDArray[np.float64]

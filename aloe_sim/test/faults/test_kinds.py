@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.faults import (
+from aloe_sim.faults.kinds import (
     KINDS,
     Fault,
     FaultError,
@@ -17,7 +17,7 @@ from aloe_sim.faults import (
     read_schedule,
 )
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 
 
 def written(tmp_path: Path, text: str) -> Path:

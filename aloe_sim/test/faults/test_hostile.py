@@ -5,8 +5,8 @@ import numpy as np
 from aloe_control.human_commands import HumanCommand
 from aloe_data.chunk import Chunk
 from aloe_data.vocabulary import NS
-from aloe_sim.faults import Fault
-from aloe_sim.hostile import Echoes, spoilt_chunk, spoilt_command
+from aloe_sim.faults.hostile import Echoes, spoilt_chunk, spoilt_command
+from aloe_sim.faults.kinds import Fault
 
 CHUNK = Chunk(5 * NS, 3, np.zeros((10, 14), np.float32), "v", 3, 50.0)
 
