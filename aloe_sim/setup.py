@@ -18,7 +18,7 @@ setup(
         "console_scripts": [
             "sim_node = aloe_sim.ros.sim_node:main",
             "faults = aloe_sim.ros.faults:main",
-            "render_scenes = aloe_sim.scenes:main",
+            "render_scenes = aloe_sim.rollout.scenes:main",
         ],
     },
 )

@@ -31,11 +31,11 @@ from aloe_data.seeds import refuse_held_out
 from aloe_data.vocabulary import Verdict
 from aloe_pipeline.rollout import find_checkpoint
 from aloe_policy.backend import CheckpointError, load_policy
-from aloe_sim.assisted import AssistedRig
-from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import Judge
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.rollout.assisted import AssistedRig
+from aloe_sim.rollout.in_process import InProcessRig
+from aloe_sim.rollout.judge import Judge
 from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS

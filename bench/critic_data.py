@@ -25,8 +25,8 @@ from aloe_data.installed_files import find_rig_file
 from aloe_data.observation import Observation
 from aloe_data.rig_file import load_rig
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
-from aloe_sim.blunders import Blunder
 from aloe_sim.rig.sim_rig import ActuatorNoise
+from aloe_sim.rollout.blunders import Blunder
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 ROOT = Path(__file__).parents[1]

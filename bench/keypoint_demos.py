@@ -10,9 +10,9 @@ from keypoint_world import CAMERA_TICKS, Eyes, Outcome, Recording
 
 from aloe_data.rig import Rig
 from aloe_policy.ros.policy_store import Stored
-from aloe_sim.demonstration import Demonstration
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.demonstration import Demonstration
+from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 

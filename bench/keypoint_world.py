@@ -21,10 +21,10 @@ from aloe_data.vocabulary import Authority, RequestKind, Verdict
 from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.tiny.policy import TinyPolicy
-from aloe_sim.assisted import AssistedRig
-from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import Judge
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.rollout.assisted import AssistedRig
+from aloe_sim.rollout.in_process import InProcessRig
+from aloe_sim.rollout.judge import Judge
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig

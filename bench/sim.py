@@ -20,10 +20,10 @@ from output import conclude, make_parser
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Verdict
-from aloe_sim.evaluation import evaluate, expert_policy, run_episode, summarise
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.rollout_env import EnvConfig, RolloutEnv
+from aloe_sim.rollout.environment import EnvConfig, RolloutEnv
+from aloe_sim.rollout.evaluation import evaluate, expert_policy, run_episode, summarise
 
 RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 TASKS = {

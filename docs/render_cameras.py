@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.evaluation import expert_policy
 from aloe_sim.rig.cameras import CameraRenderer
-from aloe_sim.rollout_env import EnvConfig, RolloutEnv
+from aloe_sim.rollout.environment import EnvConfig, RolloutEnv
+from aloe_sim.rollout.evaluation import expert_policy
 from aloe_sim.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]

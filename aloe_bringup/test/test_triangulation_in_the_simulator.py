@@ -6,10 +6,10 @@ import numpy as np
 
 from aloe_data.rig_file import load_rig
 from aloe_policy.encoders.triangulation import Triangulation
-from aloe_sim.demonstration import Demonstration
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.keypoints import in_view, place
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.demonstration import Demonstration
+from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

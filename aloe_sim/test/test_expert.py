@@ -7,8 +7,8 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.experts import CannotHelpError, Style, make_expert
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
+from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -7,8 +7,8 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.experts import make_expert
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.laundry_folding import CLOSED_M, CORNERS, SIZE_M, LaundryFolding
 

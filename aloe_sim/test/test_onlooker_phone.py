@@ -6,8 +6,8 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.experts import make_expert
-from aloe_sim.onlooker import look
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.task_monitor import look
 from aloe_sim.tasks.phone_packing import PhonePacking
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.demonstration import Demonstration
 from aloe_sim.experts.reactive import OPEN_M, ArmState
 from aloe_sim.experts.rigid import Fit, bring
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.demonstration import Demonstration
+from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")

@@ -37,7 +37,7 @@ def rig() -> Rig:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("chain")
     run("aloe_pipeline.ros.record_demos", "--fast", "--episodes", "2", "--out", path / "bags", "--rig", RIG_FILE)
-    run("aloe_sim.scenes", "--rig", RIG_FILE, "--frames", "20", "--stride", "20", "--out", path / "scenes.npz")
+    run("aloe_sim.rollout.scenes", "--rig", RIG_FILE, "--frames", "20", "--stride", "20", "--out", path / "scenes.npz")
     pretrain = ("--scenes", path / "scenes.npz", "--out", path / "encoder.safetensors", "--steps", "3")
     run("aloe_policy.encoders.pretrain_encoder", *pretrain, "--batch-size", "4", "--threads", "1")
     files = ("--bags", path / "bags", "--rig", RIG_FILE, "--encoder", path / "encoder.safetensors", "--out", path / "p")

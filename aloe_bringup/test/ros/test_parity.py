@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("launch_ros")
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.evaluation import expert_policy
-from aloe_sim.rollout_env import EnvConfig, RolloutEnv
+from aloe_sim.rollout.environment import EnvConfig, RolloutEnv
+from aloe_sim.rollout.evaluation import expert_policy
 
 ROOT = Path(__file__).parents[3]
 RIG = load_rig(ROOT / "config" / "rig_sim_one_arm.yaml")

@@ -31,8 +31,8 @@ from aloe_data.seeds import HELD_OUT
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_policy.checkpoint import read_checkpoint
-from aloe_sim.evaluation import EpisodeResult, Policy, evaluate, expert_policy, summarise
-from aloe_sim.rollout_env import EnvConfig, RolloutEnv
+from aloe_sim.rollout.environment import EnvConfig, RolloutEnv
+from aloe_sim.rollout.evaluation import EpisodeResult, Policy, evaluate, expert_policy, summarise
 from aloe_sim.tasks import make_task
 
 

@@ -23,10 +23,10 @@ from aloe_data.rig import RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_data.vocabulary import Verdict
-from aloe_sim.demonstration import Demonstration
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.demonstration import Demonstration
+from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS

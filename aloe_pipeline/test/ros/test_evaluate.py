@@ -13,7 +13,7 @@ from aloe_data.config import ConfigError
 from aloe_data.vocabulary import Verdict
 from aloe_pipeline.promote import read_results
 from aloe_pipeline.ros import evaluate
-from aloe_sim.evaluation import EpisodeResult
+from aloe_sim.rollout.evaluation import EpisodeResult
 
 
 @pytest.mark.parametrize("text", ["5", "a:b", "7:7", "9:3"])

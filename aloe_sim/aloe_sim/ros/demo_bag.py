@@ -15,9 +15,9 @@ from aloe_data.codecs import encode_jpeg
 from aloe_data.recording import CHUNKS, EpisodeRecord, recorded_command_topic, recorded_topics
 from aloe_data.ros.bag_writer import open_bag
 from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_messages, ns_to_stamp
-from aloe_sim.in_process import InProcessRig
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.real_time import Metronome
+from aloe_sim.rollout.in_process import InProcessRig
 
 
 class DemoBag:

@@ -25,9 +25,9 @@ from aloe_data.ros.realtime import lock_memory, raise_priority
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.session import open_session
 from aloe_sim.faults.injector import FaultInjector
-from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.rig.real_time import Metronome, RealTimeSim, Timing
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.rollout.judge import JUDGE_HZ, Judge
 from aloe_sim.ros.expert_publisher import ExpertPublisher
 from aloe_sim.ros.streams import CameraStreams, CommandStream, JointStream
 from aloe_sim.ros.task_stream import TaskStream

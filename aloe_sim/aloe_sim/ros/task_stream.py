@@ -5,8 +5,8 @@ from rclpy.node import Node
 
 from aloe_data.ros.convert import ns_to_stamp
 from aloe_sim.experts import make_expert
-from aloe_sim.onlooker import look
 from aloe_sim.rig.real_time import Metronome, RealTimeSim
+from aloe_sim.rollout.task_monitor import look
 
 RATE_HZ = 10.0
 

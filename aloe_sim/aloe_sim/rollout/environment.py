@@ -16,11 +16,11 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_data.seeds import HELD_OUT
 from aloe_data.vocabulary import Verdict
-from aloe_sim.in_process import InProcessRig
-from aloe_sim.judge import JUDGE_HZ, Judge
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.real_time import Metronome
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.rollout.in_process import InProcessRig
+from aloe_sim.rollout.judge import JUDGE_HZ, Judge
 from aloe_sim.tasks import make_task
 from aloe_sim.variation import VARIATIONS
 

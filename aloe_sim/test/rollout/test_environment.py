@@ -10,10 +10,10 @@ from gymnasium.utils.env_checker import check_env
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Verdict
-from aloe_sim.evaluation import EpisodeResult, evaluate, expert_policy, run_episode, summarise
-from aloe_sim.rollout_env import EnvConfig, RolloutEnv
+from aloe_sim.rollout.environment import EnvConfig, RolloutEnv
+from aloe_sim.rollout.evaluation import EpisodeResult, evaluate, expert_policy, run_episode, summarise
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 RIG = load_rig(CONFIG / "rig_sim.yaml")
 
 
@@ -45,7 +45,7 @@ def test_an_episode_depends_on_its_seed_alone() -> None:
 
 
 def test_a_scene_drawn_at_random_is_never_a_held_out_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aloe_sim.rollout_env.HELD_OUT", range(2, 10))
+    monkeypatch.setattr("aloe_sim.rollout.environment.HELD_OUT", range(2, 10))
     env, drawn = blind(), []
     monkeypatch.setattr(env.process, "reset", lambda seed, prompt: drawn.append(seed))
     for seed in (3, *[None] * 20):  # the first one seeds the generator of the others

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from aloe_sim.judge import HOLD_S, Judge
+from aloe_sim.rollout.judge import HOLD_S, Judge
 
 MS = 1_000_000
 

@@ -12,7 +12,7 @@ from aloe_data.observation import Observation
 from aloe_data.statistics import wilson_interval
 from aloe_data.vocabulary import Verdict
 from aloe_sim.experts import CannotHelpError, make_expert
-from aloe_sim.rollout_env import RolloutEnv
+from aloe_sim.rollout.environment import RolloutEnv
 
 Policy = Callable[[Observation], NDArray[np.float32]]
 """From an observation to absolute set points float32 [H, A]."""

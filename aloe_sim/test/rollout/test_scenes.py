@@ -6,9 +6,9 @@ import numpy as np
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.experts import CannotHelpError, make_expert
-from aloe_sim.scenes import SceneRecorder, ScenesConfig
+from aloe_sim.rollout.scenes import SceneRecorder, ScenesConfig
 
-RIG = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
+RIG = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
 
 
 class GivesUp:
@@ -25,7 +25,7 @@ class GivesUp:
 
 
 def test_an_episode_that_the_expert_gives_up_ends_there_and_what_was_seen_is_kept(monkeypatch, tmp_path):
-    monkeypatch.setattr("aloe_sim.scenes.make_expert", GivesUp)
+    monkeypatch.setattr("aloe_sim.rollout.scenes.make_expert", GivesUp)
     config = ScenesConfig(rig=RIG, out=tmp_path / "scenes.npz", stride=10, width=32, height=24)
     recorder = SceneRecorder(load_rig(RIG), config)
     assert recorder.episode(1) == 3  # in ticks 0, 10 and 20 of the only chunk

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.in_process import InProcessRig
+from aloe_sim.rollout.in_process import InProcessRig
 
 CLOSED = 0.75  # of the gripper's range: a hand that is closed farther than this may hold something
 ASIDE_M = 0.10

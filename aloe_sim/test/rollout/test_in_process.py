@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.in_process import ACTS_AFTER, InProcessRig
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.rollout.in_process import ACTS_AFTER, InProcessRig
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 PERIOD_NS = round(1e9 / RIG.rate_hz)
 SLICE_NS = 4_000_000
 
