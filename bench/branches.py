@@ -35,10 +35,11 @@ from aloe_data.rig_file import load_rig
 from aloe_data.seeds import HELD_OUT
 from aloe_pipeline.rollout import find_checkpoint
 from aloe_policy.backend import CheckpointError
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rig.sim_rig import ActuatorNoise
 from aloe_sim.rollout.blunders import blunder, holding
 from aloe_sim.rollout.in_process import InProcessRig
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
 
 ROOT = Path(__file__).parents[1]
 KINDS = ("expert", "policy", "policy", "policy", "blunder")

@@ -38,7 +38,7 @@ from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.rollout.judge import Judge
 from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 ROOT = Path(__file__).parents[1]

@@ -15,13 +15,14 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.backend import load_policy
 from aloe_policy.tiny.policy import TinyPolicy
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.keypoints import in_view
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import named_variation
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
+from aloe_sim.tasks.variation import named_variation
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
 FIRST_SCENE = 600_000

@@ -14,7 +14,7 @@ from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.demonstration import Demonstration
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 
 LONGEST = 2000  # ticks of a demonstration
 

@@ -26,7 +26,7 @@ from aloe_sim.rollout.assisted import AssistedRig
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.rollout.judge import Judge
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 CAMERA_TICKS = 2  # control ticks between two looks of the cameras

@@ -7,7 +7,7 @@ from typing import Any
 from aloe_data.config import ConfigError, parameter
 from aloe_data.section import nearest
 from aloe_sim.tasks import TASKS
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 
 KEEP_GOOD = {"rule": "binary", "human": "forced_positive", "failures": "dropped"}
 WEIGHTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -123,7 +123,7 @@ def check_scene(rig: Rig, task: str, variation: str) -> None:
     if not rig.simulated:
         return
     from aloe_sim.tasks import make_task  # a real rig needs no simulator
-    from aloe_sim.variation import named_variation
+    from aloe_sim.tasks.variation import named_variation
 
     make_task(task or rig.simulation.task)
     named_variation(variation)

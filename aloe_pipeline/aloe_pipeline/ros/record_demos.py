@@ -29,7 +29,7 @@ from aloe_sim.rollout.demonstration import Demonstration
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 
 MIN_FREE_GIB = 1.0
 

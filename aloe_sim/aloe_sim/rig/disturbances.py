@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.rig import Rig
-from aloe_sim.variation import Variation
+from aloe_sim.tasks.variation import Variation
 
 START_S = (0.5, 6.0)  # after the reset
 PUSH_S, PUSH_M_S2 = 0.05, 25.0  # slides an object by some centimetres

@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.variation import Variation
+from aloe_sim.tasks.variation import Variation
 
 TABLE_TOPS = {  # name: MuJoCo's built-in pattern and its two colours
     "slate": ("checker", ".30 .31 .33", ".27 .28 .30"),

@@ -12,8 +12,9 @@ from aloe_sim.rig.arm_faults import ArmFaults
 from aloe_sim.rig.disturbances import Disturber
 from aloe_sim.rig.mjcf import FINGER_OPEN_M, GRIPPER, JOINTS, scene_xml
 from aloe_sim.rig.scenery import Scenery
-from aloe_sim.tasks import Task, make_task
-from aloe_sim.variation import Variation
+from aloe_sim.tasks import make_task
+from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.variation import Variation
 
 mujoco.set_mju_user_warning(lambda _: None)  # `advance` raises it; by itself MuJoCo leaves a file wherever it runs
 

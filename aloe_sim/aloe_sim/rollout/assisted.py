@@ -6,9 +6,10 @@ from aloe_control.human_commands import RIG_FRAME, HumanCommand
 from aloe_control.operator_requests import Request
 from aloe_data.chunk import Chunk
 from aloe_data.vocabulary import Authority, RequestKind, Verdict
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.rollout.task_monitor import look
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
 from aloe_teleop.device import ArmView, JointReading, TaskView, View
 from aloe_teleop.devices.scripted import ScriptedConfig, ScriptedHuman
 from aloe_teleop.station import Asked, PollResult, Station

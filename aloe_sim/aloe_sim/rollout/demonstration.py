@@ -6,10 +6,11 @@ import numpy as np
 
 from aloe_data.chunk import Chunk
 from aloe_data.vocabulary import Verdict
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rig.sim_rig import ActuatorNoise, UnstablePhysicsError
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.rollout.judge import Judge
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
 
 HORIZON = 50  # ticks of a chunk
 FOLLOWED = (5, 25)  # of these at least and at most; it varies, as it does for policies

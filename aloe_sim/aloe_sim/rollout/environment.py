@@ -22,7 +22,7 @@ from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.rollout.judge import JUDGE_HZ, Judge
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 
 Values = dict[str, Any]
 MAX_PROMPT = 200  # characters

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from aloe_data.observation import Observation
 from aloe_data.statistics import wilson_interval
 from aloe_data.vocabulary import Verdict
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rollout.environment import RolloutEnv
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
 
 Policy = Callable[[Observation], NDArray[np.float32]]
 """From an observation to absolute set points float32 [H, A]."""

@@ -19,13 +19,14 @@ from aloe_data.durable import replacing
 from aloe_data.rig import Rig, RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
-from aloe_sim.experts import CannotHelpError, Expert, make_expert
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.keypoints import keypoint_labels
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.expert_base import CannotHelpError, Expert
+from aloe_sim.tasks.registry import make_expert
+from aloe_sim.tasks.variation import VARIATIONS
 
 NOISE_RAD = (0.0, 0.015, 0.03)
 MAX_TICKS = 1000

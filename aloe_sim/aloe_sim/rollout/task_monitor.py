@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts import Expert
 from aloe_sim.rig.mjcf import JOINTS
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks import PhoneAssembly, PhonePacking, Sorting, Task
-from aloe_sim.tasks.phone_assembly import COVER_HALF_Z_M
-from aloe_sim.tasks.phone_packing import CASE_FLOOR_M, LIFT_M, PHONE_HALF_M
-from aloe_sim.tasks.sorting import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment
+from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.expert_base import Expert
+from aloe_sim.tasks.phone_assembly.task import COVER_HALF_Z_M, PhoneAssembly
+from aloe_sim.tasks.phone_packing.task import CASE_FLOOR_M, LIFT_M, PHONE_HALF_M, PhonePacking
+from aloe_sim.tasks.sorting.task import BIN_HALF_M, CUBE_HALF_M, SPAWN_X_M, SPAWN_Y_M, Assignment, Sorting
 
 WORKSPACE_M = np.array([[0.05, -0.55, -0.01], [0.65, 0.55, 0.45]])  # lowest and highest corner for tools
 STRAY_M = 0.04  # a cube on the table that is farther than this from where cubes start was dropped there

@@ -7,9 +7,10 @@ from aloe_data.chunk import Chunk
 from aloe_data.ros.convert import chunk_to_message
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rig.real_time import Metronome, RealTimeSim, SnapshotWorker
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
 
 HORIZON = 50
 VERSION = "expert"

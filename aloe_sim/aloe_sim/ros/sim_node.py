@@ -32,7 +32,7 @@ from aloe_sim.ros.expert_publisher import ExpertPublisher
 from aloe_sim.ros.streams import CameraStreams, CommandStream, JointStream
 from aloe_sim.ros.task_stream import TaskStream
 from aloe_sim.tasks import make_task
-from aloe_sim.variation import VARIATIONS
+from aloe_sim.tasks.variation import VARIATIONS
 
 POLICY_HZ, HUMAN_HZ = 5.0, 10.0  # chunks per second of an expert in the policy's place, and of one in a human's
 

@@ -4,9 +4,9 @@ from aloe_msgs.msg import TaskState
 from rclpy.node import Node
 
 from aloe_data.ros.convert import ns_to_stamp
-from aloe_sim.experts import make_expert
 from aloe_sim.rig.real_time import Metronome, RealTimeSim
 from aloe_sim.rollout.task_monitor import look
+from aloe_sim.tasks.registry import make_expert
 
 RATE_HZ = 10.0
 

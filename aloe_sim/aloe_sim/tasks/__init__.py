@@ -5,11 +5,11 @@ from functools import partial
 
 from aloe_data.section import nearest
 from aloe_sim.tasks.base import Task
-from aloe_sim.tasks.laundry_folding import LaundryFolding
-from aloe_sim.tasks.phone_assembly import PhoneAssembly
-from aloe_sim.tasks.phone_packing import PhonePacking
-from aloe_sim.tasks.sorting import Sorting
-from aloe_sim.tasks.sorting_several import SortingSeveral
+from aloe_sim.tasks.laundry_folding.task import LaundryFolding
+from aloe_sim.tasks.phone_assembly.task import PhoneAssembly
+from aloe_sim.tasks.phone_packing.task import PhonePacking
+from aloe_sim.tasks.sorting.task import Sorting
+from aloe_sim.tasks.sorting_several.task import SortingSeveral
 
 __all__ = ["TASKS", "LaundryFolding", "PhoneAssembly", "PhonePacking", "Sorting", "SortingSeveral", "Task", "make_task"]
 

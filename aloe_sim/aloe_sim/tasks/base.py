@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.variation import Variation
+from aloe_sim.tasks.variation import Variation
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Keypoint:
 
 
 class Task(ABC):
-    """One task of the simulated rig. Its expert is `aloe_sim.experts.make_expert(sim)`.
+    """One task of the simulated rig. Its expert is `aloe_sim.tasks.registry.make_expert(sim)`.
 
     All that happens in an episode stands in MuJoCo's data (latches and grasps as active equality constraints, the rest
     in its user data), so that a copy of the data is a copy of the episode.

@@ -9,8 +9,9 @@ from aloe_data.rig_file import load_rig
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.keypoints import in_view, keypoint_labels, place, project
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks import PhonePacking, make_task
-from aloe_sim.tasks.sorting import COLOURS
+from aloe_sim.tasks import make_task
+from aloe_sim.tasks.phone_packing.task import PhonePacking
+from aloe_sim.tasks.sorting.task import COLOURS
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 

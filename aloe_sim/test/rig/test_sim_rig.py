@@ -10,7 +10,7 @@ from aloe_data.kinematics import ArmKinematics
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.tasks import make_task
-from aloe_sim.tasks.sorting import BINS_XY_M, Sorting
+from aloe_sim.tasks.sorting.task import BINS_XY_M, Sorting
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 

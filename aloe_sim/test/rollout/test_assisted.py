@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from aloe_control.tick import TickResult
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority
-from aloe_sim.experts import make_expert
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.assisted import LOOK_TICKS, AssistedRig
 from aloe_sim.rollout.in_process import InProcessRig
+from aloe_sim.tasks.registry import make_expert
 from aloe_teleop.devices.scripted import ScriptedConfig
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.experts import CannotHelpError, make_expert
 from aloe_sim.rollout.scenes import SceneRecorder, ScenesConfig
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.registry import make_expert
 
 RIG = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.experts import make_expert
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.task_monitor import Situation, look
-from aloe_sim.tasks.sorting import BINS_XY_M, CUBE_HALF_M
+from aloe_sim.tasks.registry import make_expert
+from aloe_sim.tasks.sorting.task import BINS_XY_M, CUBE_HALF_M
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 LEFT_BIN, RIGHT_BIN = (np.array([*BINS_XY_M[side], 0.02]) for side in ("left", "right"))

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 
-from aloe_sim.experts.base import CannotHelpError, Expert
-from aloe_sim.experts.laundry_folding import LaundryFoldingExpert
-from aloe_sim.experts.phone_assembly import PhoneAssemblyExpert
-from aloe_sim.experts.phone_packing import PhonePackingExpert
-from aloe_sim.experts.reactive import Style
-from aloe_sim.experts.sorting import SortingExpert
-from aloe_sim.experts.sorting_several import SortingSeveralExpert
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks import LaundryFolding, PhoneAssembly, PhonePacking, Sorting, SortingSeveral, Task
+from aloe_sim.tasks.base import Task
+from aloe_sim.tasks.expert_base import CannotHelpError, Expert
+from aloe_sim.tasks.laundry_folding.expert import LaundryFoldingExpert
+from aloe_sim.tasks.laundry_folding.task import LaundryFolding
+from aloe_sim.tasks.phone_assembly.expert import PhoneAssemblyExpert
+from aloe_sim.tasks.phone_assembly.task import PhoneAssembly
+from aloe_sim.tasks.phone_packing.expert import PhonePackingExpert
+from aloe_sim.tasks.phone_packing.task import PhonePacking
+from aloe_sim.tasks.reactive_expert import Style
+from aloe_sim.tasks.sorting.expert import SortingExpert
+from aloe_sim.tasks.sorting.task import Sorting
+from aloe_sim.tasks.sorting_several.expert import SortingSeveralExpert
+from aloe_sim.tasks.sorting_several.task import SortingSeveral
 
 __all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]
 

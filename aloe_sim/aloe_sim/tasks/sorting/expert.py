@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks.sorting import CUBE_HALF_M, Assignment, Sorting, in_bin
+from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
+from aloe_sim.tasks.sorting.task import CUBE_HALF_M, Assignment, Sorting, in_bin
 
 TRAVEL_Z_M = 0.15  # height for moving over the table
 GRASP_Z_M = 0.017

@@ -10,10 +10,10 @@ from aloe_data.rig_file import load_rig
 from aloe_sim.rig.keypoints import keypoint_labels
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks import TASKS, make_task
-from aloe_sim.tasks.sorting import COLOURS, Sorting
-from aloe_sim.variation import VARIATIONS, Variation, named_variation
+from aloe_sim.tasks.sorting.task import COLOURS, Sorting
+from aloe_sim.tasks.variation import VARIATIONS, Variation, named_variation
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 LOOKS = ("geom_rgba", "geom_friction", "geom_matid", "light_diffuse", "light_dir", "cam_pos", "cam_quat")
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.experts import make_expert
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
-from aloe_sim.tasks.laundry_folding import CLOSED_M, CORNERS, SIZE_M, LaundryFolding
+from aloe_sim.tasks.laundry_folding.task import CLOSED_M, CORNERS, SIZE_M, LaundryFolding
+from aloe_sim.tasks.registry import make_expert
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[4] / "config" / "rig_sim.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,6 @@ def test_a_prompt_about_something_else_is_refused(process: InProcessRig) -> None
 
 
 def test_one_arm_cannot_fold() -> None:
-    rig = load_rig(Path(__file__).parents[2] / "config" / "rig_sim_one_arm.yaml")
+    rig = load_rig(Path(__file__).parents[4] / "config" / "rig_sim_one_arm.yaml")
     with pytest.raises(ValueError, match="1 arm"):
         make_expert(SimRig(rig, make_task("laundry_folding")))

@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, Scene
-from aloe_sim.experts.sorting import GRASP_Z_M, TRAVEL_Z_M, SortingExpert, holds, pick, place
-from aloe_sim.tasks.sorting import CUBE_HALF_M, Assignment, in_bin
+from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, Scene
+from aloe_sim.tasks.sorting.expert import GRASP_Z_M, TRAVEL_Z_M, SortingExpert, holds, pick, place
+from aloe_sim.tasks.sorting.task import CUBE_HALF_M, Assignment, in_bin
 
 REACH_M = 0.565  # of the tool from an arm's base, pointing down
 MIDDLE_M = [np.array(xy) for xy in product((0.34, 0.28, 0.40), (0.0, 0.06, -0.06))]  # where hand-over takes place

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned, yaw_angle
+from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 
 TRAVEL_Z_M = 0.10
 FINGER_TIP_M = 0.005  # how far the fingers reach beyond the tool's point

@@ -8,9 +8,9 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks.phone_packing import LIFT_M, PhonePacking
+from aloe_sim.tasks.phone_packing.task import LIFT_M, PhonePacking
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[4] / "config" / "rig_sim.yaml")
 
 
 @pytest.fixture(scope="module")

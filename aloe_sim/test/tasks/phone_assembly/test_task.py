@@ -7,9 +7,9 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, ENDS, LIFT_M, PEG_Y_M, PhoneAssembly
+from aloe_sim.tasks.phone_assembly.task import BODY_HALF_Z_M, ENDS, LIFT_M, PEG_Y_M, PhoneAssembly
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[4] / "config" / "rig_sim.yaml")
 
 
 @pytest.fixture(scope="module")

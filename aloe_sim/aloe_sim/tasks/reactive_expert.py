@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.kinematics import ArmKinematics, rotation_to_6d
-from aloe_sim.experts.base import CannotHelpError, Expert
 from aloe_sim.rig.sim_rig import SimRig
+from aloe_sim.tasks.expert_base import CannotHelpError, Expert
 
 OPEN_M, CLOSED_M = 0.042, 0.0
 SERVO_LAG_S = 0.05  # how far the arms trail their set points

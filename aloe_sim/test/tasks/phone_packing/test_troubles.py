@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.experts import make_expert
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.task_monitor import look
-from aloe_sim.tasks.phone_packing import PhonePacking
+from aloe_sim.tasks.phone_packing.task import PhonePacking
+from aloe_sim.tasks.registry import make_expert
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[4] / "config" / "rig_sim.yaml")
 
 
 @pytest.fixture

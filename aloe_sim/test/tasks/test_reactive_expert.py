@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.experts import CannotHelpError, Style, make_expert
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
+from aloe_sim.tasks.expert_base import CannotHelpError
+from aloe_sim.tasks.reactive_expert import Style
+from aloe_sim.tasks.registry import make_expert
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 
 
 def run(process: InProcessRig, ticks: int, faults: list[str]) -> bool:

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts.reactive import Goal, Scene, Style
-from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned
-from aloe_sim.tasks.phone_assembly import BODY_HALF_Z_M, COVER_HALF_Z_M, ENDS, LIFT_M, PEG_HEIGHT_M, PhoneAssembly
+from aloe_sim.tasks.phone_assembly.task import BODY_HALF_Z_M, COVER_HALF_Z_M, ENDS, LIFT_M, PEG_HEIGHT_M, PhoneAssembly
+from aloe_sim.tasks.reactive_expert import Goal, Scene, Style
+from aloe_sim.tasks.rigid_expert import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
 
 MAX_TURN_RAD = 0.9  # a cover that is turned further would wind up the wrist
 FINGER_ROOM_M = 0.014  # what a finger needs beside the cover

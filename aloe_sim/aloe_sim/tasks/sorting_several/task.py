@@ -4,7 +4,7 @@ import mujoco
 import numpy as np
 
 from aloe_sim.tasks.parts import place_flat
-from aloe_sim.tasks.sorting import CUBE_HALF_M, Sorting
+from aloe_sim.tasks.sorting.task import CUBE_HALF_M, Sorting
 
 FAR_X_M, FAR_Y_M = (0.46, 0.50), (0.13, 0.21)  # on the side opposite to its bin
 TRIES = 20

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloe_data.rig_file import load_rig
-from aloe_sim.experts.reactive import OPEN_M, ArmState
-from aloe_sim.experts.rigid import Fit, bring
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.demonstration import Demonstration
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
+from aloe_sim.tasks.reactive_expert import OPEN_M, ArmState
+from aloe_sim.tasks.rigid_expert import Fit, bring
 
-RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 FIT = Fit(entry_z_m=0.020, inside_z_m=0.0155, release_z_m=0.0138, precision_m=0.0016)
 PLACE = np.array([0.36, 0.02, 0.0, 0.0])
 GRIP_M = 0.006  # of the tool above the part

@@ -3,10 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts.reactive import ArmState, Goal, Scene, Style
-from aloe_sim.experts.rigid import Fit, Grip, RigidExpert, bring, keep, let_go, pick, press, retire
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks.phone_packing import (
+from aloe_sim.tasks.phone_packing.task import (
     CASE_FLOOR_M,
     CASE_WALL_M,
     LIFT_M,
@@ -14,6 +12,8 @@ from aloe_sim.tasks.phone_packing import (
     TAB_HALF_WIDTH_M,
     PhonePacking,
 )
+from aloe_sim.tasks.reactive_expert import ArmState, Goal, Scene, Style
+from aloe_sim.tasks.rigid_expert import Fit, Grip, RigidExpert, bring, keep, let_go, pick, press, retire
 
 MAX_TURN_RAD = 2.2  # a phone that is turned further would wind up the wrist
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.experts.reactive import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.tasks.laundry_folding import CORNERS, GRASP_M, RELEASED_M, SIZE_M, LaundryFolding
+from aloe_sim.tasks.laundry_folding.task import CORNERS, GRASP_M, RELEASED_M, SIZE_M, LaundryFolding
+from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 
 GRASP_Z_M, RELEASE_Z_M = 0.012, 0.028
 TRAVEL_Z_M = 0.10

@@ -1,0 +1,1 @@
+"""Laundry folding: a towel in half."""

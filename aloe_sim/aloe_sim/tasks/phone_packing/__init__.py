@@ -1,0 +1,1 @@
+"""Phone packing: a phone into its case, pressed home."""

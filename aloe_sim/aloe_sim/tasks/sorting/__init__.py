@@ -1,0 +1,1 @@
+"""Sorting: each coloured cube into the bin that the prompt names."""

@@ -1,0 +1,1 @@
+"""Sorting of more cubes, one of which has to be handed over."""
