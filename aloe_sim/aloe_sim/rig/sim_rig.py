@@ -66,6 +66,7 @@ class SimRig:
         self.model = mujoco.MjModel.from_xml_string(scene_xml(rig, self.task, offscreen=size))
         self.data = mujoco.MjData(self.model)
         self._qpos = {arm.name: self._joint_addresses(arm.name) for arm in rig.arms}
+        self._dofs = {arm.name: self._dof_addresses(arm.name) for arm in rig.arms}
         self._actuators = {
             arm.name: np.array([self.model.actuator(f"{arm.name}/{joint}").id for joint in (*JOINTS, GRIPPER)])
             for arm in rig.arms
@@ -85,6 +86,9 @@ class SimRig:
     def _joint_addresses(self, arm: str) -> NDArray[np.float64]:
         names = [f"{arm}/{joint}" for joint in (*JOINTS, "finger_left")]
         return np.array([self.model.joint(n).qposadr[0] for n in names])
+
+    def _dof_addresses(self, arm: str) -> NDArray[np.intp]:
+        return np.array([self.model.joint(f"{arm}/{joint}").dofadr[0] for joint in JOINTS])
 
     @property
     def time_s(self) -> float:
@@ -176,6 +180,10 @@ class SimRig:
     def joint_positions(self, arm: str) -> NDArray[np.float64]:
         """Measured positions [dof], gripper last [rad; m]."""
         return self.data.qpos[self._qpos[arm]].copy()
+
+    def joint_velocities(self, arm: str) -> NDArray[np.float64]:
+        """Measured velocities of an arm without its gripper [dof - 1], rad/s."""
+        return self.data.qvel[self._dofs[arm]].copy()
 
     def command(self, arm: str) -> NDArray[np.float64]:
         """The set points [dof] that the arm was given last [rad; m]."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.rig.mjcf import JOINTS
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.base import Task
 from aloe_sim.tasks.expert_base import Expert
@@ -139,7 +138,7 @@ def _wrong_ends(sim: SimRig, task: PhoneAssembly, names: list[str]) -> list[Trou
 
 def _rests(sim: SimRig, arm: str) -> bool:
     """Whether an arm does not move: one that has missed and moves may be about to try again."""
-    return all(abs(sim.data.joint(f"{arm}/{joint}").qvel[0]) < STILL for joint in JOINTS)
+    return bool(np.abs(sim.joint_velocities(arm)).max() < STILL)
 
 
 def _grasps(sim: SimRig, arm: str, cube: NDArray[np.float64]) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.kinematics import ArmKinematics, rotation_to_6d
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.expert_base import CannotHelpError, Expert
+from aloe_sim.tasks.simulation import Simulation
 
 OPEN_M, CLOSED_M = 0.042, 0.0
 SERVO_LAG_S = 0.05  # how far the arms trail their set points
@@ -74,7 +74,7 @@ class ReactiveExpert(Expert):
         seed: of the noise.
     """
 
-    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+    def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:
         self.sim, self.style = sim, style or Style()
         self._kinematics = {a.name: ArmKinematics(a) for a in sim.rig.arms}
         self._home = {a.name: self._kinematics[a.name].forward(np.array(a.home[:-1]))[0] for a in sim.rig.arms}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.base import Task
 from aloe_sim.tasks.expert_base import CannotHelpError, Expert
 from aloe_sim.tasks.laundry_folding.expert import LaundryFoldingExpert
@@ -12,6 +11,7 @@ from aloe_sim.tasks.phone_assembly.task import PhoneAssembly
 from aloe_sim.tasks.phone_packing.expert import PhonePackingExpert
 from aloe_sim.tasks.phone_packing.task import PhonePacking
 from aloe_sim.tasks.reactive_expert import Style
+from aloe_sim.tasks.simulation import Simulation
 from aloe_sim.tasks.sorting.expert import SortingExpert
 from aloe_sim.tasks.sorting.task import Sorting
 from aloe_sim.tasks.sorting_several.expert import SortingSeveralExpert
@@ -19,7 +19,7 @@ from aloe_sim.tasks.sorting_several.task import SortingSeveral
 
 __all__ = ["EXPERTS", "CannotHelpError", "Expert", "SortingExpert", "Style", "make_expert"]
 
-MakeExpert = Callable[[SimRig, Style | None, int], Expert]
+MakeExpert = Callable[[Simulation, Style | None, int], Expert]
 EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = (
     (SortingSeveral, SortingSeveralExpert),
     (Sorting, SortingExpert),
@@ -29,7 +29,7 @@ EXPERTS: tuple[tuple[type[Task], MakeExpert], ...] = (
 )
 
 
-def make_expert(sim: SimRig, style: Style | None = None, seed: int = 0) -> Expert:
+def make_expert(sim: Simulation, style: Style | None = None, seed: int = 0) -> Expert:
     """The expert for the task of `sim`, which it watches; `seed` is that of the style's noise.
 
     Raises:

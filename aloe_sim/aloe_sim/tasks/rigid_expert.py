@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned, yaw_angle
 from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
+from aloe_sim.tasks.simulation import Simulation
 
 TRAVEL_Z_M = 0.10
 FINGER_TIP_M = 0.005  # how far the fingers reach beyond the tool's point
@@ -72,7 +72,7 @@ class RigidExpert(ReactiveExpert):
     """
 
     def __init__(
-        self, sim: SimRig, style: Style | None, seed: int, grips: Mapping[str, Grip], rest_z_m: Mapping[str, float]
+        self, sim: Simulation, style: Style | None, seed: int, grips: Mapping[str, Grip], rest_z_m: Mapping[str, float]
     ) -> None:
         super().__init__(sim, style, seed)
         self.grips, self._rest_z_m = dict(grips), dict(rest_z_m)

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.laundry_folding.task import CORNERS, GRASP_M, RELEASED_M, SIZE_M, LaundryFolding
 from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
+from aloe_sim.tasks.simulation import Simulation
 
 GRASP_Z_M, RELEASE_Z_M = 0.012, 0.028
 TRAVEL_Z_M = 0.10
@@ -24,7 +24,7 @@ class LaundryFoldingExpert(ReactiveExpert):
         seed: see `ReactiveExpert`.
     """
 
-    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+    def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:
         if not isinstance(sim.task, LaundryFolding) or len(sim.rig.arms) < 2:
             raise ValueError(f"LaundryFoldingExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
         super().__init__(sim, style, seed)

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.parts import turned
 from aloe_sim.tasks.phone_assembly.task import BODY_HALF_Z_M, COVER_HALF_Z_M, ENDS, LIFT_M, PEG_HEIGHT_M, PhoneAssembly
 from aloe_sim.tasks.reactive_expert import Goal, Scene, Style
 from aloe_sim.tasks.rigid_expert import Fit, Grip, RigidExpert, bring, let_go, pick, press, retire
+from aloe_sim.tasks.simulation import Simulation
 
 MAX_TURN_RAD = 0.9  # a cover that is turned further would wind up the wrist
 FINGER_ROOM_M = 0.014  # what a finger needs beside the cover
@@ -23,7 +23,7 @@ class PhoneAssemblyExpert(RigidExpert):
         seed: see `ReactiveExpert`.
     """
 
-    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+    def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:
         if not isinstance(sim.task, PhoneAssembly) or len(sim.rig.arms) < 2:
             raise ValueError(f"PhoneAssemblyExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
         self.task = sim.task

@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.phone_packing.task import (
     CASE_FLOOR_M,
     CASE_WALL_M,
@@ -14,6 +13,7 @@ from aloe_sim.tasks.phone_packing.task import (
 )
 from aloe_sim.tasks.reactive_expert import ArmState, Goal, Scene, Style
 from aloe_sim.tasks.rigid_expert import Fit, Grip, RigidExpert, bring, keep, let_go, pick, press, retire
+from aloe_sim.tasks.simulation import Simulation
 
 MAX_TURN_RAD = 2.2  # a phone that is turned further would wind up the wrist
 
@@ -27,7 +27,7 @@ class PhonePackingExpert(RigidExpert):
         seed: see `ReactiveExpert`.
     """
 
-    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+    def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:
         if not isinstance(sim.task, PhonePacking) or len(sim.rig.arms) < 2:
             raise ValueError(f"PhonePackingExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
         self.task = sim.task

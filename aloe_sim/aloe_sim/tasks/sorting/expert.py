@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
+from aloe_sim.tasks.simulation import Simulation
 from aloe_sim.tasks.sorting.task import CUBE_HALF_M, Assignment, Sorting, in_bin
 
 TRAVEL_Z_M = 0.15  # height for moving over the table
@@ -23,7 +23,7 @@ class SortingExpert(ReactiveExpert):
         seed: see `ReactiveExpert`.
     """
 
-    def __init__(self, sim: SimRig, style: Style | None = None, seed: int = 0) -> None:
+    def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:
         if not isinstance(sim.task, Sorting):
             raise ValueError(f"SortingExpert cannot do the task '{sim.task.name}'")
         super().__init__(sim, style, seed)
