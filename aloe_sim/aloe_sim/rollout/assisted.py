@@ -7,7 +7,7 @@ from aloe_control.operator_requests import Request
 from aloe_data.chunk import Chunk
 from aloe_data.vocabulary import Authority, RequestKind, Verdict
 from aloe_sim.rollout.in_process import InProcessRig
-from aloe_sim.rollout.task_monitor import look
+from aloe_sim.rollout.task_monitor import assess
 from aloe_sim.tasks.expert_base import CannotHelpError
 from aloe_sim.tasks.registry import make_expert
 from aloe_teleop.device import ArmView, JointReading, TaskView, View
@@ -64,7 +64,7 @@ class AssistedRig:
 
     def _look(self) -> None:
         sim, stamp_ns = self.process.sim, self.process.stamp_ns
-        seen = look(sim, self._expert)
+        seen = assess(sim, self._expert)
         trouble = (seen.failure, seen.trouble, seen.arms)
         self._task = TaskView(stamp_ns, sim.task.name, seen.progress, seen.success, *trouble)
         try:

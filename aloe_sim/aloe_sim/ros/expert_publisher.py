@@ -1,4 +1,4 @@
-"""The scripted expert as a stream of chunks: it sees the simulator's true state, as demonstrations and onlookers do."""
+"""The scripted expert as a stream of chunks, made from the true state of the simulator."""
 
 from aloe_msgs.msg import ActionChunk, EpisodeState
 from rclpy.node import Node

@@ -1,4 +1,4 @@
-"""What an onlooker sees of phone assembly; arms are written into MuJoCo's results, no time passes for them."""
+"""What the task monitor says of phone assembly; arms are written into MuJoCo's results, no time passes for them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.rollout.task_monitor import look
+from aloe_sim.rollout.task_monitor import assess
 from aloe_sim.tasks.phone_assembly.task import BODY_HALF_Z_M, COVER_HALF_Z_M, LIFT_M, PhoneAssembly
 from aloe_sim.tasks.registry import make_expert
 
@@ -24,7 +24,7 @@ def sim() -> SimRig:
 
 
 def trouble(sim: SimRig) -> str:
-    return look(sim, make_expert(sim)).trouble
+    return assess(sim, make_expert(sim)).trouble
 
 
 def lay_cover(sim: SimRig, sideways_m: float, up_m: float) -> None:
@@ -58,9 +58,9 @@ def test_a_cover_that_lies_on_the_pegs_beside_its_holes_is_trouble_unless_it_is_
 def test_closed_fingers_over_the_end_whose_turn_it_is_not_are_trouble_before_they_press(sim: SimRig) -> None:
     lay_cover(sim, 0.0, SEATED_M)
     fingers(sim, "left_arm", "left", 0.06, 0.0)
-    seen = look(sim, make_expert(sim))
-    assert seen.trouble == "left_arm is about to press the left end before the right one"
-    assert seen.arms == ("left_arm", "right_arm")
+    situation = assess(sim, make_expert(sim))
+    assert situation.trouble == "left_arm is about to press the left end before the right one"
+    assert situation.arms == ("left_arm", "right_arm")
     fingers(sim, "left_arm", "left", 0.06, 0.03)
     assert trouble(sim) == "", "open fingers press nothing"
     fingers(sim, "left_arm", "left", 0.15, 0.0)

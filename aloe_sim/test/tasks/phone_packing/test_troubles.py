@@ -1,4 +1,4 @@
-"""What an onlooker sees of phone packing."""
+"""What the task monitor says of phone packing."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.rollout.task_monitor import look
+from aloe_sim.rollout.task_monitor import assess
 from aloe_sim.tasks.phone_packing.task import PhonePacking
 from aloe_sim.tasks.registry import make_expert
 
@@ -22,7 +22,7 @@ def sim() -> SimRig:
 
 
 def trouble(sim: SimRig) -> str:
-    return look(sim, make_expert(sim)).trouble
+    return assess(sim, make_expert(sim)).trouble
 
 
 def lay_phone(sim: SimRig, sideways_m: float, up_m: float) -> None:
@@ -46,9 +46,9 @@ def test_a_phone_that_lies_in_its_case_is_no_trouble_though_it_is_not_pressed_ho
 
 def test_a_phone_across_the_edge_of_the_case_is_trouble_for_both_arms(sim: SimRig) -> None:
     lay_phone(sim, 0.02, 0.03)
-    seen = look(sim, make_expert(sim))
-    assert seen.trouble == "the phone lies on the edge of the case"
-    assert seen.arms == ("left_arm", "right_arm")
+    situation = assess(sim, make_expert(sim))
+    assert situation.trouble == "the phone lies on the edge of the case"
+    assert situation.arms == ("left_arm", "right_arm")
 
 
 def test_a_phone_that_still_falls_is_no_trouble_yet(sim: SimRig) -> None:
