@@ -1,20 +1,13 @@
 """The simulated task as an attentive operator sees it: for scripted operators, and for measuring."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from aloe_sim.tasks.base import Task
 from aloe_sim.tasks.expert_base import Expert
-from aloe_sim.tasks.phone_assembly.task import PhoneAssembly
-from aloe_sim.tasks.phone_assembly.troubles import assembly_troubles
-from aloe_sim.tasks.phone_packing.task import PhonePacking
-from aloe_sim.tasks.phone_packing.troubles import phone_troubles
+from aloe_sim.tasks.registry import find_troubles
 from aloe_sim.tasks.simulation import Simulation
-from aloe_sim.tasks.sorting.task import Sorting
-from aloe_sim.tasks.sorting.troubles import sorting_troubles
-from aloe_sim.tasks.troubles import Trouble, no_troubles
+from aloe_sim.tasks.troubles import Trouble
 
 WORKSPACE_M = np.array([[0.05, -0.55, -0.01], [0.65, 0.55, 0.45]])  # lowest and highest corner for tools
 
@@ -44,10 +37,13 @@ def assess(sim: Simulation, expert: Expert) -> Situation:
     Args:
         sim: The simulation.
         expert: Expert that was made for this simulation.
+
+    Raises:
+        ValueError: The registry does not know the task.
     """
     task = sim.task
     needed = expert.arms()
-    troubles = [*TROUBLES.get(type(task), no_troubles)(sim), *_arms_outside(sim)]
+    troubles = [*find_troubles(sim), *_arms_outside(sim)]
     involved = {*needed, *(trouble.arm for trouble in troubles)}
     return Situation(
         progress=task.progress(sim.data),
@@ -68,11 +64,3 @@ def _arms_outside(sim: Simulation) -> list[Trouble]:
         if (tool < lowest).any() or (tool > highest).any():
             troubles.append(Trouble(f"{arm.name} is outside the workspace", arm.name))
     return troubles
-
-
-TROUBLES: dict[type[Task], Callable[[Simulation], list[Trouble]]] = {
-    Sorting: sorting_troubles,
-    PhonePacking: phone_troubles,
-    PhoneAssembly: assembly_troubles,
-}
-"""What to step in for, by task; for others only what holds for every task."""

@@ -21,13 +21,13 @@ class Keypoint:
 
 
 class Task(ABC):
-    """One task of the simulated rig. Its expert is `aloe_sim.tasks.registry.make_expert(sim)`.
+    """One task of the simulated rig; the registry says what else belongs to it.
 
     All that happens in an episode stands in MuJoCo's data (latches and grasps as active equality constraints, the rest
     in its user data), so that a copy of the data is a copy of the episode.
 
     Attributes:
-        name: what `make_task` calls it.
+        name: Name of its entry in the registry, or of a variant of it.
         keypoint_names: of all points that its scenes may hold; none: no encoder can be pretrained on it.
         options: attributes of MJCF's `<option>` that differ from the rig's.
         variation: how much its scenes differ; to be set before the scene is built.
