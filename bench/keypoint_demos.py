@@ -16,7 +16,7 @@ from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 
-LONGEST = 2000  # ticks of a demonstration
+LONGEST_S = 40.0  # of a demonstration
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,21 @@ class Series:
 
 def demonstrate(process: InProcessRig, eyes: Eyes, seed: int, noise: float) -> tuple[Recording, Outcome]:
     """An episode of the expert, seen with these eyes."""
-    demonstration, recording = Demonstration(process, seed, noise), Recording()
+    demonstration = Demonstration(process, seed, noise, LONGEST_S)
+    recording = Recording()
     eyes.rng = np.random.default_rng([seed, 7])
-
-    def tick(number: int) -> None:
-        if number % CAMERA_TICKS == 0:
+    while not demonstration.verdict:
+        demonstration.offer_if_due()
+        if demonstration.verdict:
+            break
+        if demonstration.ticks % CAMERA_TICKS == 0:
             recording.looks.append(eyes())
         recording.states.append(process.joints())
-        recording.ticks.append(process.tick())
-
-    verdict, reason = demonstration.run(LONGEST, tick)
+        result = demonstration.tick()
+        if result is not None:
+            recording.ticks.append(result)
     length_s = len(recording.ticks) / process.rig.rate_hz
-    ended = demonstration.prompt, verdict.name.lower(), reason, length_s
+    ended = demonstration.prompt, demonstration.verdict.name.lower(), demonstration.reason, length_s
     return recording, Outcome(seed, *ended, takeovers=0, by_human=0.0)
 
 

@@ -26,7 +26,7 @@ from aloe_data.vocabulary import Verdict
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.demonstration import Demonstration
-from aloe_sim.rollout.in_process import InProcessRig
+from aloe_sim.rollout.in_process import InProcessRig, NotArmedError
 from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
@@ -67,22 +67,29 @@ class FastDemos:
         self._rig_text, self._urdfs = read_rig_files(rig_file, rig)
 
     def episode(self, seed: int) -> Verdict:
-        """Record one episode; returns how it ended."""
-        process = self._process
+        """Record one episode; returns how it ended.
+
+        Raises:
+            NotArmedError: Control refused to enable motion in this scene; there is no bag of it.
+        """
         config = self._config
-        demonstration = Demonstration(process, seed, config.noise)
+        demonstration = Demonstration(self._process, seed, config.noise, config.timeout_s)
         name = next_episode_id(path.name for path in config.out.iterdir())
         prompt = demonstration.prompt
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions={"policy": "expert"})
-        bag = DemoBag(config.out / name, record, process, self._renderer)
-
-        def tick(number: int) -> None:
-            bag.tick(process.tick(bag.slice))
-            bag.joint_states()
-
-        verdict, reason = demonstration.run(int(config.timeout_s * process.rig.rate_hz), tick, bag.chunk)
-        bag.close(verdict, reason)
-        return verdict
+        bag = DemoBag(config.out / name, record, self._process, self._renderer)
+        while not demonstration.verdict:
+            chunk = demonstration.offer_if_due()
+            if chunk is not None:
+                bag.chunk(chunk)
+            result = demonstration.tick(bag.slice)
+            if result is not None:
+                bag.tick(result)
+                bag.joint_states()
+        bag.close(demonstration.verdict, demonstration.reason)
+        if demonstration.verdict is not Verdict.SUCCESS:
+            tqdm.write(f"{name}, seed {seed}: {demonstration.verdict.name.lower()}: {demonstration.reason}")
+        return demonstration.verdict
 
 
 def record_fast(config: DemoConfig, rig_file: Path) -> None:
@@ -91,9 +98,13 @@ def record_fast(config: DemoConfig, rig_file: Path) -> None:
     verdicts = Counter[Verdict]()
     with tqdm(range(config.episodes), unit="episode") as progress:
         for index in progress:
-            verdicts[demos.episode(config.seed + index)] += 1
+            seed = config.seed + index
+            try:
+                verdicts[demos.episode(seed)] += 1
+            except NotArmedError as error:
+                tqdm.write(f"seed {seed}: left out: {error}")
             progress.set_postfix(success=f"{verdicts[Verdict.SUCCESS]}/{index + 1}")
-    print(f"{config.out}: {config.episodes} episodes, {verdicts[Verdict.SUCCESS]} successful")
+    print(f"{config.out}: {verdicts.total()} episodes, {verdicts[Verdict.SUCCESS]} successful")
 
 
 def main() -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from aloe_control.tick import TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.vocabulary import Verdict
-from aloe_sim.rig.sim_rig import ActuatorNoise, UnstablePhysicsError
-from aloe_sim.rollout.in_process import InProcessRig
-from aloe_sim.rollout.judge import Judge
+from aloe_sim.rig.sim_rig import ActuatorNoise
+from aloe_sim.rollout.episode import Episode
+from aloe_sim.rollout.in_process import ChunkRefusedError, InProcessRig, nothing
 from aloe_sim.tasks.expert_base import CannotHelpError
 from aloe_sim.tasks.registry import make_expert
 
@@ -20,44 +21,65 @@ NOISE_LEVELS = (0.0, 0.5, 1.0)  # shares of the largest actuator noise
 class Demonstration:
     """One episode: the scene is placed on creation.
 
+        while not demonstration.verdict:
+            chunk = demonstration.offer_if_due()
+            result = demonstration.tick()
+
     Args:
-        process: rig to work on.
-        seed: of the scene, and of all that varies in what the expert does.
-        noise_rad: largest actuator noise (std); what the arms have is drawn.
+        process: Rig to work on.
+        seed: Seed of the scene, and of all that varies in what the expert does.
+        noise_rad: Largest actuator noise (std); what the arms have is drawn.
+        timeout_s: Longest duration of the episode.
+
+    Attributes:
+        prompt: The task in words.
+
+    Raises:
+        NotArmedError: The control loop refused to enable motion in this scene.
     """
 
-    def __init__(self, process: InProcessRig, seed: int, noise_rad: float) -> None:
-        self._process, self._rng = process, np.random.default_rng(seed)
+    def __init__(self, process: InProcessRig, seed: int, noise_rad: float, timeout_s: float) -> None:
+        self._process = process
+        self._rng = np.random.default_rng(seed)
         process.sim.noise = ActuatorNoise(float(self._rng.choice(NOISE_LEVELS)) * noise_rad)
-        self.prompt = process.reset(seed)
+        self._episode = Episode(process, timeout_s, judge_hz=None)
+        self.prompt = self._episode.begin(seed)
+        self._expert = make_expert(process.sim)
+        self._next_chunk = 0
 
-    def run(
-        self, limit: int, tick: Callable[[int], None], on_chunk: Callable[[Chunk], None] = lambda chunk: None
-    ) -> tuple[Verdict, str]:
-        """Work until the judge says how it ended, and why.
+    @property
+    def verdict(self) -> Verdict:
+        """How the episode ended; NONE while it runs."""
+        return self._episode.verdict
 
-        Args:
-            limit: ticks at most.
-            tick: called with 0, 1, ...; steps the rig by one tick, and records what it likes.
-            on_chunk: called with every chunk that is offered to the control loop.
+    @property
+    def reason(self) -> str:
+        """Why it ended, in words."""
+        return self._episode.reason
+
+    @property
+    def ticks(self) -> int:
+        """Number of control ticks since its beginning."""
+        return self._episode.ticks
+
+    def offer_if_due(self) -> Chunk | None:
+        """Offer the expert's next chunk to the control loop, once as much of the last one was followed as was drawn.
+
+        An expert that knows no way to the goal, or whose chunk is refused, ends the episode.
+
+        Returns:
+            The chunk that was offered, if any.
         """
+        if self.verdict or self.ticks < self._next_chunk:
+            return None
+        steps = int(self._rng.integers(FOLLOWED[0], FOLLOWED[1] + 1))
+        self._next_chunk += steps
         try:
-            return self._run(limit, tick, on_chunk)
-        except CannotHelpError as error:
-            return Verdict.FAILURE, str(error)
-        except UnstablePhysicsError as error:
-            return Verdict.ABORT, str(error)
+            return self._process.offer(self._expert.chunk(HORIZON, executed=steps), "expert")
+        except (CannotHelpError, ChunkRefusedError) as error:
+            self._episode.end(Verdict.FAILURE, str(error))
+            return None
 
-    def _run(self, limit: int, tick: Callable[[int], None], on_chunk: Callable[[Chunk], None]) -> tuple[Verdict, str]:
-        process, judge = self._process, Judge(self._process.sim.task)
-        expert, next_chunk = make_expert(process.sim), 0
-        judge.begin()
-        for number in range(limit):
-            if number == next_chunk:
-                steps = int(self._rng.integers(FOLLOWED[0], FOLLOWED[1] + 1))
-                on_chunk(process.offer(expert.chunk(HORIZON, executed=steps), "expert"))
-                next_chunk += steps
-            tick(number)
-            if judgement := judge.judge(process.stamp_ns, process.sim.data):
-                return (Verdict.SUCCESS if judgement.success else Verdict.FAILURE), judgement.reason
-        return Verdict.TIMEOUT, f"no success within {limit / process.rig.rate_hz:g} s"
+    def tick(self, on_slice: Callable[[int], None] = nothing) -> TickResult | None:
+        """Step the rig by one control tick; see `Episode.tick`."""
+        return self._episode.tick(on_slice)

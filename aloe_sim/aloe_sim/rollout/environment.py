@@ -17,10 +17,9 @@ from aloe_data.rig import Rig
 from aloe_data.seeds import HELD_OUT
 from aloe_data.vocabulary import Verdict
 from aloe_sim.rig.cameras import CameraRenderer
-from aloe_sim.rig.real_time import Metronome
-from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
-from aloe_sim.rollout.in_process import InProcessRig
-from aloe_sim.rollout.judge import JUDGE_HZ, Judge
+from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
+from aloe_sim.rollout.episode import Episode
+from aloe_sim.rollout.in_process import ChunkRefusedError, InProcessRig
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 
@@ -69,14 +68,13 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
     """
 
     def __init__(self, rig: Rig, config: EnvConfig | None = None) -> None:
-        self.rig, self.config = rig, config or EnvConfig()
+        self.rig = rig
+        self.config = config or EnvConfig()
         task = make_task(self.config.task) if self.config.task else None
-        noise, variation = ActuatorNoise(self.config.noise), VARIATIONS[self.config.variation]
-        self.process = InProcessRig(SimRig(rig, task, noise, variation))
+        noise = ActuatorNoise(self.config.noise)
+        self.process = InProcessRig(SimRig(rig, task, noise, VARIATIONS[self.config.variation]))
         self._renderer = CameraRenderer(self.process.sim.model, rig) if self.config.images else None
-        self._judge = Judge(self.process.sim.task)
-        self._judge_beat = Metronome(JUDGE_HZ)
-        self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
+        self._episode = Episode(self.process, self.config.timeout_s)
         self.observation: Observation
         self.ticks: list[TickResult] = []
         self.observation_space = self._observations()
@@ -100,10 +98,11 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
     @property
     def length_s(self) -> float:
         """How long the episode has lasted, s."""
-        return self._ticks_done / self.rig.rate_hz
+        return self._episode.length_s
 
     def _observe(self) -> Observation:
-        sim, images = self.process.sim, {}
+        sim = self.process.sim
+        images = {}
         if self._renderer is not None:
             for camera in self.rig.cameras:
                 jpeg = encode_jpeg(self._renderer.render(sim.data, camera.name))
@@ -119,10 +118,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         super().reset(seed=seed)
         scene = seed if seed is not None else int(self.np_random.integers(HELD_OUT.start))
         self.process.sim.data.time = 0.0  # so that nothing of an episode depends on the ones before
-        self.process.reset(scene, (options or {}).get("prompt", ""))
-        self._judge.begin()
-        self._judge_beat = Metronome(JUDGE_HZ)
-        self._verdict, self._reason, self._ticks_done = Verdict.NONE, "", 0
+        self._episode.begin(scene, (options or {}).get("prompt", ""))
         self.ticks = []
         return self._values(), self._info()
 
@@ -132,18 +128,22 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         Raises:
             RuntimeError: the episode has ended; reset first.
         """
-        if self._verdict:
-            raise RuntimeError(f"the episode has ended ({self._verdict.name.lower()}: {self._reason}); call reset")
-        stamp_ns, self.ticks = self.process.stamp_ns, []
+        episode = self._episode
+        if episode.verdict:
+            raise RuntimeError(f"the episode has ended ({episode.verdict.name.lower()}: {episode.reason}); call reset")
+        stamp_ns = self.process.stamp_ns
+        self.ticks = []
         for tick in range(self.config.n_action_steps):
             if tick == self.config.latency_ticks:
                 self._offer(action, stamp_ns)
-            self._tick()
-            if self._verdict:
+            result = episode.tick()
+            if result is not None:
+                self.ticks.append(result)
+            if episode.verdict:
                 break
-        reward = float(self._verdict is Verdict.SUCCESS)
-        timeout = self._verdict is Verdict.TIMEOUT
-        return self._values(), reward, bool(self._verdict) and not timeout, timeout, self._info()
+        reward = float(episode.verdict is Verdict.SUCCESS)
+        timeout = episode.verdict is Verdict.TIMEOUT
+        return self._values(), reward, bool(episode.verdict) and not timeout, timeout, self._info()
 
     def close(self) -> None:
         """Free the OpenGL contexts."""
@@ -152,33 +152,18 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
             self._renderer = None
 
     def _offer(self, action: NDArray[np.float32], stamp_ns: int) -> None:
-        with contextlib.suppress(RuntimeError):  # refused: the old chunk goes on, and then the fault says why it ended
+        with contextlib.suppress(
+            ChunkRefusedError
+        ):  # refused: the old chunk goes on, and then the fault says why it ended
             self.process.offer(action, "policy", stamp_ns)
 
-    def _tick(self) -> None:
-        self._ticks_done += 1
-        try:
-            self.ticks.append(self.process.tick())
-        except UnstablePhysicsError as error:
-            self._end(Verdict.ABORT, str(error))
-            return
-        stamp_ns, judgement = self.process.stamp_ns, None
-        if self._judge_beat.due(stamp_ns):
-            judgement = self._judge.judge(stamp_ns, self.process.sim.data)
-        if judgement is not None:
-            self._end(Verdict.SUCCESS if judgement.success else Verdict.FAILURE, judgement.reason)
-        elif self.ticks[-1].fault:  # no stream is ever silent here, so what was commanded is the cause
-            self._end(Verdict.FAILURE, self.ticks[-1].fault)
-        elif self.length_s >= self.config.timeout_s:
-            self._end(Verdict.TIMEOUT, f"no success within {self.config.timeout_s:g} s")
-
-    def _end(self, verdict: Verdict, reason: str) -> None:
-        self._verdict, self._reason = verdict, reason
-
     def _values(self) -> Values:
-        self.observation = seen = self._observe()
-        return {"state": seen.state, "prompt": seen.prompt} | ({"images": seen.images} if self.config.images else {})
+        self.observation = self._observe()
+        values: Values = {"state": self.observation.state, "prompt": self.observation.prompt}
+        if self.config.images:
+            values["images"] = self.observation.images
+        return values
 
     def _info(self) -> Values:
         progress = self.process.sim.task.progress(self.process.sim.data)
-        return {"verdict": self._verdict, "reason": self._reason, "progress": progress}
+        return {"verdict": self._episode.verdict, "reason": self._episode.reason, "progress": progress}

@@ -14,6 +14,18 @@ SLICES_PER_TICK = 5
 ACTS_AFTER = range(1, 5)  # slices from joint states to the commands that answer them; drawn per episode
 
 
+class NotArmedError(RuntimeError):
+    """The control loop does not enable motion; the message says why."""
+
+
+class ChunkRefusedError(RuntimeError):
+    """The control loop does not follow a chunk; the message says why."""
+
+
+def nothing(stamp_ns: int) -> None:
+    """What is done after a piece of physics where nobody asks for anything."""
+
+
 class InProcessRig:
     """Chunks in, physics on: every command goes through the same `ControlLoop` as on a robot.
 
@@ -22,13 +34,20 @@ class InProcessRig:
     notice arms that are later than those of their demonstrations (measured: docs/policy.md).
 
     Args:
-        sim: the simulation; used by nobody else.
-        config: of the control loop.
+        sim: The simulation; used by nobody else.
+        config: Parameters of the control loop; None: its defaults.
+
+    Attributes:
+        sim: The simulation.
+        rig: Description of the rig.
+        control: Control loop of the present episode.
     """
 
     def __init__(self, sim: SimRig, config: ControlConfig | None = None) -> None:
-        self.sim, self.rig, self._config = sim, sim.rig, config
+        self.sim = sim
+        self.rig = sim.rig
         self.control = ControlLoop(sim.rig, config)
+        self._config = config
         self._chunk_id = 0
         self._acts_after = ACTS_AFTER.start
 
@@ -38,11 +57,15 @@ class InProcessRig:
         return round(self.sim.time_s * 1e9)
 
     def reset(self, seed: int, prompt: str = "") -> str:
-        """Place the scene of `seed`, home and arm the rig; returns the task in words.
+        """Place the scene of a seed, home and arm the rig; returns the task in words.
+
+        Args:
+            seed: Seed of the scene.
+            prompt: Other words for the task; "": those of the scene.
 
         Raises:
-            ValueError: see `SimRig.reset`.
-            RuntimeError: the control loop refused to enable motion.
+            ValueError: The prompt names nothing in the scene.
+            NotArmedError: The control loop refused to enable motion.
         """
         words = self.sim.reset(seed, prompt)
         self.control = ControlLoop(self.rig, self._config)
@@ -50,7 +73,7 @@ class InProcessRig:
         self._sense()
         armed, message = self.control.arm(self.stamp_ns)
         if not armed:
-            raise RuntimeError(message)
+            raise NotArmedError(message)
         return words
 
     def joints(self) -> NDArray[np.float32]:
@@ -58,24 +81,33 @@ class InProcessRig:
         return np.concatenate([self.sim.joint_positions(arm.name) for arm in self.rig.arms]).astype(np.float32)
 
     def offer(self, rows: NDArray[np.float32], policy_version: str, stamp_ns: int | None = None) -> Chunk:
-        """Give the control loop a chunk [H, A] that answers the state at `stamp_ns` (None: the present one).
+        """Offer a chunk to the control loop.
+
+        Args:
+            rows: Set points [H, A] in the rig's `action_layout`.
+            policy_version: Version of the policy that made it.
+            stamp_ns: Time of the state that it answers; None: the present one.
 
         Raises:
-            RuntimeError: the control loop refused it.
+            ChunkRefusedError: The control loop does not follow it.
         """
         self._chunk_id += 1
         observed_ns = self.stamp_ns if stamp_ns is None else stamp_ns
         chunk = Chunk(observed_ns, self._chunk_id, rows, policy_version, self._chunk_id, self.rig.rate_hz)
         refusal = self.control.set_chunk(chunk)
         if refusal:
-            raise RuntimeError(refusal)
+            raise ChunkRefusedError(refusal)
         return chunk
 
-    def tick(self, on_slice: Callable[[int], None] = lambda stamp_ns: None) -> TickResult:
+    def tick(self, on_slice: Callable[[int], None] = nothing) -> TickResult:
         """Joint states, a control tick that answers them a moment later, and the physics up to the next ones.
 
         Args:
-            on_slice: called with the stamp [ns] after every piece of physics, so that cameras need not wait for a tick.
+            on_slice: Function that is called with the stamp [ns] after every piece of physics, so that cameras need not
+                wait for a tick.
+
+        Raises:
+            UnstablePhysicsError: Physics diverged; the scene has to be reset.
         """
         self._sense()
         self._advance(self._acts_after, on_slice)

@@ -19,23 +19,35 @@ class Judgement:
 
 
 class Judge:
-    """Watches one episode after the other; says its judgement once per episode."""
+    """Watches one episode after the other; says its judgement once per episode.
 
-    def __init__(self, task: Task) -> None:
+    Args:
+        task: Task that says what is success and what is failure.
+        hold_s: How long either must last until it counts.
+    """
+
+    def __init__(self, task: Task, hold_s: float = HOLD_S) -> None:
         self._task = task
+        self._hold_ns = hold_s * 1e9
         self._watching = False
         self._since_ns: int | None = None
 
     def begin(self) -> None:
         """A new episode runs."""
-        self._watching, self._since_ns = True, None
+        self._watching = True
+        self._since_ns = None
 
     def end(self) -> None:
         """No episode runs."""
         self._watching = False
 
     def judge(self, stamp_ns: int, data: mujoco.MjData) -> Judgement | None:
-        """The judgement, if there is one now."""
+        """The judgement, if there is one now.
+
+        Args:
+            stamp_ns: Time of the state.
+            data: MuJoCo's state of the scene.
+        """
         if not self._watching:
             return None
         failure = self._task.failure(data)
@@ -44,7 +56,7 @@ class Judge:
             return None
         if self._since_ns is None:
             self._since_ns = stamp_ns
-        if stamp_ns - self._since_ns < HOLD_S * 1e9:
+        if stamp_ns - self._since_ns < self._hold_ns:
             return None
         self._watching = False
         return Judgement(not failure, failure or "the goal is reached")
