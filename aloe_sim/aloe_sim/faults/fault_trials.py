@@ -24,7 +24,8 @@ class Outcome:
 
 def random_fault(kind: str, rig: Rig, rng: np.random.Generator) -> Fault:
     """A fault of a kind, with a target and a value drawn at random."""
-    cameras, arms = [camera.name for camera in rig.cameras], [arm.name for arm in rig.arms]
+    cameras = [camera.name for camera in rig.cameras]
+    arms = [arm.name for arm in rig.arms]
     valid = {"camera": cameras, "arm": arms, "stream": [*cameras, *arms], "": [""]}
     target = str(rng.choice(valid.get(KINDS[kind].target, list(PROCESSES))))
     value = KINDS[kind].value or 0.0

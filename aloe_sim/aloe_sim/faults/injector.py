@@ -59,7 +59,9 @@ class SpoiltStream(Generic[T]):
     """
 
     def __init__(self, injector: FaultInjector, name: str, spoil: Callable[[T], T] | None = None) -> None:
-        self._injector, self._name, self._spoil = injector, name, spoil
+        self._injector = injector
+        self._name = name
+        self._spoil = spoil
         self._waiting: deque[tuple[int, int, T]] = deque()  # when to send [ns], stamp, value
         self._frozen: tuple[int, T] | None = None
         self._rng = np.random.default_rng(0)
@@ -67,7 +69,8 @@ class SpoiltStream(Generic[T]):
     def passed(self, now_ns: int, value: T) -> list[tuple[int, T]]:
         """What goes out now: (stamp, value) in order; without a fault that is the value with the stamp of now."""
         stamp_ns = self._injector.stamp(now_ns)
-        stuck, freeze = self._fault("camera_stuck"), self._fault("camera_freeze")
+        stuck = self._fault("camera_stuck")
+        freeze = self._fault("camera_freeze")
         if self._frozen is None or not (stuck or freeze):
             self._frozen = stamp_ns, value
         if stuck or freeze:

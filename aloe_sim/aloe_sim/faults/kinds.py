@@ -229,7 +229,8 @@ def _entry(item: Section, rig: Rig) -> Planned:
 
 
 def _target(name: str, target: str, given: str, rig: Rig) -> str:
-    cameras, arms = [camera.name for camera in rig.cameras], [arm.name for arm in rig.arms]
+    cameras = [camera.name for camera in rig.cameras]
+    arms = [arm.name for arm in rig.arms]
     valid: dict[str, list[str]] = {"camera": cameras, "arm": arms, "stream": [*cameras, *arms]}
     if target and not given:
         raise FaultError(f"{name}: which {target}? write {usage(name)}")

@@ -21,7 +21,7 @@ from aloe_control.tick import ControlConfig, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.kinematics import rotation_from_6d, rotation_from_rpy, rotation_to_6d
 from aloe_data.rig import Rig
-from aloe_data.vocabulary import CommandMode, NS, RequestKind
+from aloe_data.vocabulary import NS, CommandMode, RequestKind
 from aloe_sim.faults.hostile import Echoes, spoilt_chunk, spoilt_command
 from aloe_sim.faults.injector import FaultInjector, SpoiltStream
 from aloe_sim.faults.kinds import Fault, Means
@@ -33,7 +33,8 @@ JOIN_TICKS: Final = 25  # in which a chunk joins the policy's path
 PROCESSES: Final = ("policy_node", "teleop_node", "sim_node", "control_node")
 _ALIVE_TICKS = 5
 _MOTIONLESS = ("block", "drive_off", "cut_commands")  # faults under which an arm does not go where it is sent
-_XYZ, _ROTATION = slice(0, 3), slice(3, 9)  # of a pose row
+_XYZ = slice(0, 3)  # of a pose row: its position
+_ROTATION = slice(3, 9)  # and its rotation in six numbers
 _MODES = (
     (CommandMode.JOINT_POSITION, False),
     (CommandMode.JOINT_POSITION, True),
@@ -78,12 +79,16 @@ class Trial:
     """
 
     def __init__(self, rig: Rig, seed: int, config: ControlConfig | None = None) -> None:
-        self.rig, self.rng = rig, np.random.default_rng(seed)
+        self.rig = rig
+        self.rng = np.random.default_rng(seed)
         self.loop = AuditedLoop(rig, config)
         self.results: list[TickResult] = []
         self.now_ns = NS + int(self.rng.integers(NS))
         self._period_ns = round(NS / rig.rate_hz)
-        self._ticks, self._sequence, self._chunk_id, self._jump_ns = 0, 0, 0, 0
+        self._ticks = 0
+        self._sequence = 0
+        self._chunk_id = 0
+        self._jump_ns = 0
         self._joints = np.concatenate([arm.home for arm in rig.arms])
         self._solver = RequestSolver(rig, 3)
         self._injector = FaultInjector(rig)
@@ -236,7 +241,8 @@ class Trial:
             self.ask(RequestKind.ALIVE)
         for name, hand in self.hands.items():
             self._sequence += 1
-            stamp_ns, data = self._clock_now_ns - self._period_ns // 4, hand.data(self.now_ns / NS)
+            stamp_ns = self._clock_now_ns - self._period_ns // 4
+            data = hand.data(self.now_ns / NS)
             command = HumanCommand(name, stamp_ns, self._sequence, "ana", hand.mode, hand.relative, hand.held, data)
             self._last_command[name] = command
             for sent in (command, *self._echoes.answers(command)):

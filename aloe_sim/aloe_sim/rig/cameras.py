@@ -60,7 +60,8 @@ class SensorNoise:
 
     def __init__(self, values: int) -> None:
         noise = np.random.default_rng(0).normal(0.0, NOISE_STD, values + NOISE_PATTERNS).round().astype(np.int8)
-        self._more, self._less = np.maximum(noise, 0).astype(np.uint8), np.maximum(-noise, 0).astype(np.uint8)
+        self._more = np.maximum(noise, 0).astype(np.uint8)
+        self._less = np.maximum(-noise, 0).astype(np.uint8)
 
     def add(self, image: NDArray[np.uint8], time_s: float) -> NDArray[np.uint8]:
         """The picture [h, w, 3] with the noise of this moment, saturated."""

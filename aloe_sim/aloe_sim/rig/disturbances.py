@@ -11,10 +11,13 @@ from aloe_data.rig import Rig
 from aloe_sim.tasks.variation import Variation
 
 START_S = (0.5, 6.0)  # after the reset
-PUSH_S, PUSH_M_S2 = 0.05, 25.0  # slides an object by some centimetres
-BUMP_S, BUMP_N = 0.12, 40.0
+PUSH_S = 0.05  # in which a push slides an object by some centimetres
+PUSH_M_S2 = 25.0
+BUMP_S = 0.12
+BUMP_N = 40.0
 HELD_S = (0.3, 1.5)  # after which a grasp slips
-SLIP_S, SLACK_M = 0.15, 0.045  # fingers open for so long, this far beyond where they should be
+SLIP_S = 0.15  # for so long fingers give way
+SLACK_M = 0.045  # this far beyond where they should be
 SQUEEZE_M = 0.003  # fingers that are so much farther open than they should be hold something
 
 
@@ -42,24 +45,33 @@ class Disturber:
     """
 
     def __init__(self, rig: Rig, model: mujoco.MjModel, variation: Variation) -> None:
-        self._rig, self._model, self._variation = rig, model, variation
+        self._rig = rig
+        self._model = model
+        self._variation = variation
         loose = model.jnt_bodyid[model.jnt_type == mujoco.mjtJoint.mjJNT_FREE]
         self._loose = [int(body) for body in loose]
         self.happened: list[str] = []
         self._shoves: list[Shove] = []
-        self._slip_after_s, self._chance = np.inf, 0.0
-        self._held_since_s, self._slipping = np.inf, ("", 0.0)
+        self._slip_after_s = np.inf
+        self._chance = 0.0
+        self._held_since_s = np.inf
+        self._slipping = ("", 0.0)
 
     def plan(self, rng: np.random.Generator) -> None:
         """Draw what will happen in a new episode."""
         v = self._variation
-        happens, starts = rng.random(3) < (v.push, v.bump, v.slip), rng.uniform(*START_S, 2)
-        which, angles = rng.random(3), rng.uniform(-np.pi, np.pi, 2)
+        happens = rng.random(3) < (v.push, v.bump, v.slip)
+        starts = rng.uniform(*START_S, 2)
+        which = rng.random(3)
+        angles = rng.uniform(-np.pi, np.pi, 2)
         directions = np.stack([np.cos(angles), np.sin(angles), np.zeros(2)], axis=1)
         held_s = rng.uniform(*HELD_S)
-        self.happened, self._shoves = [], []
-        self._slip_after_s, self._chance = held_s if happens[2] else np.inf, which[2]
-        self._held_since_s, self._slipping = np.inf, ("", 0.0)
+        self.happened = []
+        self._shoves = []
+        self._slip_after_s = held_s if happens[2] else np.inf
+        self._chance = which[2]
+        self._held_since_s = np.inf
+        self._slipping = ("", 0.0)
         if happens[0] and self._loose:
             body = self._loose[int(which[0] * len(self._loose))]
             force = self._model.body_subtreemass[body] * PUSH_M_S2 * directions[0]
@@ -93,7 +105,8 @@ class Disturber:
         self._held_since_s = min(self._held_since_s, elapsed_s) if holding else np.inf
         if holding and elapsed_s - self._held_since_s > self._slip_after_s:
             arm = holding[int(self._chance * len(holding))]
-            self._slip_after_s, self._slipping = np.inf, (arm, elapsed_s + SLIP_S)
+            self._slip_after_s = np.inf
+            self._slipping = (arm, elapsed_s + SLIP_S)
             self.happened.append(f"the grasp of {arm} slipped")
         arm, end_s = self._slipping
         return {arm: SLACK_M} if elapsed_s < end_s else {}

@@ -41,7 +41,8 @@ def is_visible(sim: SimRig, camera: str, keypoint: Keypoint) -> bool:
 
     A body of a cloth has no shape of its own: rays pass through cloth.
     """
-    eye, target = sim.data.camera(camera).xpos, place(sim, keypoint)
+    eye = sim.data.camera(camera).xpos
+    target = place(sim, keypoint)
     geom = np.zeros(1, dtype=np.int32)
     own_body = int(sim.model.camera(camera).bodyid[0])  # the camera's housing does not hide what it sees
     reached = mujoco.mj_ray(sim.model, sim.data, eye, target - eye, None, 1, own_body, geom)

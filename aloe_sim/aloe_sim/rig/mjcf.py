@@ -21,7 +21,8 @@ _ACTUATORS = (  # joint, position gain [Nm/rad], torque limit [Nm]
 )
 JOINTS = tuple(name for name, _, _ in _ACTUATORS)  # in the model, whatever the rig file calls them
 GRIPPER = "gripper"
-_LIGHT_GREY, _DARK = ".85 .85 .88 1", ".2 .2 .22 1"
+_LIGHT_GREY = ".85 .85 .88 1"
+_DARK = ".2 .2 .22 1"
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -77,7 +78,8 @@ def arm_body(rig: Rig, arm: Arm) -> str:
 def _arm_extras(arm: Arm) -> tuple[str, str, str, str]:
     """Tendon, equality, contact exclusion and actuators of one arm."""
     p = f"{arm.name}/"
-    left, right = f"{p}finger_left", f"{p}finger_right"
+    left = f"{p}finger_left"
+    right = f"{p}finger_right"
     tendon = f'<fixed name="{p}gripper"><joint joint="{left}" coef=".5"/><joint joint="{right}" coef=".5"/></fixed>'
     equality = f'<joint joint1="{left}" joint2="{right}" solref=".004 1"/>'
     exclude = f'<exclude body1="{left}" body2="{right}"/>'

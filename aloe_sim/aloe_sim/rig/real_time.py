@@ -62,20 +62,23 @@ class RealTimeSim:
     """
 
     def __init__(self, sim: SimRig, timing: Timing, wall_ns: int, on_slice: Callable[[int], None]) -> None:
-        self.sim, self.timing = sim, timing
+        self.sim = sim
+        self.timing = timing
         self.lock = threading.RLock()
         self.slips = 0
         self._on_slice = on_slice
         # The time-out of the relays is one of wall time, also where simulated time runs faster.
         self._relays = SimRelays(sim, round(TIMEOUT_NS * max(1.0, timing.real_time_factor)))
         self._stamp_ns = wall_ns if timing.follow_wall else 1_000_000_000  # 0 means "no time yet" in ROS
-        self._anchor_wall_ns, self._anchor_stamp_ns = wall_ns, self._stamp_ns
+        self._anchor_wall_ns = wall_ns
+        self._anchor_stamp_ns = self._stamp_ns
 
     def begin(self, wall_ns: int) -> None:
         """Let time run from now on."""
         if self.timing.follow_wall:
             self._stamp_ns = wall_ns
-        self._anchor_wall_ns, self._anchor_stamp_ns = wall_ns, self._stamp_ns
+        self._anchor_wall_ns = wall_ns
+        self._anchor_stamp_ns = self._stamp_ns
 
     @property
     def stamp_ns(self) -> int:
@@ -151,10 +154,12 @@ class SnapshotWorker(Generic[T]):
     def __init__(self, name: str, copy: Callable[[], int], make_work: Callable[[], Callable[[int, T], None]]) -> None:
         self.dropped = 0
         self.error: Exception | None = None
-        self._copy, self._make_work = copy, make_work
+        self._copy = copy
+        self._make_work = make_work
         self._wake = threading.Condition()
         self._job: tuple[int, T] | None = None
-        self._busy, self._closed = True, False
+        self._busy = True
+        self._closed = False
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -168,7 +173,8 @@ class SnapshotWorker(Generic[T]):
             if self._busy:
                 self.dropped += 1
                 return False
-            self._job, self._busy = (self._copy(), request), True
+            self._job = (self._copy(), request)
+            self._busy = True
             self._wake.notify()
             return True
 
@@ -194,7 +200,8 @@ class SnapshotWorker(Generic[T]):
 
     def _finish(self) -> None:
         with self._wake:
-            self._job, self._busy = None, False
+            self._job = None
+            self._busy = False
 
     def _next(self) -> tuple[int, T] | None:
         with self._wake:

@@ -44,7 +44,8 @@ class Scenery:
     """
 
     def __init__(self, model: mujoco.MjModel, variation: Variation) -> None:
-        self._model, self._variation = model, variation
+        self._model = model
+        self._variation = variation
         self._nominal = {name: getattr(model, name).copy() for name in _VARIED}
         self._headlight = model.vis.headlight.diffuse.copy()
         self._tops = [model.material(name).id for name in table_tops(variation)]
@@ -56,7 +57,8 @@ class Scenery:
 
     def vary(self, rng: np.random.Generator) -> None:
         """Draw an episode's looks and friction; every figure is drawn even if unused, so that none moves another."""
-        model, v = self._model, self._variation
+        model = self._model
+        v = self._variation
         model.geom_rgba[:, :3] = np.clip(model.geom_rgba[:, :3] + v.colours * _deviation(rng, model.ngeom, 3), 0, 1)
         model.geom_friction[:, 0] *= 1.0 + v.friction * _deviation(rng, model.ngeom)
         model.light_diffuse[:] *= 1.0 + v.lights * _deviation(rng, model.nlight, 1)

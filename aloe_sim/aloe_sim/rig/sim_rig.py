@@ -110,8 +110,10 @@ class SimRig:
         mujoco.mj_resetData(self.model, self.data)
         self.data.time = time_s
         self.arm_faults.restart()
-        self._rng, varied = np.random.default_rng(seed), np.random.default_rng([seed, 1])
-        self._latency_s, self._reset_s = 0.0, time_s
+        self._rng = np.random.default_rng(seed)
+        varied = np.random.default_rng([seed, 1])
+        self._latency_s = 0.0
+        self._reset_s = time_s
         self._late.clear()
         for arm in self.rig.arms:
             home = np.array(arm.home)

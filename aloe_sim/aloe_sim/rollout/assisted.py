@@ -31,7 +31,8 @@ class AssistedRig:
     """
 
     def __init__(self, process: InProcessRig, config: ScriptedConfig) -> None:
-        self.process, self._config = process, config
+        self.process = process
+        self._config = config
         self.begin("", config.seed)
 
     def begin(self, episode_id: str, seed: int) -> None:
@@ -40,8 +41,10 @@ class AssistedRig:
         Raises:
             ValueError: nobody is an expert in the rig's task.
         """
-        sim, rig = self.process.sim, self.process.rig
-        self._episode_id, self._tick = episode_id, 0
+        sim = self.process.sim
+        rig = self.process.rig
+        self._episode_id = episode_id
+        self._tick = 0
         self._expert = make_expert(sim)  # whom the person has learnt from
         human = ScriptedHuman(OPERATOR, replace(self._config, seed=seed), rig)
         self._station = Station({OPERATOR: human}, rig)
@@ -63,7 +66,8 @@ class AssistedRig:
         return verdict, reason
 
     def _look(self) -> None:
-        sim, stamp_ns = self.process.sim, self.process.stamp_ns
+        sim = self.process.sim
+        stamp_ns = self.process.stamp_ns
         seen = assess(sim, self._expert)
         trouble = (seen.failure, seen.trouble, seen.arms)
         self._task = TaskView(stamp_ns, sim.task.name, seen.progress, seen.success, *trouble)
@@ -75,7 +79,9 @@ class AssistedRig:
 
     def _view(self) -> View:
         process = self.process
-        arms, stamp_ns, sim = process.rig.arms, process.stamp_ns, process.sim
+        arms = process.rig.arms
+        stamp_ns = process.stamp_ns
+        sim = process.sim
         holds = {arm.name: process.control.authority(arm.name) for arm in arms}
         return View(
             operator=OPERATOR,
@@ -88,7 +94,8 @@ class AssistedRig:
         )
 
     def _pass_on(self, outcome: PollResult) -> None:
-        now_ns, control = self.process.stamp_ns, self.process.control
+        now_ns = self.process.stamp_ns
+        control = self.process.control
         for asked in outcome.asked:
             request = asked.request
             kind = RequestKind(request.kind)

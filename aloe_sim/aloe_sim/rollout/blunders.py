@@ -21,7 +21,8 @@ class Blunder:
     """
 
     def __init__(self, process: InProcessRig, rng: np.random.Generator) -> None:
-        self._process, self._rng = process, rng
+        self._process = process
+        self._rng = rng
         self.tick: int | None = None
 
     def spoil(self, rows: NDArray[np.float32], tick: int) -> NDArray[np.float32]:
@@ -37,7 +38,8 @@ def holding(process: InProcessRig) -> list[str]:
     """Names of the arms whose hands have closed, so that they may hold something."""
     closed = []
     for arm in process.rig.arms:
-        low, high = arm.gripper.lower, arm.gripper.upper
+        low = arm.gripper.lower
+        high = arm.gripper.upper
         if process.sim.joint_positions(arm.name)[-1] < low + CLOSED * (high - low):
             closed.append(arm.name)
     return closed
@@ -47,7 +49,8 @@ def blunder(
     process: InProcessRig, rows: NDArray[np.float32], arm: str, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """A chunk [H, A] of poses in which an arm opens its hand and moves aside; the other arm does what `rows` says."""
-    spoilt, place = rows.copy(), process.rig.action_slice(arm)
+    spoilt = rows.copy()
+    place = process.rig.action_slice(arm)
     angle = rng.uniform(0, 2 * np.pi)
     ramp = np.linspace(0, 1, len(rows))[:, None] * ASIDE_M
     spoilt[:, place.start : place.start + 2] += ramp * (np.cos(angle), np.sin(angle))

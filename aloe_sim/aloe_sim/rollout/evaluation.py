@@ -34,7 +34,8 @@ class EpisodeResult:
 
     def __str__(self) -> str:
         reason = "" if self.verdict is Verdict.SUCCESS else f"  {self.reason}"
-        verdict, progress = self.verdict.name.lower(), f"{100 * self.progress:3.0f} %"
+        verdict = self.verdict.name.lower()
+        progress = f"{100 * self.progress:3.0f} %"
         return f"seed {self.seed:6}  {verdict:8} {self.length_s:5.1f} s  {progress}  {self.prompt}{reason}"
 
 
@@ -68,20 +69,25 @@ class Evaluation:
 
 def expert_policy(env: RolloutEnv, seed: int) -> Policy:
     """The scripted expert of the task; it looks at the scene itself."""
-    expert, config = make_expert(env.process.sim, seed=seed), env.config
+    expert = make_expert(env.process.sim, seed=seed)
+    config = env.config
     return lambda _: expert.chunk(config.action_horizon, executed=config.n_action_steps)
 
 
 def run_episode(env: RolloutEnv, make_policy: MakePolicy, seed: int) -> EpisodeResult:
     """Run the episode of `seed` to its end; an expert that gives up has failed."""
     _, info = env.reset(seed=seed)
-    policy, verdict, reason = make_policy(env, seed), Verdict.NONE, ""
+    policy = make_policy(env, seed)
+    verdict = Verdict.NONE
+    reason = ""
     while not verdict:
         try:
             info = env.step(policy(env.observation))[-1]
-            verdict, reason = info["verdict"], info["reason"]
+            verdict = info["verdict"]
+            reason = info["reason"]
         except CannotHelpError as error:
-            verdict, reason = Verdict.FAILURE, str(error)
+            verdict = Verdict.FAILURE
+            reason = str(error)
     return EpisodeResult(seed, env.process.sim.prompt, verdict, info["progress"], env.length_s, reason)
 
 

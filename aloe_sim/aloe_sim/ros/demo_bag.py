@@ -31,7 +31,10 @@ class DemoBag:
     """
 
     def __init__(self, folder: Path, record: EpisodeRecord, process: InProcessRig, renderer: CameraRenderer) -> None:
-        self._folder, self._record, self._process, self._renderer = folder, record, process, renderer
+        self._folder = folder
+        self._record = record
+        self._process = process
+        self._renderer = renderer
         self._rig = process.rig
         self._beats = {camera.name: Metronome(camera.rate_hz) for camera in self._rig.cameras}
         self.jpegs: dict[str, bytes] = {}  # newest recorded image of each camera
@@ -80,14 +83,17 @@ class DemoBag:
         self._authority()
         state = EpisodeState(state=EpisodeState.RUNNING, episode_id=self._record.episode_id)
         state.header.stamp = ns_to_stamp(stamp_ns)
-        state.prompt, state.seed, state.bag = self._record.prompt, self._record.seed, str(self._folder)
+        state.prompt = self._record.prompt
+        state.seed = self._record.seed
+        state.bag = str(self._folder)
         self._write("/episode/state", state, stamp_ns)
         self.joint_states()
         self.slice(stamp_ns)
         self._event(EpisodeEvent.START, EpisodeEvent.NONE, "")
 
     def _authority(self) -> None:
-        stamp_ns, control = self._process.stamp_ns, self._process.control
+        stamp_ns = self._process.stamp_ns
+        control = self._process.control
         self._holds = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
         estop = bool(control.estop)
         message = intervention_message(stamp_ns, control.armed, estop, control.fault, self._rig, self._holds)
@@ -96,7 +102,9 @@ class DemoBag:
     def _event(self, kind: int, verdict: int, reason: str) -> None:
         event = EpisodeEvent(kind=kind, episode_id=self._record.episode_id, verdict=verdict, source="sim")
         event.header.stamp = ns_to_stamp(self._process.stamp_ns)
-        event.reason, event.prompt, event.seed = reason, self._record.prompt, self._record.seed
+        event.reason = reason
+        event.prompt = self._record.prompt
+        event.seed = self._record.seed
         self._write("/episode/events", event, self._process.stamp_ns)
 
     def _write(self, topic: str, message: Any, stamp_ns: int) -> None:

@@ -31,13 +31,16 @@ class ExpertPublisher:
 
     def __init__(self, node: Node, sim: RealTimeSim, topic: str, rate_hz: float) -> None:
         rig = sim.sim.rig
-        self._sim, self._control_hz, self._log = sim, rig.rate_hz, node.get_logger()
+        self._sim = sim
+        self._control_hz = rig.rate_hz
+        self._log = node.get_logger()
         self._topic = topic
         self._sealer = MessageSealer(open_session(), node.get_name())
         self._publisher = node.create_publisher(ActionChunk, topic, 10)
         self._mirror = SimRig(rig, sim.sim.task)
         self._expert = make_expert(self._mirror)
-        self._beat, self._steps = Metronome(rate_hz), round(rig.rate_hz / rate_hz)
+        self._beat = Metronome(rate_hz)
+        self._steps = round(rig.rate_hz / rate_hz)
         self._sent = 0
         self.worker = SnapshotWorker("expert", self._copy, lambda: self._publish)
 

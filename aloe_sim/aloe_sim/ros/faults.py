@@ -90,7 +90,8 @@ def _seconds(text: str) -> float:
 
 def run(tool: FaultTool, node: Node, schedule: Schedule, by_hand: ByHand | None) -> int:
     """Carry out the schedule and what is typed in; the number of faults that could not be carried out."""
-    failed, start_s = 0, time.monotonic()
+    failed = 0
+    start_s = time.monotonic()
     while not (schedule.finished and (by_hand is None or by_hand.ended)):
         rclpy.spin_once(node, timeout_sec=BEAT_S)
         elapsed_s = time.monotonic() - start_s

@@ -26,7 +26,8 @@ class HostileMessages:
     """
 
     def __init__(self, node: Node, rig: Rig) -> None:
-        self._node, self._rig = node, rig
+        self._node = node
+        self._rig = rig
         self._sealer = MessageSealer(open_session(), node.get_name())
         self._echoes = Echoes()
         self._sent: set[tuple[str, int, int]] = set()
@@ -89,7 +90,8 @@ class HostileMessages:
             sequence=command.sequence,
             data=command.data.tolist(),
         )
-        message.header.stamp, message.header.frame_id = ns_to_stamp(command.stamp_ns), command.frame
+        message.header.stamp = ns_to_stamp(command.stamp_ns)
+        message.header.frame_id = command.frame
         self._publishers[command.arm].publish(self._sealer.seal(human_command_topic(command.arm), message))
 
 

@@ -34,7 +34,8 @@ from aloe_sim.ros.task_stream import TaskStream
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 
-POLICY_HZ, HUMAN_HZ = 5.0, 10.0  # chunks per second of an expert in the policy's place, and of one in a human's
+POLICY_HZ = 5.0  # chunks per second of an expert in the policy's place
+HUMAN_HZ = 10.0  # and of one that a scripted operator follows
 
 
 @dataclass(frozen=True)

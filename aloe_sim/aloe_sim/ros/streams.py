@@ -74,7 +74,8 @@ class CameraStreams:
     """
 
     def __init__(self, node: Node, sim: RealTimeSim, faults: FaultInjector, *, quality: int, shadows: bool) -> None:
-        self._log, self._quality = node.get_logger(), quality
+        self._log = node.get_logger()
+        self._quality = quality
         cameras = sim.sim.rig.cameras
         self._beats = {camera.name: Metronome(camera.rate_hz) for camera in cameras}
         self._streams: dict[str, SpoiltStream[bytes]] = {c.name: SpoiltStream(faults, c.name) for c in cameras}

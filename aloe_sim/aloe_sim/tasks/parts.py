@@ -52,7 +52,8 @@ def yaw_angle(rotation: Array) -> float:
 
 def turned(vector: Sequence[float] | Array, yaw: float) -> Array:
     """A vector's x and y [2] after a turn by `yaw` rad about z."""
-    c, s = np.cos(yaw), np.sin(yaw)
+    c = np.cos(yaw)
+    s = np.sin(yaw)
     return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]])
 
 

@@ -14,7 +14,8 @@ from aloe_data.kinematics import ArmKinematics, rotation_to_6d
 from aloe_sim.tasks.expert_base import CannotHelpError, Expert
 from aloe_sim.tasks.simulation import Simulation
 
-OPEN_M, CLOSED_M = 0.042, 0.0
+OPEN_M = 0.042
+CLOSED_M = 0.0
 SERVO_LAG_S = 0.05  # how far the arms trail their set points
 
 
@@ -75,7 +76,8 @@ class ReactiveExpert(Expert):
     """
 
     def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:
-        self.sim, self.style = sim, style or Style()
+        self.sim = sim
+        self.style = style or Style()
         self._kinematics = {a.name: ArmKinematics(a) for a in sim.rig.arms}
         self._home = {a.name: self._kinematics[a.name].forward(np.array(a.home[:-1]))[0] for a in sim.rig.arms}
         self._velocity = {a.name: np.zeros(3) for a in sim.rig.arms}
@@ -108,7 +110,8 @@ class ReactiveExpert(Expert):
         """The present state of the scene."""
         arms = {}
         for arm in self.sim.rig.arms:
-            measured, command = self.sim.joint_positions(arm.name), self.sim.command(arm.name)
+            measured = self.sim.joint_positions(arm.name)
+            command = self.sim.command(arm.name)
             target, turned = self._kinematics[arm.name].forward(command[:-1])
             yaw = yaw_of(self._kinematics[arm.name].forward(measured[:-1])[1])
             tool = self.sim.tool_position(arm.name)
@@ -118,7 +121,8 @@ class ReactiveExpert(Expert):
     def chunk(self, horizon: int, *, executed: int) -> NDArray[np.float32]:
         if refusal := self.refusal():
             raise CannotHelpError(refusal)
-        scene, rows = self.observe(), []
+        scene = self.observe()
+        rows = []
         error = {name: self._rng.normal(0.0, self.style.noise_m, 3) for name in scene.arms}
         for step in range(horizon):
             if step == executed:
@@ -160,7 +164,8 @@ class ReactiveExpert(Expert):
     def _steer(self, velocity: NDArray[np.float64], arm: ArmState, goal: Goal, dt_s: float) -> NDArray[np.float64]:
         error = goal.xyz - arm.tool
         wanted = self.style.gain_per_s * error
-        speed, limit_m_s = np.linalg.norm(wanted), goal.speed_m_s * self.style.haste
+        speed = np.linalg.norm(wanted)
+        limit_m_s = goal.speed_m_s * self.style.haste
         if speed > limit_m_s:
             wanted *= limit_m_s / speed
         change = wanted - velocity
@@ -176,7 +181,8 @@ def yaw_of(rotation: NDArray[np.float64]) -> float:
 
 def pointing_down(yaw: float) -> NDArray[np.float64]:
     """Rotation [3, 3] of a tool whose x axis points down and whose fingers are turned by `yaw` rad from the y axis."""
-    c, s = np.cos(yaw), np.sin(yaw)
+    c = np.cos(yaw)
+    s = np.sin(yaw)
     return np.array([[0.0, 0.0 - s, c], [0.0, c, s], [-1.0, 0.0, 0.0]])
 
 

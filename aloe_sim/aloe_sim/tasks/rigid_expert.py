@@ -75,7 +75,8 @@ class RigidExpert(ReactiveExpert):
         self, sim: Simulation, style: Style | None, seed: int, grips: Mapping[str, Grip], rest_z_m: Mapping[str, float]
     ) -> None:
         super().__init__(sim, style, seed)
-        self.grips, self._rest_z_m = dict(grips), dict(rest_z_m)
+        self.grips = dict(grips)
+        self._rest_z_m = dict(rest_z_m)
 
     def _objects(self) -> dict[str, NDArray[np.float64]]:
         return {body: self._pose(body) for body in self._rest_z_m}
@@ -93,18 +94,21 @@ class RigidExpert(ReactiveExpert):
         return {name: g.body for name, g in grips if g.holds(scene.arms[name], scene.objects[g.body])}
 
     def _floor_m(self, scene: Scene, arm: str) -> float:
-        grip, state = self.grips[arm], scene.arms[arm]
+        grip = self.grips[arm]
+        state = scene.arms[arm]
         outside = state.gripper > grip.half_width_m - 0.003  # not closed fingers on top of the part
         return grip.half_width_m if outside and grip.is_around(state, scene.objects[grip.body]) else 0.0
 
     def _carry(self, scene: Scene, body: str, before: ArmState, after: ArmState) -> None:
-        pose, turn = scene.objects[body], after.yaw - before.yaw
+        pose = scene.objects[body]
+        turn = after.yaw - before.yaw
         xy = after.tool[:2] + turned(pose[:2] - before.tool[:2], turn)
         scene.objects[body] = np.array([*xy, pose[2] + after.tool[2] - before.tool[2], pose[3] + turn])
 
     def _unreachable(self, arm: str, body: str) -> str:
         """Why an arm cannot take a body that lies loose; "" when it can."""
-        pose, data = self._pose(body), self.sim.data.body(body)
+        pose = self._pose(body)
+        data = self.sim.data.body(body)
         if np.linalg.norm(data.cvel) > STILL:
             return ""  # who knows where it will come to rest
         if data.xmat[8] < MAX_TILT:
@@ -166,11 +170,13 @@ class Fit:
 
 def bring(arm: ArmState, part: NDArray[np.float64], place: NDArray[np.float64], fit: Fit, *, level: bool) -> Goal:
     """Move a held part [4], level or not, over a place [4], align it, lower it, and let it go."""
-    error, turn = place[:2] - part[:2], wrapped(place[3] - part[3])
+    error = place[:2] - part[:2]
+    turn = wrapped(place[3] - part[3])
     tool = place[:2] + turned(arm.tool[:2] - part[:2], turn)
     offset = float(np.linalg.norm(error))
     yaw = arm.yaw_target + 0.2 * turn  # integrates what the wrist does not follow
-    z, rise = part[2] - place[2], arm.tool[2] - part[2] + place[2]  # of the part above the place; of the tool above z
+    z = part[2] - place[2]  # of the part above the place
+    rise = arm.tool[2] - part[2] + place[2]  # of the tool above z
     inside = fit.holds(part, place, level=level)
     letting_go = arm.gripper_target > LET_GO_M  # what has begun to open goes on, even if the part moves up a little
     if inside and (z < fit.release_z_m or letting_go):

@@ -7,7 +7,8 @@ from aloe_sim.tasks.laundry_folding.task import CORNERS, GRASP_M, RELEASED_M, SI
 from aloe_sim.tasks.reactive_expert import CLOSED_M, OPEN_M, ArmState, Goal, ReactiveExpert, Scene, Style
 from aloe_sim.tasks.simulation import Simulation
 
-GRASP_Z_M, RELEASE_Z_M = 0.012, 0.028
+GRASP_Z_M = 0.012  # heights of the tool
+RELEASE_Z_M = 0.028
 TRAVEL_Z_M = 0.10
 ARC_M = 0.12  # height of the arc
 LEAD = 0.2  # how far ahead on the arc an arm looks, as share of its length
@@ -59,12 +60,14 @@ class LaundryFoldingExpert(ReactiveExpert):
 
     def _placed(self, scene: Scene, name: str) -> bool:
         side = self._side[name]
-        near, far = scene.objects[f"near_{side}"], scene.objects[f"far_{side}"]
+        near = scene.objects[f"near_{side}"]
+        far = scene.objects[f"far_{side}"]
         return bool(np.linalg.norm(near[:2] - far[:2]) < PLACED_M and near[2] < RELEASE_Z_M + 0.01)
 
     def _fold(self, scene: Scene, name: str, held: dict[str, str]) -> Goal:
         """On along the arc, as far as the slower arm is; down and open at its end."""
-        arm, far = scene.arms[name], scene.objects[f"far_{self._side[name]}"]
+        arm = scene.arms[name]
+        far = scene.objects[f"far_{self._side[name]}"]
         away = _away(scene)
         done = {n: 1.0 + float((scene.arms[n].tool - self._far(scene, n))[:2] @ away) / SIZE_M for n in held}
         share = min(done.values()) + LEAD
@@ -93,7 +96,8 @@ class LaundryFoldingExpert(ReactiveExpert):
         return {name: corner for name, corner in corners.items() if self._holds(scene, name, corner)}
 
     def _holds(self, scene: Scene, name: str, corner: str) -> bool:
-        arm, empty = scene.arms[name], scene.objects[f"{name} is empty"]
+        arm = scene.arms[name]
+        empty = scene.objects[f"{name} is empty"]
         empty[0] &= arm.gripper < 0.7 * OPEN_M  # may grasp again
         near = np.linalg.norm(arm.tool - scene.objects[corner]) < GRASP_M
         return bool(near and arm.gripper < RELEASED_M and not empty[0])

@@ -14,7 +14,8 @@ SIZE_M = 0.24  # of the square cloth
 VERTICES = 9  # per side
 RADIUS_M = 0.004  # half of the cloth's thickness
 GRASP_M = 0.022  # a corner this near to closing fingers is held
-CLOSED_M, RELEASED_M = 0.008, 0.012  # finger set points that grasp, and that let go
+CLOSED_M = 0.008  # finger set points that grasp
+RELEASED_M = 0.012  # finger set points that let go
 CLOSING_M_S = 0.02  # fingers that have come to rest grasp no more: what slipped is gone
 MATCH_M = 0.035  # corners that lie on each other
 FLAT_M = 0.040  # highest point of a folded cloth
@@ -83,8 +84,10 @@ class LaundryFolding(Task):
         self._bodies = np.array([model.body(f"cloth_{i}").id for i in range(VERTICES**2)])
         self._qpos = model.jnt_qposadr[model.body_jntadr[self._bodies]][:, None] + np.arange(3)
         self._grasps = [_Grasp(model, arm, corner) for arm in self._arms for corner in CORNERS]
-        yaw, shift = self._draw(rng, -0.15, 0.15), np.array([self._draw(rng, -0.02, 0.02) for _ in range(2)])
-        c, s = np.cos(yaw), np.sin(yaw)
+        yaw = self._draw(rng, -0.15, 0.15)
+        shift = np.array([self._draw(rng, -0.02, 0.02) for _ in range(2)])
+        c = np.cos(yaw)
+        s = np.sin(yaw)
         flat = model.body_pos[self._bodies][:, :2]
         data.qpos[self._qpos[:, :2]] = flat @ np.array([[c, s], [-s, c]]) + shift - flat
         palette = UNSEEN_COLOURS if self.variation.unseen else COLOURS
@@ -150,7 +153,8 @@ class _Grasp:
         self._corner = model.body(f"cloth_{CORNERS[corner]}").id
         self._tool = model.site(f"{arm}/tool").id
         finger = model.joint(f"{arm}/finger_left")
-        self._finger, self._finger_speed = finger.qposadr[0], finger.dofadr[0]
+        self._finger = finger.qposadr[0]
+        self._finger_speed = finger.dofadr[0]
         self._gripper = model.actuator(f"{arm}/gripper").id
 
     def active(self, data: mujoco.MjData) -> bool:

@@ -33,7 +33,8 @@ class PhoneAssemblyExpert(RigidExpert):
             for end, turn in zip(ENDS, (-np.pi / 2, np.pi / 2), strict=True)
         }
         super().__init__(sim, style, seed, grips, {"cover": COVER_HALF_Z_M, "phone_body": BODY_HALF_Z_M})
-        top, home = BODY_HALF_Z_M, self.task.home_z_m
+        top = BODY_HALF_Z_M
+        home = self.task.home_z_m
         self._fit = Fit(
             entry_z_m=top + PEG_HEIGHT_M + COVER_HALF_Z_M + 0.003,
             inside_z_m=home + 0.004,
@@ -53,8 +54,10 @@ class PhoneAssemblyExpert(RigidExpert):
 
     def _is_wedged(self) -> bool:
         """Whether the cover lies on the table with the phone's body where a finger has to go."""
-        cover, body = self._pose("cover"), self._pose("phone_body")
-        (cover_x, cover_y), (body_x, body_y) = self.task.half_m("cover"), self.task.half_m("body")
+        cover = self._pose("cover")
+        body = self._pose("phone_body")
+        cover_x, cover_y = self.task.half_m("cover")
+        body_x, body_y = self.task.half_m("body")
         x, y = np.abs(turned(cover[:2] - body[:2], -body[3]))
         return bool(cover[2] < 2 * COVER_HALF_Z_M and x < cover_x + body_x + FINGER_ROOM_M and y < cover_y + body_y)
 
@@ -68,13 +71,15 @@ class PhoneAssemblyExpert(RigidExpert):
         return tuple(a.name for a in self.sim.rig.arms if a.name in needed)
 
     def goals(self, scene: Scene) -> dict[str, Goal]:
-        cover, body = scene.objects["cover"], scene.objects["phone_body"]
+        cover = scene.objects["cover"]
+        body = scene.objects["phone_body"]
         goals = {n: retire(scene.arms[n], self._home[n], g, cover) for n, g in self.grips.items()}
         if self._is_seated(cover, body):
             self._press_next(scene, goals)
         else:
             name = self._seating_arm(scene)
-            arm, grip = scene.arms[name], self.grips[name]
+            arm = scene.arms[name]
+            grip = self.grips[name]
             firm = grip.holds_firmly(arm, cover)
             level = self._is_level("cover", "phone_body")
             goals[name] = bring(arm, cover, body, self._fit, level=level) if firm else pick(arm, grip, cover)
@@ -85,7 +90,8 @@ class PhoneAssemblyExpert(RigidExpert):
         end = next((end for end in self.task.order if end not in pressed), None)
         if end is None:
             return
-        cover, body = scene.objects["cover"], scene.objects["phone_body"]
+        cover = scene.objects["cover"]
+        body = scene.objects["phone_body"]
         name = self._arm_of[end]
         point = body[:2] + turned((0.0, self.task.press_y_m if end == "left" else -self.task.press_y_m), body[3])
         others = (arm for other, arm in scene.arms.items() if other != name)

@@ -10,7 +10,8 @@ from aloe_sim.tasks.parts import box_xml, place_flat, plunger_xml, relative_pose
 ENDS = ("left", "right")
 PLAN_M = {"cover": (0.030, 0.066), "body": (0.032, 0.070)}  # half sizes; their long sides lie across the rig
 UNSEEN_SCALE = 0.88
-COVER_HALF_Z_M, BODY_HALF_Z_M = 0.005, 0.006
+COVER_HALF_Z_M = 0.005
+BODY_HALF_Z_M = 0.006
 PEG_Y_M = 0.045  # from the middle; ends are pressed there, too
 END_Y_M = 0.058  # from the middle: a spring beneath each end
 PEG_RADIUS_M = 0.005
@@ -26,8 +27,10 @@ PROMPTS = (
     "put the cover onto the phone and press it home at the {}, then at the {}",
     "assemble the phone: cover on, press {} first, {} last",
 )
-_OUT_OF_ORDER, _HOME_SINCE = 0, slice(1, 3)  # in MuJoCo's user data: a flag, and since when each end is home, s
-_GREY, _UNSEEN_GREEN = ".75 .77 .8 1", ".35 .6 .4 1"
+_OUT_OF_ORDER = 0  # in MuJoCo's user data: whether the order was wrong
+_HOME_SINCE = slice(1, 3)  # in MuJoCo's user data: since when each end is home, s
+_GREY = ".75 .77 .8 1"
+_UNSEEN_GREEN = ".35 .6 .4 1"
 
 
 class PhoneAssembly(Task):
@@ -80,12 +83,17 @@ class PhoneAssembly(Task):
           <body name="cover" pos=".36 -.2 .01"><freejoint name="cover"/>{self._cover_xml()}</body>"""
 
     def _cover_xml(self) -> str:
-        (x, y), z = self.half_m("cover"), COVER_HALF_Z_M
+        x, y = self.half_m("cover")
+        z = COVER_HALF_Z_M
         rgba = _UNSEEN_GREEN if self.variation.unseen else _GREY
         hole = PEG_RADIUS_M + self.clearance_m
-        inner, outer, side = self.press_y_m - hole, self.press_y_m + hole, (x - hole) / 2
+        inner = self.press_y_m - hole
+        outer = self.press_y_m + hole
+        side = (x - hole) / 2
         parts = [box_xml((0, 0, 0), (x, inner, z), rgba, 'mass=".03"')]
-        raised, thin = 0.0002, z - 0.0002  # only the middle rests on the table: fewer contacts to solve
+        # Only the middle rests on the table: fewer contacts to solve.
+        raised = 0.0002
+        thin = z - raised
         for s in (1, -1):
             end = (y - outer) / 2
             parts.append(box_xml((0, s * (outer + end), raised), (x, end, thin), rgba, 'mass=".008"'))
@@ -102,7 +110,8 @@ class PhoneAssembly(Task):
         )
 
     def reset(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> str:
-        self._cover, self._body = model.body("cover").id, model.body("phone_body").id
+        self._cover = model.body("cover").id
+        self._body = model.body("phone_body").id
         self._latches = np.array([model.equality(f"{end}_latch").id for end in ENDS])
         yaw = self._draw(rng, -0.2, 0.2)
         data.mocap_pos[0] = [self._draw(rng, 0.34, 0.38), self._draw(rng, -0.02, 0.02), BODY_HALF_Z_M]
@@ -187,7 +196,8 @@ class PhoneAssembly(Task):
         }
 
     def keypoints(self) -> dict[str, Keypoint]:
-        end, peg_top = END_Y_M * self._scale, BODY_HALF_Z_M + PEG_HEIGHT_M
+        end = END_Y_M * self._scale
+        peg_top = BODY_HALF_Z_M + PEG_HEIGHT_M
         points = {
             "cover left": ("cover", (0.0, end, COVER_HALF_Z_M)),
             "cover right": ("cover", (0.0, -end, COVER_HALF_Z_M)),

@@ -31,7 +31,8 @@ class PhonePackingExpert(RigidExpert):
         if not isinstance(sim.task, PhonePacking) or len(sim.rig.arms) < 2:
             raise ValueError(f"PhonePackingExpert cannot do '{sim.task.name}' with {len(sim.rig.arms)} arm(s)")
         self.task = sim.task
-        self._holder, self._packer = sim.rig.arms[0].name, sim.rig.arms[-1].name
+        self._holder = sim.rig.arms[0].name
+        self._packer = sim.rig.arms[-1].name
         tab = Grip("case", (0.0, self.task.tab_y_m), -np.pi / 2, TAB_HALF_WIDTH_M, 0.012)
         phone = Grip("phone", (0.0, 0.0), 0.0, self.task.phone_half_m[1], 0.0055, along_m=0.012)
         super().__init__(
@@ -58,11 +59,14 @@ class PhonePackingExpert(RigidExpert):
         return tuple(a.name for a in self.sim.rig.arms if a.name in self.grips)
 
     def goals(self, scene: Scene) -> dict[str, Goal]:
-        arms, grips = scene.arms, self.grips
-        phone, case = scene.objects["phone"], scene.objects["case"]
+        arms = scene.arms
+        grips = self.grips
+        phone = scene.objects["phone"]
+        case = scene.objects["case"]
         if self.task.is_packed(self.sim.data):
             return {n: retire(arms[n], self._home[n], g, scene.objects[g.body]) for n, g in grips.items()}
-        holder, packer = arms[self._holder], arms[self._packer]
+        holder = arms[self._holder]
+        packer = arms[self._packer]
         held = grips[self._holder].holds_firmly(holder, case)
         return {
             self._holder: keep(holder) if held else pick(holder, grips[self._holder], case),
@@ -70,7 +74,8 @@ class PhonePackingExpert(RigidExpert):
         }
 
     def _pack(self, arm: ArmState, phone: NDArray[np.float64], case: NDArray[np.float64], *, ready: bool) -> Goal:
-        grip, level = self.grips[self._packer], self._is_level("phone", "case")
+        grip = self.grips[self._packer]
+        level = self._is_level("phone", "case")
         if grip.holds_firmly(arm, phone):
             if not ready and phone[2] < 0.04:
                 return Goal(np.array([*arm.tool[:2], 0.06]), 0.0, 0.2, arm.yaw_target)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from aloe_sim.tasks.base import Keypoint, Task
 from aloe_sim.tasks.parts import box_xml, place_flat, plunger_xml, relative_pose, require_words, yaw_angle
 
-PHONE_HALF_M, UNSEEN_PHONE_HALF_M = (0.060, 0.030, 0.007), (0.052, 0.026, 0.007)
+PHONE_HALF_M = (0.060, 0.030, 0.007)
+UNSEEN_PHONE_HALF_M = (0.052, 0.026, 0.007)
 CASE_FLOOR_M = 0.004  # thickness
 CASE_WALL_M = 0.006  # height above the floor; thickness as well
 TAB_M = 0.034  # from the case's outside to where the tab is held
@@ -21,7 +22,8 @@ PROMPTS = (
     "insert the phone into the case and press it home",
     "pack the phone in its case",
 )
-_BLUE, _UNSEEN_RED = ".15 .35 .8 1", ".75 .2 .2 1"
+_BLUE = ".15 .35 .8 1"
+_UNSEEN_RED = ".75 .2 .2 1"
 
 
 class PhonePacking(Task):
@@ -64,9 +66,12 @@ class PhonePacking(Task):
           <body name="case" pos=".36 .08 .001"><freejoint name="case"/>{self._case_xml()}</body>"""
 
     def _case_xml(self) -> str:
-        x, y = self.phone_half_m[0] + self.clearance_m, self.phone_half_m[1] + self.clearance_m
+        x = self.phone_half_m[0] + self.clearance_m
+        y = self.phone_half_m[1] + self.clearance_m
         rgba = _UNSEEN_RED if self.variation.unseen else _BLUE
-        t, floor, wall = CASE_WALL_M / 2, CASE_FLOOR_M / 2, CASE_WALL_M / 2
+        t = CASE_WALL_M / 2
+        floor = CASE_FLOOR_M / 2
+        wall = CASE_WALL_M / 2
         middle = CASE_FLOOR_M + wall
         tab = (self.tab_y_m - y - 2 * t + 0.012) / 2
         parts = [
@@ -87,7 +92,8 @@ class PhonePacking(Task):
         )
 
     def reset(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> str:
-        self._phone, self._case = model.body("phone").id, model.body("case").id
+        self._phone = model.body("phone").id
+        self._case = model.body("case").id
         self._latch = model.equality("packed").id
         spot = [self._draw(rng, 0.32, 0.40), self._draw(rng, -0.21, -0.13), PHONE_HALF_M[2] + 0.001]
         place_flat(data, "phone", spot, self._draw(rng, -0.35, 0.35))

@@ -38,7 +38,8 @@ class SortingExpert(ReactiveExpert):
     def goals(self, scene: Scene) -> dict[str, Goal]:
         """Where each arm should go in this state."""
         goals = {name: Goal(home, OPEN_M) for name, home in self._home.items()}
-        active, worker = self._active(scene), ""
+        active = self._active(scene)
+        worker = ""
         if active is not None:
             worker, goals[worker] = self._work(scene, active)
             self._make_room(scene, worker, goals)
@@ -71,7 +72,8 @@ class SortingExpert(ReactiveExpert):
 
     def _work(self, scene: Scene, active: Assignment) -> tuple[str, Goal]:
         """Which arm works on the active cube, and where it should go."""
-        name, cube = self._arm_of[active.side], scene.objects[active.body]
+        name = self._arm_of[active.side]
+        cube = scene.objects[active.body]
         arm = scene.arms[name]
         return name, place(arm, cube, active.bin_xy) if holds(arm, cube) else pick(arm, cube)
 

@@ -29,7 +29,8 @@ SHAPES = {  # MuJoCo's type and its sizes, m; all are as wide as the cube where 
 UNSEEN_SHAPES = ("cylinder", "block")
 BIN_HALF_M = 0.07
 BINS_XY_M = {"left": np.array([0.36, 0.33]), "right": np.array([0.36, -0.33])}
-SPAWN_X_M, SPAWN_Y_M = (0.28, 0.44), (-0.16, 0.16)
+SPAWN_X_M = (0.28, 0.44)
+SPAWN_Y_M = (-0.16, 0.16)
 MIN_DISTANCE_M = 0.10
 MAX_YAW_RAD = 0.35
 TEMPLATES = (
@@ -173,7 +174,8 @@ def in_bin(xyz: NDArray[np.float64], assignment: Assignment) -> bool:
 
 def _bin_xml(side: str, rgba: str) -> str:
     x, y = BINS_XY_M[side]
-    b, wall = BIN_HALF_M, 0.004
+    b = BIN_HALF_M
+    wall = 0.004
     walls = (((b, 0), (wall, b)), ((-b, 0), (wall, b)), ((0, b), (b, wall)), ((0, -b), (b, wall)))
     parts = [f'<geom class="object" type="box" pos="0 0 .003" size="{b} {b} .003" rgba="{rgba}"/>']
     parts += [
@@ -188,7 +190,8 @@ def _give_shape(model: mujoco.MjModel, assignment: Assignment) -> None:
     kind, size = SHAPES[assignment.shape]
     if geom.type[0] == kind and np.array_equal(geom.size, size):
         return
-    geom.type[:], geom.size[:] = int(kind), size
+    geom.type[:] = int(kind)
+    geom.size[:] = size
     model.geom_rbound[geom.id] = np.linalg.norm(size)
     model.geom_aabb[geom.id, 3:] = [size[0], size[1], CUBE_HALF_M]
 

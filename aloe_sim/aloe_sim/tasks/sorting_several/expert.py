@@ -26,7 +26,9 @@ class SortingSeveralExpert(SortingExpert):
         return tuple(a.name for a in self.sim.rig.arms if a.name in needed)
 
     def _work(self, scene: Scene, active: Assignment) -> tuple[str, Goal]:
-        own, other, cube = self._arm_of[active.side], self._other(active), scene.objects[active.body]
+        own = self._arm_of[active.side]
+        other = self._other(active)
+        cube = scene.objects[active.body]
         if holds(scene.arms[own], cube):
             return own, place(scene.arms[own], cube, self._slot(scene, active))
         if holds(scene.arms[other], cube):

@@ -6,7 +6,8 @@ import numpy as np
 from aloe_sim.tasks.parts import place_flat
 from aloe_sim.tasks.sorting.task import CUBE_HALF_M, Sorting
 
-FAR_X_M, FAR_Y_M = (0.46, 0.50), (0.13, 0.21)  # on the side opposite to its bin
+FAR_X_M = (0.46, 0.50)
+FAR_Y_M = (0.13, 0.21)  # on the side opposite to its bin
 TRIES = 20
 
 
