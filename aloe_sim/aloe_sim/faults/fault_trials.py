@@ -7,7 +7,8 @@ import numpy as np
 from aloe_control.audit_findings import Unsafe
 from aloe_data.rig import Rig
 from aloe_sim.faults.kinds import KINDS, Fault, Means
-from aloe_sim.faults.trial import PROCESSES, Trial
+from aloe_sim.faults.mail import PROCESSES
+from aloe_sim.faults.trial import Trial
 
 _SCALED = ("drop", "delay", "late_chunk", "late_command", "clock_jump")  # kinds whose value varies
 
