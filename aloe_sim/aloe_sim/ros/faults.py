@@ -25,7 +25,8 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from aloe_data.rig import Rig
-from aloe_sim.faults.kinds import FaultError, Planned, Schedule, describe, parse_fault, plan, read_schedule
+from aloe_sim.faults.kinds import FaultError, describe, parse_fault
+from aloe_sim.faults.schedule import Planned, Schedule, plan, read_schedule
 from aloe_sim.ros.fault_tool import BEAT_S, FaultTool
 
 
