@@ -17,7 +17,7 @@ class FaultInjector:
     """The faults of the simulated devices that are on at the moment. May be used from several threads.
 
     Args:
-        rig: whose cameras and arms the faults name.
+        rig: Description of the rig whose cameras and arms the faults name.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -53,9 +53,9 @@ class SpoiltStream(Generic[T]):
     """The messages of one camera or arm on their way to the topic.
 
     Args:
-        injector: says which faults are on.
-        name: of the camera or arm.
-        spoil: makes a value NaN, for `nan_joints`.
+        injector: Injector that says which faults are on.
+        name: Name of the camera or arm.
+        spoil: Function that makes a value NaN, for `nan_joints`; None: there is no such fault on this stream.
     """
 
     def __init__(self, injector: FaultInjector, name: str, spoil: Callable[[T], T] | None = None) -> None:
@@ -74,7 +74,9 @@ class SpoiltStream(Generic[T]):
         if self._frozen is None or not (stuck or freeze):
             self._frozen = stamp_ns, value
         if stuck or freeze:
-            stamp_ns, value = self._frozen if stuck else (stamp_ns, self._frozen[1])
+            frozen_ns, value = self._frozen
+            # A stuck camera repeats its stamp as well; a frozen one does not.
+            stamp_ns = frozen_ns if stuck else stamp_ns
         if self._spoil is not None and self._fault("nan_joints"):
             value = self._spoil(value)
         drop = self._fault("drop")

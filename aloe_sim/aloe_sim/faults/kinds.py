@@ -31,13 +31,13 @@ class Kind:
     """One kind of fault.
 
     Attributes:
-        means: who causes it.
-        target: what it is aimed at: "camera", "arm", "stream" (camera or arm), "node", "topic or node", or "" for none.
-        effect: what it does.
-        expected: what the suite should do.
-        value: default of the number that may be given; None: it takes none.
-        unit: of the value.
-        lasting: whether it goes on until it is ended; else it happens once.
+        means: Who causes it.
+        target: What it is aimed at: "camera", "arm", "stream" (camera or arm), "node", "topic or node", or "" for none.
+        effect: What it does.
+        expected: What the suite should do.
+        value: Default of the number that may be given; None: it takes none.
+        unit: Unit of the value.
+        lasting: Whether it goes on until it is ended; else it happens once.
     """
 
     means: Means

@@ -10,9 +10,9 @@ def node_pids(name: str, domain: str, proc: Path = Path("/proc")) -> list[int]:
     """Processes that run a node, in the given ROS domain; nodes of other domains are somebody else's.
 
     Args:
-        name: of the node, without its namespace.
-        domain: value of ROS_DOMAIN_ID; "" is the default domain, "0".
-        proc: where the kernel tells of processes.
+        name: Name of the node, without its namespace.
+        domain: Value of ROS_DOMAIN_ID; "" is the default domain, "0".
+        proc: Folder in which the kernel tells of processes.
     """
     entries = [entry for entry in proc.iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()]
     return sorted(int(entry.name) for entry in entries if _runs(entry, name) and _domain(entry) == (domain or "0"))

@@ -21,10 +21,10 @@ class CameraRenderer:
     """Renders the rig's cameras; to be made, used and closed in one thread (OpenGL contexts belong to threads).
 
     Args:
-        model: the scene.
-        rig: names and sizes of the cameras.
-        shadows: prettier, and three times slower in software.
-        size: width and height [px] for all cameras; default: each camera's own.
+        model: MuJoCo's model of the scene.
+        rig: Description of the rig, with names and sizes of its cameras.
+        shadows: Whether shadows are drawn: prettier, and three times slower in software.
+        size: Width and height [px] for all cameras; None: each camera's own.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class SensorNoise:
     A pattern is a window into one long row of random numbers; the scene's time says where it begins.
 
     Args:
-        values: most values (pixels x channels) of a picture.
+        values: Number of values (pixels x channels) of the largest picture.
     """
 
     def __init__(self, values: int) -> None:

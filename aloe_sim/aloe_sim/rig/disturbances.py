@@ -36,12 +36,12 @@ class Disturber:
     """Disturbs one episode after the other, each by its own draw.
 
     Args:
-        rig: names of the arms.
-        model: the scene.
-        variation: how likely each disturbance is.
+        rig: Description of the rig, with the names of its arms.
+        model: MuJoCo's model of the scene.
+        variation: How likely each disturbance is.
 
     Attributes:
-        happened: what was done in this episode, in words.
+        happened: What was done in this episode, in words.
     """
 
     def __init__(self, rig: Rig, model: mujoco.MjModel, variation: Variation) -> None:
@@ -98,8 +98,8 @@ class Disturber:
         """By how much the fingers of each arm give way now.
 
         Args:
-            fingers: per arm how far they are open, and how far they should be.
-            elapsed_s: since the reset.
+            fingers: How far the fingers are open [m] and how far they should be [m], by the name of the arm.
+            elapsed_s: Time since the reset.
         """
         holding = [name for name, (is_m, told_m) in fingers.items() if is_m > told_m + SQUEEZE_M]
         self._held_since_s = min(self._held_since_s, elapsed_s) if holding else np.inf

@@ -16,10 +16,10 @@ def project(sim: SimRig, camera: str, point: NDArray[np.float64], aspect: float)
     """Image coordinates (u right, v down) of a point [3] in m, each 0 to 1 inside the image; None behind the camera.
 
     Args:
-        sim: the scene.
-        camera: name of the camera.
-        point: in the rig's frame.
-        aspect: width over height of the image.
+        sim: Simulation of the scene.
+        camera: Name of the camera.
+        point: Position [3] in the rig's frame, m.
+        aspect: Width of the image over its height.
     """
     view = sim.data.camera(camera)
     local = view.xmat.reshape(3, 3).T @ (point - view.xpos)  # x right, y up, looking along -z
@@ -67,11 +67,12 @@ def keypoint_labels(sim: SimRig, hidden: bool = True) -> NDArray[np.float32]:
     """float32 [cameras, keypoints, 3]: u, v, there (0 or 1), in the order of the task's `keypoint_names`.
 
     Args:
-        sim: the scene.
-        hidden: whether a keypoint that something hides is there. What shows of its object mostly tells where it is.
+        sim: Simulation of the scene.
+        hidden: Whether a keypoint that something hides is labelled as there: what shows of its object mostly tells
+            where it is.
 
     Raises:
-        ValueError: the task names no keypoints.
+        ValueError: The task names no keypoints.
     """
     names = sim.task.keypoint_names
     if not names:

@@ -99,9 +99,9 @@ def scene_xml(rig: Rig, task: Task, *, offscreen: tuple[int, int] = (640, 480)) 
     """The whole model.
 
     Args:
-        rig: the arms and cameras to build; `rig.simulation.cameras` says where each camera is mounted.
-        task: its objects, its constraints and its wishes for the solver.
-        offscreen: largest width and height [px] that will be rendered.
+        rig: Description of the arms and cameras; `rig.simulation.cameras` says where each camera is mounted.
+        task: Task with its objects, its constraints and its options of the solver.
+        offscreen: Largest width and height [px] that will be rendered.
     """
     tendons, equalities, excludes, actuators = ("".join(part) for part in zip(*map(_arm_extras, rig.arms), strict=True))
     arms = "".join(arm_body(rig, arm) for arm in rig.arms)

@@ -38,8 +38,8 @@ class Timing:
     """How simulated time relates to the wall clock.
 
     Attributes:
-        real_time_factor: simulated seconds per wall second.
-        follow_wall: stamps are wall time (then the factor is 1); else they are simulated time, for `/clock`.
+        real_time_factor: Simulated seconds per second of the wall clock.
+        follow_wall: Whether stamps are wall time (then the factor is 1); else they are simulated time, for `/clock`.
     """
 
     real_time_factor: float = 1.0
@@ -54,11 +54,11 @@ class RealTimeSim:
     """Keeps a `SimRig` abreast of the wall clock. All methods may be called from any thread.
 
     Args:
-        sim: the simulation; used by nobody else from now on.
-        timing: see `Timing`.
-        wall_ns: the wall clock now.
-        on_slice: called after every piece of physics with the stamp, in the thread of `catch_up`, lock held: samples
-            taken here are of exactly that time.
+        sim: The simulation; used by nobody else from now on.
+        timing: How simulated time relates to the wall clock.
+        wall_ns: Time of the wall clock now.
+        on_slice: Function that is called with the stamp [ns] after every piece of physics, in the thread of `catch_up`
+            and with the lock held: samples that it takes are of exactly that time.
     """
 
     def __init__(self, sim: SimRig, timing: Timing, wall_ns: int, on_slice: Callable[[int], None]) -> None:
@@ -142,13 +142,13 @@ class SnapshotWorker(Generic[T]):
     """A thread that works on copies of the simulated state; while it is busy, further copies are dropped and counted.
 
     Args:
-        name: of the thread.
-        copy: takes a copy of the state and returns its stamp; called by the offering thread.
-        make_work: called in the thread; returns what to call there with each copy's stamp and request (it is made there
-            because OpenGL contexts belong to threads).
+        name: Name of the thread.
+        copy: Function that takes a copy of the state and returns its stamp [ns]; the offering thread calls it.
+        make_work: Function that is called in the thread, because OpenGL contexts belong to threads; it returns the
+            function that is called there with the stamp and the request of each copy.
 
     Raises:
-        Exception: what `make_work` raised.
+        Exception: What `make_work` raised.
     """
 
     def __init__(self, name: str, copy: Callable[[], int], make_work: Callable[[], Callable[[int, T], None]]) -> None:

@@ -1,4 +1,4 @@
-"""Looks and surfaces of the scene: they vary from episode to episode where the task's `Variation` says so."""
+"""Colours, lights and surfaces of the scene: they vary from episode to episode where the task's `Variation` says so."""
 
 import mujoco
 import numpy as np
@@ -36,11 +36,11 @@ def table_tops_xml(variation: Variation) -> str:
 
 
 class Scenery:
-    """Changes a model's looks and friction for an episode, always from the same starting point.
+    """Changes a model's colours, lights, cameras and friction for an episode, always from the same starting point.
 
     Args:
-        model: the scene; it is changed in place, so that renderers see it.
-        variation: how much.
+        model: MuJoCo's model of the scene; it is changed in place, so that renderers see it.
+        variation: How much changes.
     """
 
     def __init__(self, model: mujoco.MjModel, variation: Variation) -> None:
@@ -56,7 +56,7 @@ class Scenery:
             getattr(self._model, name)[:] = values
 
     def vary(self, rng: np.random.Generator) -> None:
-        """Draw an episode's looks and friction; every figure is drawn even if unused, so that none moves another."""
+        """Draw what changes in an episode; every figure is drawn even if unused, so that none moves another."""
         model = self._model
         v = self._variation
         model.geom_rgba[:, :3] = np.clip(model.geom_rgba[:, :3] + v.colours * _deviation(rng, model.ngeom, 3), 0, 1)

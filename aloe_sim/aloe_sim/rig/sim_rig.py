@@ -38,10 +38,16 @@ class SimRig:
     """A rig with a task's objects.
 
     Args:
-        rig: arms, cameras and the task's name.
-        task: the task; default: the one that the rig names.
-        noise: disturbance of the arms.
-        variation: of the scenes; it becomes the task's. Default: the one that the task has.
+        rig: Description of the arms and cameras.
+        task: Task whose objects are in the scene; None: the one that the rig file names.
+        noise: Disturbance of the arms; None: none.
+        variation: How much scenes differ; it becomes the task's. None: as the task has it.
+
+    Attributes:
+        model: MuJoCo's model of the scene.
+        data: MuJoCo's state of the scene.
+        arm_faults: What is wrong with the arms.
+        prompt: The present task in words.
     """
 
     def __init__(

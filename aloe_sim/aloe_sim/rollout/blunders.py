@@ -13,11 +13,11 @@ class Blunder:
     """One blunder of an episode, when an arm holds something at the beginning of a chunk.
 
     Args:
-        process: whose grippers decide when; its rig's actions are poses.
-        rng: of the direction, and of how often a hand is let be.
+        process: Rig whose grippers decide when; its actions are poses.
+        rng: Generator that draws the direction, and how often a hand is let be.
 
     Attributes:
-        tick: control tick of the spoilt chunk's first step; None while it has not happened.
+        tick: Control tick of the spoilt chunk's first step; None while it has not happened.
     """
 
     def __init__(self, process: InProcessRig, rng: np.random.Generator) -> None:

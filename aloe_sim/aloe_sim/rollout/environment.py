@@ -56,15 +56,15 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
     Reward: 1 for success, else 0. `info` holds "verdict", "reason" and "progress".
 
     Args:
-        rig: must be simulated.
-        config: of steps and episodes.
+        rig: Description of a simulated rig.
+        config: What a step is, and what an episode; None: the defaults.
 
     Attributes:
-        observation: what the last `reset` or `step` returned, in the form that policies take.
-        ticks: what the control loop did in the last step.
+        observation: What the last `reset` or `step` returned, in the form that policies take.
+        ticks: What the control loop did in the last step.
 
     Raises:
-        ValueError: the rig is not simulated, or knows no such task.
+        ValueError: The rig is not simulated, or knows no such task.
     """
 
     def __init__(self, rig: Rig, config: EnvConfig | None = None) -> None:
@@ -113,7 +113,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         """Begin the episode of `seed` (None: a random one that is not held out); `options` may hold a "prompt".
 
         Raises:
-            ValueError: the prompt names nothing in the scene.
+            ValueError: The prompt names nothing in the scene.
         """
         super().reset(seed=seed)
         scene = seed if seed is not None else int(self.np_random.integers(HELD_OUT.start))
@@ -126,7 +126,7 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         """Follow a chunk for `n_action_steps` ticks, or until the episode ends.
 
         Raises:
-            RuntimeError: the episode has ended; reset first.
+            RuntimeError: The episode has ended; reset first.
         """
         episode = self._episode
         if episode.verdict:

@@ -97,13 +97,13 @@ def evaluate(
     """Results as they come in.
 
     Args:
-        make_env: called once per process; picklable when there are several, as is `make_policy`.
-        make_policy: see `MakePolicy`.
-        seeds: one episode each.
-        processes: 1 runs everything in this one.
+        make_env: Function that makes the environment, once per process; picklable when there are several.
+        make_policy: Function that makes the policy before every episode; picklable when there are several processes.
+        seeds: Seeds of the episodes.
+        processes: Number of processes; 1 runs everything in this one.
 
     Raises:
-        BrokenProcessPool: a process died; its last words stand in its output.
+        BrokenProcessPool: A process died; its last words stand in its output.
     """
     if processes == 1:
         env = make_env()

@@ -24,10 +24,10 @@ class DemoBag:
     """One bag, open from construction to `close`.
 
     Args:
-        folder: the bag's folder; must not exist.
-        record: what is known of the episode at its start.
-        process: the rig whose episode it is.
-        renderer: of the rig's cameras.
+        folder: Folder of the bag; must not exist.
+        record: What is known of the episode at its start.
+        process: Rig whose episode it is.
+        renderer: Renderer of the rig's cameras.
     """
 
     def __init__(self, folder: Path, record: EpisodeRecord, process: InProcessRig, renderer: CameraRenderer) -> None:

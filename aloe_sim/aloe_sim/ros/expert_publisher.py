@@ -20,13 +20,13 @@ class ExpertPublisher:
     """Publishes action chunks while an episode is prepared or runs, from a thread and a copy of the scene of its own.
 
     Args:
-        node: publishes the chunks.
-        sim: its task must be one that the expert knows.
-        topic: where the chunks go.
-        rate_hz: chunks per second; each is followed for so long.
+        node: Node that publishes the chunks.
+        sim: Simulation to act in; its task must be one that an expert knows.
+        topic: Name of the topic of the chunks.
+        rate_hz: Number of chunks per second.
 
     Raises:
-        ValueError: the expert cannot speak the rig's action space or do its task.
+        ValueError: The expert cannot speak the rig's action space or do its task.
     """
 
     def __init__(self, node: Node, sim: RealTimeSim, topic: str, rate_hz: float) -> None:

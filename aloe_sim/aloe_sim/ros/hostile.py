@@ -21,8 +21,8 @@ class HostileMessages:
     """Publishes beside the policy and the human devices; what it sends is made from what it last heard of them.
 
     Args:
-        node: publishes and listens.
-        rig: for its arms, and for messages where nothing was heard yet.
+        node: Node that publishes and listens.
+        rig: Description of the arms; messages are made from it where nothing was heard yet.
     """
 
     def __init__(self, node: Node, rig: Rig) -> None:

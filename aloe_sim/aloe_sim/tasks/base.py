@@ -28,9 +28,9 @@ class Task(ABC):
 
     Attributes:
         name: Name of its entry in the registry, or of a variant of it.
-        keypoint_names: of all points that its scenes may hold; none: no encoder can be pretrained on it.
-        options: attributes of MJCF's `<option>` that differ from the rig's.
-        variation: how much its scenes differ; to be set before the scene is built.
+        keypoint_names: Names of all points that its scenes may hold; none: no encoder can be pretrained on it.
+        options: Attributes of MJCF's `<option>` that differ from the rig's.
+        variation: How much its scenes differ; to be set before the scene is built.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What an expert is: it looks at the scene, not at a script's position, and answers with chunks as any policy does."""
+"""What an expert is: it decides by the state of the scene, not by a script, and answers with chunks like a policy."""
 
 from abc import ABC, abstractmethod
 
@@ -26,9 +26,9 @@ class Expert(ABC):
         """Set points for the coming ticks, [horizon, A] in `ee_pose` layout.
 
         Args:
-            horizon: H.
-            executed: after how many steps the next chunk will be asked for; the velocity there is where it goes on.
+            horizon: Number of set points, H.
+            executed: Number of steps after which the next chunk will be asked for; it goes on with the velocity there.
 
         Raises:
-            CannotHelpError: see `refusal`.
+            CannotHelpError: It refuses; see `refusal`.
         """

@@ -19,11 +19,11 @@ def plunger_xml(name: str, xyz: Sequence[float], half: Sequence[float], travel_m
     """A sprung pad that gives way downwards.
 
     Args:
-        name: of its joint and body.
-        xyz: centre [3] of the relaxed pad in m.
-        half: half sizes [3], m.
-        travel_m: how far it gives way.
-        force_n: of the spring when it is pressed home; a quarter of it when relaxed.
+        name: Name of its joint and of its body.
+        xyz: Centre [3] of the relaxed pad, m.
+        half: Half sizes [3], m.
+        travel_m: How far it gives way.
+        force_n: Force of the spring when it is pressed home; a quarter of it when relaxed.
     """
     stiffness = 0.75 * force_n / travel_m
     joint = (

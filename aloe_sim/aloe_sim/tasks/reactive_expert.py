@@ -70,9 +70,9 @@ class ReactiveExpert(Expert):
     """The part that all such experts share.
 
     Args:
-        sim: the simulation to act in.
-        style: speeds, gains and noise.
-        seed: of the noise.
+        sim: Simulation to act in.
+        style: Speeds, gains and noise; None: the usual ones.
+        seed: Seed of the noise.
     """
 
     def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:

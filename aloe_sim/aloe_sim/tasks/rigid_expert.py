@@ -26,12 +26,12 @@ class Grip:
     """Where fingers take hold of a body.
 
     Attributes:
-        body: name.
-        xy: in the body's frame, m.
-        turn: of the fingers against the body, rad.
-        half_width_m: of what is between the fingers.
-        z_m: height of the tool above the body's origin.
-        along_m: how far the body may slide along the fingers and is still between them.
+        body: Name of the body.
+        xy: Position [2] in the body's frame, m.
+        turn: Turn of the fingers against the body, rad.
+        half_width_m: Half width of what is between the fingers.
+        z_m: Height of the tool above the body's origin.
+        along_m: How far the body may slide along the fingers and is still between them.
     """
 
     body: str
@@ -64,11 +64,11 @@ class RigidExpert(ReactiveExpert):
     """Experts whose arms grip one rigid part each.
 
     Args:
-        sim: see `ReactiveExpert`.
-        style: see `ReactiveExpert`.
-        seed: see `ReactiveExpert`.
-        grips: what each arm may hold.
-        rest_z_m: where the origin of each body is when it lies on the table.
+        sim: Simulation to act in.
+        style: Speeds, gains and noise; None: the usual ones.
+        seed: Seed of the noise.
+        grips: What each arm may hold, by the name of the arm.
+        rest_z_m: Height of the origin of each body that lies on the table, by the name of the body.
     """
 
     def __init__(
@@ -151,10 +151,10 @@ class Fit:
     """How a part comes into its place: heights of its origin above the place's in m, precision of its position in m.
 
     Attributes:
-        entry_z_m: just above what it fits into.
-        inside_z_m: below this it cannot slip out sideways any more.
-        release_z_m: below this it is let go.
-        precision_m: how well it must be aligned before it goes in.
+        entry_z_m: Height just above what it fits into.
+        inside_z_m: Height below which it cannot slip out sideways any more.
+        release_z_m: Height below which it is let go.
+        precision_m: How well it must be aligned before it goes in.
     """
 
     entry_z_m: float

@@ -20,9 +20,9 @@ class LaundryFoldingExpert(ReactiveExpert):
     """The left arm folds the left corner, the right arm the right one; neither moves on alone.
 
     Args:
-        sim: the simulation to act in; its task must be `LaundryFolding`.
-        style: see `ReactiveExpert`.
-        seed: see `ReactiveExpert`.
+        sim: Simulation to act in; its task must be a `LaundryFolding`.
+        style: Speeds, gains and noise; None: the usual ones.
+        seed: Seed of the noise.
     """
 
     def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:

@@ -18,9 +18,9 @@ class PhoneAssemblyExpert(RigidExpert):
     """Either arm seats; the left one presses the left end, the right one the right end.
 
     Args:
-        sim: the simulation to act in; its task must be `PhoneAssembly`.
-        style: see `ReactiveExpert`.
-        seed: see `ReactiveExpert`.
+        sim: Simulation to act in; its task must be a `PhoneAssembly`.
+        style: Speeds, gains and noise; None: the usual ones.
+        seed: Seed of the noise.
     """
 
     def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:

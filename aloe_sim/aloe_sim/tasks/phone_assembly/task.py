@@ -37,7 +37,7 @@ class PhoneAssembly(Task):
     """A phone's body with two pegs, fixed in a jig, and a loose cover with two holes.
 
     Args:
-        clearance_m: gap between pegs and holes, on every side.
+        clearance_m: Gap between pegs and holes, on every side.
     """
 
     name = "phone_assembly"

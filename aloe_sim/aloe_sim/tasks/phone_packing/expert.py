@@ -22,9 +22,9 @@ class PhonePackingExpert(RigidExpert):
     """The left arm holds, the right one inserts.
 
     Args:
-        sim: the simulation to act in; its task must be `PhonePacking`.
-        style: see `ReactiveExpert`.
-        seed: see `ReactiveExpert`.
+        sim: Simulation to act in; its task must be a `PhonePacking`.
+        style: Speeds, gains and noise; None: the usual ones.
+        seed: Seed of the noise.
     """
 
     def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:

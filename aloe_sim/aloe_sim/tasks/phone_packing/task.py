@@ -30,8 +30,8 @@ class PhonePacking(Task):
     """One phone, one case with a tab to hold it by.
 
     Args:
-        clearance_m: gap between the phone and the case's walls, on every side. With 4 mm a small policy can learn it
-            from images; 1 mm is for experts and for those who look closer.
+        clearance_m: Gap between the phone and the case's walls, on every side. With 4 mm a small policy can learn it
+            from images; 1 mm is for experts, and for policies that see finer.
     """
 
     name = "phone_packing"

@@ -18,9 +18,9 @@ class SortingExpert(ReactiveExpert):
     """Picks the cubes one after the other, each with the arm on the side of its bin.
 
     Args:
-        sim: the simulation to act in; its task must be `Sorting`.
-        style: see `ReactiveExpert`.
-        seed: see `ReactiveExpert`.
+        sim: Simulation to act in; its task must be a `Sorting`.
+        style: Speeds, gains and noise; None: the usual ones.
+        seed: Seed of the noise.
     """
 
     def __init__(self, sim: Simulation, style: Style | None = None, seed: int = 0) -> None:

@@ -69,7 +69,7 @@ class Sorting(Task):
     """Coloured cubes, two bins, and a prompt that says which goes where.
 
     Args:
-        num_objects: how many cubes lie on the table (1 to 4).
+        num_objects: Number of cubes on the table, 1 to 4.
     """
 
     name = "sorting"

@@ -15,7 +15,7 @@ class SortingSeveral(Sorting):
     """Three or four cubes; the first lies out of reach of the arm at its bin.
 
     Args:
-        num_objects: how many cubes.
+        num_objects: Number of cubes, 3 or 4.
     """
 
     def __init__(self, num_objects: int) -> None:
