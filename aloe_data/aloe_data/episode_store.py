@@ -43,6 +43,7 @@ class EpisodeStore:
     def __init__(self, folder: Path, rig: Rig, image_size: tuple[int, int]) -> None:
         self.folder = folder
         self.rig = rig
+        self.image_size = image_size
         cameras = len(rig.cameras)
         arms = len(rig.arms)
         self._columns = {

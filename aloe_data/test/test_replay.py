@@ -207,8 +207,7 @@ def test_a_file_of_the_store_that_was_edited_into_nonsense_is_named_with_its_fau
 def test_files_of_the_store_may_come_back_from_an_editor_of_windows(tmp_path, bags):
     before = filled(tmp_path / "store", bags, [episode(12, 1), episode(8, 2)])[0]
     for file in (tmp_path / "store").rglob("*.json*"):
-        if file.name != "shape.json":
-            file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
     store, features = filled(tmp_path / "store", bags, [])
     assert store.episodes == before.episodes
     assert all(features.has(stored) for stored in store.episodes)
@@ -234,15 +233,6 @@ def test_a_store_that_is_opened_is_not_written_so_that_many_may_open_it_at_once(
     files = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in (tmp_path / "store").rglob("*.json*")}
     FeatureStore(EpisodeStore(tmp_path / "store", RIG, SIZE), "hash", SHAPE)
     assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files} == files
-
-
-def test_features_of_another_shape_or_with_a_torn_header_are_refused(tmp_path, bags):
-    store, _ = filled(tmp_path / "store", bags, [episode(12, 1)])
-    with pytest.raises(StoreError, match=r"shape\.json: .* is not \[9, 9\]; remove"):
-        FeatureStore(store, "hash", (9, 9))
-    (tmp_path / "store" / "features" / "hash" / "shape.json").write_text("")
-    with pytest.raises(StoreError, match=r"shape\.json: '' is not"):
-        FeatureStore(store, "hash", SHAPE)
 
 
 def test_episodes_without_features_are_left_out_and_none_at_all_is_an_error(tmp_path, bags):
