@@ -8,7 +8,7 @@ import numpy as np
 from aloe_data.rig import Rig
 from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 from aloe_sim.faults.fault_trials import Outcome, fault_trial
-from aloe_sim.faults.kinds import Fault, KINDS
+from aloe_sim.faults.kinds import KINDS, Fault
 from aloe_sim.faults.trial import Trial
 
 AFTER_TICKS = 15  # a hand-over is over by then
