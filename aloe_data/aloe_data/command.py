@@ -39,9 +39,10 @@ def run_command(
     for config in configs:
         add_arguments(parser, config)
     arguments = parser.parse_args()
+    mendable: tuple[type[Exception], ...] = (ConfigError, *refused)
     try:
         status = run(*(from_arguments(config, arguments) for config in configs))
-    except (ConfigError, *refused) as error:
+    except mendable as error:
         sys.exit(f"{name}: {error}")
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.durable import append_line
-from aloe_data.episode_store import EpisodeStore, StoredEpisode, StoreError
+from aloe_data.episode_index import StoredEpisode, StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_spec import FeatureSpec
 from aloe_data.sidecar import SidecarError, read_json, read_lines, write_json
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from aloe_data.codecs import Image, resize_image
 from aloe_data.columns import Column, mapped, write_rows
-from aloe_data.episode_store import EpisodeStore, StoredEpisode, StoreError
+from aloe_data.episode_index import StoredEpisode, StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_spec import FeatureSpec
 from aloe_data.frame_store import FrameStore
 

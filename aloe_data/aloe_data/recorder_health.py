@@ -72,7 +72,7 @@ def closing_verdict(asked: int, reason: str, problem: str) -> tuple[Verdict, str
         reason: Reason that is given for it.
         problem: "" or why the recording is not whole; then the episode counts for nothing.
     """
-    if asked not in iter(Verdict):
+    if asked not in [verdict.value for verdict in Verdict]:
         return Verdict.ABORT, f"{reason} (asked for verdict {asked}, which is none)"
     verdict = Verdict(asked)
     if problem and verdict is not Verdict.ABORT:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from test_replay import RIG, SIZE, episode
 
-from aloe_data.episode_store import EpisodeStore, StoreError
+from aloe_data.episode_index import StoreError
+from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_spec import FeatureSpec, pixel_spec
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frame_store import stored_specs

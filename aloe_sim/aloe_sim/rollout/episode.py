@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from aloe_control.tick import TickResult
-from aloe_data.episode import Verdict
+from aloe_data.vocabulary import Verdict
 from aloe_sim.rig.real_time import Metronome
 from aloe_sim.rig.sim_rig import UnstablePhysicsError
 from aloe_sim.rollout.in_process import InProcessRig, nothing

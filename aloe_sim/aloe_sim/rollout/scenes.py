@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
-from aloe_data.episode import Verdict
 from aloe_data.rig import Rig, RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
+from aloe_data.vocabulary import Verdict
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.keypoints import keypoint_labels
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_data.episode import Verdict
 from aloe_data.rig_file import load_rig
+from aloe_data.vocabulary import Verdict
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.demonstration import Demonstration
 from aloe_sim.rollout.in_process import InProcessRig
