@@ -112,8 +112,10 @@ class PeopleAudit:
                 self._do(request, device, turns, now_ns, moves)
 
     def _heard(self, request: Request, now_ns: int) -> _Device:
-        """The device, which was there when it made the request."""
+        """The device, which was there when it made the request, unless it is a HOLD: any node may send that, too."""
         device = self._devices.setdefault(request.sender or request.device, _Device(known=bool(request.sender)))
+        if request.kind is RequestKind.HOLD:
+            return device
         made_ns = min(request.stamp_ns, now_ns)
         if made_ns - device.heard_ns > self._absent_ns + self._grace_ns:
             device.ready = False  # it was away in between

@@ -96,7 +96,8 @@ class ArmTurn:
     def strays(self, requested: Array) -> bool:
         """Whether requested joints [dof] move away from those that the hand asks for; nearer or alongside is right.
 
-        An offset from before the turn may fade or stay; it grows only if something else than the hand is followed.
+        An offset from before the turn may fade or stay. It also grows where the hand moves on and the arm comes after
+        it; where the arm itself leaves the hand, something else than the hand is followed.
         """
         if self.newest is None or self.newest.mode != _JOINT_POSITION or self.slack_ns:
             return False  # with slack it is not known which command was the newest one
@@ -107,7 +108,9 @@ class ArmTurn:
         if before is None or asked is None:
             return False
         moves = np.abs(requested - asked) > _TOLERANCE  # an arm that waits is left behind by the hand
-        return bool((moves & (self._gap > before + _TOLERANCE)).any())
+        grows = self._gap > before + _TOLERANCE
+        leaves = self._gap > np.abs(asked - self.newest.data) + _TOLERANCE  # wherever the hand is now
+        return bool((moves & grows & leaves).any())
 
     def stale_chunk(self, chunk: Chunk, now_ns: int) -> str:
         """ "" or why a chunk may not be followed at this time."""

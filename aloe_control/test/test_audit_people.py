@@ -132,3 +132,22 @@ def test_ready_of_somebody_who_has_left_or_while_the_arms_move_counts_for_nothin
     people.ask(RequestKind.READY, moves=False)
     people.now_ns += 10**10
     assert people.audit.arm(people.now_ns)
+
+
+def test_a_hold_is_no_sign_of_life_for_any_node_may_send_it():
+    people = People(armed=False, asks_ready=True)
+    people.get_ready(*TRIED)
+    people.ask(RequestKind.READY, moves=False)
+    people.now_ns += 400_000_000
+    people.ask(RequestKind.HOLD)
+    people.now_ns += 400_000_000
+    assert "nobody who is there said" in people.audit.arm(people.now_ns)
+
+
+def test_the_stop_of_a_device_that_is_gone_is_reset_by_others_although_a_hold_came_from_it():
+    people = People()
+    people.ask(RequestKind.ESTOP, sender="pedals-1")
+    people.now_ns += 10**10
+    people.ask(RequestKind.HOLD, sender="pedals-1", moves=False)
+    people.ask(RequestKind.RESET, sender="leader-2", moves=False)
+    assert people.audit.arm(people.now_ns) == ""
