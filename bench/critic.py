@@ -5,7 +5,7 @@
     ours           one trunk and K readouts; features stored, a' cached per policy version
 All at batch 256, K = 4 and the same sizes of network; figures are CPU seconds per optimiser step of one
 thread, which other processes disturb little. The data are made up: their numbers matter here, not their content.
-What critics know of real data is measured by bench/critic_levers.py; --study FILE adds what it found for the defaults.
+What critics know of real data is measured by studies/critic; --study FILE adds what it found for the defaults.
 """
 
 import json
@@ -129,7 +129,7 @@ def known(study: Path) -> dict[str, float]:
 def main() -> None:
     """Measure, print."""
     parser = make_parser(__doc__ or "", seconds=20.0)
-    parser.add_argument("--study", type=Path, help="results.json of bench/critic_levers.py")
+    parser.add_argument("--study", type=Path, help="results.json of studies/critic/levers.py")
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = measure(options.seconds / 5)

@@ -4,13 +4,9 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
-
-from aloe_data.config import ConfigError
-from aloe_data.durable import replacing
+from typing import NoReturn
 
 Figure = float | int | str | Mapping[str, float]
 
@@ -51,30 +47,3 @@ def conclude(
         options.json.write_text(line + "\n")
     print(line, flush=True)
     sys.exit(0 if met or options.unjudged else 1)
-
-
-def same_options(file: Path, config: Any, free: Sequence[str], begun: bool) -> None:
-    """Keep what a study that may be stopped was begun with, and refuse to go on with anything else.
-
-    Args:
-        file: where it is kept.
-        config: dataclass of the options.
-        free: fields that may change.
-        begun: there is something that was made with what was kept; else what is given now is kept.
-
-    Raises:
-        ConfigError: naming each option that differs.
-    """
-    now = {name: str(value) for name, value in asdict(config).items() if name not in free}
-    if not (begun and file.exists()):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as whole:
-            whole.write(json.dumps(now, indent=1).encode())
-        return
-    usual = {field.name: str(field.default) for field in fields(config) if field.name in now}
-    before = usual | json.loads(file.read_text())  # an option that came later was as it is by default
-    names = now.keys() | before.keys()
-    differing = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in sorted(names)
-                 if before.get(name) != now.get(name)]  # fmt: skip
-    if differing:
-        raise ConfigError(f"{file.parent}: was begun otherwise: {'; '.join(differing)}; change it back, or --out")

@@ -82,7 +82,7 @@ def test_a_package_declares_the_suite_packages_it_imports(package: str) -> None:
 
 
 def test_nothing_but_the_stand_ins_knows_that_there_are_stand_ins() -> None:
-    folders = [*PACKAGES, "aloe_msgs", "aloe_bringup/launch", "launch", "config", "bench"]
+    folders = [*PACKAGES, "aloe_msgs", "aloe_bringup/launch", "launch", "config", "bench", "studies"]
     files = [
         file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in (".py", ".yaml", ".xml")
     ]

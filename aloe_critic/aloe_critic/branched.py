@@ -1,6 +1,6 @@
 """How well a critic ranks chunks of the same state, against what simulated branches of that state were worth.
 
-Only such data tell whether a critic knows actions and not just states. They come from a simulator (`bench/branches.py`)
+Only such data tell whether a critic knows actions and not just states. They come from a simulator (`studies/critic`)
 and are for measuring, never for training.
 """
 
@@ -49,7 +49,7 @@ class Branches:
 
 
 def load_branches(file: Path) -> Branches:
-    """Read what `bench/branches.py` wrote.
+    """Read what `studies/critic/branches.py` wrote.
 
     Raises:
         ConfigError: missing, damaged, or something else.
@@ -58,7 +58,7 @@ def load_branches(file: Path) -> Branches:
         with np.load(file, allow_pickle=False) as data:
             return Branches(**{field.name: data[field.name] for field in fields(Branches)})
     except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{file}: no branches ({error}); make them with bench/branches.py") from error
+        raise ConfigError(f"{file}: no branches ({error}); make them with studies/critic/branches.py") from error
 
 
 @dataclass(frozen=True)

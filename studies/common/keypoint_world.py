@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from encoder_errors import EncoderErrors, true_places
 from numpy.typing import NDArray
 
 from aloe_control.tick import TickResult
@@ -28,6 +27,7 @@ from aloe_sim.rollout.judge import Judge
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
+from studies.common.encoder_errors import EncoderErrors, true_places
 
 CAMERA_TICKS = 2  # control ticks between two looks of the cameras
 JUDGE_TICKS = 3

@@ -1,4 +1,4 @@
-"""Table and figures of a study: `./env python bench/study_report.py DIR/TASK [--also results.json]`.
+"""Table and figures of a study: `./env python -m studies.methods.report DIR/TASK [--also results.json]`.
 
 `results.json` holds every episode's outcome: seeds that were run elsewhere are added with --also.
 """
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keypoint_store import read_log
 from numpy.typing import NDArray
+
+from studies.common.keypoint_store import read_log
 
 DRAWS = 10_000
 FIRST_TEST = "none"  # scenes by which methods are ordered

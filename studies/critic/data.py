@@ -1,6 +1,6 @@
 """What a study of critics learns from and is measured on: episodes without pictures (`keypoint_world.py`), as stores.
 
-    ./env python bench/critic_data.py --policy FOLDER --store DEMOS_STORE --out DIR --task phone_packing
+    ./env python -m studies.critic.data --policy FOLDER --store DEMOS_STORE --out DIR --task phone_packing
         [--demos 100] [--episodes 120] [--blunders 40]
 
 OUT/store: demonstrations, and episodes of the policy with a person beside it: failures and takeovers among them.
@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from encoder_errors import measure_errors
-from keypoint_store import collect, copy_store, keep
-from keypoint_world import KeypointPolicy, Recording, World, load_seeing
 from numpy.typing import NDArray
 
 from aloe_data.config import add_arguments, from_arguments, parameter
@@ -28,8 +25,11 @@ from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy
 from aloe_sim.rig.sim_rig import ActuatorNoise
 from aloe_sim.rollout.blunders import Blunder
 from aloe_teleop.devices.scripted import ScriptedConfig
+from studies.common.encoder_errors import measure_errors
+from studies.common.keypoint_store import collect, copy_store, keep
+from studies.common.keypoint_world import KeypointPolicy, Recording, World, load_seeing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FIRST_SCENE, FIRST_BLUNDER = 300_000, 310_000
 
 

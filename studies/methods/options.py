@@ -1,4 +1,4 @@
-"""What a study compares, and how much of it all (`study.py`)."""
+"""What a study compares, and how much of it all (`studies/methods/study.py`)."""
 
 from dataclasses import dataclass
 from pathlib import Path

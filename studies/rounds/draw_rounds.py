@@ -1,4 +1,4 @@
-"""Draws what rounds of improvement brought: `./env python docs/draw_rounds.py RUN [--out FILE.png]`."""
+"""Draws what rounds of improvement brought: `./env python -m studies.rounds.draw_rounds RUN [--out FILE.png]`."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""One seed of the study (`study.py`): episodes, critics, improvements, evaluations."""
+"""One seed of the study (`studies/methods/study.py`): episodes, critics, improvements, evaluations."""
 
 import json
 import shutil
@@ -7,13 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cloning import clone
-from encoder_errors import measure_errors
-from keypoint_demos import Series, fill
-from keypoint_store import collect, copy_store, read_log
-from keypoint_world import World, load_seeing
-from output import same_options
-from study_options import AT_RUN_TIME, GROWS, WEIGHTS, WITH_CRITIC, StudyConfig, read_test
 
 from aloe_critic.checkpoint import load_critic
 from aloe_critic.guided import GuidedPolicy, consensus, critic_score
@@ -36,8 +29,15 @@ from aloe_policy.ros.improve import ImproveConfig, improve
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, new_store
 from aloe_policy.training import CollapseError
 from aloe_teleop.devices.scripted import ScriptedConfig
+from studies.common.cloning import clone
+from studies.common.encoder_errors import measure_errors
+from studies.common.keypoint_demos import Series, fill
+from studies.common.keypoint_store import collect, copy_store, read_log
+from studies.common.keypoint_world import World, load_seeing
+from studies.common.study_folder import same_options
+from studies.methods.options import AT_RUN_TIME, GROWS, WEIGHTS, WITH_CRITIC, StudyConfig, read_test
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FIRST_DEMO, FIRST_DISTURBED = 100_000, 110_000  # scenes that the shipped warm start was shown
 DISTURBED = 0.4  # share of the demonstrations with bumps, pushes and slipping grasps
 

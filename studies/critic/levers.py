@@ -1,10 +1,10 @@
 """What makes a critic know actions: one lever at a time, on fixed data, with several seeds.
 
-    ./env python bench/critic_levers.py --store DIR --policy FOLDER --out DIR [--branches FILE] [--blunders DIR]
+    ./env python -m studies.critic.levers --store DIR --policy FOLDER --out DIR [--branches FILE] [--blunders DIR]
         [--steps 1500] [--seeds 2] [--only defaults,mse] [--processes 2]
 
 The data: a store of episodes with failures and takeovers and one of episodes with a blunder at a known tick
-(`bench/critic_data.py`), and branched states (`bench/branches.py`). Columns of the table: health on held-out episodes;
+(`data.py`), and branched states (`branches.py`). Columns of the table: health on held-out episodes;
 share of pairs of chunks of one state that are ranked as their continuations were worth, among all, among the policy's
 own proposals and against foreign chunks; the same where V of what was seen *after* each chunk ranks (what a critic
 would know that foresaw perfectly); share of states in which the expert's chunk is ranked above a blunder; share of
@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from output import same_options
 from tqdm import tqdm
 
 from aloe_critic.batches import Batches
@@ -43,8 +42,9 @@ from aloe_data.rig_file import load_rig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, open_store
 from aloe_policy.training_state import state_file
+from studies.common.study_folder import same_options
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What would a policy gain from better eyes? The same demonstrations and training, seen with other errors.
 
-    ./env python bench/eyes.py --policy FOLDER --out DIR [--kinds measured,perfect] [--steps 3000] [--processes 2]
+    ./env python -m studies.perception.encoders --policy FOLDER --out DIR
+        [--kinds measured,perfect] [--steps 3000] [--processes 2]
 
 The expert demonstrates without pictures (`keypoint_world.py`); of each kind of eyes a policy is cloned from what they
 saw, and drives alone in held-out scenes, with the same eyes. `measured`: as the encoder of --policy errs;
@@ -17,10 +18,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from cloning import clone
-from encoder_errors import EncoderErrors, measure_errors
-from keypoint_demos import Series, fill
-from keypoint_world import World, load_seeing
 from tqdm import tqdm
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
@@ -30,8 +27,12 @@ from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, new_store
+from studies.common.cloning import clone
+from studies.common.encoder_errors import EncoderErrors, measure_errors
+from studies.common.keypoint_demos import Series, fill
+from studies.common.keypoint_world import World, load_seeing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KINDS = {"measured": (1.0, False), "sharp": (0.3, False), "presence_known": (1.0, True), "perfect": (0.0, True)}
 """What is left of the errors of place, and whether presence is known."""
 FIRST_DEMO, FIRST_DISTURBED = 400_000, 410_000

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
 from numpy.typing import NDArray
 
 from aloe_data.durable import append_line, put_in_place
@@ -15,6 +14,7 @@ from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
+from studies.common.keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
 
 
 def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:

@@ -4,9 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from encoder_errors import EncoderErrors
-from keypoint_store import keep
-from keypoint_world import CAMERA_TICKS, Eyes, Outcome, Recording
 
 from aloe_data.rig import Rig
 from aloe_policy.ros.policy_store import Stored
@@ -15,6 +12,9 @@ from aloe_sim.rollout.demonstration import Demonstration
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
+from studies.common.encoder_errors import EncoderErrors
+from studies.common.keypoint_store import keep
+from studies.common.keypoint_world import CAMERA_TICKS, Eyes, Outcome, Recording
 
 LONGEST_S = 40.0  # of a demonstration
 

@@ -1,6 +1,6 @@
 """Episodes of a policy with a scripted human beside it, in one process per core and without ROS nodes, as bags.
 
-    ./env python bench/collect.py --policy FOLDER --out DIR [--episodes 100] [--human] [--noise 0.03]
+    ./env python -m studies.common.collect --policy FOLDER --out DIR [--episodes 100] [--human] [--noise 0.03]
 
 The same physics, control loop, person and recorded topics as a rollout through the graph, quicker than real time.
 """
@@ -41,7 +41,7 @@ from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MIN_FREE_GIB = 1.0
 
 

@@ -1,6 +1,7 @@
 """Good and bad chunks from the same state: branch simulated rollouts, and see what every branch was worth.
 
-    ./env python bench/branches.py --policy FOLDER --out FILE.npz [--task sorting] [--states 60] [--processes 2]
+    ./env python -m studies.critic.branches --policy FOLDER --out FILE.npz
+        [--task sorting] [--states 60] [--processes 2]
 
 In states that the policy gets into, each candidate (the expert's chunk, samples of the policy, a blunder) is executed
 several times from a copy of the physics, and the policy goes on from there. What is kept: what the policy saw, what was
@@ -21,8 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from encoder_errors import measure_errors
-from keypoint_world import Eyes, World, load_seeing
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -40,8 +39,10 @@ from aloe_sim.rollout.blunders import blunder, holding
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks.expert_base import CannotHelpError
 from aloe_sim.tasks.registry import make_expert
+from studies.common.encoder_errors import measure_errors
+from studies.common.keypoint_world import Eyes, World, load_seeing
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KINDS = ("expert", "policy", "policy", "policy", "blunder")
 HORIZON = 50
 Array = NDArray[Any]

@@ -1,13 +1,13 @@
 """Which way of improving a policy is best? Tasks x methods x seeds, from the same warm start and with the same data.
 
-    ./env python bench/study.py --out DIR --policy FOLDER [--store DEMOS] [--task phone_packing] [--seeds 5]
+    ./env python -m studies.methods.study --out DIR --policy FOLDER [--store DEMOS] [--task phone_packing] [--seeds 5]
         [--rounds 1] [--episodes 100] [--methods bc,hg_dagger,filtered_bc,...] [--processes 2] [--skill 0.8]
 
 Every seed is a study of its own: demonstrations (those in DEMOS, or made anew), episodes of the warm start
 with a scripted human beside it (the same ones for every method in the first round), then one improvement per method,
 and its evaluation alone in held-out scenes, the same ones for every method and seed. From the second round on each
 method collects with its own policy. Rollouts have no pictures (`keypoint_world.py`). Everything that is done is kept
-under --out: a stopped study goes on, and more seeds, methods or rounds only add to it. `study_report.py` makes table
+under --out: a stopped study goes on, and more seeds, methods or rounds only add to it. `report.py` makes table
 and figures; they are printed at the end.
 """
 
@@ -19,13 +19,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 import torch
-from study_options import StudyConfig
-from study_report import report
-from study_seed import SeedStudy
 from tqdm import tqdm
 
 from aloe_data.config import add_arguments, from_arguments
 from aloe_policy.ros.policy_store import BAD_INPUT
+from studies.methods.options import StudyConfig
+from studies.methods.report import report
+from studies.methods.seed_study import SeedStudy
 
 
 def run(config: StudyConfig, seed: int) -> None:
