@@ -43,5 +43,5 @@ def clone(files: StoreConfig, rig: Rig, learning: LearnerConfig, out: Path) -> N
         like.normaliser,
         image_size=like.image_size,
         training=told,
-        card="Warm start of a study; see docs/study.md.",
+        card="Warm start of a study; see studies/methods.",
     )

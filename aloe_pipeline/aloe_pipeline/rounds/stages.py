@@ -18,7 +18,7 @@ from aloe_policy.training_state import state_file
 RUN = ("ros2", "run")
 HERE = (*RUN, "aloe_pipeline", "rounds")
 KEEP_GOOD = ("--rule", "binary", "--top", "0.5", "--human", "forced_positive", "--failures", "dropped")
-"""The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (docs/study.md)."""
+"""The better half by advantage: in a first sketch exp_clip left weight on failures, and did worse (studies/methods)."""
 HELPED = "hg_dagger", ("--failures", "dropped")
 WON = "filtered_bc", ()
 """What stands in for a critic that failed (docs/rounds.md): demonstrations and corrections that helped did better than
