@@ -1,9 +1,4 @@
-from glob import glob
-from os.path import isfile
-
 from setuptools import find_packages, setup
-
-FOLDERS = (*glob("checkpoints/*/"), *glob("demonstrations/*/**/", recursive=True))
 
 setup(
     name="aloe_policy",
@@ -12,7 +7,6 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/aloe_policy"]),
         ("share/aloe_policy", ["package.xml"]),
-        *((f"share/aloe_policy/{folder}", list(filter(isfile, glob(f"{folder}*")))) for folder in FOLDERS),
     ],
     install_requires=["setuptools"],
     zip_safe=True,

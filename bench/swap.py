@@ -42,7 +42,7 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 from aloe_policy.checkpoint import folder_hash
 
-SHIPPED = RIG_FILE.parents[1] / "aloe_policy" / "checkpoints" / "sorting"
+SHIPPED = RIG_FILE.parents[1] / "assets" / "sorting"
 LOAD_LIMIT_S = 60.0
 AFTER_S = 0.2  # how long a swap may still be felt
 

@@ -21,6 +21,7 @@ from aloe_data.node_environment import node_environment
 from aloe_data.rig_file import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.rollout import RolloutConfig, find_checkpoint, find_critic
+from aloe_pipeline.ros.assets import assets_folder
 
 ARGUMENTS = {
     "bag": (None, "folder of the bag"),
@@ -55,8 +56,7 @@ def start(context: LaunchContext) -> list[Node | ExecuteProcess | LogInfo]:
     rig = load_rig(rig_file)
     # Beside a rollout in the same ROS domain this refuses: the bag would speak on the topics of the live robot.
     environment = node_environment(rig)
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
-    checkpoint = find_checkpoint(given["policy"], shipped, rig.simulation.task)
+    checkpoint = find_checkpoint(given["policy"], assets_folder(), rig.simulation.task)
     parameters = {"rig": str(rig_file), "checkpoint": str(checkpoint)}
     policy = Node(
         package="aloe_policy",

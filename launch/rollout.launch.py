@@ -17,6 +17,7 @@ from aloe_data.rig_file import load_rig
 from aloe_data.transport import network_line
 from aloe_pipeline.node_plan import NodePlan, plan_nodes
 from aloe_pipeline.rollout import RolloutConfig, check_scene, rollout_config
+from aloe_pipeline.ros.assets import assets_folder
 from aloe_pipeline.ros.launch_arguments import launch_arguments
 
 GRACE_S = 8.0  # after a node died: time to abort the episode, close the bag and report
@@ -36,8 +37,7 @@ def start(context: LaunchContext) -> list[Node | LogInfo]:
     rig = load_rig(rig_file)
     teleop = find_operator_file(config.human, config.operator, rig, files)
     check_scene(rig, config.task, config.variation)
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
-    plans = plan_nodes(config, rig_file, rig, teleop, shipped)
+    plans = plan_nodes(config, rig_file, rig, teleop, assets_folder())
     for plan in plans:
         if plan.executable == "recorder_node":
             check_folder(Path(plan.parameters["record"]), min_free_gib=0.0)

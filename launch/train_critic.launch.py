@@ -17,6 +17,7 @@ from aloe_data.installed_files import find_rig_file
 from aloe_data.launch_bond import bond
 from aloe_data.rig_file import load_rig
 from aloe_pipeline.rollout import find_checkpoint
+from aloe_pipeline.ros.assets import assets_folder
 from aloe_pipeline.ros.launch_arguments import launch_arguments
 from aloe_pipeline.train_critic_arguments import TrainCriticArguments, command_line
 
@@ -33,10 +34,9 @@ def start(context: LaunchContext) -> list[ExecuteProcess]:
     given = from_texts(TrainCriticArguments, context.launch_configurations, "train_critic.launch.py")
     find_bags(Path(given.bags).expanduser())
     rig_file = find_rig_file(given.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     task = load_rig(rig_file).simulation.task
     program = Path(get_package_prefix("aloe_critic")) / "lib" / "aloe_critic" / "train_critic"
-    command = [str(program), *command_line(given, rig_file, find_checkpoint(given.policy, shipped, task))]
+    command = [str(program), *command_line(given, rig_file, find_checkpoint(given.policy, assets_folder(), task))]
     return [
         ExecuteProcess(
             cmd=command,

@@ -31,7 +31,7 @@ def plan_nodes(config: RolloutConfig, rig_file: Path, rig: Rig, teleop: Path | N
         config: what was asked for.
         rig_file: where `rig` was read from.
         teleop: file of the operator's devices, if any, see `find_operator_file`.
-        shipped: folder of the checkpoints that come with the suite, by task.
+        shipped: Folder of what comes with the suite: a checkpoint per task, named like it.
 
     Raises:
         ConfigError: what was asked for does not go together.

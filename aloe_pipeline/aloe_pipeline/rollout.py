@@ -77,21 +77,22 @@ def resumed(config: RolloutConfig) -> RolloutConfig:
     return replace(config, seed=config.seed + int(next_episode_id(names).removeprefix("ep_")))
 
 
-def find_checkpoint(policy: str, shipped: Path, task: str) -> Path:
+def find_checkpoint(policy: str, assets: Path, task: str) -> Path:
     """The checkpoint folder that `policy:=...` means; empty: the one that comes with the suite for a task.
 
     Args:
         policy: what was given.
-        shipped: folder of the checkpoints that come with the suite, by task.
+        assets: Folder of what comes with the suite: a checkpoint per task, named like it.
         task: of the rig; "" where it has none.
 
     Raises:
         ConfigError: no such folder, or none comes for that task.
     """
-    path = Path(policy).expanduser().resolve() if policy else shipped / task
+    path = Path(policy).expanduser().resolve() if policy else assets / task
     if path.is_dir() and (policy or task):
         return path
-    there = ", ".join(sorted(folder.name for folder in shipped.iterdir() if folder.is_dir()))
+    # Beside checkpoints there are stores of demonstrations, which have no hash of a policy.
+    there = ", ".join(sorted(file.parent.name for file in assets.glob("*/sha256")))
     choices = f"choose the folder of a checkpoint, '{EXPERT}', or nothing for the tasks that one comes for ({there})"
     wrong = f"policy:={policy} is no folder" if policy else f"no checkpoint comes for the task '{task}'"
     raise ConfigError(f"{wrong}; {choices}")

@@ -23,7 +23,7 @@ from aloe_policy.tiny.policy import save_tiny
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 JOINTS = replace(RIG, action_space="joint_position")
-SHIPPED = Path(__file__).parents[1] / "checkpoints" / "sorting"
+SHIPPED = Path(__file__).parents[2] / "assets" / "sorting"
 
 
 def write(folder: Path, rig: Any = RIG) -> Path:

@@ -85,7 +85,7 @@ class Collector:
     def episode(self, name: str, seed: int) -> str:
         """Record one; returns its verdict."""
         config, prompt = self._config, self._process.reset(seed)
-        shipped, named = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
+        shipped, named = ROOT / "assets", config.task or self._rig.simulation.task
         self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig, seed=seed)
         versions = {"policy": self._policy.version}
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions=versions)

@@ -73,7 +73,7 @@ class Brancher:
     def __init__(self, config: BranchesConfig) -> None:
         torch.set_num_threads(1)
         self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
-        shipped, task = ROOT / "aloe_policy" / "checkpoints", config.task or self._rig.simulation.task
+        shipped, task = ROOT / "assets", config.task or self._rig.simulation.task
         checkpoint = str(find_checkpoint(config.policy, shipped, task))
         self._errors = measure_errors(checkpoint, self._rig, task)
         world = World(

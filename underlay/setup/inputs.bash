@@ -104,12 +104,12 @@ build_inputs() {
   (($#)) || return 0
   find "$@" \( -name test -o -name '.*' -o -name __pycache__ -o -name '*.egg-info' \) -prune -o -type f \( -name package.xml \
     -o -name setup.py -o -name setup.cfg -o -name CMakeLists.txt -o -name '*.msg' -o -name '*.srv' -o -name '*.action' \
-    -o -path '*/resource/*' -o -path '*/checkpoints/*/sha256' \) -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
+    -o -path '*/resource/*' \) -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
 }
 
 # Names of the files that aloe_bringup links from the root; their contents need no build.
 linked_files() {
-  find "$root/launch" "$root/config" -name __pycache__ -prune -o -type f -print 2>/dev/null | LC_ALL=C sort || true
+  find "$root/launch" "$root/config" "$root/assets" -name __pycache__ -prune -o -type f -print 2>/dev/null | LC_ALL=C sort || true
 }
 
 pin_files() {

@@ -12,7 +12,7 @@ pytest.importorskip("launch_ros")
 pytestmark = pytest.mark.timeout(240)
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = ROOT / "aloe_policy" / "checkpoints" / "sorting"
+SHIPPED = ROOT / "assets" / "sorting"
 Rollout = Callable[..., Any]
 
 

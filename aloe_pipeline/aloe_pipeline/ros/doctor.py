@@ -44,6 +44,7 @@ from aloe_data.ros.stream_probe import Probe
 from aloe_data.stream_checks import check_clocks, check_contents, check_images, check_qos, check_rates, check_topics
 from aloe_data.transport import TransportError, network_environment, network_line
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
+from aloe_pipeline.ros.assets import assets_folder
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.coverage import check_chunks, check_states
@@ -105,10 +106,9 @@ def examine(config: DoctorConfig) -> Iterator[Finding]:
 
 def _coverage(config: DoctorConfig, rig: Rig, probe: Probe) -> Iterator[Finding]:
     """Where the arms are, and what the newest bag holds, against what the policy was trained on."""
-    shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     task = rig.simulation.task
     try:
-        checkpoint = read_checkpoint(find_checkpoint(config.policy, shipped, task), rig)
+        checkpoint = read_checkpoint(find_checkpoint(config.policy, assets_folder(), task), rig)
         normaliser = Normaliser(**{name: values.numpy() for name, values in checkpoint.normaliser.items()})
     except (CheckpointError, TypeError) as error:
         yield Finding(Level.FAIL, "policy", str(error))

@@ -29,6 +29,7 @@ from aloe_data.rig import RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.seeds import HELD_OUT
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
+from aloe_pipeline.ros.assets import assets_folder
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_policy.checkpoint import read_checkpoint
 from aloe_sim.rollout.environment import EnvConfig, RolloutEnv
@@ -113,10 +114,9 @@ def main() -> None:
             new_file(config.json)
         if of_env.task:
             make_task(of_env.task)  # refused here, not in every process
-        shipped = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
         rig = load_rig(rig_file)
         task = of_env.task or rig.simulation.task
-        policy = EXPERT if config.policy == EXPERT else str(find_checkpoint(config.policy, shipped, task))
+        policy = EXPERT if config.policy == EXPERT else str(find_checkpoint(config.policy, assets_folder(), task))
         version = "" if policy == EXPERT else read_checkpoint(Path(policy), rig).version
         env = partial(make_env, rig_file, of_env, config.threads)
         done, problem = print_all(evaluate(env, partial(make_policy, policy), seeds, config.processes))

@@ -9,6 +9,7 @@ from aloe_data.episode_index import StoreError
 from aloe_data.installed_files import NO, find_rig_file
 from aloe_data.rig_file import load_rig
 from aloe_pipeline.rollout import EXPERT, find_checkpoint
+from aloe_pipeline.ros.assets import assets_folder, demonstrations_of
 from aloe_pipeline.rounds.options import LoopOptions, RoundOptions
 from aloe_pipeline.rounds.plan import Plan
 from aloe_pipeline.rounds.run_folder import RunFolder
@@ -21,10 +22,9 @@ def plan_run(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, di
     rig_file = find_rig_file(options.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
     rig = load_rig(rig_file)
     task = options.task or rig.simulation.task
-    checkpoints = Path(get_package_share_directory("aloe_policy")) / "checkpoints"
     if options.policy == EXPERT:
         raise ConfigError(f"policy:={EXPERT} cannot be improved; give the folder of a checkpoint")
-    policy = find_checkpoint(options.policy, checkpoints, task)
+    policy = find_checkpoint(options.policy, assets_folder(), task)
     facts = {"rig": rig.name, "contract": rig.contract, "task": task}
     facts |= {"policy": read_checkpoint(policy, rig).version[:12], "method": options.method}
     return Plan(RunFolder(folder), options, rig_file, rig.simulated, policy, store), facts
@@ -32,7 +32,7 @@ def plan_run(options: RoundOptions, folder: Path, store: Path) -> tuple[Plan, di
 
 def store_to_begin_with(options: LoopOptions, plan: Plan, task: str) -> str:
     """The store that is given, or that of the demonstrations of the policy that comes with the suite; "": none."""
-    demos = Path(get_package_share_directory("aloe_policy")) / "demonstrations" / task
+    demos = demonstrations_of(task)
     come = bool(task) and not (options.policy or options.bags) and demos.is_dir()
     if options.store.lower() == NO or not (options.store or come):
         return ""

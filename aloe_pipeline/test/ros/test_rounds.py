@@ -8,7 +8,6 @@ from pathlib import Path
 
 import critic_store as made
 import pytest
-from ament_index_python.packages import get_package_share_directory
 
 from aloe_critic.ros import weigh
 from aloe_data.episode_index import StoreError
@@ -17,6 +16,7 @@ from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import RecordingError
 from aloe_data.rig_file import load_rig
 from aloe_pipeline.ros import rounds
+from aloe_pipeline.ros.assets import assets_folder
 from aloe_pipeline.ros.run_plan import store_to_begin_with
 from aloe_pipeline.rounds.options import METHODS, WITH_CRITIC, LoopOptions
 from aloe_pipeline.rounds.plan import Plan
@@ -115,7 +115,7 @@ def test_a_store_that_is_none_is_refused_before_anything_starts(monkeypatch, tmp
 
 @pytest.fixture
 def shipped():
-    return Path(get_package_share_directory("aloe_policy"))
+    return assets_folder()
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def begins_with(shipped, tmp_path):
 
     def ask(rig_file=CONFIG / "rig_sim.yaml", **given):
         options = LoopOptions(**given)
-        policy = shipped / "checkpoints" / options.task
+        policy = shipped / options.task
         plan = Plan(RunFolder(tmp_path / "run"), options, rig_file, True, policy, tmp_path / "run" / "store")
         return store_to_begin_with(options, plan, options.task)
 
@@ -132,9 +132,10 @@ def begins_with(shipped, tmp_path):
 
 
 def test_a_shipped_policy_brings_its_demonstrations_and_they_were_seen_through_its_eyes(shipped, begins_with):
-    assert begins_with(task="phone_packing") == str(shipped.resolve() / "demonstrations" / "phone_packing")
-    for demos in (shipped / "demonstrations").iterdir():
-        files = {"rig": find_rig_file("sim", CONFIG), "policy": shipped / "checkpoints" / demos.name}
+    assert begins_with(task="phone_packing") == str(shipped.resolve() / "phone_packing_demonstrations")
+    for demos in shipped.glob("*_demonstrations"):
+        task = demos.name.removesuffix("_demonstrations")
+        files = {"rig": find_rig_file("sim", CONFIG), "policy": shipped / task}
         known = StoreConfig(**files, store=str(demos))
         store, _ = open_store(known, matching_policy(known, load_rig(known.rig)))
         assert {(e.policy, e.verdict) for e in store.bags.values()} == {("expert", "success")}
@@ -147,7 +148,7 @@ def test_they_are_left_out_where_others_are_given_or_none_are_wanted_or_come(giv
 
 
 def test_a_store_that_is_given_comes_before_them(shipped, begins_with, tmp_path):
-    mine = shutil.copytree(shipped / "demonstrations" / "phone_packing", tmp_path / "mine")
+    mine = shutil.copytree(shipped / "phone_packing_demonstrations", tmp_path / "mine")
     assert begins_with(task="phone_packing", store=str(mine)) == str(mine)
 
 
@@ -158,7 +159,7 @@ def test_for_a_rig_of_ones_own_they_are_left_out_but_not_what_was_asked_for(ship
     assert begins_with(rig_file, task="phone_packing") == ""
     assert "are for another rig, and left out" in capsys.readouterr().out
     with pytest.raises(StoreError, match="rig is 'sim_bimanual', not 'mine'"):
-        begins_with(rig_file, task="phone_packing", store=str(shipped / "demonstrations" / "phone_packing"))
+        begins_with(rig_file, task="phone_packing", store=str(shipped / "phone_packing_demonstrations"))
 
 
 def test_a_folder_without_bags_is_refused(monkeypatch, tmp_path):

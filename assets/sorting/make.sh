@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes the shipped checkpoint from nothing: ./env aloe_policy/checkpoints/make_sorting.sh WORK_FOLDER
+# Makes the shipped checkpoint from nothing: ./env assets/sorting/make.sh WORK_FOLDER
 # Some 80 minutes beside other work on two slow cores: demonstrations 29, scenes 2, encoder 4, reading bags 10, training 36.
 set -euo pipefail
-work=${1:?usage: make_sorting.sh WORK_FOLDER}
+work=${1:?usage: make.sh WORK_FOLDER}
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../config/rig_sim.yaml
 

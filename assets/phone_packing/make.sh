@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes a warm start from nothing: ./env aloe_policy/checkpoints/make_warm_start.sh WORK_FOLDER [TASK]
+# Makes a warm start from nothing: ./env assets/phone_packing/make.sh WORK_FOLDER [TASK]
 # TASK: phone_packing (default, as shipped), phone_assembly, laundry_folding.
 # About 35 minutes on two cores: demonstrations 4, scenes 6, encoder 13, reading bags 3, training 5 to 8.
 set -euo pipefail
-work=${1:?usage: make_warm_start.sh WORK_FOLDER [TASK]}
+work=${1:?usage: make.sh WORK_FOLDER [TASK]}
 task=${2:-phone_packing}
 here=$(cd "$(dirname "$0")" && pwd)
 rig=$here/../../config/rig_sim.yaml
