@@ -308,6 +308,6 @@ def test_the_policys_queue_for_a_taken_arm_is_dropped_not_postponed():
 
 def test_a_rig_whose_other_arms_hold_stops_them_within_a_tick():
     bench, person = moving()
-    bench.loop._takeover._holds._others_hold = True
+    bench.loop._takeover._authorities._others_hold = True
     person.ask(RequestKind.TAKE, LEFT)
     assert source(bench.run(1)[0], RIGHT) is Authority.HOLD
