@@ -20,14 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aloe_policy.encoders.keypoints import TOKEN_WIDTH
+from aloe_policy.encoders.keypoint_tokens import DISPLACEMENT_FEATURES, PLACE_FEATURES, embed_views
 from aloe_policy.layers import ExpertBlock, Grounding, SelfBlock, sinusoidal
 from aloe_policy.tokenizer import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
 
-OCTAVES = (0.5, 1.0, 2.0, 4.0)  # of the sines that make small displacements in the image easy to tell apart
-LEAST_PRESENCE = 0.02  # of less no place can be told
-DISPLACEMENT_FEATURES = 6
-NEAR = 5.0  # how much finer small displacements are told than large ones
 MIN_TAU = 0.1  # keeps the division in `velocity` tame; ten Euler steps never ask below it
 
 
@@ -63,7 +59,7 @@ class TinyVLA(nn.Module):
         self.word_position = nn.Parameter(torch.randn(MAX_WORDS, w) * 0.02)
         names = torch.from_numpy(np.stack([word_ids(name) for name in config.keypoints]))
         self.register_buffer("names", names, persistent=False)
-        self.image = nn.Sequential(nn.Linear(TOKEN_WIDTH + 4 * len(OCTAVES), w), nn.SiLU(), nn.Linear(w, w))
+        self.image = nn.Sequential(nn.Linear(PLACE_FEATURES, w), nn.SiLU(), nn.Linear(w, w))
         if config.tool_views:
             self.displacement = nn.Sequential(nn.Linear(DISPLACEMENT_FEATURES, w), nn.SiLU(), nn.Linear(w, w))
         self.grounding = Grounding(w)
@@ -113,28 +109,3 @@ class TinyVLA(nn.Module):
             h = block(h, key_value, time)
         clean = self.action_out(self.norm(h)).unflatten(2, (self.config.patch, -1)).flatten(1, 2)
         return (x_tau - clean) / tau.clamp(min=MIN_TAU)[:, None, None]  # x_tau = tau e + (1 - tau) a and u = e - a
-
-
-def embed_views(tokens: Tensor, cameras: int, image: nn.Module, displacement: nn.Module | None) -> Tensor:
-    """Embeddings [B, V, K, width] of tokens [B, V, K, 3]: `image` reads views of cameras, `displacement` all others."""
-    seen: Tensor = image(place_features(tokens[:, :cameras]))
-    if displacement is None:
-        return seen
-    return torch.cat([seen, displacement(displacement_features(tokens[:, cameras:]))], dim=1)
-
-
-def place_features(tokens: Tensor) -> Tensor:
-    """Place times presence, presence, and sines of the place times presence, [..., 3 + 16]; zero for what is not there.
-
-    Tokens hold the place already multiplied by presence. Its sines are of the place itself: what is half seen is where
-    it is, and not half as far out.
-    """
-    presence = tokens[..., 2:]
-    place = tokens[..., :2] / presence.clamp(min=LEAST_PRESENCE)
-    angle = torch.cat([torch.pi * octave * place for octave in OCTAVES], dim=-1)
-    return torch.cat([tokens, angle.sin() * presence, angle.cos() * presence], dim=-1)
-
-
-def displacement_features(tokens: Tensor) -> Tensor:
-    """Displacements [..., 3], and the same magnified and cut off, to tell small ones apart: [..., 6]."""
-    return torch.cat([tokens, (NEAR * tokens).clamp(-2.0, 2.0)], dim=-1)

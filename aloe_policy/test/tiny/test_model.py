@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloe_policy.tiny.model import LEAST_PRESENCE, place_features
+from aloe_policy.encoders.keypoint_tokens import LEAST_PRESENCE, place_features
 
 places = st.floats(-1, 1, width=32)
 
