@@ -19,8 +19,9 @@ import torch
 from output import conclude, make_parser
 
 from aloe_critic.batches import CriticBatch
+from aloe_critic.critic_state import Sizes, State
 from aloe_critic.learner import CriticConfig, CriticLearner
-from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
+from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.encoders.keypoints import ImageEncoder
 from aloe_policy.flow import integrate
@@ -28,7 +29,7 @@ from aloe_policy.tiny.model import ModelConfig, TinyVLA
 from aloe_policy.tokenizer import word_ids
 
 NAMES = ("red cube", "green cube", "yellow cube", "blue cube")
-SIZES = Sizes(num_cameras=3, keypoints=NAMES, state_dim=20, action_dim=20, n_action_steps=25)
+SIZES = Sizes(num_cameras=3, tokens=4, token_width=3, names=NAMES, state_dim=20, action_dim=20, n_action_steps=25)
 IMAGE = 96, 128  # height, width of views in px
 BATCH, ROWS = 256, 2048
 PROMPT = "put the red cube in the left bin and the blue cube in the right bin"

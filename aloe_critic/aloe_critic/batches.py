@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aloe_critic.bootstrap import ChunkSampler, policy_chunks
-from aloe_critic.networks import Sizes, State
+from aloe_critic.critic_state import Sizes, State
 from aloe_data.replay import Replay, Transitions
 from aloe_data.segments import AGAIN, HAND_BACK, HUMAN
 from aloe_data.transitions import chunk_returns

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aloe_critic.networks import Sizes, State
+from aloe_critic.critic_state import Sizes, State
 
 
 class ChunkSampler(Protocol):

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from aloe_critic.critic_state import Sizes
 from aloe_critic.losses import support
-from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
+from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_data.rig import Rig
 from aloe_policy.actions import Normaliser
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint, save_checkpoint
@@ -65,7 +66,7 @@ def load_critic(path: Path, rig: Rig | None = None) -> TrainedCritic:
     if config.get("kind") != KIND:
         raise CheckpointError(f"{path}: holds a '{config.get('kind')}', not a critic; name what `train_critic` wrote")
     try:
-        sizes = Sizes(**{**config["sizes"], "keypoints": tuple(config["sizes"]["keypoints"])})
+        sizes = Sizes(**{**config["sizes"], "names": tuple(config["sizes"]["names"])})
         network = CriticNetwork(NetworkConfig(**config["network"]), sizes)
         network.load_state_dict(dict(checkpoint.weights))
         normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})

@@ -47,7 +47,7 @@ class Guard:
         if self.out_of_bounds > self._patience:
             raise DivergenceError(
                 f"Q of critic {int(out.nonzero()[0])} is {float(mean[out][0]):.3g} on average, but returns lie in "
-                f"{low:g} to {high:g}: the bootstrap feeds on itself; use the categorical head (bins 51) or lower tau"
+                f"{low:g} to {high:g}: the bootstrap feeds on itself; lower learning_rate, or take more data"
             )
         spread, varied = q.std(1, correction=0), target.std(correction=0) > 100 * DEAD_STD * width
         dead = spread < DEAD_STD * width

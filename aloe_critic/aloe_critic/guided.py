@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from aloe_critic.checkpoint import TrainedCritic
+from aloe_critic.critic_state import State
 from aloe_critic.losses import aggregate, value
-from aloe_critic.networks import State
 from aloe_critic.scorer import AskConfig, load_scorer
 from aloe_data.chunk import guided_version
 from aloe_data.config import parameter

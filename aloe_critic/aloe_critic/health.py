@@ -8,22 +8,29 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_data.config import parameter
-
 Array = NDArray[np.float64]
 CALIBRATION_BINS = 8
 
 
 @dataclass(frozen=True)
 class Gates:
-    """What a critic must reach before policies are improved with it."""
+    """What a critic must reach before policies are improved with it.
 
-    shuffle_gap: float = parameter(0.3, doc="at least, in std(Q)")
-    rank_auc: float = parameter(0.7, low=0.0, high=1.0, doc="of Q at matched progress, at least")
-    advantage_auc: float = parameter(0.55, low=0.0, high=1.0, doc="of the advantage at matched progress, at least")
-    within_state: float = parameter(0.05, low=0.0, doc="spread over policy samples in one state, at least, in std(Q)")
-    out_of_bounds: float = parameter(0.02, low=0.0, high=1.0, doc="share of values outside the bounds, at most")
-    bias: float = parameter(0.15, low=0.0, doc="|mean of Q - return|, at most, in units of return")
+    Attributes:
+        shuffle_gap: Least gap between executed and shuffled chunks, in std(Q).
+        rank_auc: Least AUC of Q at matched progress.
+        advantage_auc: Least AUC of the advantage at matched progress.
+        within_state: Least spread over policy samples in one state, in std(Q).
+        out_of_bounds: Largest share of values outside the bounds.
+        bias: Largest |mean of Q - return|, in units of return.
+    """
+
+    shuffle_gap: float = 0.3
+    rank_auc: float = 0.7
+    advantage_auc: float = 0.55
+    within_state: float = 0.05
+    out_of_bounds: float = 0.02
+    bias: float = 0.15
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aloe_critic.batches import CriticBatch, Takeovers
+from aloe_critic.blocks import Block, Prefix
 from aloe_critic.bootstrap import BootstrapActions, ChunkSampler
 from aloe_critic.guards import Guard
 from aloe_critic.losses import (
-    AGGREGATIONS,
-    LOSSES,
     aggregate,
     critic_loss,
     ranking_loss,
@@ -34,7 +33,7 @@ from aloe_critic.losses import (
     td_target,
     value,
 )
-from aloe_critic.networks import Block, CriticNetwork, Prefix
+from aloe_critic.networks import CriticNetwork
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_data.config import parameter
 from aloe_data.transitions import RewardConfig
@@ -45,32 +44,49 @@ PARTS = ("critic", "target", "optimiser", "bootstrap")  # of the learner's state
 
 
 @dataclass(frozen=True)
-class CriticConfig:
-    """How critics are trained."""
+class LearningOptions:
+    """How long and how fast critics learn, and from what beside temporal differences."""
 
     steps: int = parameter(2500, low=1, doc="optimiser steps")
     batch_size: int = parameter(256, low=2, doc="chunks per step (paper: 256)")
     learning_rate: float = parameter(1e-3, low=0.0, doc="peak of the one-cycle schedule (paper: 3e-5, AdamW)")
-    weight_decay: float = parameter(1e-2, low=0.0, doc="AdamW's; ten times as much of the blocks' matrices")
-    gradient_norm: float = parameter(1.0, low=0.0, doc="gradients are clipped to it")
-    tau: float = parameter(0.02, low=0.0, high=1.0, doc="Polyak rate of the target critics (paper: 0.005)")
-    loss: str = parameter("hl_gauss", choices=tuple(LOSSES), doc="of a categorical head")
-    q_agg: str = parameter("min", choices=AGGREGATIONS, doc="how targets see the ensemble")
-    kappa: float = parameter(1.0, low=0.0, doc="standard deviations that mean-std takes off")
-    action_noise: float = parameter(0.1, low=0.0, doc="added to executed chunks, in standard deviations of the data")
     counterfactual_weight: float = parameter(1.0, low=0.0, doc="weight of ranking successful chunks above foreign ones")
-    foreign: str = parameter(
-        "whole",
-        choices=("whole", "one_arm"),
-        doc="what of such a chunk is foreign: all of it, or what one of the arms does",
-    )
-    takeover_weight: float = parameter(0.0, low=0.0, doc="weight of ranking the human's chunk above the policy's")
-    margin: float = parameter(0.1, low=0.0, doc="of both rankings, in units of return")
+    takeover_weight: float = parameter(0.0, low=0.0, doc="weight of ranking the operator's chunk above the policy's")
     bootstrap_samples: int = parameter(4, low=1, doc="policy chunks kept per state to bootstrap from")
-    bootstrap_refresh: int = parameter(0, low=0, doc="steps until they are drawn anew; 0: with a new policy only")
-    bfloat16: bool = parameter(False, doc="compute the networks in bfloat16")
-    patience: int = parameter(200, low=1, doc="steps that Q may be out of bounds, or a head dead")
-    seed: int = parameter(0, low=0, doc="of weights, batches and noise")
+    seed: int = parameter(0, low=0, doc="seed of weights, batches and noise")
+
+
+@dataclass(frozen=True)
+class CriticConfig(LearningOptions):
+    """All choices of the training; those that are no options are varied by studies alone.
+
+    Attributes:
+        weight_decay: Weight decay of AdamW; that of the blocks' matrices is ten times as large.
+        gradient_norm: Norm to which gradients are clipped.
+        tau: Polyak rate of the target critics (paper: 0.005).
+        loss: Loss of a categorical head, one of `LOSSES`.
+        q_agg: How targets aggregate the ensemble, one of `AGGREGATIONS`.
+        kappa: Standard deviations that the aggregation "mean-std" takes off.
+        action_noise: Noise added to executed chunks, in standard deviations of the data.
+        foreign: What of a foreign chunk is foreign: "whole", or "one_arm" for what one of the arms does.
+        margin: Margin of both rankings, in units of return.
+        bootstrap_refresh: Steps until policy chunks are drawn anew; 0: with a new policy only.
+        bfloat16: Whether the networks compute in bfloat16.
+        patience: Steps in a row that Q may be out of bounds, or a head dead.
+    """
+
+    weight_decay: float = 1e-2
+    gradient_norm: float = 1.0
+    tau: float = 0.02
+    loss: str = "hl_gauss"
+    q_agg: str = "min"
+    kappa: float = 1.0
+    action_noise: float = 0.1
+    foreign: str = "whole"
+    margin: float = 0.1
+    bootstrap_refresh: int = 0
+    bfloat16: bool = False
+    patience: int = 200
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aloe_critic.blocks import Prefix
 from aloe_critic.checkpoint import TrainedCritic, load_critic
+from aloe_critic.critic_state import State
 from aloe_critic.losses import aggregate, value
-from aloe_critic.networks import Prefix, State
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import Image
 from aloe_data.config import parameter
@@ -213,7 +214,7 @@ def load_scorer(critic: Path, policy: Path, rig: Rig, config: AskConfig, device:
         said = "; ".join(trained.config["judgement"])
         raise CheckpointError(f"{critic}: failed its gates: {said}; train a better one, or insist with force")
     sizes = trained.network.sizes
-    same = sizes.keypoints == proposer.encoder.keypoints and sizes.n_action_steps <= proposer.action_horizon
+    same = sizes.names == proposer.encoder.keypoints and sizes.n_action_steps <= proposer.action_horizon
     same = same and sizes.tool_views == proposer.space.tool_views
     units = asdict(proposer.normaliser)
     if not same or any(not np.array_equal(a, units[name]) for name, a in asdict(trained.normaliser).items()):

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from aloe_critic.batches import Batches
+from aloe_critic.critic_state import Sizes
 from aloe_critic.losses import critic_loss, return_bounds, support, td_target, value
-from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
-from aloe_data.config import parameter
+from aloe_critic.networks import CriticNetwork, NetworkConfig
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -28,13 +28,21 @@ PART = 256  # states at a time
 
 @dataclass(frozen=True)
 class ValueConfig:
-    """How the state value of `awr` and `recap` is learnt."""
+    """How the state value of `awr` and `recap` is learnt.
 
-    folds: int = parameter(3, low=2, doc="networks; each judges the episodes that it did not learn from")
-    value_steps: int = parameter(1000, low=1, doc="optimiser steps of each")
-    value_batch_size: int = parameter(256, low=2, doc="states per step")
-    value_learning_rate: float = parameter(3e-4, low=0.0, doc="AdamW's")
-    value_seed: int = parameter(0, low=0, doc="of folds, weights and batches")
+    Attributes:
+        folds: Number of networks; each judges the episodes that it did not learn from.
+        value_steps: Optimiser steps of each network.
+        value_batch_size: States per step.
+        value_learning_rate: Learning rate of AdamW.
+        value_seed: Seed of folds, weights and batches.
+    """
+
+    folds: int = 3
+    value_steps: int = 1000
+    value_batch_size: int = 256
+    value_learning_rate: float = 3e-4
+    value_seed: int = 0
 
 
 def folds_of(episode: Index, count: int, seed: int) -> Index:
@@ -45,7 +53,7 @@ def folds_of(episode: Index, count: int, seed: int) -> Index:
     """
     episodes = np.unique(episode)
     if len(episodes) < count:
-        raise ValueError(f"{len(episodes)} episode(s) for {count} folds; record more, or take fewer --folds")
+        raise ValueError(f"{len(episodes)} episode(s), but a state value is learnt from at least {count}; record more")
     fold = np.empty(len(episodes), np.int64)
     fold[np.random.default_rng(seed).permutation(len(episodes))] = np.arange(len(episodes)) % count
     return fold[np.searchsorted(episodes, episode)]
@@ -77,7 +85,7 @@ def crossfitted_values(
     for k in range(config.folds):
         known = np.flatnonzero((fold != k) & np.isfinite(returns))
         if not len(known):
-            raise ValueError("too few episodes that end in success or failure; record more, or take fewer --folds")
+            raise ValueError("too few episodes that end in success or failure; record more")
         torch.manual_seed(config.value_seed + k)
         critic = CriticNetwork(network, sizes).to(batches.device)
         values = support(return_bounds(batches.replay.reward), network.bins).to(batches.device)

@@ -22,6 +22,8 @@ from aloe_policy.improvement_weights import effective_sample_size, weight_by_sou
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+EPSILON = 3.0  # exp_clip keeps Adv / b within it
+CAP = 20.0  # largest weight of zscore
 TINY = 1e-12  # instead of a standard deviation of zero
 ROUNDING = 1e-9  # of a number: what differs by less is equal
 
@@ -34,11 +36,9 @@ class WeightConfig:
         "exp_clip", choices=("exp_clip", "binary", "zscore", "uniform"), doc="from advantage to weight"
     )
     beta: float = parameter(0.5, low=1e-3, unit="std(Adv)", doc="temperature of exp_clip and of poco")
-    epsilon: float = parameter(3.0, low=0.0, doc="exp_clip keeps Adv / beta within it")
     top: float = parameter(
         0.3, low=0.0, high=1.0, doc="share of chunks that count as good (binary, forced_positive, recap)"
     )
-    cap: float = parameter(20.0, low=1.0, doc="largest weight of zscore")
     human: str = parameter(
         "weighted",
         choices=("weighted", "forced_positive"),
@@ -73,7 +73,7 @@ class Labels:
 def exp_clip(advantage: Array, config: WeightConfig) -> Array:
     """exp(clip(Adv / b, -eps, eps))."""
     score = advantage / (config.beta * _deviation(advantage, advantage))
-    return np.exp(np.clip(score, -config.epsilon, config.epsilon))
+    return np.exp(np.clip(score, -EPSILON, EPSILON))
 
 
 def binary(advantage: Array, config: WeightConfig) -> Array:
@@ -84,7 +84,7 @@ def binary(advantage: Array, config: WeightConfig) -> Array:
 def zscore(advantage: Array, config: WeightConfig) -> Array:
     """min(exp((Adv - mean) / std), cap)."""
     score = (advantage - advantage.mean()) / _deviation(advantage, advantage)
-    return np.exp(np.minimum(score, np.log(config.cap)))
+    return np.exp(np.minimum(score, np.log(CAP)))
 
 
 def uniform(advantage: Array, config: WeightConfig) -> Array:
@@ -182,7 +182,7 @@ def statistics(
         rule: which made them, "" for none.
         good: chunks that the policy is told to be good [n].
     """
-    ends = {"exp_clip": (np.exp(-config.epsilon), np.exp(config.epsilon)), "zscore": (0.0, config.cap)}
+    ends = {"exp_clip": (np.exp(-EPSILON), np.exp(EPSILON)), "zscore": (0.0, CAP)}
     counted, used = weight[weight > 0], with_shares(weight, source, config)
     known: dict[str, object] = {} if good is None else {"good": _shares_of(good, source)}
     return known | {

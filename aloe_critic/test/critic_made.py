@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from aloe_critic.checkpoint import save_critic
-from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes
+from aloe_critic.critic_state import Sizes
+from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_data.rig import Rig
 from aloe_data.transitions import RewardConfig
@@ -23,7 +24,9 @@ NETWORK = NetworkConfig(num_critics=3, width=16, heads=2, layers=1, bins=11, dro
 def write_critic(folder: Path, of: Path, rig: Rig = RIG, tool_views: int = 0, **changes: object) -> Path:
     """A critic of the policy in `of`; `changes` go into its facts."""
     found = load_policy(of, RIG)
-    sizes = Sizes(len(rig.cameras), made.NAMES, len(found.normaliser.state_mean), rig.action_dim, STEPS, tool_views)
+    sizes = Sizes(
+        len(rig.cameras), 2, 3, made.NAMES, len(found.normaliser.state_mean), rig.action_dim, STEPS, tool_views
+    )
     torch.manual_seed(3)
     network = CriticNetwork(NETWORK, sizes)
     with torch.no_grad():  # untrained heads hardly tell anything apart

@@ -4,11 +4,12 @@ import numpy as np
 import torch
 
 from aloe_critic.batches import CriticBatch
-from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
+from aloe_critic.critic_state import Sizes, State
+from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.tokenizer import MAX_WORDS
 
-SIZES = Sizes(0, (), 3, 2, 10)
+SIZES = Sizes(0, 0, 0, (), 3, 2, 10)
 SMALL = NetworkConfig(num_critics=3, width=16, heads=2, layers=1, bins=31, dropout=0.0)
 REWARD = RewardConfig()
 ROWS = np.arange(4000)

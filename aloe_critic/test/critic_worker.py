@@ -1,7 +1,13 @@
-"""`train_critic` as `torchrun` starts it; writes each step's loss to $LOSSES, and process 1 dies in step $DEADLY."""
+"""`train_critic` as `torchrun` starts it, with the network of the tests.
+
+Writes each step's loss to $LOSSES, and process 1 dies in step $DEADLY.
+"""
 
 import os
 import signal
+from functools import partial
+
+import critic_store as made
 
 from aloe_critic.learner import CriticLearner
 from aloe_critic.ros import train_critic as command
@@ -20,4 +26,5 @@ def step_or_die(learner, batch):
 
 
 CriticLearner.step = step_or_die
+command.NetworkConfig = partial(command.NetworkConfig, heads=made.NETWORK.heads, bins=made.NETWORK.bins, dropout=0.0)
 command.main()

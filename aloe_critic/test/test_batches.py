@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aloe_critic.batches import Batches
-from aloe_critic.networks import Sizes
+from aloe_critic.critic_state import Sizes
 from aloe_critic.training import check_outcomes, held_out, matched_discount, reach, spread
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore
@@ -80,7 +80,7 @@ def test_returns_are_those_of_a_loop_to_the_segments_end(batches):
 
 
 def test_takeovers_are_the_first_chunks_of_a_person(batches, policy):
-    sizes = Sizes(3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
+    sizes = Sizes(3, 2, 3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
     taken = batches.takeovers(policy, sizes)
     assert taken is not None and taken.human.shape == taken.policy.shape == (2, H, made.RIG.action_dim)
     starts = np.flatnonzero(np.isin(batches.replay.rows, [30, 35]))
@@ -92,7 +92,7 @@ def test_takeovers_are_the_first_chunks_of_a_person(batches, policy):
 
 def test_what_follows_a_short_correction_is_not_taken_for_it(policy, tmp_path):
     batches = of_store(policy, tmp_path, human_from=30, human_to=36)
-    sizes = Sizes(3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
+    sizes = Sizes(3, 2, 3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
     by_human = np.flatnonzero(batches.replay.source_of == BY_HUMAN)
     torch.testing.assert_close(batches.takeovers(policy, sizes).human, batches.at(by_human).actions)
     assert np.isin(batches.replay.rows, np.arange(36, 40)).any()
@@ -103,7 +103,7 @@ def test_what_follows_a_short_correction_is_not_taken_for_it(policy, tmp_path):
 )
 def test_neither_a_demonstration_by_hand_nor_a_takeover_that_failed_is_an_example(policy, tmp_path, made_so):
     batches = of_store(policy, tmp_path, **made_so)
-    sizes = Sizes(3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
+    sizes = Sizes(3, 2, 3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
     assert batches.takeovers(policy, sizes) is None
 
 

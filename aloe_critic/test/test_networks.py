@@ -6,10 +6,11 @@ import itertools
 import pytest
 import torch
 
-from aloe_critic.networks import CriticNetwork, NetworkConfig, Sizes, State
+from aloe_critic.critic_state import Sizes, State
+from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_policy.tokenizer import MAX_WORDS
 
-SIZES = Sizes(2, ("red cube", "blue cube"), 5, 3, 10)
+SIZES = Sizes(2, 2, 3, ("red cube", "blue cube"), 5, 3, 10)
 SMALL = NetworkConfig(num_critics=3, width=16, heads=2, layers=2, bins=11, dropout=0.0)
 
 
@@ -17,7 +18,7 @@ def states(count: int, sizes: Sizes = SIZES, seed: int = 0) -> State:
     generator = torch.Generator().manual_seed(seed)
     words = torch.zeros(count, MAX_WORDS, dtype=torch.long)
     words[:, :4] = torch.randint(1, 99, (count, 4), generator=generator)
-    tokens = torch.rand(count, sizes.num_cameras, len(sizes.keypoints), 3, generator=generator)
+    tokens = torch.rand(count, sizes.views, sizes.tokens, sizes.token_width, generator=generator)
     return State(tokens, words, torch.randn(count, sizes.state_dim, generator=generator))
 
 
@@ -88,16 +89,24 @@ def test_a_critic_does_not_read_the_others_readouts():
 
 
 def test_states_without_images_and_state_values_are_the_same_network():
-    without = dataclasses.replace(SIZES, num_cameras=0, keypoints=())
+    without = dataclasses.replace(SIZES, num_cameras=0, names=())
     assert critic(without)(states(4, without), chunks(4)).shape == (3, 4, 11)
     value = dataclasses.replace(SIZES, n_action_steps=0)
     for bins in (1, 51):
         assert critic(value, num_critics=1, bins=bins)(states(4, value), None).shape == (1, 4, bins)
 
 
-def test_a_chunk_that_does_not_divide_into_patches_is_refused():
-    with pytest.raises(ValueError, match=r"n_action_steps 12 is not a multiple of patch 5"):
-        critic(dataclasses.replace(SIZES, n_action_steps=12))
+@pytest.mark.parametrize(("steps", "tokens"), [(10, 2), (12, 3), (7, 7), (25, 5)])
+def test_a_chunk_of_any_length_is_cut_into_patches_of_at_most_five_steps(steps, tokens):
+    sizes = dataclasses.replace(SIZES, n_action_steps=steps)
+    network = critic(sizes)
+    assert len(network.trunks[0].action_tokens.position) == tokens
+    assert network(states(2), chunks(2, sizes)).shape == (3, 2, 11)
+
+
+def test_a_width_that_does_not_divide_among_the_heads_is_refused():
+    with pytest.raises(ValueError, match="width 15 is not a multiple of 2, the heads of the attention"):
+        critic(width=15)
 
 
 def test_more_critics_cost_one_token_and_one_head_each():

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from aloe_critic import state_value
 from aloe_critic.batches import Batches
-from aloe_critic.networks import NetworkConfig, Sizes
+from aloe_critic.critic_state import Sizes
+from aloe_critic.networks import NetworkConfig
 from aloe_critic.state_value import ValueConfig, crossfitted_values, folds_of
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
@@ -24,7 +25,7 @@ NETWORK = NetworkConfig(num_critics=1, width=16, heads=2, layers=1, bins=31, dro
 def test_no_episode_is_in_two_folds_and_folds_are_alike_in_size(episode, count, seed):
     episode = np.array(episode)
     if len(np.unique(episode)) < count:
-        with pytest.raises(ValueError, match="take fewer --folds"):
+        with pytest.raises(ValueError, match="learnt from at least"):
             folds_of(episode, count, seed)
         return
     fold = folds_of(episode, count, seed)
@@ -43,7 +44,7 @@ def batches(tmp_path):
 
 def sizes(batches: Batches) -> Sizes:
     state_dim = batches.states(np.array([0])).state.shape[1]
-    return Sizes(len(made.RIG.cameras), made.NAMES, state_dim, made.RIG.action_dim, 0)
+    return Sizes(len(made.RIG.cameras), 2, 3, made.NAMES, state_dim, made.RIG.action_dim, 0)
 
 
 def test_values_follow_returns_that_the_state_explains(batches):

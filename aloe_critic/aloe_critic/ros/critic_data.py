@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aloe_critic.networks import Sizes
+from aloe_critic.critic_state import Sizes
 from aloe_critic.training import Split, check_outcomes, ends_of, matched_discount, reach, split, split_of
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_store import EpisodeStore
@@ -19,6 +19,7 @@ from aloe_data.seeds import refuse_held_out
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
 from aloe_data.verdicts import verdict_now
+from aloe_policy.encoders.keypoints import TOKEN_WIDTH
 from aloe_policy.improvement_weights import store_mark
 from aloe_policy.ros.policy_store import StoreConfig, open_store
 from aloe_policy.tiny.policy import TinyPolicy
@@ -82,7 +83,9 @@ def sizes_of(config: DataConfig, rig: Rig, policy: TinyPolicy) -> Sizes:
     state_dim = len(policy.normaliser.state_mean)
     return Sizes(
         num_cameras=len(rig.cameras),
-        keypoints=policy.encoder.keypoints,
+        tokens=len(policy.encoder.keypoints),
+        token_width=TOKEN_WIDTH,
+        names=policy.encoder.keypoints,
         state_dim=state_dim,
         action_dim=rig.action_dim,
         n_action_steps=config.n_action_steps,

@@ -11,7 +11,7 @@ import signal
 import threading
 from dataclasses import dataclass, fields
 from time import monotonic
-from typing import TypeVar
+from typing import Any
 
 import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
@@ -20,8 +20,8 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from aloe_critic.health import Gates
-from aloe_critic.learner import CriticConfig
-from aloe_critic.networks import NetworkConfig
+from aloe_critic.learner import CriticConfig, LearningOptions
+from aloe_critic.networks import NetworkConfig, NetworkOptions
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.ros.train_critic import reporter
 from aloe_data.config import parameter
@@ -30,18 +30,17 @@ from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
 
 NAME = "learner_node"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class LearnerNodeConfig(TrainCriticConfig, NetworkConfig, CriticConfig):
+class LearnerNodeConfig(TrainCriticConfig, NetworkOptions, LearningOptions):
     """Parameters of learner_node."""
 
     nice: int = parameter(10, low=0, high=19, doc="by how much it yields to other processes")
 
-    def part(self, cls: type[T]) -> T:
-        """The parameters of one of its parents."""
-        return cls(**{field.name: getattr(self, field.name) for field in fields(cls)})
+    def part(self, cls: type) -> dict[str, Any]:
+        """The parameters that one of its parents declares, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(cls)}
 
 
 class LearnerNode(Node):
@@ -52,8 +51,13 @@ class LearnerNode(Node):
         config = declare_parameters(self, LearnerNodeConfig)
         self.error: BaseException | None = None
         torch.set_num_threads(config.threads)
-        parts = (config.part(cls) for cls in (TrainCriticConfig, NetworkConfig, CriticConfig))
-        self.config, self._training, self._ended = config, CriticTraining(*parts), ""
+        self.config = config
+        self._training = CriticTraining(
+            TrainCriticConfig(**config.part(TrainCriticConfig)),
+            NetworkConfig(**config.part(NetworkOptions)),
+            CriticConfig(**config.part(LearningOptions)),
+        )
+        self._ended = ""
         self._metrics: dict[str, float] = {}
         self._before = self._training.learner.steps_done, monotonic()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)

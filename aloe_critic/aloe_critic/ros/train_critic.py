@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from aloe_critic.guards import DivergenceError
 from aloe_critic.health import Gates, Judgement
-from aloe_critic.learner import CriticConfig
-from aloe_critic.networks import NetworkConfig
+from aloe_critic.learner import CriticConfig, LearningOptions
+from aloe_critic.networks import NetworkConfig, NetworkOptions
 from aloe_critic.parallel import ALONE, Parallel, launched
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.training import Outcome
@@ -81,13 +81,15 @@ def _say(config: TrainCriticConfig, outcome: Outcome, judgement: Judgement) -> N
 def main() -> None:
     """Entry point of `train_critic`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = (TrainCriticConfig, NetworkConfig, CriticConfig)
+    parts = (TrainCriticConfig, NetworkOptions, LearningOptions)
     for part in parts:
         add_arguments(parser, part)
     try:
         arguments = parser.parse_args()
         end_with_launch()
-        config, network, learning = (from_arguments(part, arguments) for part in parts)
+        config = from_arguments(TrainCriticConfig, arguments)
+        network = NetworkConfig(**vars(from_arguments(NetworkOptions, arguments)))
+        learning = CriticConfig(**vars(from_arguments(LearningOptions, arguments)))
         torch.set_num_threads(config.threads)
         parallel = launched(config.device)
     except ConfigError as error:

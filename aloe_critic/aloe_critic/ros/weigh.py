@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import Drawn
-from aloe_critic.networks import Sizes
+from aloe_critic.critic_state import Sizes
 from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdicts_of
 from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.state_value import ValueConfig, crossfitted_values
@@ -244,7 +244,7 @@ def _as_file(entries: Entries, replay: Replay, meta: dict[str, Any], config: Wei
 def main() -> None:
     """Entry point of `weigh`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts: tuple[Any, ...] = (WeighConfig, AskConfig, WeightConfig, ValueConfig)
+    parts: tuple[Any, ...] = (WeighConfig, AskConfig, WeightConfig)
     for part in parts:
         add_arguments(parser, part)
     try:

@@ -1,5 +1,6 @@
 """learner_node trains and says how it goes, saves its state when told to end, and leaves a critic when it is done."""
 
+import dataclasses
 import threading
 from types import SimpleNamespace
 
@@ -22,7 +23,9 @@ def make(setting):
     nodes = []
 
     def made(**changes):
-        given = {**vars(setting), **vars(NETWORK), **vars(LEARNING), "save_every": 10_000, **changes}
+        known = {field.name for field in dataclasses.fields(learner_node.LearnerNodeConfig)}
+        given = {k: v for part in (setting, NETWORK, LEARNING) for k, v in vars(part).items() if k in known}
+        given = {**given, "save_every": 10_000, **changes}
         values = {k: v if isinstance(v, bool | int | float | str) else str(v) for k, v in given.items()}
         overrides = [Parameter(name, value=value) for name, value in values.items()]
         nodes.append(learner_node.LearnerNode(context=context, parameter_overrides=overrides))

@@ -11,6 +11,8 @@ import critic_store as made
 import pytest
 import torch
 
+from aloe_critic.learner import LearningOptions
+from aloe_critic.networks import NetworkOptions
 from aloe_critic.ros.critic_training import CriticTraining
 from aloe_policy.training_state import load_state, state_file
 
@@ -28,7 +30,9 @@ def in_one(setting, until, **changes):
 
 def in_two(setting, deadly, losses):
     """Go on in two processes, until one dies; returns what they said."""
-    given = dataclasses.asdict(setting) | dataclasses.asdict(NETWORK) | dataclasses.asdict(LEARNING)
+    options = {field.name for part in (NetworkOptions, LearningOptions) for field in dataclasses.fields(part)}
+    chosen = dataclasses.asdict(NETWORK) | dataclasses.asdict(LEARNING)
+    given = dataclasses.asdict(setting) | {k: v for k, v in chosen.items() if k in options}
     words = [f"--{k.replace('_', '-')}={v}" for k, v in given.items() if not isinstance(v, bool) and v != ""]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(WORKER)]
     environment = os.environ | {"DEADLY": str(deadly), "LOSSES": str(losses)}

@@ -13,9 +13,9 @@ from critic_store import LEARNING, NETWORK
 
 from aloe_critic import training
 from aloe_critic.checkpoint import CheckpointError, load_critic
+from aloe_critic.critic_state import State
 from aloe_critic.health import Gates
 from aloe_critic.losses import value
-from aloe_critic.networks import State
 from aloe_critic.parallel import Parallel
 from aloe_critic.ros import critic_training
 from aloe_critic.ros.critic_training import CriticTraining

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloe_critic.networks import NetworkConfig
 from aloe_data.config import ConfigError
 from aloe_data.replay import ReplayConfig
 from aloe_data.seeds import HELD_OUT, refuse_held_out
-from aloe_pipeline.rounds.options import WARM_START, WITH_CRITIC, LoopOptions, RoundOptions
+from aloe_pipeline.rounds.options import WARM_START, LoopOptions, RoundOptions
 from aloe_pipeline.rounds.run_folder import RunFolder
 
 
@@ -71,12 +70,6 @@ def check(options: RoundOptions) -> None:
         raise ConfigError(
             f"latency_ticks:={options.latency_ticks}: a chunk that begins every {ticks} ticks (n_action_steps) would "
             "never be followed; give fewer"
-        )
-    patch = NetworkConfig().patch
-    if options.method in WITH_CRITIC and ticks % patch and "--patch" not in options.critic_options:
-        raise ConfigError(
-            f"n_action_steps:={ticks}: a critic reads {patch} ticks at a time; give a multiple of that, or "
-            "critic_options:='--patch TICKS'"
         )
     if not isinstance(options, LoopOptions):
         return

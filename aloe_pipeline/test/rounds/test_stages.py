@@ -252,7 +252,6 @@ def test_a_verdict_that_is_corrected_is_learned_from_wherever_it_lies(tmp_path):
         ({"seed": 850_000, "rounds": 200, "episodes": 400}, "scene seed 900000 is held out"),
         ({"latency_ticks": 25}, "every 25 ticks .* would never be followed"),
         ({"latency_ticks": 10, "n_action_steps": 10}, "every 10 ticks"),
-        ({"n_action_steps": 12}, "n_action_steps:=12: a critic reads 5 ticks at a time; give a multiple"),
     ],
 )
 def test_what_cannot_go_together_is_refused(changes, says):
