@@ -1,59 +1,28 @@
 """The law between the commands to one arm and its drive: what goes to the motors, whatever comes in.
 
 The relay stands on the robot's side of every link, as the last one who can say no. It follows one writer whose commands
-are fresh, finite, within the limits and within reach of one another, no faster than the arm may move in measured time.
-In every other case the arm is held where it is measured: the set point is never further from there than a slack that
-is too small to be called a jump. So an arm that was blocked, moved by hand, switched off or cut off does not jump when
-it is free again.
+are fresh, finite, within the limits and within reach of one another, no faster than the arm may move in measured time
+and never further ahead of where the arm is measured than a healthy one lags at full speed: what blocks an arm does not
+wind it up. In every other case the arm is held where it is measured: the set point is never further from there than a
+slack that is too small to be called a jump. So an arm that was held while blocked, moved by hand, switched off or cut
+off does not jump when it is free again.
 
 A gripper closes on things and so seldom stands where it is told. It is not compared with what is measured but moved at
 its own speed, and when the arm is held it keeps its grip until the fingers have moved. Pure; time is an argument.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from aloe_control.relay_commands import Command, Refusal, bad_leap, bad_start, bad_time, bad_values
 from aloe_control.relay_limits import RelayLimits
 
 Array = npt.NDArray[np.float64]
 NS: Final = 1_000_000_000
 TIMEOUT_NS: Final = 100_000_000  # age and silence of commands
 WRITER_NS: Final = NS  # a writer that said nothing for so long may be succeeded
-
-
-@dataclass(frozen=True, eq=False)
-class Command:
-    """One command for the arm, whose seal was found to be true.
-
-    Attributes:
-        sender: Incarnation of the node that sent it.
-        age_ns: Time since its stamp; negative for a stamp in the future.
-        hold: Whether the arm is to be held where it is measured.
-        positions: Joint positions, gripper last [rad; m].
-    """
-
-    sender: str
-    age_ns: int
-    hold: bool
-    positions: Array
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why a command was not obeyed.
-
-    Attributes:
-        kind: The reason in one word, to be counted by.
-        text: A sentence for people.
-        holds: Whether the arm is held because of it: not for what comes from others than its writer.
-    """
-
-    kind: str
-    text: str
-    holds: bool = False
 
 
 class DriverRelay:
@@ -147,7 +116,10 @@ class DriverRelay:
             return None
         if self._target is not None:
             reach = self._limits.reach((now_ns - before_ns) / NS)
-            self._set = self._set + np.clip(self._target - self._set, -reach, reach)
+            wanted = self._set + np.clip(self._target - self._set, -reach, reach)
+            # An arm that is blocked or moved by hand draws its set point along.
+            leash = self._limits.leash
+            self._set = np.clip(wanted, self._measured - leash, self._measured + leash)
         elif self._is_seen(now_ns):
             self._stay()
         return self._set.copy()
@@ -186,30 +158,11 @@ class DriverRelay:
         if another and now_ns - self._writer_ns <= max(WRITER_NS, self._timeout_ns):
             text = f"'{command.sender}' commands beside '{self._writer}', which is followed; stop one of the two"
             return Refusal("writer", text)
-        return self._late(command) or self._bad_values(command) or self._out_of_reach(command, now_ns)
-
-    def _late(self, command: Command) -> Refusal | None:
-        age_s = command.age_ns / NS
-        if command.age_ns > self._timeout_ns:
-            return Refusal("late", f"a command of '{command.sender}' is {age_s:.2f} s old; do the clocks agree?")
-        if command.age_ns < -self._limits.ahead_ns:
-            return Refusal(
-                "future", f"a command of '{command.sender}' is stamped {-age_s:.2f} s ahead; do the clocks agree?"
-            )
-        return None
-
-    def _bad_values(self, command: Command) -> Refusal | None:
-        wanted = command.positions
-        if command.hold:
-            return None  # it holds where the arm is measured, whatever the positions say
-        if wanted.shape != self._limits.lower.shape:
-            return Refusal("size", f"{wanted.size} positions instead of {self._limits.lower.size}", holds=True)
-        if not np.isfinite(wanted).all():
-            return Refusal("not finite", f"joint {self._names(~np.isfinite(wanted))} is asked to be NaN", holds=True)
-        outside = (wanted < self._floor()) | (wanted > self._ceiling())
-        if outside.any():
-            return Refusal("limits", f"joint {self._names(outside)} is asked beyond its limits", holds=True)
-        return None
+        return (
+            bad_time(command, self._limits, self._timeout_ns)
+            or bad_values(command, self._limits, self._measured)
+            or self._out_of_reach(command, now_ns)
+        )
 
     def _out_of_reach(self, command: Command, now_ns: int) -> Refusal | None:
         if not self._is_seen(now_ns):
@@ -217,20 +170,9 @@ class DriverRelay:
             return Refusal("not measured", text, holds=True)
         if command.hold:
             return None
-        # A gripper is moved at its own speed wherever it is asked to be.
-        grips = np.arange(self._limits.lower.size) == self._limits.lower.size - 1
         if self._target is None:
-            away = ~grips & (np.abs(command.positions - self._measured) > self._limits.rejoin)
-            if away.any():
-                text = f"joint {self._names(away)} is asked too far from where the held arm is measured; arm again"
-                return Refusal("away", text, holds=True)
-            return None
-        reach = self._limits.leap((now_ns - self._accepted_ns) / NS)
-        leaps = ~grips & (np.abs(command.positions - self._target) > reach)
-        if leaps.any():
-            text = f"joint {self._names(leaps)} is asked to leap: further than the arm may go in that time"
-            return Refusal("leap", text, holds=True)
-        return None
+            return bad_start(command, self._limits, self._measured)
+        return bad_leap(command, self._limits, self._target, (now_ns - self._accepted_ns) / NS)
 
     def _accept(self, command: Command, now_ns: int) -> None:
         self._writer = command.sender
@@ -245,16 +187,3 @@ class DriverRelay:
             # What passed while the arm was held is no time to move in.
             self._stepped_ns = max(self._stepped_ns, now_ns - self._limits.period_ns)
         self._target = command.positions.copy()
-
-    def _floor(self) -> Array:
-        """Lowest positions that may be asked for: a joint that stands outside its limits may be led back in."""
-        below = self._measured < self._limits.lower
-        return np.where(below, self._measured - self._limits.slack, self._limits.lower)
-
-    def _ceiling(self) -> Array:
-        """The same at the other end."""
-        above = self._measured > self._limits.upper
-        return np.where(above, self._measured + self._limits.slack, self._limits.upper)
-
-    def _names(self, which: npt.NDArray[np.bool_]) -> str:
-        return ", ".join(f"'{name}'" for name, hit in zip(self._limits.names, which, strict=True) if hit)

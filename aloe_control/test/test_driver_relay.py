@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aloe_control.driver_relay import Command, DriverRelay
+from aloe_control.driver_relay import DriverRelay
+from aloe_control.relay_commands import Command
 from aloe_control.relay_limits import relay_limits
 from aloe_data.rig_file import load_rig
 
@@ -68,6 +69,16 @@ class Drive:
         assert self.told is not None
         return float(np.abs(self.told - self.at)[ARM_JOINTS].max())
 
+    def sweep(self, ticks: int, share: float = 1.0) -> None:
+        """The waist is sent ahead at a share of its full speed."""
+        assert self.send(self.at) is None
+        self.pass_time(PERIOD_NS)
+        wanted = self.at.copy()
+        for _ in range(ticks):
+            wanted[0] += share * LIMITS.max_velocity[0] * PERIOD_NS / NS
+            assert self.send(wanted) is None
+            self.pass_time(PERIOD_NS)
+
 
 @pytest.fixture
 def drive() -> Drive:
@@ -100,15 +111,47 @@ def test_commands_on_time_go_through_unchanged(drive):
 def test_an_arm_that_was_blocked_does_not_jump_when_it_is_freed_after_the_commands_have_ended(drive):
     drive.follow(5, 0.02)
     drive.follows = False
-    wanted = drive.at.copy()
-    for _ in range(30):
-        wanted[0] += 0.04
-        assert drive.send(wanted) is None
-        drive.pass_time(PERIOD_NS)
-    assert drive.jump > 1.0
+    drive.sweep(30, 0.8)
     drive.pass_time(150 * MS)
     assert drive.jump <= 0.02 + ROUNDING
     assert "no command" in drive.relay.state
+
+
+def test_an_arm_that_is_freed_while_its_commands_go_on_was_never_wound_up_by_more_than_its_leash(drive):
+    drive.sweep(5)
+    drive.follows = False
+    drive.sweep(20)
+    assert abs(drive.jump - LIMITS.leash[0]) <= ROUNDING, "1 rad was commanded meanwhile"
+    drive.follows = True
+    for _ in range(8):
+        before = drive.told.copy()
+        drive.pass_time(10 * MS)
+        assert np.abs(drive.told - before)[0] <= LIMITS.reach(0.01)[0] + ROUNDING, "it catches up at its speed"
+
+
+@pytest.mark.parametrize("lag_ms", [20, 50, 100])
+def test_a_healthy_arm_that_lags_at_full_speed_is_sent_every_command_unchanged(drive, lag_ms):
+    drive.send(HOME)
+    told = [HOME] * ((lag_ms * MS + PERIOD_NS) // (10 * MS))
+    drive.measures = False
+    wanted = HOME.copy()
+    for turn in range(60):
+        if turn % 2 == 0:
+            wanted = np.minimum(wanted + np.append(LIMITS.max_velocity[:-1] * PERIOD_NS / NS, 0.0), LIMITS.upper)
+            assert drive.send(wanted) is None
+        drive.now_ns += 10 * MS
+        # The arm stands where it was told to be some time ago, and says so a period of its joint states later.
+        drive.relay.measured(told[turn], PERIOD_NS, drive.now_ns)
+        told.append(drive.relay.step(drive.now_ns))
+        if turn % 2 == 1:
+            np.testing.assert_allclose(told[-1], wanted, atol=1e-12)
+
+
+def test_slow_joints_have_a_leash_that_weight_and_contact_do_not_tighten():
+    slow = replace(ARM, joints=tuple(replace(joint, max_velocity=0.01) for joint in ARM.joints))
+    np.testing.assert_array_equal(relay_limits(RIG, slow).leash[ARM_JOINTS], 0.1)
+    np.testing.assert_array_equal(relay_limits(RIG, slow, slack_rad=0.2).leash[ARM_JOINTS], 0.5)
+    assert np.isinf(relay_limits(RIG, slow).leash[-1])
 
 
 def test_a_drive_that_was_off_takes_up_where_the_arm_has_sunk_to(drive):
@@ -274,9 +317,12 @@ class Witness(Drive):
         if self.before is not None:
             moved = np.abs(told - self.before)
             allowed = LIMITS.reach((self.now_ns - self.before_ns) / NS)
-            near = np.abs(told - measured) <= LIMITS.slack + ROUNDING
-            assert ((moved <= allowed + ROUNDING) | near).all(), "a set point is out of reach"
-            toward = np.abs(told - measured) <= np.abs(self.before - measured) + ROUNDING
+            away = np.abs(told - measured)
+            toward = away <= np.abs(self.before - measured) + ROUNDING
+            near = away <= LIMITS.slack + ROUNDING
+            drawn = toward & (away >= LIMITS.leash - ROUNDING)
+            assert ((moved <= allowed + ROUNDING) | near | drawn).all(), "a set point is out of reach"
+            assert (away <= LIMITS.leash + ROUNDING).all(), "an arm is wound up by more than its leash"
             if silent:
                 assert ((moved <= ROUNDING) | toward).all(), "an old command is still on its way"
         if (silent or not self.relay.following) and self.measures:
@@ -338,7 +384,9 @@ class Witness(Drive):
 
 @settings(max_examples=200)
 @given(st.lists(EVENT, min_size=10, max_size=80))
-def test_whatever_happens_set_points_move_at_the_arms_speed_or_stay_where_it_is_measured(events):
+def test_whatever_happens_set_points_move_at_the_arms_speed_on_its_leash_or_stay_where_it_is_measured(
+    events,
+):
     drive = Witness()
     drive.turn()
     drive.send(HOME)

@@ -43,6 +43,7 @@ class Driver:
         group: Name of the joint group, for `GROUP_COMMAND`.
         gripper: The gripper's own topic; None: it comes last among the joints.
         slack_rad: How far a held arm's set point may be from where the arm is measured; as far as its weight bends it.
+        following_lag_s: Time by which the arm stays behind its set points at full speed, at most.
         elsewhere: Whether driver_relay runs on another machine, started by hand.
         joint_state_publishers: How many nodes publish the arm's topic of joint states; 0: one per arm on it.
     """
@@ -52,6 +53,7 @@ class Driver:
     group: str = ""
     gripper: DriverGripper | None = None
     slack_rad: float = 0.02
+    following_lag_s: float = 0.1
     elsewhere: bool = False
     joint_state_publishers: int = 0
 
@@ -85,6 +87,11 @@ def read_driver(section: Section) -> Driver:
         group=section.text("group") if section.has("group") else "",
         gripper=_gripper(section.section("gripper", DriverGripper)) if section.has("gripper") else None,
         slack_rad=section.number("slack_rad", 0.001, 0.2, "rad") if section.has("slack_rad") else Driver.slack_rad,
+        following_lag_s=(
+            section.number("following_lag_s", 0.01, 0.5, "s")
+            if section.has("following_lag_s")
+            else Driver.following_lag_s
+        ),
         elsewhere=section.boolean("elsewhere") if section.has("elsewhere") else False,
         joint_state_publishers=(
             section.integer("joint_state_publishers", 1, 20, "nodes") if section.has("joint_state_publishers") else 0

@@ -42,6 +42,7 @@ def test_the_shipped_real_rig_names_interbotix_driver_and_its_gripper() -> None:
     assert driver.gripper is not None
     assert driver.gripper.at_limits == (0.042, 0.114)
     assert driver.slack_rad == 0.02
+    assert driver.following_lag_s == 0.1
 
 
 def test_a_rig_file_of_former_times_loads_and_is_told_what_to_write(load: Callable[[Any], Rig]) -> None:
@@ -70,6 +71,10 @@ def test_a_gripper_may_have_a_topic_of_its_own(load: Callable[[Any], Rig]) -> No
         ({"topic": "/d", "type": "sensor_msgs/msg/JointState", "group": "arm"}, ["arms[0].driver.group", "nothing"]),
         ({"topic": "/left_arm/command", "type": "sensor_msgs/msg/JointState"}, ["'/left_arm/command' is used twice"]),
         ({"topic": "/d", "type": "sensor_msgs/msg/JointState", "slack_rad": 2.0}, ["slack_rad", "[rad]"]),
+        (
+            {"topic": "/d", "type": "sensor_msgs/msg/JointState", "following_lag_s": 5.0},
+            ["following_lag_s", "[s]"],
+        ),
         ({"topic": "/d", "type": "sensor_msgs/msg/JointState", "elsewere": True}, ["did you mean 'elsewhere'"]),
     ],
 )

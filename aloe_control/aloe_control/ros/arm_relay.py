@@ -10,7 +10,8 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 
-from aloe_control.driver_relay import Command, DriverRelay
+from aloe_control.driver_relay import DriverRelay
+from aloe_control.relay_commands import Command
 from aloe_control.relay_limits import relay_limits
 from aloe_control.ros.command_topics import listeners, other_publishers
 from aloe_control.ros.driver_messages import DriverError, driver_outputs
@@ -47,7 +48,7 @@ class ArmRelay:
         self.problems: list[str] = ["looking who else is there"]
         self._node = node
         self._inputs = inputs
-        limits = relay_limits(rig, arm, self.driver.slack_rad)
+        limits = relay_limits(rig, arm, self.driver.slack_rad, self.driver.following_lag_s)
         self._relay = DriverRelay(limits)
         self._track = JointTrack(arm, is_live=True)
         self._period_ns = limits.period_ns

@@ -34,6 +34,7 @@ DRIVER = "/arm/driver"
 DRIVER_LINES = "driver: {topic: /arm/driver, type: sensor_msgs/msg/JointState}"
 RELAY = "from aloe_control.ros.driver_relay import main; main()"
 SLACK_RAD = 0.02
+LEASH_RAD = 0.3  # 2.5 rad/s during 0.1 s of lag and one period of joint states
 
 
 def write_rig(folder: Path, lines: str = DRIVER_LINES) -> Path:
@@ -170,7 +171,8 @@ def test_commands_of_control_node_reach_the_driver_and_nothing_else_does(robot, 
         # The arm is blocked while its commands go on, and then they stop.
         robot.blocked = True
         robot.step[0] = 0.02
-        robot.until(lambda: robot.jump > 0.5, what="the set points are far away")
+        robot.until(lambda: robot.wanted[0] - robot.at[0] > 0.5, what="the commands are far away")
+        assert abs(robot.jump - LEASH_RAD) < 0.03
         robot.wanted = None
         robot.until(lambda: robot.jump <= SLACK_RAD + 1e-6, what="the arm is held where it is measured")
         stood = robot.at.copy()

@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 import mujoco
 
-from aloe_control.driver_relay import TIMEOUT_NS, Command, Refusal
+from aloe_control.driver_relay import TIMEOUT_NS
+from aloe_control.relay_commands import Command, Refusal
 from aloe_sim.rig.sim_relay import SimRelays
 from aloe_sim.rig.sim_rig import SimRig
 

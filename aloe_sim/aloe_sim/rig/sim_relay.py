@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from aloe_control.driver_relay import TIMEOUT_NS, Command, DriverRelay, Refusal
+from aloe_control.driver_relay import TIMEOUT_NS, DriverRelay
+from aloe_control.relay_commands import Command, Refusal
 from aloe_control.relay_limits import relay_limits
 from aloe_sim.rig.sim_rig import SimRig
 

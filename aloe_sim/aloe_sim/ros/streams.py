@@ -9,7 +9,7 @@ from aloe_msgs.msg import ArmCommand
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 
-from aloe_control.driver_relay import Command
+from aloe_control.relay_commands import Command
 from aloe_data.codecs import encode_jpeg
 from aloe_data.rig import Arm
 from aloe_data.ros.convert import compressed_to_message, joint_state_messages, stamp_to_ns

@@ -1,13 +1,15 @@
 """A control loop, the relays and physics in one process: no arm jumps when it is free again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aloe_control.control_loop import ControlLoop
-from aloe_control.driver_relay import Command
 from aloe_control.joint_requests import RequestSolver
+from aloe_control.relay_commands import Command
+from aloe_control.relay_limits import relay_limits
 from aloe_data.chunk import Chunk
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.sim_relay import SimRelays
@@ -110,6 +112,41 @@ def test_an_arm_follows_the_loop_through_its_relay(loop):
     assert np.abs(loop.sim.joint_positions(ARM) - before).max() > 0.2, "it moves"
     assert loop.jump < 0.2, "it follows"
     assert not loop.refused
+
+
+def at_full_speed(sim: SimRig, joint: int, ticks: int) -> Iterator[np.ndarray]:
+    """One joint of an arm is sent ahead as fast as it may go; its commands, when their tick has passed."""
+    sim.reset(0)
+    relays = SimRelays(sim)
+    arm = RIG.arms[0]
+    wanted = np.array(arm.home)
+    speed = 0.0
+    for tick in range(ticks):
+        speed = min(arm.joints[joint].max_velocity, speed + arm.joints[joint].max_acceleration / RIG.rate_hz)
+        wanted[joint] -= speed / RIG.rate_hz
+        now_ns = round(tick / RIG.rate_hz * NS)
+        assert relays.command(ARM, Command("control_node-a", 0, False, wanted), now_ns) is None
+        for piece in range(5):
+            relays.step(now_ns + (piece + 1) * 4_000_000)
+            sim.advance(0.004)
+        yield wanted
+
+
+@pytest.mark.parametrize("joint", range(RIG.arms[0].dof - 1))
+def test_a_healthy_arm_at_full_speed_is_sent_every_command_unchanged(sim, joint):
+    for wanted in at_full_speed(sim, joint, 20):
+        np.testing.assert_allclose(sim.command(ARM), wanted, atol=1e-12)
+
+
+def test_an_arm_that_is_blocked_at_full_speed_is_wound_up_by_its_leash_alone(sim):
+    waist = 0
+    for tick, wanted in enumerate(at_full_speed(sim, waist, 30)):
+        sim.arm_faults.block(ARM, tick >= 15)
+        commanded = np.abs(wanted - sim.joint_positions(ARM))[waist]
+    wound_up = np.abs(sim.command(ARM) - sim.joint_positions(ARM))[waist]
+    sim.arm_faults.block(ARM, False)
+    assert commanded > 0.8
+    assert wound_up == pytest.approx(relay_limits(RIG, RIG.arms[0]).leash[waist], abs=1e-6)
 
 
 def test_blocked_and_freed_an_arm_stays(loop):
