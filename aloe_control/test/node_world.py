@@ -48,6 +48,7 @@ class World:
         self.chunk_rows: np.ndarray | None = None
         self.chunk_id = self.images = self.sequence = 0
         self.human: dict[str, np.ndarray] = {}  # joints that a person asks for, by arm
+        self.deadman = True
         self.commands: list[ArmCommand] = []
         self.executed: list[ExecutedAction] = []
         self.intervention = Intervention()
@@ -123,7 +124,7 @@ class World:
     def _send_human(self) -> None:
         for arm, joints in self.human.items():
             self.sequence += 1
-            message = TeleopCommand(arm=arm, operator_id="ana", deadman=True, sequence=self.sequence)
+            message = TeleopCommand(arm=arm, operator_id="ana", deadman=self.deadman, sequence=self.sequence)
             message.header.stamp, message.data = ns_to_stamp(self.now_ns()), array("d", joints)
             self._human[arm].publish(self.sealer.seal(f"/teleop/{arm}/command", message))
 
