@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_sim.faults.kinds import Fault, FaultError
 from aloe_sim.faults.schedule import Planned, Schedule, plan, read_schedule
 

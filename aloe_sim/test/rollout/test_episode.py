@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aloe_data.rig import load_rig
+from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Verdict
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.demonstration import Demonstration
