@@ -196,7 +196,7 @@ def test_the_emergency_stop_is_sent_until_control_has_it(world: World) -> None:
     stamps = [(request.header.stamp.sec, request.header.stamp.nanosec) for request in world.requests]
     assert stamps == sorted(stamps)
     world.say(estop=True)
-    assert until(lambda: world.teleop._sight.view().estop)
+    assert until(lambda: world.teleop._rig_state.view().estop)
     count, beats = len(world.asked(InterventionRequest.ESTOP)), len(world.asked())
     assert until(lambda: len(world.asked()) > beats + 3)
     assert len(world.asked(InterventionRequest.ESTOP)) <= count + 1
@@ -204,7 +204,7 @@ def test_the_emergency_stop_is_sent_until_control_has_it(world: World) -> None:
 
 def test_a_verdict_names_the_episode_that_was_seen(world: World) -> None:
     world.episode.publish(EpisodeState(state=EpisodeState.RUNNING, episode_id="ep_0007"))
-    assert until(lambda: world.teleop._sight.newest_episode_id == "ep_0007" and world.asked())
+    assert until(lambda: world.teleop._rig_state.newest_episode_id == "ep_0007" and world.asked())
     world.pedal.send("KEY_B", 1)
     assert until(lambda: world.verdicts)
     event = world.verdicts[0]
