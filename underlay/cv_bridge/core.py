@@ -27,6 +27,12 @@ _COLOURS = {
         ("mono", "GRAY", 1), ("bgr", "BGR", 3), ("rgb", "RGB", 3), ("bgra", "BGRA", 4), ("rgba", "RGBA", 4),
     )
 }  # fmt: skip
+# What sensors send, which is no target: OpenCV names a mosaic by the second and third pixel of its second row.
+_SENSORS = {
+    f"bayer_{order}{bits}": (f"{cv_order}2{{}}", f"{bits}UC1")
+    for bits in (8, 16)
+    for order, cv_order in (("rggb", "BayerBG"), ("bggr", "BayerRG"), ("gbrg", "BayerGR"), ("grbg", "BayerGB"))
+} | {"yuv422": ("YUV2{}_UYVY", "8UC2"), "yuv422_yuy2": ("YUV2{}_YUY2", "8UC2")}
 
 
 class CvBridgeError(TypeError):
@@ -35,13 +41,10 @@ class CvBridgeError(TypeError):
 
 def _type_of(encoding: str) -> tuple[np.dtype[Any], int]:
     """Element type and number of channels of an encoding."""
-    name = _COLOURS[encoding][1] if encoding in _COLOURS else encoding
+    name = (_COLOURS | _SENSORS).get(encoding, ("", encoding))[1]
     match = re.fullmatch(r"(8U|8S|16U|16S|32S|32F|64F)(?:C([1-4]))?", name)
     if match is None:
-        raise CvBridgeError(
-            f"Unrecognized image encoding [{encoding}]; this stand-in knows {', '.join(_COLOURS)} and types like 8UC3."
-            " Bayer and YUV need the official package (apt install ros-jazzy-cv-bridge)"
-        )
+        raise CvBridgeError(f"Unrecognized image encoding [{encoding}]")
     return np.dtype(_DTYPES[match[1]]), int(match[2] or 1)
 
 
@@ -51,22 +54,28 @@ def _type_name(image: np.ndarray) -> str:
 
 
 def _convert(image: np.ndarray, source: str, target: str) -> np.ndarray:
-    if source == target:
+    if source == target or (_type_of(source) == _type_of(target) and target not in _COLOURS | _SENSORS):
         return image
-    if source not in _COLOURS or target not in _COLOURS:
-        if _type_of(source) == _type_of(target) and target not in _COLOURS:
-            return image
+    if source not in _COLOURS | _SENSORS or target not in _COLOURS:
         raise CvBridgeError(f"[{source}] to [{target}]: one is a color format, the other is not; it makes no sense")
-    if _type_of(source)[0] != _type_of(target)[0]:
-        raise CvBridgeError(
-            f"[{source}] to [{target}] changes the depth, which is not in this stand-in; it needs the official package"
-            " (apt install ros-jazzy-cv-bridge)"
-        )
-    return cv2.cvtColor(image, getattr(cv2, f"COLOR_{_COLOURS[source][0]}2{_COLOURS[target][0]}"))
+    order = _COLOURS[target][0]
+    code = _SENSORS[source][0].format(order) if source in _SENSORS else f"{_COLOURS[source][0]}2{order}"
+    try:
+        image = image if code == f"{order}2{order}" else cv2.cvtColor(image, getattr(cv2, f"COLOR_{code}"))
+    except cv2.error as error:
+        raise CvBridgeError(str(error)) from error
+    if image.dtype == _type_of(target)[0]:
+        return image
+    return cv2.convertScaleAbs(image, alpha=255 / 65535) if image.dtype == np.uint16 else image.astype(np.uint16) * 257
 
 
 class CvBridge:
     """Converts between OpenCV images (numpy arrays) and image messages."""
+
+    def encoding_to_dtype_with_channels(self, encoding: str) -> tuple[str, int]:
+        """Element type, by NumPy's name, and number of channels of an encoding."""
+        dtype, channels = _type_of(encoding)
+        return dtype.name, channels
 
     def imgmsg_to_cv2(self, img_msg: Image, desired_encoding: str = "passthrough") -> np.ndarray:
         """Image message to array [h, w] or [h, w, channels].
@@ -79,9 +88,7 @@ class CvBridge:
             dtype = dtype.newbyteorder()
         height, width, step = img_msg.height, img_msg.width, img_msg.step
         if step < width * channels * dtype.itemsize or len(img_msg.data) < height * step:
-            raise CvBridgeError(
-                f"image of {width}x{height} {img_msg.encoding} with step {step} has only {len(img_msg.data)} bytes"
-            )
+            raise CvBridgeError(f"{len(img_msg.data)} bytes are no {width}x{height} {img_msg.encoding}, step {step}")
         rows = np.frombuffer(img_msg.data, np.uint8, height * step).reshape(height, step)
         rows = np.ascontiguousarray(rows[:, : width * channels * dtype.itemsize]) if step % dtype.itemsize else rows
         image = rows.view(dtype).reshape(height, -1)[:, : width * channels]
