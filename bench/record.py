@@ -48,7 +48,7 @@ def make_rig(folder: Path, raw: bool) -> Path:
     """The simulated rig with cameras of 640x480, compressed or raw."""
     text = RIG_FILE.read_text().replace("width: 320", "width: 640").replace("height: 240", "height: 480")
     file = folder / f"rig_{'raw' if raw else 'jpeg'}.yaml"
-    file.write_text(text.replace("/image_raw/compressed", "/image_raw") if raw else text)
+    file.write_text(text.replace("/image_raw/compressed,", "/image_raw, transport: raw,") if raw else text)
     (folder / "sim_arm.urdf").write_text((RIG_FILE.parent / "sim_arm.urdf").read_text())
     return file
 

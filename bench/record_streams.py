@@ -32,7 +32,7 @@ class Streams(Node):
         jpeg = cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 20])[1].tobytes()
         image = Image(width=640, height=480, encoding="rgb8", step=1920, data=noise.tobytes())
         for camera in rig.cameras:
-            compressed = camera.message_type.endswith("CompressedImage")
+            compressed = not camera.is_raw
             message = compressed_to_message(jpeg, 0, "") if compressed else image
             self._publish(type(message), camera.topic, message, camera.rate_hz)
         for arm in rig.arms:

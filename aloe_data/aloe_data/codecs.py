@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -12,7 +12,6 @@ from aloe_data.image_header import read_header
 from aloe_data.rig import Arm, Camera
 
 Image = NDArray[np.uint8]
-RAW_ENCODINGS = ("rgb8", "bgr8", "rgba8", "bgra8", "mono8")
 _BITS = 8  # per channel of a picture
 # What EXIF says of the camera's orientation turns no image: calibration and policy know it as the sensor has it.
 _AS_STORED = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -21,6 +20,14 @@ _MAX_POSITION = 4 * np.pi  # no joint is there: such a value is in degrees or ga
 
 class CodecError(ValueError):
     """Data that is not what its stream must carry; the message says what, where and what to do."""
+
+
+class Undecoded(Protocol):
+    """A checked picture that becomes RGB only where an observation uses it."""
+
+    def decode(self) -> Image:
+        """RGB image uint8 [h, w, 3]; CodecError where it cannot be converted."""
+        ...
 
 
 class RgbCompressed(bytes):
@@ -64,6 +71,13 @@ def check_size(width: int, height: int, camera: Camera) -> None:
         )
 
 
+def check_pixels(image: Image, camera: Camera) -> None:
+    """Raise CodecError if an array is no RGB image uint8 [h, w, 3] of the camera's size."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise CodecError(f"{_where(camera)}: expected RGB uint8 [h, w, 3], got {image.dtype} {list(image.shape)}")
+    check_size(image.shape[1], image.shape[0], camera)
+
+
 def decode_compressed(data: bytes, camera: Camera) -> Image:
     """RGB image uint8 [h, w, 3] of JPEG or PNG bytes.
 
@@ -88,30 +102,18 @@ def decode_checked(data: bytes, camera: Camera) -> Image:
     return _rgb(image, cv2.COLOR_BGR2RGB)
 
 
-def decode_raw(data: bytes, encoding: str, width: int, height: int, step: int, camera: Camera) -> Image:
-    """RGB image uint8 [h, w, 3] of the pixels of a sensor_msgs/Image.
+def encode_for(camera: Camera, image: Image, quality: int = 85) -> bytes | Image:
+    """What a camera's transport carries of an RGB image uint8 [h, w, 3]: JPEG bytes, or the image itself."""
+    return image if camera.is_raw else encode_jpeg(image, quality)
 
-    Args:
-        step: Bytes per row, padding included.
+
+def decode_of(camera: Camera, sent: bytes | Image) -> Image:
+    """The RGB image uint8 [h, w, 3] that arrives, of what `encode_for` gave.
 
     Raises:
-        CodecError: unsupported encoding, wrong size, too few bytes.
+        CodecError: broken data or not the camera's size.
     """
-    if encoding not in RAW_ENCODINGS:
-        supported = ", ".join(RAW_ENCODINGS)
-        raise CodecError(f"{_where(camera)}: encoding '{encoding}' is not supported; publish one of {supported}")
-    check_size(width, height, camera)
-    channels = {"mono8": 1, "rgba8": 4, "bgra8": 4}.get(encoding, 3)
-    if step < width * channels or len(data) != step * height:
-        raise CodecError(
-            f"{_where(camera)}: {len(data)} bytes with step {step} are no {width}x{height} {encoding} image"
-        )
-    rows = np.frombuffer(data, np.uint8).reshape(height, step)[:, : width * channels]
-    pixels = rows.reshape(height, width, channels)
-    if encoding == "rgb8":
-        return pixels.copy()
-    code = {"bgr8": cv2.COLOR_BGR2RGB, "rgba8": cv2.COLOR_RGBA2RGB, "bgra8": cv2.COLOR_BGRA2RGB}
-    return _rgb(np.ascontiguousarray(pixels), code.get(encoding, cv2.COLOR_GRAY2RGB))
+    return decode_compressed(sent, camera) if isinstance(sent, bytes) else sent
 
 
 def resize_image(image: Image, size: tuple[int, int]) -> Image:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.codecs import (
-    CodecError,
     Image,
+    Undecoded,
     check_compressed,
-    check_size,
+    check_pixels,
     decode_checked,
     resize_image,
     select_joints,
@@ -79,7 +79,8 @@ class StaleInput:
 class ObservationAssembler:
     """Aligns the streams of a rig in time.
 
-    Compressed images are checked on arrival but decoded only when an observation uses them, once per frame.
+    Images are checked on arrival but decoded only when an observation uses them, once per frame. Of a bag, raw ones
+    that are to shrink are decoded at once: whole, they might not fit into memory.
     One thread may push while another assembles.
 
     Args:
@@ -91,6 +92,7 @@ class ObservationAssembler:
     def __init__(self, rig: Rig, keep_all: bool = False, image_size: tuple[int, int] | None = None) -> None:
         self._rig = rig
         self._image_size = image_size
+        self._shrinks_at_once = keep_all and image_size is not None
         self._streams: dict[str, Camera | Arm] = {camera.name: camera for camera in rig.cameras}
         self._streams |= {arm.name: arm for arm in rig.arms}
         # T may lie as far back as the slowest stream allows: every stream must remember that long.
@@ -103,8 +105,13 @@ class ObservationAssembler:
         self._decoded: dict[str, Sample[Image]] = {}
         self._lock = Lock()
 
-    def push_image(self, camera: str, stamp_ns: int, image: bytes | Image) -> bool:
-        """Add a JPEG or PNG (bytes) or an RGB image uint8 [h, w, 3]; False if its stamp is not newer than the last.
+    def push_image(self, camera: str, stamp_ns: int, image: bytes | Undecoded | Image) -> bool:
+        """Add an image; False if its stamp is not newer than the last.
+
+        Args:
+            camera: Name of the camera.
+            stamp_ns: Time at which the image was taken.
+            image: JPEG or PNG (bytes), a raw image, or an RGB image uint8 [h, w, 3].
 
         Raises:
             CodecError: broken image or not the camera's size.
@@ -112,10 +119,10 @@ class ObservationAssembler:
         described = self._rig.camera(camera)
         if isinstance(image, bytes):
             check_compressed(image, described)
-        elif image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-            raise CodecError(f"camera {camera}: expected RGB uint8 [h, w, 3], got {image.dtype} {list(image.shape)}")
-        else:
-            check_size(image.shape[1], image.shape[0], described)
+        elif isinstance(image, np.ndarray):
+            check_pixels(image, described)
+        elif self._shrinks_at_once:
+            image = self._resized(image.decode())
         with self._lock:
             return self._buffers[camera].push(stamp_ns, image)
 
@@ -190,11 +197,13 @@ class ObservationAssembler:
         cached = self._decoded.get(camera.name)
         if cached is not None and cached.stamp_ns == sample.stamp_ns:
             return cached.value
-        image = decode_checked(sample.value, camera) if isinstance(sample.value, bytes) else sample.value
-        if self._image_size is not None:
-            image = resize_image(image, self._image_size)
+        image = _decoded(sample.value, camera)
+        image = self._resized(image)
         self._decoded[camera.name] = Sample(sample.stamp_ns, image)
         return image
+
+    def _resized(self, image: Image) -> Image:
+        return image if self._image_size is None else resize_image(image, self._image_size)
 
     def stale(self, now_ns: int) -> tuple[StaleInput, ...]:
         """Every stream whose newest sample is missing, older than its limit at `now_ns`, as far ahead, or spoilt."""
@@ -229,3 +238,9 @@ class ObservationAssembler:
         age_s = math.inf if stamp_ns is None else (now_ns - stamp_ns) / NS
         topic = stream.topic if isinstance(stream, Camera) else stream.joint_state_topic
         return StaleInput(name, age_s, stream.max_age_s, topic, problem)
+
+
+def _decoded(image: bytes | Undecoded | Image, camera: Camera) -> Image:
+    if isinstance(image, bytes):
+        return decode_checked(image, camera)
+    return image if isinstance(image, np.ndarray) else image.decode()

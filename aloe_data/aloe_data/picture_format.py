@@ -38,13 +38,19 @@ def picture_format(text: str) -> PictureFormat:
     return PictureFormat(problem, target is not None and target[1] == "rgb", names_codec)
 
 
+def matrix_problem(encoding: str) -> str:
+    """ "" or why an encoding that is an OpenCV type, such as 16UC1, is no picture, with the remedy."""
+    if _MATRIX.fullmatch(encoding.lower()) is None:
+        return ""
+    if not encoding.startswith("8"):
+        return "is a depth image, no picture; name a colour camera's topic in the rig file"
+    return "does not tell its colours; publish rgb8, bgr8 or mono8"
+
+
 def _problem(text: str, original: str, has_colours: bool) -> str:
     if original.startswith("bayer") and not has_colours:  # with them, it was debayered before it was compressed
         return f"format '{text}' is a sensor's colour mosaic; publish rgb8 (image_proc's debayer node makes it)"
-    is_matrix = _MATRIX.fullmatch(original) is not None
-    is_wide = is_matrix and not original.startswith("8")
-    if "compresseddepth" in text.lower() or is_wide:
-        return f"format '{text}' is a depth image, no picture; name a colour camera's topic in the rig file"
-    if is_matrix and not has_colours:
-        return f"format '{text}' does not tell its colours; publish rgb8, bgr8 or mono8"
+    problem = matrix_problem("16UC1" if "compresseddepth" in text.lower() else original)
+    if problem and not (has_colours and original.startswith("8")):
+        return f"format '{text}' {problem}"
     return ""

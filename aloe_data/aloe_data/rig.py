@@ -22,6 +22,7 @@ from aloe_data.world import (
 ACTION_SPACES = ("joint_position", "ee_pose")
 OTHER_ARMS = ("continue", "hold")
 UNITS = ("rad", "m")
+IMAGE_TYPES = {"compressed": "sensor_msgs/msg/CompressedImage", "raw": "sensor_msgs/msg/Image"}  # by transport
 COMMAND_TYPES = ("sensor_msgs/msg/JointState", "std_msgs/msg/Float64MultiArray")
 EE_POSE_FIELDS = ("x", "y", "z", "r11", "r21", "r31", "r12", "r22", "r32", "gripper")
 _Named = TypeVar("_Named", "Camera", "Arm")
@@ -50,7 +51,11 @@ class Joint:
 
 @dataclass(frozen=True)
 class Camera:
-    """One camera stream: its topic, image size [px], rate [Hz] and the age [s] at which it counts as stale."""
+    """One camera stream: its topic, image size [px], rate [Hz] and the age [s] at which it counts as stale.
+
+    Attributes:
+        transport: "compressed" (JPEG or PNG) or "raw" (pixels), which decides the type of the topic's messages.
+    """
 
     name: str
     topic: str
@@ -58,11 +63,17 @@ class Camera:
     height: int
     rate_hz: float
     max_age_s: float
+    transport: str = "compressed"
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether its images come as pixels."""
+        return self.transport == "raw"
 
     @property
     def message_type(self) -> str:
-        """Type of the topic; compressed images are recognised by image_transport's topic suffix."""
-        return f"sensor_msgs/msg/{'CompressedImage' if self.topic.endswith('/compressed') else 'Image'}"
+        """Type of the topic's messages."""
+        return IMAGE_TYPES[self.transport]
 
 
 @dataclass(frozen=True)

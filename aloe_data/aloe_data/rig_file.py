@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from aloe_data.arm_file import read_arm
+from aloe_data.camera_transport import COMPRESSED_SUFFIX
 from aloe_data.network import Network
-from aloe_data.rig import ACTION_SPACES, OTHER_ARMS, Arm, Camera, Rig, RigError, Simulation, Takeover
+from aloe_data.rig import ACTION_SPACES, IMAGE_TYPES, OTHER_ARMS, Arm, Camera, Rig, RigError, Simulation, Takeover
 from aloe_data.rig_fields import read_max_age, read_name, refuse_duplicates
 from aloe_data.section import Section, nearest
 from aloe_data.world_file import read_arm_distance
@@ -151,5 +152,9 @@ def _camera(section: Section) -> Camera:
         height=section.integer("height", 8, 8192, "px"),
         rate_hz=rate_hz,
         max_age_s=read_max_age(section, rate_hz),
+        transport=section.choice("transport", tuple(IMAGE_TYPES)) if section.has("transport") else Camera.transport,
     )
+    if camera.is_raw and camera.topic.endswith(COMPRESSED_SUFFIX):
+        raw_topic = camera.topic.removesuffix(COMPRESSED_SUFFIX)
+        section.fail("topic", f"image_transport publishes compressed images there, not raw ones; write {raw_topic}")
     return camera

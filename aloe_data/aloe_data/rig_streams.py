@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from aloe_data.rig import Arm, Rig
+from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.vocabulary import NS
 
 
@@ -10,7 +10,8 @@ from aloe_data.vocabulary import NS
 class Stream:
     """What somebody must publish on a topic before an arm may move.
 
-    `rate_hz` 0: at any rate. `shares_topic`: other arms' joints come on the topic as well, perhaps in other messages.
+    `rate_hz` 0: at any rate. `camera`: the one whose images these are. `shares_topic`: other arms' joints come on the
+    topic as well, perhaps in other messages.
     """
 
     name: str
@@ -18,7 +19,7 @@ class Stream:
     type: str
     max_age_s: float
     rate_hz: float = 0.0
-    is_camera: bool = False
+    camera: Camera | None = None
     shares_topic: bool = False
 
     @property
@@ -77,7 +78,7 @@ class Measured:
 
 def streams_of(rig: Rig) -> tuple[Stream, ...]:
     """The cameras and joint states of a rig."""
-    cameras = [Stream(f"camera {c.name}", c.topic, c.message_type, c.max_age_s, c.rate_hz, True) for c in rig.cameras]
+    cameras = [Stream(f"camera {c.name}", c.topic, c.message_type, c.max_age_s, c.rate_hz, c) for c in rig.cameras]
     return (*cameras, *(_arm_stream(rig, arm) for arm in rig.arms))
 
 

@@ -5,6 +5,7 @@ from itertools import groupby, product
 
 import numpy as np
 
+from aloe_data.camera_transport import Publisher, WrongTransport, wrong_transport
 from aloe_data.finding import Finding, Level, fail, ok, warn
 from aloe_data.recording import RecordedTopic
 from aloe_data.rig_streams import Endpoint, Measured, Stream
@@ -20,7 +21,8 @@ _REPEATED = 0.1  # share of images that show the same as the one before
 def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], simulated: bool) -> list[Finding]:
     """Every stream has one publisher, of the type that the rig file says."""
     found = []
-    silent = [f"{s.name} ({s.topic})" for s in streams if not measured[s.topic].publishers]
+    wrong = {stream.name: _wrong_transport(stream, measured) for stream in streams}
+    silent = [f"{s.name} ({s.topic})" for s in streams if not measured[s.topic].publishers and not wrong[s.name]]
     if silent:
         remedy = "start their drivers, or correct the topics in the rig file"
         remedy = "ros2 launch aloe_bringup rollout.launch.py starts the simulator" if simulated else remedy
@@ -31,11 +33,25 @@ def check_topics(streams: Sequence[Stream], measured: Mapping[str, Measured], si
             names = ", ".join(sorted(publisher.node for publisher in publishers))
             stop = "stop all but one (is a bag being played?)"
             found.append(fail("topics", f"{stream.name}: {names} publish {stream.topic}", stop))
+        transport = wrong[stream.name]
+        if transport is not None:
+            found.append(fail("topics", transport.what, transport.remedy))
         for publisher in publishers:
-            if publisher.type != stream.type:
+            if publisher.type != stream.type and transport is None:
                 what = f"{stream.name}: {stream.topic} of {publisher.node} is {publisher.type}, not {stream.type}"
                 found.append(fail("topics", what, "correct the topic in the rig file, or the driver"))
     return found or [ok("topics", f"{len(streams)} streams have one publisher each")]
+
+
+def _wrong_transport(stream: Stream, measured: Mapping[str, Measured]) -> WrongTransport | None:
+    if stream.camera is None:
+        return None
+
+    def publishers_of(topic: str) -> list[Publisher]:
+        endpoints = measured.get(topic, Measured()).publishers
+        return [Publisher(endpoint.node, endpoint.type) for endpoint in endpoints]
+
+    return wrong_transport(stream.camera, publishers_of)
 
 
 def check_qos(topics: Iterable[RecordedTopic], measured: Mapping[str, Measured]) -> list[Finding]:
@@ -124,7 +140,7 @@ def check_clocks(streams: Sequence[Stream], measured: Mapping[str, Measured]) ->
 
 def check_images(streams: Sequence[Stream], measured: Mapping[str, Measured]) -> list[Finding]:
     """Cameras show what is new."""
-    cameras = [s for s in _spoken(streams, measured) if s.is_camera and len(measured[s.key].contents) > 1]
+    cameras = [s for s in _spoken(streams, measured) if s.camera and len(measured[s.key].contents) > 1]
     found = []
     for camera in cameras:
         heard = measured[camera.key]

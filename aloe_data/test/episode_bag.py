@@ -9,12 +9,12 @@ import numpy as np
 from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
 from rclpy.serialization import serialize_message
 
-from aloe_data.codecs import encode_jpeg
+from aloe_data.codecs import encode_for
 from aloe_data.recording import EpisodeRecord, read_rig_files, recorded_topics
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
+from aloe_data.ros.convert import image_to_message, joint_state_to_message, ns_to_stamp
 
 MS = 1_000_000
 RIG_FILE = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
@@ -25,6 +25,7 @@ def write_episode(
     left_out: tuple[str, range] = ("", range(0)),
     change: Callable[[str, Any], Any] = lambda _, message: message,
     split_bytes: int = 0,
+    rig_file: Path = RIG_FILE,
     **record: Any,
 ) -> Path:
     """Write the bag of an episode with the verdict SUCCESS.
@@ -34,17 +35,18 @@ def write_episode(
         left_out: topic and times [ms] of messages that are missing in it.
         change: what becomes of a topic's messages.
         split_bytes: size of a file at which the bag goes on in a new one; 0: never.
+        rig_file: of the rig that was recorded, which has the arms and cameras of the simulated one.
         record: what its record says otherwise than usual.
     """
-    rig = load_rig(RIG_FILE)
-    text, urdfs = read_rig_files(RIG_FILE, rig)
+    rig = load_rig(rig_file)
+    text, urdfs = read_rig_files(rig_file, rig)
     told = EpisodeRecord(bag.name, "sort the cubes", 7, rig=text, urdfs=urdfs)
     writer = open_bag(bag, told, dict.fromkeys(recorded_topics(rig, use_sim_time=False)), split_bytes=split_bytes)
     for stamp in range(0, 1000, 10):
         rows = [("/episode/events", event) for event in _events(bag.name, stamp)]
-        image = encode_jpeg(np.full((240, 320, 3), stamp // 4, np.uint8))
+        image = np.full((240, 320, 3), stamp // 4, np.uint8)
         if stamp % 30 == 0:
-            rows += [(c.topic, compressed_to_message(image, stamp * MS, "")) for c in rig.cameras]
+            rows += [(c.topic, image_to_message(encode_for(c, image), stamp * MS, "")) for c in rig.cameras]
         if stamp % 20 == 0:
             states = [(a.joint_state_topic, joint_state_to_message(a, a.home, stamp * MS)) for a in rig.arms]
             rows += [*states, ("/executed_action", _executed(rig, stamp))]

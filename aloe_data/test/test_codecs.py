@@ -1,6 +1,7 @@
 """Images and joint states: round trips, and every fault named."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -80,23 +81,12 @@ def test_an_image_of_the_wrong_size_names_both_sizes_and_the_remedy() -> None:
         codecs.decode_compressed(codecs.encode_jpeg(picture(640, 480)), CAMERA)
 
 
-@pytest.mark.parametrize(("encoding", "channels"), [("rgb8", 3), ("bgr8", 3), ("rgba8", 4), ("bgra8", 4), ("mono8", 1)])
-def test_raw_images_of_every_encoding_become_rgb(encoding: str, channels: int) -> None:
-    rgb = picture()
-    code = {"bgr8": cv2.COLOR_RGB2BGR, "rgba8": cv2.COLOR_RGB2RGBA, "bgra8": cv2.COLOR_RGB2BGRA}.get(encoding)
-    pixels = rgb if code is None else cv2.cvtColor(rgb, code)
-    pixels = pixels[..., :channels]
-    padded = np.zeros((240, 320 * channels + 7), np.uint8)
-    padded[:, : 320 * channels] = pixels.reshape(240, -1)
-    decoded = codecs.decode_raw(padded.tobytes(), encoding, 320, 240, padded.shape[1], CAMERA)
-    np.testing.assert_array_equal(decoded, rgb if channels > 1 else rgb[..., :1].repeat(3, axis=-1))
-
-
-def test_unsupported_or_short_raw_images_are_refused() -> None:
-    with pytest.raises(CodecError, match="encoding '16UC1' is not supported; publish one of rgb8"):
-        codecs.decode_raw(b"", "16UC1", 320, 240, 640, CAMERA)
-    with pytest.raises(CodecError, match="10 bytes with step 960"):
-        codecs.decode_raw(b"0123456789", "rgb8", 320, 240, 960, CAMERA)
+def test_what_a_transport_carries_arrives_as_the_image() -> None:
+    raw = replace(CAMERA, transport="raw")
+    np.testing.assert_array_equal(codecs.decode_of(raw, codecs.encode_for(raw, picture())), picture())
+    jpeg = codecs.encode_for(CAMERA, picture(), quality=95)
+    assert isinstance(jpeg, bytes)
+    assert np.abs(codecs.decode_of(CAMERA, jpeg).astype(int) - picture()).mean() < 2
 
 
 def test_resizing_averages_areas() -> None:

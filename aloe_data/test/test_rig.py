@@ -78,10 +78,14 @@ def test_contract_changes_with_what_a_policy_depends_on_and_only_then(rig: Rig, 
     assert load_tree(tree, tmp_path).contract != rig.contract
 
 
-def test_camera_topics_tell_the_message_type(rig: Rig, tree: Any, tmp_path: Path) -> None:
+def test_a_cameras_transport_tells_the_message_type_and_changes_no_contract(
+    rig: Rig, tree: Any, tmp_path: Path
+) -> None:
     assert rig.camera("head").message_type == "sensor_msgs/msg/CompressedImage"
-    tree["cameras"][0]["topic"] = "/cameras/head/image_raw"
-    assert load_tree(tree, tmp_path).camera("head").message_type == "sensor_msgs/msg/Image"
+    tree["cameras"][0] |= {"topic": "/cameras/head/image_raw", "transport": "raw"}
+    raw = load_tree(tree, tmp_path)
+    assert raw.camera("head").message_type == "sensor_msgs/msg/Image"
+    assert raw.contract == rig.contract, "policies of either transport drive the rig"
 
 
 def change(*path: Any, to: Any) -> Any:
@@ -108,6 +112,11 @@ BAD = {
     "command type": (change("arms", 0, "command_type", to="JointState"), ["arms[0].command_type", "JointState"]),
     "driver of a simulated arm": (change("arms", 0, "driver", to=DRIVER), ["arms", "no drivers", "remove"]),
     "limits in degrees": (change("arms", 0, "joints", 0, "upper", to=149.0), ["arms[0].joints[0].upper", "rad"]),
+    "transport": (change("cameras", 0, "transport", to="raws"), ["cameras[0].transport", "did you mean 'raw'"]),
+    "raw images on a compressed topic": (
+        change("cameras", 0, "transport", to="raw"),
+        ["cameras[0].topic", "write /cameras/head/image_raw"],
+    ),
     "age in milliseconds": (change("cameras", 0, "max_age_s", to=200), ["cameras[0].max_age_s", "[s]"]),
     "age below a period": (change("cameras", 0, "max_age_s", to=0.01), ["max_age_s", "always stale"]),
     "text for a number": (change("rate_hz", to="50 Hz"), ["rate_hz", "number", "50 Hz"]),

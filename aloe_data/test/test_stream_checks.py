@@ -11,7 +11,8 @@ from aloe_data.rig_streams import Endpoint, Measured, Stream, streams_of
 from aloe_data.stream_checks import check_clocks, check_contents, check_images, check_qos, check_rates, check_topics
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
-HEAD = Stream("camera head", "/head", "sensor_msgs/msg/CompressedImage", max_age_s=0.5, rate_hz=30.0, is_camera=True)
+CAMERA = replace(RIG.camera("head"), topic="/head")
+HEAD = Stream("camera head", CAMERA.topic, CAMERA.message_type, max_age_s=0.5, rate_hz=30.0, camera=CAMERA)
 DRIVER = Endpoint("driver", HEAD.type)
 SECOND = 1_000_000_000
 BEGAN = 1_700_000_000 * SECOND
@@ -77,7 +78,19 @@ def test_a_second_publisher_and_a_wrong_type_are_named() -> None:
     played = replace(heard(), publishers=(DRIVER, Endpoint("rosbag2_player", "sensor_msgs/msg/Image")))
     twice, wrong = check_topics([HEAD], {HEAD.topic: played}, simulated=False)
     assert "driver, rosbag2_player publish /head" in twice.what and "bag" in twice.remedy
-    assert "rosbag2_player is sensor_msgs/msg/Image, not" in wrong.what
+    assert "rosbag2_player publishes sensor_msgs/msg/Image on /head" in wrong.what
+    assert "'transport: raw'" in wrong.remedy
+
+
+def test_a_camera_that_publishes_by_the_other_transport_is_not_called_silent() -> None:
+    raw = Measured(publishers=(Endpoint("driver", "sensor_msgs/msg/Image"),))
+    measured = {HEAD.topic: replace(heard(), publishers=()), "/head/compressed": Measured()}
+    (silent,) = check_topics([HEAD], measured, simulated=False)
+    assert "nobody publishes camera head (/head)" in silent.what
+    camera = replace(CAMERA, topic="/head/compressed")
+    stream = replace(HEAD, topic=camera.topic, camera=camera)
+    (wrong,) = check_topics([stream], {"/head/compressed": Measured(), "/head": raw}, simulated=False)
+    assert "nobody publishes /head/compressed" in wrong.what and "write 'topic: /head'" in wrong.remedy
 
 
 @pytest.mark.parametrize("reliable", [True, False])
@@ -145,7 +158,7 @@ def test_a_frozen_camera_fails_and_one_that_repeats_itself_warns() -> None:
     assert "50 % of its images" in only(checked(twice), "images").what
     rest.contents[3] = rest.contents[2]
     assert all(f.level is Level.OK for f in checked(rest))
-    arm = replace(HEAD, is_camera=False)
+    arm = replace(HEAD, camera=None)
     assert not check_images([arm], {arm.topic: frozen}), "arms may stand still"
 
 

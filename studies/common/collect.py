@@ -20,7 +20,7 @@ from aloe_msgs.msg import EpisodeEvent
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from aloe_data.codecs import decode_compressed
+from aloe_data.codecs import decode_of
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.installed_files import find_rig_file
 from aloe_data.observation import Observation
@@ -117,7 +117,7 @@ class Collector:
         return EpisodeEvent.TIMEOUT, f"no success within {config.timeout_s:g} s"
 
     def _offer(self, bag: DemoBag) -> None:
-        images = {c.name: decode_compressed(bag.jpegs[c.name], c) for c in self._rig.cameras}
+        images = {c.name: decode_of(c, bag.images[c.name]) for c in self._rig.cameras}
         seen = Observation(self._process.stamp_ns, self._process.joints(), images, self._process.sim.prompt)
         rows: NDArray[np.float32] = self._policy.infer(seen)
         try:

@@ -15,6 +15,7 @@ from aloe_data.codecs import CodecError
 from aloe_data.image_header import read_header
 from aloe_data.picture_format import picture_format
 from aloe_data.rig import Arm, Camera
+from aloe_data.ros.raw_image import RawImage
 from aloe_data.vocabulary import NS
 
 
@@ -28,23 +29,36 @@ def ns_to_stamp(stamp_ns: int) -> Time:
     return Time(sec=stamp_ns // NS, nanosec=stamp_ns % NS)
 
 
-def image_from_message(message: CompressedImage | Image, camera: Camera) -> bytes | codecs.Image:
-    """What `ObservationAssembler.push_image` takes: compressed bytes as they are, raw pixels as an RGB array.
+def image_from_message(message: CompressedImage | Image, camera: Camera) -> bytes | RawImage:
+    """What `ObservationAssembler.push_image` takes: compressed bytes as they are, raw pixels to be converted later.
+
+    A bag may have been recorded by either transport, whatever the rig file says now.
 
     Raises:
-        CodecError: wrong size, encoding or format.
+        CodecError: another type of message; wrong size, encoding or format.
     """
     if isinstance(message, Image):
-        pixels = bytes(message.data)
-        return codecs.decode_raw(pixels, message.encoding, message.width, message.height, message.step, camera)
-    kind = picture_format(message.format)
+        return RawImage(message, camera)
     where = f"camera {camera.name} ({camera.topic})"
+    if not isinstance(message, CompressedImage):
+        raise CodecError(f"{where}: its messages are {type(message).__name__}, no images; name a camera's topic")
+    kind = picture_format(message.format)
     if kind.problem:
         raise CodecError(f"{where}: {kind.problem}")
     data = bytes(message.data)
     if not kind.names_codec and read_header(data) is None:
         raise CodecError(f"{where}: format '{message.format}' is not supported; publish jpeg or png")
     return codecs.RgbCompressed(data) if kind.is_rgb else data
+
+
+def image_to_message(sent: bytes | codecs.Image, stamp_ns: int, frame_id: str) -> CompressedImage | Image:
+    """What a camera's transport carries (`codecs.encode_for`) as a message: JPEG bytes, or RGB uint8 [h, w, 3]."""
+    if isinstance(sent, bytes):
+        return compressed_to_message(sent, stamp_ns, frame_id)
+    height, width = sent.shape[:2]
+    message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=array("B", sent.tobytes()))
+    message.header.stamp, message.header.frame_id = ns_to_stamp(stamp_ns), frame_id
+    return message
 
 
 def compressed_to_message(data: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:

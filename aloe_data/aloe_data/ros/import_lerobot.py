@@ -34,7 +34,7 @@ from aloe_data.recording import (
 from aloe_data.rig import Camera, Rig, RigError
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.convert import compressed_to_message, joint_state_messages, ns_to_stamp
+from aloe_data.ros.convert import compressed_to_message, image_to_message, joint_state_messages, ns_to_stamp
 from aloe_data.ros.imported import IMPORTED, ImportedEpisodes
 from aloe_data.sources import DEMONSTRATORS
 from aloe_data.vocabulary import NS, VERDICT_WORDS
@@ -131,14 +131,10 @@ class _EpisodeBag:
 
     def _picture(self, camera: Camera, data: bytes) -> CompressedImage | Image:
         """A picture of the type that the camera's topic has."""
-        if camera.message_type.endswith("/CompressedImage"):
-            message = compressed_to_message(data, self._now_ns, camera.name)
-            message.format = "png" if data.startswith(b"\x89PNG") else "jpeg"
-            return message
-        message = Image(height=camera.height, width=camera.width, encoding="rgb8", step=3 * camera.width)
-        message.header.stamp = ns_to_stamp(self._now_ns)
-        message.header.frame_id = camera.name
-        message.data = array("B", decode_compressed(data, camera).tobytes())
+        if camera.is_raw:
+            return image_to_message(decode_compressed(data, camera), self._now_ns, camera.name)
+        message = compressed_to_message(data, self._now_ns, camera.name)
+        message.format = "png" if data.startswith(b"\x89PNG") else "jpeg"
         return message
 
     def _executed(self, episode: DatasetEpisode, tick: int) -> None:

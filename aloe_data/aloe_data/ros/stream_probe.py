@@ -14,6 +14,7 @@ from rclpy.serialization import deserialize_message
 from rosidl_runtime_py.utilities import get_message
 from sensor_msgs.msg import JointState
 
+from aloe_data.camera_transport import neighbour_topic
 from aloe_data.codecs import CodecError, check_compressed, is_foreign, select_joints
 from aloe_data.recording import RecordedTopic
 from aloe_data.rig import Rig
@@ -46,6 +47,7 @@ class Probe:
         self._streams = tuple(streams)
         names = [*(name for stream in self._streams for name in (stream.topic, stream.key))]
         names += [topic.source for topic in topics]
+        names += [neighbour_topic(camera) for camera in rig.cameras]  # where images of the other transport would be
         self.measured = {name: Measured() for name in names}
         self.joints: dict[str, list[Any]] = {arm.name: [] for arm in rig.arms}
         arms = [(arm, stream) for arm in rig.arms for stream in self._streams if stream.name == arm.name]

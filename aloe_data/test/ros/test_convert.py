@@ -9,13 +9,14 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.serialization import deserialize_message, serialize_message
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, JointState
 
 from aloe_data.chunk import Chunk
 from aloe_data.codecs import CodecError, decode_compressed, encode_jpeg
 from aloe_data.observation import ObservationAssembler
 from aloe_data.rig_file import load_rig
 from aloe_data.ros import convert
+from aloe_data.ros.raw_image import RawImage
 from aloe_data.stream_buffer import Sample
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
@@ -59,8 +60,9 @@ def test_compressed_and_raw_images_arrive_as_the_same_rgb() -> None:
     data = convert.image_from_message(compressed, CAMERA)
     assert isinstance(data, bytes)
     np.testing.assert_allclose(decode_compressed(data, CAMERA), rgb, atol=4)
-    raw = Image(encoding="bgr8", width=320, height=240, step=960, data=rgb[..., ::-1].tobytes())
-    np.testing.assert_array_equal(convert.image_from_message(raw, CAMERA), rgb)
+    raw = convert.image_from_message(convert.image_to_message(rgb, 5, "head"), CAMERA)
+    assert isinstance(raw, RawImage)
+    np.testing.assert_array_equal(raw.decode(), rgb)
 
 
 @pytest.mark.parametrize("codec", [".jpg", ".png"])
@@ -85,11 +87,11 @@ def test_an_unknown_format_is_read_where_its_bytes_are_jpeg_and_else_named() -> 
         convert.image_from_message(CompressedImage(format="16UC1; png compressed", data=jpeg), CAMERA)
 
 
-def test_images_of_unknown_encoding_name_the_camera_and_what_is_supported() -> None:
+def test_what_is_no_image_or_of_an_unknown_codec_is_named_with_the_camera() -> None:
     with pytest.raises(CodecError, match=r"camera head \(/cameras/head.*format 'h264'.*publish jpeg"):
         convert.image_from_message(CompressedImage(format="h264"), CAMERA)
-    with pytest.raises(CodecError, match="encoding 'yuv422' is not supported; publish one of rgb8"):
-        convert.image_from_message(Image(encoding="yuv422", width=320, height=240), CAMERA)
+    with pytest.raises(CodecError, match=r"camera head .*its messages are JointState, no images; name a camera's"):
+        convert.image_from_message(JointState(), CAMERA)
 
 
 def test_joint_states_survive_the_round_trip() -> None:

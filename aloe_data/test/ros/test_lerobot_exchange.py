@@ -338,7 +338,7 @@ def test_degrees_are_converted_where_asked_and_lengths_are_not(rig_file: Path, t
 
 def test_a_rig_with_one_arm_and_raw_pictures_comes_back(tmp_path: Path) -> None:
     file = make_rig(tmp_path, 50, 1)
-    file.write_text(file.read_text().replace("image_raw/compressed", "image_raw"))
+    file.write_text(file.read_text().replace("image_raw/compressed", "image_raw\n  transport: raw"))
     rig = load_rig(file)
     dataset = export(tmp_path / "dataset", rig)
     assert pq.read_table(dataset / FIRST)["source"].to_pylist() == [1, 1, 2, 2, 2]

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from aloe_control.tick import TickResult
-from aloe_data.codecs import decode_compressed, encode_jpeg
+from aloe_data.codecs import decode_of, encode_for
 from aloe_data.config import parameter
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
@@ -36,7 +36,7 @@ class EnvConfig:
     n_action_steps: int = parameter(25, low=1, high=1000, doc="control ticks per step")
     latency_ticks: int = parameter(0, low=0, high=50, doc="ticks from an observation until its chunk is followed")
     timeout_s: float = parameter(40.0, unit="s", low=0.5, high=3600.0, doc="limit of an episode")
-    images: bool = parameter(True, doc="observe the cameras, through JPEG as on the wire")
+    images: bool = parameter(True, doc="observe the cameras, as their transport carries them (JPEG or raw)")
     noise: float = parameter(0.0, unit="rad", low=0.0, high=0.2, doc="std of a wandering offset on the joints")
     variation: str = parameter("none", choices=tuple(VARIATIONS), doc="how much scenes differ, and what disturbs them")
 
@@ -105,8 +105,8 @@ class RolloutEnv(gymnasium.Env[Values, NDArray[np.float32]]):
         images = {}
         if self._renderer is not None:
             for camera in self.rig.cameras:
-                jpeg = encode_jpeg(self._renderer.render(sim.data, camera.name))
-                images[camera.name] = decode_compressed(jpeg, camera)
+                sent = encode_for(camera, self._renderer.render(sim.data, camera.name))
+                images[camera.name] = decode_of(camera, sent)
         return Observation(self.process.stamp_ns, self.process.joints(), images, sim.prompt)
 
     def reset(self, *, seed: int | None = None, options: Values | None = None) -> tuple[Values, Values]:

@@ -11,10 +11,10 @@ from sensor_msgs.msg import JointState
 from aloe_control.control_loop import TickResult
 from aloe_control.ros.messages import arm_command_messages, executed_action_message, intervention_message
 from aloe_data.chunk import Chunk
-from aloe_data.codecs import encode_jpeg
+from aloe_data.codecs import Image, encode_for
 from aloe_data.recording import CHUNKS, EpisodeRecord, recorded_command_topic, recorded_topics
 from aloe_data.ros.bag_writer import open_bag
-from aloe_data.ros.convert import chunk_to_message, compressed_to_message, joint_state_messages, ns_to_stamp
+from aloe_data.ros.convert import chunk_to_message, image_to_message, joint_state_messages, ns_to_stamp
 from aloe_sim.rig.cameras import CameraRenderer
 from aloe_sim.rig.real_time import Metronome
 from aloe_sim.rollout.in_process import InProcessRig
@@ -37,7 +37,7 @@ class DemoBag:
         self._renderer = renderer
         self._rig = process.rig
         self._beats = {camera.name: Metronome(camera.rate_hz) for camera in self._rig.cameras}
-        self.jpegs: dict[str, bytes] = {}  # newest recorded image of each camera
+        self.images: dict[str, bytes | Image] = {}  # newest recorded one of each camera, as its transport carries it
         topics = dict.fromkeys(recorded_topics(self._rig, use_sim_time=False))
         self._writer = open_bag(folder, record, topics)
         self._begin()
@@ -46,9 +46,9 @@ class DemoBag:
         """Record the images that are due at this stamp."""
         for camera in self._rig.cameras:
             if self._beats[camera.name].due(stamp_ns):
-                jpeg = encode_jpeg(self._renderer.render(self._process.sim.data, camera.name))
-                self.jpegs[camera.name] = jpeg
-                self._write(camera.topic, compressed_to_message(jpeg, stamp_ns, camera.name), stamp_ns)
+                image = encode_for(camera, self._renderer.render(self._process.sim.data, camera.name))
+                self.images[camera.name] = image
+                self._write(camera.topic, image_to_message(image, stamp_ns, camera.name), stamp_ns)
 
     def chunk(self, chunk: Chunk) -> None:
         """Record a policy's chunk."""

@@ -7,12 +7,13 @@ import mujoco
 import numpy as np
 from aloe_msgs.msg import ArmCommand
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, JointState
+from rosidl_runtime_py.utilities import get_message
+from sensor_msgs.msg import JointState
 
 from aloe_control.relay_commands import Command
-from aloe_data.codecs import encode_jpeg
+from aloe_data.codecs import Image, encode_for
 from aloe_data.rig import Arm
-from aloe_data.ros.convert import compressed_to_message, joint_state_messages, stamp_to_ns
+from aloe_data.ros.convert import image_to_message, joint_state_messages, stamp_to_ns
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_sim.faults.injector import FaultInjector, SpoiltStream
 from aloe_sim.rig.cameras import CameraRenderer
@@ -77,9 +78,10 @@ class CameraStreams:
         self._log = node.get_logger()
         self._quality = quality
         cameras = sim.sim.rig.cameras
+        self._cameras = {camera.name: camera for camera in cameras}
         self._beats = {camera.name: Metronome(camera.rate_hz) for camera in cameras}
-        self._streams: dict[str, SpoiltStream[bytes]] = {c.name: SpoiltStream(faults, c.name) for c in cameras}
-        self._publishers = {c.name: node.create_publisher(CompressedImage, c.topic, 10) for c in cameras}
+        self._streams: dict[str, SpoiltStream[bytes | Image]] = {c.name: SpoiltStream(faults, c.name) for c in cameras}
+        self._publishers = {c.name: node.create_publisher(get_message(c.message_type), c.topic, 10) for c in cameras}
         self._data = mujoco.MjData(sim.sim.model)
         self._make_renderer = partial(CameraRenderer, sim.sim.model, sim.sim.rig, shadows=shadows)
         self.worker = SnapshotWorker("cameras", partial(sim.copy_state, self._data), self._make_work)
@@ -98,9 +100,9 @@ class CameraStreams:
 
     def _publish(self, renderer: CameraRenderer, stamp_ns: int, cameras: list[str]) -> None:
         for name in cameras:
-            jpeg = encode_jpeg(renderer.render(self._data, name), self._quality)
-            for sent_ns, sent in self._streams[name].passed(stamp_ns, jpeg):
-                self._publishers[name].publish(compressed_to_message(sent, sent_ns, name))
+            image = encode_for(self._cameras[name], renderer.render(self._data, name), self._quality)
+            for sent_ns, sent in self._streams[name].passed(stamp_ns, image):
+                self._publishers[name].publish(image_to_message(sent, sent_ns, name))
 
 
 def first_is_nan(positions: np.ndarray) -> np.ndarray:
