@@ -117,6 +117,10 @@ class ControlLoop:
         """An image of this camera exists, see `Sensing.set_camera_stamp`."""
         self._sensing.set_camera_stamp(camera, stamp_ns, content, now_ns)
 
+    def spoil_camera(self, camera: str, problem: str) -> None:
+        """An image that nobody can use: the camera counts as unhealthy until the next good one."""
+        self._sensing.spoil_camera(camera, problem)
+
     def request(self, request: Request, now_ns: int) -> str:
         """Take a person's request; it holds from the next tick on. Returns "" or why it changes nothing."""
         if not self._needs_operator or self._may_guard(request):

@@ -97,6 +97,10 @@ class Sensing:
         """
         self._watchdog.seen(camera_stream(camera), stamp_ns, content, now_ns)
 
+    def spoil_camera(self, camera: str, problem: str) -> None:
+        """An image that nobody can use: the camera counts as unhealthy until the next good one."""
+        self._watchdog.spoil(camera_stream(camera), problem)
+
     def heard(self, stream: str, stamp_ns: int, now_ns: int) -> None:
         """A device of a person gave a sign of life."""
         self._watchdog.seen(stream, stamp_ns, now_ns=now_ns)

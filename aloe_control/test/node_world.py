@@ -16,10 +16,12 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sensor_msgs.msg import CompressedImage, JointState
+from rosidl_runtime_py.utilities import get_message
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from aloe_control.ik import PoseSolver
 from aloe_data.chunk import Chunk
+from aloe_data.rig import Camera
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.convert import chunk_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import LATCHED, SENSOR
@@ -46,6 +48,7 @@ class World:
         self.names = {arm.name: list(arm.joint_names) for arm in self.rig.arms}
         self.silent: set[str] = set()
         self.chunk_rows: np.ndarray | None = None
+        self.encoding = "rgb8"  # of raw cameras
         self.chunk_id = self.images = self.sequence = 0
         self.human: dict[str, np.ndarray] = {}  # joints that a person asks for, by arm
         self.deadman = True
@@ -58,7 +61,9 @@ class World:
     def _connect(self) -> None:
         node, rig = self.node, self.rig
         self._states = {a.name: node.create_publisher(JointState, a.joint_state_topic, SENSOR) for a in rig.arms}
-        self._images = {c.name: node.create_publisher(CompressedImage, c.topic, SENSOR) for c in rig.cameras}
+        self.cameras = {
+            c.name: node.create_publisher(get_message(c.message_type), c.topic, SENSOR) for c in rig.cameras
+        }
         self._chunks = node.create_publisher(ActionChunk, "/policy/action_chunk", 5)
         self._drivers = {
             arm.name: node.create_subscription(ArmCommand, arm.command_topic, self._follower(arm.name), 5)
@@ -108,9 +113,18 @@ class World:
         for camera in self.rig.cameras:
             if camera.name not in self.silent:
                 self.images += "frozen" not in self.silent
-                message = CompressedImage(format="jpeg", data=array("B", b"\xff\xd8 image %d" % self.images))
+                message = self._raw_image(camera) if camera.is_raw else self._jpeg()
                 message.header.stamp = ns_to_stamp(self.now_ns())
-                self._images[camera.name].publish(message)
+                self.cameras[camera.name].publish(message)
+
+    def _jpeg(self) -> CompressedImage:
+        return CompressedImage(format="jpeg", data=array("B", b"\xff\xd8 image %d" % self.images))
+
+    def _raw_image(self, camera: Camera) -> Image:
+        step = 3 * camera.width
+        message = Image(height=camera.height, width=camera.width, step=step, encoding=self.encoding)
+        message.data = array("B", bytes([self.images % 256]) * (step * camera.height))
+        return message
 
     def _send_chunk(self) -> None:
         if self.chunk_rows is None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from aloe_msgs.msg import ActionChunk, ChunkRefused, Heartbeat, InterventionRequest, TeleopCommand
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from rosidl_runtime_py.utilities import get_message
+from sensor_msgs.msg import JointState
 
 from aloe_control.bonds import Bonds
 from aloe_control.control_loop import ControlLoop
@@ -20,11 +21,12 @@ from aloe_control.ros.messages import (
 )
 from aloe_data.codecs import CodecError, is_foreign, select_joints
 from aloe_data.recording import CHUNKS, HEARTBEATS, REFUSED_CHUNKS, REQUESTS, human_command_topic
-from aloe_data.rig import Arm, Rig
+from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.ros.convert import chunk_from_message, stamp_to_ns
 from aloe_data.ros.qos import SENSOR
+from aloe_data.ros.raw_image import check_raw
 from aloe_data.ros.sealed_inputs import SealedInputs
-from aloe_data.serialized import header_stamp_ns
+from aloe_data.serialized import header_stamp_ns, raw_layout
 from aloe_data.vocabulary import RequestKind
 
 REQUEST_DEPTH = 50
@@ -78,9 +80,8 @@ class ControlInputs:
             topic = human_command_topic(arm.name)
             node.create_subscription(TeleopCommand, topic, functools.partial(self._on_human, topic), SENSOR)
         for camera in self._rig.cameras:
-            message_type = CompressedImage if camera.message_type.endswith("CompressedImage") else Image
-            handle = functools.partial(self._on_image, camera.name)
-            node.create_subscription(message_type, camera.topic, handle, SENSOR, raw=True)
+            handle = functools.partial(self._on_image, camera)
+            node.create_subscription(get_message(camera.message_type), camera.topic, handle, SENSOR, raw=True)
         node.create_subscription(ActionChunk, CHUNKS, self._on_chunk, QoSProfile(depth=5))
         node.create_subscription(InterventionRequest, REQUESTS, self._on_request, QoSProfile(depth=REQUEST_DEPTH))
         node.create_subscription(Heartbeat, HEARTBEATS, self._on_heartbeat, QoSProfile(depth=20))
@@ -102,9 +103,15 @@ class ControlInputs:
         if problem and self.is_new(arm.name, problem):
             self._log.warning(problem)
 
-    def _on_image(self, camera: str, serialised: bytes) -> None:
+    def _on_image(self, camera: Camera, serialised: bytes) -> None:
         now_ns = self._clock.now().nanoseconds
-        self._loop.set_camera_stamp(camera, header_stamp_ns(serialised), image_checksum(serialised), now_ns)
+        problem = _raw_problem(camera, serialised) if camera.is_raw else ""
+        if problem:
+            self._loop.spoil_camera(camera.name, problem)
+            if self.is_new(camera.name, problem):
+                self._log.warning(problem)
+            return
+        self._loop.set_camera_stamp(camera.name, header_stamp_ns(serialised), image_checksum(serialised), now_ns)
 
     def _on_human(self, topic: str, message: TeleopCommand) -> None:
         if self._sealed.refusal(topic, message):
@@ -157,3 +164,12 @@ class ControlInputs:
         now_ns = self._clock.now().nanoseconds
         for refused in self._loop.policy.take_refused():
             self._refused.publish(chunk_refused_message(refused, now_ns))
+
+
+def _raw_problem(camera: Camera, serialised: bytes) -> str:
+    """ "" or why nobody can use a raw image; what it shows is not looked at."""
+    try:
+        check_raw(raw_layout(serialised), camera)
+    except CodecError as error:
+        return str(error)
+    return ""

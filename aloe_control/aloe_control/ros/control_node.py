@@ -125,13 +125,17 @@ class ControlNode(Node):
         if self._stop_by_s is not None:
             problems.append("control_node is shutting down")
         bonds = self._bonds.problems(time.monotonic())
-        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.rivals(), *bonds]
+        problems = problems or [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensor_problems(), *bonds]
         if problems:
             return False, "not armed: " + " | ".join(problems)
         self._sensors.remember()
         done, text = self._loop.arm(now_ns)
         self._publish_intervention(now_ns)  # at once: a record says when, whatever the next tick changes
         return done, text
+
+    def _sensor_problems(self) -> list[str]:
+        """Why nobody can rely on what the cameras show, as far as the graph tells."""
+        return [*self._sensors.rivals(), *self._sensors.of_other_transport()]
 
     def _outdated(self, request: EnableMotion.Request, now_ns: int) -> str:
         age_s = (now_ns - stamp_to_ns(request.stamp)) / NS
@@ -176,8 +180,12 @@ class ControlNode(Node):
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
+        transport = " | ".join(self._sensors.of_other_transport())
+        if self._inputs.is_new("transport", transport) and transport:
+            self.get_logger().error(transport)  # armed or not: a silent camera does not tell why it is silent
         if self._loop.armed:
             others = [*rivals(self, self._rig), *deaf(self, self._rig), *self._sensors.newcomers()]
+            others += [transport] if transport else []
             if others:
                 self._loop.fail(" | ".join(others))
         statuses = [*loop_statuses(self._loop, self._statistics.summary(), now_ns), strangers_status(self._sealed)]

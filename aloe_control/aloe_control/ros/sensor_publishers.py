@@ -3,6 +3,7 @@
 from rclpy.node import Node
 
 from aloe_data.rig import Rig
+from aloe_data.ros.camera_publishers import transport_problems
 
 
 class SensorPublishers:
@@ -18,6 +19,7 @@ class SensorPublishers:
 
     def __init__(self, node: Node, rig: Rig) -> None:
         self._node = node
+        self._rig = rig
         self._cameras = [camera.topic for camera in rig.cameras]
         self._topics = [*self._cameras, *rig.arms_by_topic]
         self._known: dict[str, set[bytes]] = {}
@@ -34,6 +36,10 @@ class SensorPublishers:
             if len(names) > 1:
                 found.append(f"{topic} is published by {', '.join(sorted(names))}; stop all but the camera's driver")
         return found
+
+    def of_other_transport(self) -> list[str]:
+        """One sentence per camera that publishes raw images instead of compressed ones, or the reverse."""
+        return transport_problems(self._node, self._rig.cameras)
 
     def newcomers(self) -> list[str]:
         """One sentence per topic on which somebody publishes who did not when motion was enabled."""

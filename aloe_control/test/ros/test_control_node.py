@@ -9,8 +9,9 @@ import pytest
 from aloe_msgs.msg import ArmAction, ArmCommand, ChunkRefused, InterventionRequest
 from aloe_msgs.srv import EnableMotion
 from node_world import World, start
+from raw_rig import write_raw_rig
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, JointState
+from sensor_msgs.msg import CompressedImage, Image, JointState
 from shared_topic import write_shared_rig
 
 from aloe_data.recording import REFUSED_CHUNKS
@@ -291,6 +292,43 @@ def test_who_begins_to_publish_images_or_joint_states_during_motion_ends_it_and_
     if stream == "cameras":
         assert f"{topic} is published by stranger, world; stop all but" in world.arm().message
     stranger.destroy_node()
+
+
+@pytest.fixture
+def raw_world(tmp_path):
+    """The head camera is raw; the others are compressed."""
+    path = write_raw_rig(tmp_path, ["head"])
+    world = World(path)
+    process = start(path)
+    yield world
+    process.terminate()
+    assert process.wait(timeout=10) == 0
+    world.close()
+
+
+def test_raw_images_of_no_colour_and_those_of_the_other_transport_move_nothing_and_are_named(raw_world):
+    world = raw_world
+    world.encoding = "16UC1"
+    depth = "camera 'head': camera head (/cameras/head/image_raw): encoding '16UC1' is a depth image"
+    world.until(lambda: depth in world.arm().message, what="depth images are refused")
+    assert not world.commands
+    world.encoding = "rgb8"
+    world.follow_policy()
+    world.encoding = "h264"
+    assert "encoding 'h264' is none that cv_bridge converts to colours" in world.until_fault()
+    world.chunk_rows = None
+    world.encoding = "rgb8"
+    world.arm_when_healthy()
+    world.node.destroy_publisher(world.cameras["head"])
+    topic = "/cameras/head/image_raw"
+    world.cameras["head"] = world.node.create_publisher(Image, "/elsewhere", 5)
+    compressed = world.node.create_publisher(CompressedImage, f"{topic}/compressed", 5)
+    world.until_fault()
+    answer = world.arm().message
+    assert f"nobody publishes {topic} (the rig file says 'transport: raw'), but world {topic}/compressed" in answer
+    world.node.destroy_publisher(compressed)
+    world.node.create_publisher(CompressedImage, topic, 5)
+    world.until(lambda: f"world publishes sensor_msgs/msg/CompressedImage on {topic}" in world.arm().message)
 
 
 def test_a_real_rig_does_not_run_by_somebody_elses_clock(tmp_path, rig_file):

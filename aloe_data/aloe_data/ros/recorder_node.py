@@ -19,6 +19,7 @@ from aloe_data.recorder_config import RecorderConfig
 from aloe_data.recorder_health import RecorderHealth, closing_verdict
 from aloe_data.recording import RecordedTopic, RecordingError, recorded_topics
 from aloe_data.rig_file import load_rig
+from aloe_data.ros.camera_publishers import transport_problems
 from aloe_data.ros.heartbeat import Heart
 from aloe_data.ros.node_main import run_node
 from aloe_data.ros.parameters import declare_parameters
@@ -43,6 +44,7 @@ class RecorderNode(Node):
         super().__init__("recorder_node", **node_options)
         self._config = declare_parameters(self, RecorderConfig)
         rig = load_rig(self._config.rig)
+        self._cameras = rig.cameras
         self._counter = StreamCounts()
         self._preroll = PreRoll(self._config.preroll_s, self._config.queue_mib << 19)  # half of the queue
         self._recording: Recording | None = None
@@ -100,7 +102,8 @@ class RecorderNode(Node):
         while self._unheard() and time.monotonic() < deadline_s:
             await self._next_upkeep
         if self._unheard():
-            self.get_logger().warning(f"recording without {', '.join(self._unheard())}: nothing heard of it yet")
+            why = "; ".join(transport_problems(self, self._cameras)) or "nothing heard of it yet"
+            self.get_logger().warning(f"recording without {', '.join(self._unheard())}: {why}")
         try:
             recording = self._open(request)
         except (RecordingError, OSError, RuntimeError) as error:
