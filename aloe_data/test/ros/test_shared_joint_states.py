@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from aloe_msgs.msg import ArmAction, EpisodeEvent, ExecutedAction
+from fake_node import FakeNode
 from sensor_msgs.msg import JointState
 from shared_topic import TOPIC, write_shared_rig
 
@@ -126,34 +127,13 @@ def test_joints_that_never_came_are_named_with_the_nearest_that_did(rig: Rig, wr
         read_episode(write(rows(rig, without_right)), rig)
 
 
-class Subscriber:
-    """Stands for a node: keeps what is subscribed to."""
-
-    def __init__(self) -> None:
-        self.callbacks: list[tuple[str, Callable[[Any], None]]] = []
-
-    def create_subscription(self, kind: type, topic: str, callback: Callable[[Any], None], qos: Any) -> None:
-        self.callbacks.append((topic, callback))
-
-    def get_clock(self) -> "Subscriber":
-        return self
-
-    def create_jump_callback(self, *_: Any, **__: Any) -> None:
-        return None
-
-    def hear(self, message: JointState) -> None:
-        for topic, callback in self.callbacks:
-            if topic == TOPIC:
-                callback(message)
-
-
 @pytest.mark.parametrize("states", [together, in_turns])
 def test_live_nodes_take_the_same(states: Callable[[Rig, int], list[JointState]], rig: Rig) -> None:
-    node = Subscriber()
+    node = FakeNode()
     live = LiveStreams(node, rig, lambda: None, lambda: None)  # type: ignore[arg-type]
     for stamp_ms in (1000, 1020):
         for message in states(rig, stamp_ms):
-            node.hear(message)
+            node.hear(TOPIC, message)
     stale = [item for item in live.assembler.stale(1020 * MS) if item.stream.endswith("_arm")]
     assert not stale
     samples = {arm.name: live.assembler._buffers[arm.name].latest_at(1020 * MS) for arm in rig.arms}
@@ -164,8 +144,8 @@ def test_live_nodes_take_the_same(states: Callable[[Rig, int], list[JointState]]
 
 
 def test_a_live_node_names_the_joints_of_an_arm_that_never_came(rig: Rig) -> None:
-    node = Subscriber()
+    node = FakeNode()
     live = LiveStreams(node, rig, lambda: None, lambda: None)  # type: ignore[arg-type]
-    node.hear(in_turns(rig, 1000)[1])
+    node.hear(TOPIC, in_turns(rig, 1000)[1])
     problems = live.problems(live.assembler.stale(1000 * MS))
     assert "right_arm (/joint_states): no position of right_waist" in problems and "left_arm" not in problems

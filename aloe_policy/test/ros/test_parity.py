@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,24 +14,25 @@ pytest.importorskip("aloe_msgs.msg")
 import rclpy
 from aloe_msgs.msg import EpisodeState
 from aloe_msgs.srv import StartEpisode, StopEpisode
+from raw_rig import write_raw_rig
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CompressedImage, JointState
+from rosidl_runtime_py.utilities import get_message
+from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from aloe_data.codecs import encode_jpeg, resize_image
 from aloe_data.observation import Observation
-from aloe_data.rig import Arm, Camera
+from aloe_data.rig import Arm, Camera, Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.ros.bag_streams import read_observations
-from aloe_data.ros.convert import compressed_to_message, joint_state_to_message
+from aloe_data.ros.convert import compressed_to_message, joint_state_to_message, ns_to_stamp
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_data.ros.recorder_node import RecorderNode
 from aloe_policy.ros.policy_node import PolicyNode
 from aloe_policy.smoke import PROMPT as SMOKE
 
-RIG_FILE = Path(__file__).parents[3] / "config" / "rig_sim.yaml"
-RIG = load_rig(RIG_FILE)
+RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 DOMAIN = 82
 OBSERVATIONS = 12
 SMALL = (96, 128)
@@ -57,18 +59,22 @@ class Memory:
 
 
 class Drivers(Node):
-    """Cameras and arms, each at its own rate, with different data in every message."""
+    """Cameras and arms, each at its own rate, with different data in every message.
 
-    def __init__(self, context: rclpy.Context) -> None:
+    The head camera compresses, the left one sends what the sensor has, with padding, the right one wide greys.
+    """
+
+    def __init__(self, context: rclpy.Context, rig: Rig) -> None:
         super().__init__("drivers", context=context)
+        self.rig = rig
         rng = np.random.default_rng(0)
         shape = (RIG.cameras[0].height // 8, RIG.cameras[0].width // 8, 3)
         views = [np.kron(rng.integers(0, 255, shape), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(17)]
-        self._jpegs = itertools.cycle([encode_jpeg(view) for view in views])
+        self._views = itertools.cycle(views)
         self._count = itertools.count()
         self.state = self.create_publisher(EpisodeState, "/episode/state", LATCHED)
-        for camera in RIG.cameras:
-            publisher = self.create_publisher(CompressedImage, camera.topic, SENSOR)
+        for camera in rig.cameras:
+            publisher = self.create_publisher(get_message(camera.message_type), camera.topic, SENSOR)
             self.create_timer(1 / camera.rate_hz, lambda c=camera, p=publisher: p.publish(self._image(c)))
         for arm in RIG.arms:
             publisher = self.create_publisher(JointState, arm.joint_state_topic, SENSOR)
@@ -80,8 +86,19 @@ class Drivers(Node):
         message.header.stamp = self.get_clock().now().to_msg()
         self.state.publish(message)
 
-    def _image(self, camera: Camera) -> CompressedImage:
-        return compressed_to_message(next(self._jpegs), self.get_clock().now().nanoseconds, camera.name)
+    def _image(self, camera: Camera) -> CompressedImage | Image:
+        view = next(self._views)
+        stamp_ns = self.get_clock().now().nanoseconds
+        if not camera.is_raw:
+            return compressed_to_message(encode_jpeg(view), stamp_ns, camera.name)
+        is_wide = camera.name == "right_wrist"
+        pixels = view[..., 1].astype(">u2") * 257 if is_wide else view[..., 1]
+        rows = np.pad(pixels.view(np.uint8), ((0, 0), (0, 5)))
+        message = Image(height=camera.height, width=camera.width, step=rows.shape[1], data=array("B", rows.tobytes()))
+        message.encoding = "mono16" if is_wide else "bayer_rggb8"
+        message.is_bigendian = int(is_wide)
+        message.header.stamp = ns_to_stamp(stamp_ns)
+        return message
 
     def _joints(self, arm: Arm) -> JointState:
         positions = np.array(arm.home) + 1e-3 * next(self._count)
@@ -100,9 +117,10 @@ def context(monkeypatch: pytest.MonkeyPatch) -> Iterator[rclpy.Context]:
 @pytest.fixture
 def live(context: rclpy.Context, tmp_path: Path) -> Iterator[tuple[Drivers, Memory]]:
     """policy_node and recorder_node beside drivers; each in a thread of its own, as they are processes of their own."""
-    memory, drivers = Memory(), Drivers(context)
-    given = {"rig": str(RIG_FILE), "checkpoint": "x", "n_action_steps": 5}
-    of_recorder = {"rig": str(RIG_FILE), "record": str(tmp_path), "min_free_gib": 0.001}
+    rig_file = write_raw_rig(tmp_path, ["left_wrist", "right_wrist"])
+    memory, drivers = Memory(), Drivers(context, load_rig(rig_file))
+    given = {"rig": str(rig_file), "checkpoint": "x", "n_action_steps": 5}
+    of_recorder = {"rig": str(rig_file), "record": str(tmp_path), "min_free_gib": 0.001}
     policy = PolicyNode(lambda *_, **__: memory, context=context, parameter_overrides=overrides(given))
     recorder = RecorderNode(context=context, parameter_overrides=overrides(of_recorder))
     executors = [SingleThreadedExecutor(context=context) for _ in range(3)]
@@ -142,9 +160,9 @@ def test_observations_rebuilt_from_the_bag_are_those_that_the_live_policy_used(l
     drivers.begin()
     assert memory.enough.wait(20.0), f"only {len(memory.seen)} observations"
     assert call(drivers, StopEpisode, "/recorder/stop").success
-    small = {chunk.observation_id: seen for chunk, seen in read_observations(bag, RIG, SMALL)}
+    small = {chunk.observation_id: seen for chunk, seen in read_observations(bag, drivers.rig, SMALL)}
     compared = late = 0
-    for chunk, rebuilt in read_observations(bag, RIG):
+    for chunk, rebuilt in read_observations(bag, drivers.rig):
         used = memory.seen[chunk.observation_id - 1]
         assert isinstance(rebuilt, Observation), rebuilt
         assert (rebuilt.stamp_ns, rebuilt.prompt) == (used.stamp_ns, used.prompt)
