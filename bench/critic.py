@@ -44,10 +44,10 @@ class Policy:
         self._model = TinyVLA(ModelConfig(SIZES.num_cameras, NAMES, SIZES.state_dim, SIZES.action_dim)).eval()
 
     @torch.no_grad()
-    def sample(
+    def sample_tokens(
         self, tokens: torch.Tensor, words: torch.Tensor, state: torch.Tensor, noise: torch.Tensor
     ) -> torch.Tensor:
-        """Chunks as `TinyPolicy.sample` makes them."""
+        """Chunks as `TinyPolicy.sample_tokens` makes them."""
         prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1, 1)
         flat = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise.flatten(0, 1), 10)
         return flat.view(noise.shape)

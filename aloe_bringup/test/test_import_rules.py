@@ -21,6 +21,7 @@ WITHOUT_TORCH = ("aloe_data", "aloe_control", "aloe_teleop")
 ROS = re.compile(
     r"(rclpy|rosbag2_py|rosidl_\w+|message_filters|cv_bridge|launch|launch_ros|ament_index_python|\w+_msgs)$"
 )
+WELDED_TO_TINY = {"aloe_critic"}
 PACKAGES = [name for name in MAY_IMPORT if (ROOT / name / name).is_dir()]
 
 
@@ -79,6 +80,24 @@ def test_a_package_declares_the_suite_packages_it_imports(package: str) -> None:
     missing = {name for name in used if name.startswith("aloe_") or ROS.match(name)} - declared - {package}
     missing -= {"ament_index_python", "rosidl_runtime_py"} & missing if "rclpy" in declared else set()
     assert not missing, f"{package}/package.xml: add <exec_depend> for {', '.join(sorted(missing))}"
+
+
+def test_a_kind_of_policy_is_imported_by_the_registry_alone() -> None:
+    """So that another kind is one folder and one line, and what learns serves all kinds."""
+    policies = ROOT / "aloe_policy" / "aloe_policy"
+    rooms = {kind.parent.name for kind in policies.glob("*/kind.py")}
+    assert "tiny" in rooms
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for package in PACKAGES
+        if package not in WELDED_TO_TINY
+        for file in modules(package)
+        if file != policies / "backend.py"
+        for name in imports(file)
+        for room in rooms
+        if name.startswith(f"aloe_policy.{room}") and policies / room not in file.parents
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_nothing_but_the_stand_ins_knows_that_there_are_stand_ins() -> None:

@@ -22,7 +22,7 @@ class ChunkSampler(Protocol):
         """H, steps per chunk."""
         ...
 
-    def sample(self, tokens: Tensor, words: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+    def sample_tokens(self, tokens: Tensor, words: Tensor, state: Tensor, noise: Tensor) -> Tensor:
         """Normalised chunks [n, B, H, A] from noise [n, B, H, A]; states are encoded once."""
         ...
 
@@ -39,7 +39,7 @@ def policy_chunks(policy: ChunkSampler, state: State, count: int, sizes: Sizes, 
     """
     if noise is None:
         noise = torch.randn(count, len(state), policy.action_horizon, sizes.action_dim, device=state.state.device)
-    return policy.sample(state.tokens, state.words, state.state, noise)[:, :, : sizes.n_action_steps]
+    return policy.sample_tokens(state.tokens, state.words, state.state, noise)[:, :, : sizes.n_action_steps]
 
 
 class BootstrapActions:

@@ -22,8 +22,8 @@ from aloe_data.chunk import guided_version
 from aloe_data.config import parameter
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
-from aloe_policy.smoke import made_up_observation
 from aloe_policy.tiny.policy import TinyPolicy
+from aloe_policy.warm_up import made_up_observation
 
 Score = Callable[[State, torch.Tensor], torch.Tensor]
 """Values [M] of normalised chunks [M, H, A] in one state."""
@@ -104,9 +104,9 @@ class GuidedPolicy:
             ValueError: a prompt without words.
         """
         began_s, policy = self._clock(), self._policy
-        state = State(*policy.observe(observation))
+        state = State(*policy.inputs(policy.observe(observation)))
         noise = torch.randn(self._shape, generator=self._generator, device=self._device)
-        chunks = policy.sample(state.tokens, state.words, state.state, noise)[:, 0]
+        chunks = policy.sample_tokens(state.tokens, state.words, state.state, noise)[:, 0]
         chosen = chunks[self._choose(state, chunks, began_s)].cpu().numpy()
         joints = np.asarray(observation.state, dtype=np.float32)
         return policy.space.absolute(policy.normaliser.unchunk(chosen), joints)

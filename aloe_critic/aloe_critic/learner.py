@@ -159,7 +159,7 @@ class CriticLearner:
         )
         blocks = (module for module in critic.modules() if isinstance(module, Block))
         self.optimiser = Optimiser(
-            critic, block_matrices(blocks), config.learning_rate, config.weight_decay, config.steps
+            critic.parameters(), block_matrices(blocks), config.learning_rate, config.weight_decay, config.steps
         )
         self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
         self._guard = Guard(self.bounds, config.patience)

@@ -19,7 +19,6 @@ from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError
-from aloe_policy.dataset import encode_frames
 from aloe_policy.tiny.policy import TinyPolicy
 from aloe_policy.tokenizer import word_ids
 
@@ -82,8 +81,7 @@ class ChunkScorer:
 
     def __init__(self, critic: TrainedCritic, policy: TinyPolicy, rig: Rig, samples: int) -> None:
         self.critic, self.policy, self._rig = critic, policy, rig
-        width, height = policy.image_size
-        self.image_size = height, width
+        self.image_size = policy.feature_spec.image_size
         self.q_std = max(float(critic.config["health"]["q_std"]), 1e-6)
         self._learning: Mapping[str, object] = critic.config["learning"]
         self.n_action_steps, normaliser = critic.network.sizes.n_action_steps, critic.normaliser
@@ -126,7 +124,7 @@ class ChunkScorer:
         Raises:
             ValueError: a prompt without words.
         """
-        features = encode_frames(self.policy.encoder, views.reshape(-1, *views.shape[2:]))
+        features = self.policy.frame_encoder.encode(views.reshape(-1, *views.shape[2:]))
         return self.score_seen(features.reshape(*views.shape[:2], *features.shape[1:]), joints, prompt, rows)
 
     @torch.no_grad()
@@ -172,7 +170,7 @@ class ChunkScorer:
         return torch.cat(parts).mean(0)
 
     def _own(self, state: State, prefix: Prefix, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        chunks = self.policy.sample(state.tokens, state.words, state.state, noise)
+        chunks = self.policy.sample_tokens(state.tokens, state.words, state.state, noise)
         return chunks, self._valued(prefix, chunks[:, :, : self.n_action_steps])
 
     def _valued(self, prefix: Prefix, chunks: torch.Tensor) -> torch.Tensor:

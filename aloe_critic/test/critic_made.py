@@ -58,7 +58,12 @@ def write_lively_policy(folder: Path) -> Path:
         gripper = RIG.action_slice(arm.name).stop - 1
         policy.normaliser.action_mean[:, gripper], policy.normaliser.action_std[:, gripper] = 0.02, 0.003
     torch.nn.init.normal_(policy.model.action_out.weight, std=0.1)
-    options = {"image_size": policy.image_size, "training": {}, "card": "", "flow_steps": policy.num_steps}
+    options = {
+        "image_size": policy.feature_spec.image_size[::-1],
+        "training": {},
+        "card": "",
+        "flow_steps": policy.num_steps,
+    }
     save_tiny(folder, RIG, policy.encoder, policy.model, policy.normaliser, **options)
     return folder
 

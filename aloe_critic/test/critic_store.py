@@ -1,5 +1,6 @@
 """A small store of made-up episodes, and the policy and encoder that go with it, for tests."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -64,6 +65,11 @@ def write_encoder(path: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     save_file(ImageEncoder(NAMES).state_dict(), path, {"keypoints": json.dumps(NAMES)})
     return path
+
+
+def encoder_hash(path: Path) -> str:
+    """The hash under which a store keeps the features of an encoder's file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_policy(folder: Path, flow_steps: int = 2) -> Path:

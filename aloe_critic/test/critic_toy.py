@@ -21,7 +21,7 @@ class ToyPolicy:
     def __init__(self, version: str = "1") -> None:
         self.version, self.action_horizon, self.calls = version, 20, 0
 
-    def sample(self, tokens, words, state, noise):
+    def sample_tokens(self, tokens, words, state, noise):
         self.calls += 1
         return state[:, None, :2] + 0.1 * noise
 

@@ -128,12 +128,12 @@ def test_judging_that_would_come_late_is_left_out_and_tried_again_later(scorer):
     policy.infer(observe())  # nobody could know
     clock.judging_s = 0.1
     chunks = {}
-    real = scorer.policy.sample
-    scorer.policy.sample = lambda *a: chunks.setdefault("all", real(*a))
+    real = scorer.policy.sample_tokens
+    scorer.policy.sample_tokens = lambda *a: chunks.setdefault("all", real(*a))
     try:
         rows = policy.infer(observe())
     finally:
-        del scorer.policy.sample
+        del scorer.policy.sample_tokens
     first = scorer.policy.normaliser.unchunk(chunks["all"][0, 0].numpy())
     np.testing.assert_array_equal(rows, scorer.policy.space.absolute(first, observe().state))
     assert policy.unjudged == 1

@@ -20,7 +20,6 @@ from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.actions import Normaliser
 from aloe_policy.checkpoint import CheckpointError
-from aloe_policy.dataset import encode_frames
 from aloe_policy.tiny.policy import save_tiny
 
 
@@ -61,7 +60,7 @@ def test_the_critic_sees_what_it_saw_in_training(scorer, tmp_path):
     store = EpisodeStore(tmp_path / "store", made.RIG, stored.SIZE)
     features = FeatureStore(store, "e", (len(stored.NAMES), 3))
     by_camera = np.concatenate([frames[camera.name] for camera in made.RIG.cameras])
-    features.write(store.append(episode, str(tmp_path / "ep"), "f"), encode_frames(scorer.policy.encoder, by_camera))
+    features.write(store.append(episode, str(tmp_path / "ep"), "f"), scorer.policy.frame_encoder.encode(by_camera))
     replay = Replay(store, features, ReplayConfig(n_action_steps=made.STEPS, stride=5), RewardConfig())
     batch = Batches(replay, scorer.policy, torch.device("cpu")).at(np.arange(len(replay)))
     with torch.no_grad():
@@ -76,12 +75,12 @@ def test_the_critic_sees_what_it_saw_in_training(scorer, tmp_path):
 def test_v_is_the_mean_over_the_policys_own_chunks(scorer):
     views, joints, prompt, rows = questions(scorer, 1)
     seen = {}
-    real = scorer.policy.sample
-    scorer.policy.sample = lambda *a: seen.setdefault("chunks", real(*a))
+    real = scorer.policy.sample_tokens
+    scorer.policy.sample_tokens = lambda *a: seen.setdefault("chunks", real(*a))
     try:
         found = scorer.score(views, joints, prompt, rows)
     finally:
-        del scorer.policy.sample
+        del scorer.policy.sample_tokens
     here, unchunk = scorer.policy.space._origin(joints), scorer.policy.normaliser.unchunk
     own = [(unchunk(chunk.numpy()) + here[0])[None, : made.STEPS] for chunk in seen["chunks"][:, 0]]
     each = [scorer.score(views, joints, prompt, rows).aggregated[0] for rows in own]
@@ -135,7 +134,7 @@ def test_what_does_not_belong_together_is_refused_whatever_is_said(folder):
         load_scorer(folder / "two_cameras", folder / "policy", made.RIG, ask)
     found = load_scorer(folder / "critic", folder / "policy", made.RIG, ask).policy
     moved = Normaliser(**{**vars(found.normaliser), "state_mean": found.normaliser.state_mean + 1})
-    options = {"image_size": found.image_size, "training": {}, "card": ""}
+    options = {"image_size": found.feature_spec.image_size[::-1], "training": {}, "card": ""}
     save_tiny(folder / "moved", made.RIG, found.encoder, found.model, moved, **options)
     with pytest.raises(CheckpointError, match="does not see the world as"):
         load_scorer(folder / "critic", folder / "moved", made.RIG, ask)

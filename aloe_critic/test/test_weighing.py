@@ -82,12 +82,12 @@ def test_what_a_critics_training_drew_serves_again_in_the_states_that_it_was_dra
     some = np.arange(0, len(replay), 2)
     batch = batches.at(some)
     bootstrap.at(batch.row, batch.next_state, 0, torch.zeros(len(some), dtype=torch.long))
-    calls, real = [], scorer.policy.sample
-    scorer.policy.sample = lambda *a: calls.append(len(a[2])) or real(*a)
+    calls, real = [], scorer.policy.sample_tokens
+    scorer.policy.sample_tokens = lambda *a: calls.append(len(a[2])) or real(*a)
     try:
         found = advantages(scorer, batches, Drawn.of(bootstrap.state_dict(), n_step=1))
     finally:
-        del scorer.policy.sample
+        del scorer.policy.sample_tokens
     starts = np.array([segment.start for segment in replay.segments])[replay.segment_of]
     drawn_at = set(replay.rows[some] + made.STEPS)
     served = np.array([r in drawn_at and r - made.STEPS >= s for r, s in zip(replay.rows, starts, strict=True)])

@@ -14,10 +14,9 @@ def policy(tmp_path_factory):
 def setting(policy, tmp_path):
     """A store with successes, failures and a takeover, and the configuration to learn from it."""
     from aloe_critic.ros.critic_training import TrainCriticConfig
-    from aloe_policy.ros.ingest import encoder_hash
 
     checkpoint, encoder = policy
-    made.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder), human_from=30)
+    made.write_store(tmp_path / "store", tmp_path / "bags", made.encoder_hash(encoder), human_from=30)
     return TrainCriticConfig(
         rig=made.RIG_FILE, encoder=str(encoder), policy=checkpoint, out=tmp_path / "critic",
         store=str(tmp_path / "store"), n_action_steps=5, evaluate_every=3, save_every=2,

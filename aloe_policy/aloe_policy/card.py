@@ -6,28 +6,27 @@ from typing import Any
 from aloe_data.rig import Rig
 from aloe_policy.improvement_weights import say
 
-_TEMPLATE = """# Model card: tiny flow-matching VLA for the rig `{rig}`
+_TEMPLATE = """# Model card: {kind} policy for the rig `{rig}`
 
 What it is: a vision-language-action policy. It reads {cameras} camera views, the prompt's words and the arms' joint
 positions, and proposes chunks of set points at {rate:g} Hz in the action space `{space}`.
 
 | | |
 |---|---|
-| parameters | {parameters:,} |
+| parameters that train | {parameters:,} |
 | trained on | {episodes} successful episodes, {observations:,} observations (one every {stride} ticks) |
 | steps | {steps:,} of {batch} observations |
 | time | {minutes:g} minutes |
 | held-out flow loss | {held_out_loss:.4f} |
 | held-out error of sampled chunks | {held_out_rmse:.4f} standard deviations |
 
-The image encoder was pretrained in simulation to say where the objects are: it saw privileged labels, the policy does
-not. It is frozen; one encoder serves all cameras.
+{about}
 
 Limits: it knows the objects, words and places of its training data and nothing else. It is no safety device: positions,
 speeds and accelerations are limited by the control node, whatever it proposes.
 """
 
-_IMPROVED = """# Model card: improved flow-matching VLA for the rig `{rig}`
+_IMPROVED = """# Model card: improved policy for the rig `{rig}`
 
 Came from the policy `{improved_from:.12}` by `{method}`, with its encoder and statistics; see also that policy's card.
 All options are in `config.json`.
@@ -48,8 +47,8 @@ def improved_card(rig: Rig, facts: Mapping[str, Any]) -> str:
     """Text of the card of a policy that came from another one.
 
     Args:
-        rig: the rig it was trained for.
-        facts: of the training, as `improve` collects them.
+        rig: Rig that the policy was trained for.
+        facts: Facts of the training, as `improve` collects them.
     """
     learner = facts["learner"]
     return _IMPROVED.format(
@@ -61,12 +60,13 @@ def improved_card(rig: Rig, facts: Mapping[str, Any]) -> str:
     )
 
 
-def model_card(rig: Rig, facts: Mapping[str, Any]) -> str:
+def model_card(rig: Rig, facts: Mapping[str, Any], about: str) -> str:
     """Text of the card.
 
     Args:
-        rig: the rig it was trained for.
-        facts: of the training, as `train` collects them.
+        rig: Rig that the policy was trained for.
+        facts: Facts of the training, as `train` collects them.
+        about: Paragraphs about the kind of policy.
     """
     learner = facts["learner"]
     return _TEMPLATE.format(
@@ -76,5 +76,6 @@ def model_card(rig: Rig, facts: Mapping[str, Any]) -> str:
         space=rig.action_space,
         steps=learner["steps"],
         batch=learner["batch_size"],
-        **{k: v for k, v in facts.items() if k != "learner"},
+        about=about.strip(),
+        **{name: value for name, value in facts.items() if name != "learner"},
     )

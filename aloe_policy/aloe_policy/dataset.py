@@ -1,46 +1,62 @@
-"""Training data of the actor: features of every observation, computed once, and the executed chunk that followed it."""
+"""Training data of the actor: observations of a store, and the executed chunk that followed each of them."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_data.episode_index import StoreError
+from aloe_data.episode_index import StoredEpisode, StoreError
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace, Normaliser
-from aloe_policy.encoders.keypoints import ImageEncoder
-from aloe_policy.tokenizer import MAX_WORDS, word_ids
+from aloe_policy.chunk_batch import ChunkBatch
+from aloe_policy.observation_batch import ObservationBatch
 
 Float = NDArray[np.float32]
 Index = NDArray[np.int64]
-PART = 65536  # ticks at a time, where all are looked at
+PART = 65536  # ticks at a time, where all are read
+
+
+class StoredFrames(Protocol):
+    """What a store holds of its frames: features of an encoder, or pixels."""
+
+    def has(self, episode: StoredEpisode) -> bool:
+        """Whether what is stored of an episode's frames is there."""
+        ...
+
+    def take(self, frame: Index) -> NDArray[Any]:
+        """What is stored of some frames [...], by their numbers: [..., *shape]."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """n observations of a store; their chunks are cut out and normalised when they are asked for.
+    """n observations of a store; features are read, and chunks cut out and normalised, when they are asked for.
 
     Attributes:
-        space: through which the policy sees states and actions.
-        normaliser: the policy's.
-        tokens: float16 [n, C, K, 3].
-        words: int64 [E, L], of every episode of the store.
-        episode: int64 [n], which of them.
-        joints: float32 [n, S], measured when the chunk begins.
-        actions: float32 [T, A], absolute set points of all ticks of the store.
-        row: int64 [n], tick of the store at which the chunk begins.
-        stop: int64 [n], the chunk ends before it; what it lacks does not count.
-        weight: float32 [n], of its loss.
-        chunks: float16 [n, H, A], normalised chunks to learn in place of the executed ones; None: the executed ones.
-        good: bool [n], what the policy is told of each chunk; None: nothing.
+        space: Action space of the policy.
+        normaliser: Statistics of the policy.
+        features: What is stored of the frames for the policy.
+        frame: Frame of every camera, as the store counts them, int64 [n, C].
+        prompts: The different prompts.
+        prompt_index: Which of the prompts an observation has, int64 [n].
+        episode: Which of the store's episodes an observation is of, int64 [n].
+        joints: Measured joint positions when the chunk begins, float32 [n, S].
+        actions: Absolute set points of all ticks of the store, float32 [T, A].
+        row: Tick of the store at which the chunk begins, int64 [n].
+        stop: Tick before which the chunk ends, int64 [n]; steps that it lacks do not count.
+        weight: Weight of the chunk's loss, float32 [n].
+        chunks: Normalised chunks to learn in place of the executed ones, float16 [n, H, A]; None: the executed ones.
+        good: Whether the chunk is good, bool [n], for policies that are told so; None: nothing is told.
     """
 
     space: ActionSpace
     normaliser: Normaliser
-    tokens: NDArray[np.float16]
-    words: Index
+    features: StoredFrames
+    frame: Index
+    prompts: tuple[str, ...]
+    prompt_index: Index
     episode: Index
     joints: Float
     actions: Float
@@ -53,47 +69,45 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.row)
 
-    def batch(self, index: Index, device: torch.device) -> dict[str, torch.Tensor]:
-        """Tensors of the entries `index`: tokens, words, states, chunks, valid, weight, and good where it is told."""
-        joints, horizon = self.joints[index], len(self.normaliser.action_mean)
-        if self.chunks is None:
-            rows, valid = chunk_windows(self.actions, self.row[index], horizon, self.stop[index])
-            chunks = self.normaliser.chunk(self.space.relative(rows, joints))
-        else:
+    def batch(self, index: Index, device: torch.device) -> ChunkBatch:
+        """Some entries [B] as tensors."""
+        chunks, valid = self._chunks(index)
+        return ChunkBatch(
+            observations=self.observations(index, device),
+            chunks=torch.from_numpy(chunks).to(device),
+            valid=torch.from_numpy(valid).to(device),
+            weight=torch.from_numpy(self.weight[index]).to(device),
+        )
+
+    def observations(self, index: Index, device: torch.device) -> ObservationBatch:
+        """The observations of some entries [B]."""
+        good = None if self.good is None else torch.from_numpy(self.good[index]).to(device)
+        return ObservationBatch(
+            features=torch.from_numpy(self.features.take(self.frame[index])).to(device),
+            joints=torch.from_numpy(self.joints[index]).to(device),
+            prompts=self.prompts,
+            prompt_index=torch.from_numpy(self.prompt_index[index]).to(device),
+            good=good,
+        )
+
+    def _chunks(self, index: Index) -> tuple[Float, Float]:
+        """Normalised chunks [B, H, A], and which of their steps count [B, H]."""
+        if self.chunks is not None:
             chunks = self.chunks[index].astype(np.float32)
-            valid = np.ones(chunks.shape[:2], np.float32)
-        arrays = {
-            "tokens": self.space.tokens(self.tokens[index], joints),
-            "words": self.words[self.episode[index]],
-            "states": self.normaliser.state(self.space.state_features(joints)),
-            "chunks": chunks,
-            "valid": valid,
-            "weight": self.weight[index],
-        }
-        if self.good is not None:
-            arrays["good"] = self.good[index]
-        return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-
-
-@torch.no_grad()
-def encode_frames(encoder: ImageEncoder, frames: NDArray[np.uint8], batch: int = 192) -> NDArray[np.float16]:
-    """Features float16 [n, K, 3] of frames uint8 [n, h, w, 3]; on the device of the encoder."""
-    device = next(encoder.parameters()).device
-    parts = [
-        encoder(torch.from_numpy(frames[start : start + batch]).to(device)).half().cpu().numpy()
-        for start in range(0, len(frames), batch)
-    ]
-    return np.concatenate(parts)
+            return chunks, np.ones(chunks.shape[:2], np.float32)
+        horizon = len(self.normaliser.action_mean)
+        rows, valid = chunk_windows(self.actions, self.row[index], horizon, self.stop[index])
+        return self.normaliser.chunk(self.space.relative(rows, self.joints[index])), valid
 
 
 def chunk_windows(rows: Float, ticks: Index, horizon: int, stop: Index | None = None) -> tuple[Float, Float]:
     """The `horizon` rows from each tick on, padded with the last one.
 
     Args:
-        rows: [T, A].
-        ticks: [n], each below T.
-        horizon: H.
-        stop: [n], windows end before it; default: T.
+        rows: Rows of all ticks, [T, A].
+        ticks: Ticks at which windows begin, [n], each below T.
+        horizon: H, rows of a window.
+        stop: Ticks before which the windows end, [n]; default: T.
 
     Returns:
         chunks [n, H, A] and valid [n, H] (1 inside the window, 0 past its end).
@@ -106,7 +120,7 @@ def chunk_windows(rows: Float, ticks: Index, horizon: int, stop: Index | None = 
 
 def build(
     store: EpisodeStore,
-    features: FeatureStore,
+    features: StoredFrames,
     space: ActionSpace,
     row: Index,
     stop: Index,
@@ -117,38 +131,59 @@ def build(
     """The observations at some ticks of a store, with what followed them.
 
     Args:
-        store: the episodes.
-        features: of their frames.
-        space: the rig's action space.
-        row: [n], ticks of the store at which chunks begin.
-        stop: [n], where each chunk ends at the latest.
-        normaliser: to use; or H, to fit one to these chunks.
-        weight: [n], of their loss; default: 1.
-        chunks: see TrainingSet.
+        store: Store of the episodes.
+        features: What is stored of their frames for the policy.
+        space: Action space of the policy.
+        row: Ticks of the store at which chunks begin, [n].
+        stop: Ticks before which the chunks end at the latest, [n].
+        normaliser: Statistics to use; or H, to fit them to these chunks.
+        weight: Weights of the chunks' loss, [n]; default: 1.
+        chunks: Chunks to learn in place of the executed ones, see TrainingSet.
 
     Raises:
         StoreError: see `episodes_of`; a tick at which nothing was observed; or an end in another episode.
     """
-    episode, frame = episodes_of(store, features, row), np.asarray(store.column("frame")[row])
+    episode = episodes_of(store, features, row)
+    frame = np.asarray(store.column("frame")[row])
     if (frame < 0).any():
         raise StoreError(f"{store.folder}: no camera saw row {row[(frame < 0).any(1)][0]}; rows must be observed ticks")
     if (astray := episodes_of(store, features, stop - 1) != episode).any():
         raise StoreError(f"{store.folder}: the chunk at row {row[astray][0]} does not end in the episode it begins in")
-    joints, executed = np.asarray(store.column("state")[row]), store.column("executed")
+    joints = np.asarray(store.column("state")[row])
+    executed = store.column("executed")
     parts = [space.from_joints(executed[start : start + PART]) for start in range(0, len(executed), PART)]
     actions = np.concatenate(parts)
     if not isinstance(normaliser, Normaliser):
         relative = space.relative(chunk_windows(actions, row, normaliser, stop)[0], joints)
         normaliser = Normaliser.fit(space.state_features(joints), relative, space.resolution)
-    words = np.zeros((len(store.episodes), MAX_WORDS), np.int64)
-    for number in np.unique(episode):
-        words[number] = word_ids(store.episodes[number].prompt)
-    weight = np.ones(len(row), np.float32) if weight is None else weight
-    tokens = features.rows()[frame]
-    return TrainingSet(space, normaliser, tokens, words, episode, joints, actions, row, stop, weight, chunks)
+    prompts, prompt_index = _prompts_of(store, episode)
+    return TrainingSet(
+        space=space,
+        normaliser=normaliser,
+        features=features,
+        frame=frame,
+        prompts=prompts,
+        prompt_index=prompt_index,
+        episode=episode,
+        joints=joints,
+        actions=actions,
+        row=row,
+        stop=stop,
+        weight=np.ones(len(row), np.float32) if weight is None else weight,
+        chunks=chunks,
+    )
 
 
-def episodes_of(store: EpisodeStore, features: FeatureStore, row: Index) -> Index:
+def _prompts_of(store: EpisodeStore, episode: Index) -> tuple[tuple[str, ...], Index]:
+    """The different prompts of some episodes [n], and which of them each one has [n]."""
+    numbers, of_number = np.unique(episode, return_inverse=True)
+    texts = [store.episodes[number].prompt for number in numbers]
+    prompts = tuple(dict.fromkeys(texts))
+    index = np.array([prompts.index(text) for text in texts], np.int64)
+    return prompts, index[of_number]
+
+
+def episodes_of(store: EpisodeStore, features: StoredFrames, row: Index) -> Index:
     """Which of the store's episodes each row belongs to [n].
 
     Raises:

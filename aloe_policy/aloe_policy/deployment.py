@@ -14,7 +14,7 @@ nothing else: whether arms move is control_node's to say.
 from dataclasses import dataclass
 
 from aloe_data.config import parameter
-from aloe_policy.backend import ChunkPolicy
+from aloe_policy.policy_protocol import ChunkPolicy
 
 
 @dataclass(frozen=True)

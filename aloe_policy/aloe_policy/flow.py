@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from aloe_policy.committed import inpainted
+
 Velocity = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -32,10 +34,25 @@ def flow_loss(velocity: Velocity, actions: Tensor, noise: Tensor, tau: Tensor) -
 
 
 @torch.no_grad()
-def integrate(velocity: Velocity, noise: Tensor, num_steps: int) -> Tensor:
-    """Euler from tau=1 (noise) to tau=0 (actions), [B, H, A]."""
+def integrate(
+    velocity: Velocity, noise: Tensor, num_steps: int, rows: Tensor | None = None, columns: Tensor | None = None
+) -> Tensor:
+    """Euler from tau=1 (noise) to tau=0 (actions).
+
+    Args:
+        velocity: Velocity field, (x_tau [B, H, A], tau [B]) -> [B, H, A].
+        noise: Noise e ~ N(0, I), [B, H, A].
+        num_steps: Steps of Euler's method.
+        rows: Committed rows [B, H, A], see `committed`; None: all values are free.
+        columns: Which values of `rows` are committed, bool [B, H, A].
+
+    Returns:
+        Chunks [B, H, A].
+    """
     x = noise
     for k in range(num_steps):
         tau = torch.full((len(x),), 1.0 - k / num_steps, device=x.device, dtype=x.dtype)
         x = x - velocity(x, tau) / num_steps
+        if rows is not None and columns is not None:
+            x = inpainted(x, noise, rows, columns, 1.0 - (k + 1) / num_steps)
     return x

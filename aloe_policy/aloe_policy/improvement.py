@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
 from aloe_data.seeds import refuse_held_out
 from aloe_data.sources import DEMO
-from aloe_policy.dataset import TrainingSet, build, episodes_of
+from aloe_policy.chunk_batch import ChunkBatch
+from aloe_policy.dataset import StoredFrames, TrainingSet, build, episodes_of
 from aloe_policy.improvement_weights import Weights, normaliser_hash, store_mark
-from aloe_policy.tiny.policy import TinyPolicy
+from aloe_policy.policy_protocol import TrainablePolicy
 from aloe_policy.training import split_by_episode
 
 
@@ -23,34 +23,34 @@ class Lesson:
     """What to learn and what to measure with.
 
     Attributes:
-        data: all chunks of the weights.
-        entries: those of positive weight, 1 on average, of episodes that do not measure.
-        held_out: executed chunks of successful episodes.
-        measured_on: what those episodes are, in words.
+        data: All chunks of the weights.
+        entries: Entries of positive weight, 1 on average, of episodes that do not measure.
+        held_out: Executed chunks of successful episodes.
+        measured_on: Words for what those episodes are.
     """
 
     data: TrainingSet
     entries: NDArray[np.int64]
-    held_out: dict[str, torch.Tensor]
+    held_out: ChunkBatch
     measured_on: str
 
 
 def check_origin(
-    file: Path, weights: Weights, store: EpisodeStore, encoder: str, policy: TinyPolicy, other_policy: bool
+    file: Path, weights: Weights, store: EpisodeStore, policy: TrainablePolicy, other_policy: bool
 ) -> None:
     """Refuse weights that were made for something else.
 
     Args:
-        file: the weights', for messages.
-        weights: what it holds.
-        store: of the rows.
-        encoder: hash of the policy's.
-        policy: to be improved.
-        other_policy: whether weights of another policy are all right.
+        file: File of the weights, for messages.
+        weights: Weights that the file holds.
+        store: Store that the rows of the weights are of.
+        policy: Policy to be improved.
+        other_policy: Whether weights that were made for another policy are accepted.
 
     Raises:
-        ConfigError: of another store, encoder or policy.
+        ConfigError: Weights of another store, encoder or policy.
     """
+    encoder = policy.feature_spec.hash
     meta = weights.meta
     known = meta["store"]
     if store_mark(store.episodes, known["episodes"]) != known:
@@ -77,8 +77,8 @@ def check_origin(
 def make_lesson(
     weights: Weights,
     store: EpisodeStore,
-    features: FeatureStore,
-    policy: TinyPolicy,
+    features: StoredFrames,
+    policy: TrainablePolicy,
     seed: int,
     device: torch.device,
 ) -> Lesson:
@@ -88,12 +88,12 @@ def make_lesson(
     that is asked for good chunks learns all as good where the weights do not tell, and is measured on good ones.
 
     Args:
-        weights: checked for belonging to the store.
-        store: of the rows.
-        features: of the policy's encoder.
-        policy: to be improved; its statistics are kept.
-        seed: of the choice of what measures.
-        device: to train on.
+        weights: Weights that belong to the store.
+        store: Store that the rows of the weights are of.
+        features: What is stored of the frames for the policy.
+        policy: Policy to be improved; its statistics are kept.
+        seed: Seed of the choice of what measures.
+        device: Device to train on.
 
     Raises:
         ConfigError: too few successful episodes, no chunk left, or none that is good; or scenes that are kept for
@@ -115,7 +115,7 @@ def make_lesson(
     weight = weights.weight / weights.weight[split.train].mean()
     data = build(store, features, policy.space, weights.row, weights.stop, policy.normaliser, weight, weights.chunks)
     good = weights.good
-    if good is None and policy.condition is not None:
+    if good is None and policy.advantage is not None:
         good = np.ones(len(weights), bool)
     if good is not None:
         if not good[split.train].any():

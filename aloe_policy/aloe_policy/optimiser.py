@@ -21,18 +21,25 @@ class Optimiser:
     """Steps of a network's parameters, their rate rising and falling once.
 
     Args:
-        model: what is trained.
-        matrices: those of its parameters that are Muon's.
-        learning_rate: peak.
-        weight_decay: AdamW's.
-        steps: in all.
+        parameters: All parameters that train.
+        matrices: The matrices among them that Muon trains.
+        learning_rate: Peak of the learning rate.
+        weight_decay: Weight decay of the parameters that AdamW trains.
+        steps: Number of steps of the whole training.
     """
 
     def __init__(
-        self, model: nn.Module, matrices: Sequence[nn.Parameter], learning_rate: float, weight_decay: float, steps: int
+        self,
+        parameters: Iterable[nn.Parameter],
+        matrices: Sequence[nn.Parameter],
+        learning_rate: float,
+        weight_decay: float,
+        steps: int,
     ) -> None:
-        chosen, rate = {id(p) for p in matrices}, MATRIX_RATE * learning_rate
-        rest, decay = [p for p in model.parameters() if id(p) not in chosen], MATRIX_DECAY * weight_decay
+        chosen = {id(matrix) for matrix in matrices}
+        rest = [parameter for parameter in parameters if id(parameter) not in chosen]
+        rate = MATRIX_RATE * learning_rate
+        decay = MATRIX_DECAY * weight_decay
         self._adam = AdamW(rest, learning_rate, weight_decay=weight_decay)
         self._muon = Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
         steps = max(3, steps)  # one cycle needs two steps to rise and one to fall

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from aloe_data.chunk import Chunk
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
-from aloe_policy.backend import ChunkPolicy
 from aloe_policy.limits import ActionLimits
+from aloe_policy.policy_protocol import ChunkPolicy
 
 
 class ChunkError(ValueError):

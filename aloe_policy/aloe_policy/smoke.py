@@ -1,20 +1,10 @@
 """Smoke inference: what a candidate must do before it may drive."""
 
-import numpy as np
-
-from aloe_data.observation import Observation
 from aloe_data.rig import Rig
-from aloe_policy.backend import CheckpointError, ChunkPolicy
+from aloe_policy.checkpoint import CheckpointError
 from aloe_policy.planner import ChunkError, ChunkPlanner
-
-PROMPT = "smoke test"
-
-
-def made_up_observation(rig: Rig) -> Observation:
-    """Grey views of the rig's sizes, joints in the middle of their ranges."""
-    images = {c.name: np.full((c.height, c.width, 3), 127, np.uint8) for c in rig.cameras}
-    middle = [0.5 * (joint.lower + joint.upper) for arm in rig.arms for joint in arm.all_joints]
-    return Observation(stamp_ns=0, state=np.array(middle, np.float32), images=images, prompt=PROMPT)
+from aloe_policy.policy_protocol import ChunkPolicy
+from aloe_policy.warm_up import made_up_observation
 
 
 def smoke_test(policy: ChunkPolicy, rig: Rig, n_action_steps: int) -> None:

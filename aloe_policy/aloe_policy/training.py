@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aloe_policy.chunk_batch import ChunkBatch
 from aloe_policy.learner import ActorLearner
 
 Report = Callable[[int, dict[str, float]], None]
@@ -20,8 +21,8 @@ HELD_OUT_ROWS = 512
 class Samples(Protocol):
     """What is learned from; `TrainingSet` is one."""
 
-    def batch(self, index: Index, device: torch.device) -> dict[str, torch.Tensor]:
-        """Tensors of some entries."""
+    def batch(self, index: Index, device: torch.device) -> ChunkBatch:
+        """Some entries as tensors."""
         ...
 
 
@@ -46,10 +47,10 @@ def split_by_episode(
     """Hold out whole episodes.
 
     Args:
-        episode: of each entry [n].
-        seed: of the choice.
-        measurable: which entries may measure [n]; default: all.
-        useful: which are worth training on [n]; default: all.
+        episode: Episode of each entry, [n].
+        seed: Seed of the choice.
+        measurable: Whether an entry may measure, [n]; default: all may.
+        useful: Whether an entry is worth training on, [n]; default: all are.
 
     Raises:
         ValueError: fewer than two episodes to measure with, or nothing left to learn from.
@@ -74,7 +75,7 @@ def fit(
     learner: ActorLearner,
     data: Samples,
     entries: Index,
-    held_out: dict[str, torch.Tensor],
+    held_out: ChunkBatch,
     report: Report = lambda step, metrics: None,
     evaluate_every: int = 250,
     save_every: int = 1 << 40,
@@ -85,16 +86,16 @@ def fit(
     """Train from where the learner stands to its last step.
 
     Args:
-        learner: fresh, or with a state to load.
-        data: what to learn from.
-        entries: of it, that batches are drawn from.
-        held_out: a batch that only measures.
-        report: called with every step's metrics.
-        evaluate_every: steps between held-out measures.
-        save_every: steps between states to go on from.
-        save: called with all that a resumed training needs.
-        stop: asked before every step whether to end here.
-        resumed: what was saved, to go on from.
+        learner: Learner that has taken no step yet.
+        data: Samples to learn from.
+        entries: Entries of the samples that batches are drawn from, [n].
+        held_out: Batch that only measures.
+        report: Called with the number of every step and its metrics.
+        evaluate_every: Number of steps between held-out measures.
+        save_every: Number of steps between states to go on from.
+        save: Called with all that a resumed training needs.
+        stop: Asked before every step whether to end here.
+        resumed: State that was saved, to go on from; None: the training begins.
 
     Returns:
         Held-out measures of the averaged weights, and those at the start; None if it was stopped, with its state saved.
@@ -102,7 +103,8 @@ def fit(
     Raises:
         CollapseError: the held-out loss has risen too far, or the loss is no longer finite.
     """
-    device, config = next(learner.model.parameters()).device, learner.config
+    config = learner.config
+    device = learner.trainable.device
     if resumed is None:
         start = learner.evaluate(held_out)
         report(0, start)

@@ -11,9 +11,7 @@ from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_policy.actions import ActionSpace
-from aloe_policy.dataset import build, chunk_windows, encode_frames
-from aloe_policy.encoders.keypoints import ImageEncoder
-from aloe_policy.tokenizer import word_ids
+from aloe_policy.dataset import build, chunk_windows
 
 SPACE, LENGTH, CPU = ActionSpace(made.RIG), made.LENGTH, torch.device("cpu")
 
@@ -32,11 +30,6 @@ def test_chunks_are_the_next_rows_as_a_plain_loop_says(length: int, horizon: int
                 assert chunks[n, k, 0] == min(tick + k, end - 1)
 
 
-def test_every_view_becomes_one_token_per_keypoint() -> None:
-    frames = np.random.default_rng(0).integers(0, 255, (9, 32, 48, 3), dtype=np.uint8)
-    assert encode_frames(ImageEncoder(("a", "b", "c", "d", "e")), frames, batch=4).shape == (9, 5, 3)
-
-
 @pytest.fixture
 def stored(tmp_path):
     made.write_store(tmp_path / "store", tmp_path / "bags", "hash", ("success", "success"))
@@ -50,24 +43,25 @@ def test_batches_are_what_the_policy_sees_at_rows_of_a_store(stored) -> None:
     data = build(store, features, SPACE, row, stop, 20, np.array([1, 2, 3], np.float32))
     assert data.episode.tolist() == [0, 0, 1]
     batch, index = data.batch(np.array([2, 0, 1]), CPU), np.array([2, 0, 1])
-    assert batch["valid"].sum(1).tolist() == [20, 20, 5] and batch["weight"].tolist() == [3, 1, 2]
+    seen = batch.observations
+    assert batch.valid.sum(1).tolist() == [20, 20, 5] and batch.weight.tolist() == [3, 1, 2]
     for n, k in enumerate(index):
         joints = store.column("state")[row[k]]
         window = np.minimum(row[k] + np.arange(20), stop[k] - 1)
         rows = SPACE.from_joints(np.array(store.column("executed")[window]))
         expected = data.normaliser.chunk(SPACE.relative(rows, joints))
-        np.testing.assert_allclose(batch["chunks"][n], expected, atol=1e-5)
-        np.testing.assert_allclose(batch["states"][n], data.normaliser.state(SPACE.state_features(joints)), atol=1e-6)
-        np.testing.assert_array_equal(batch["tokens"][n], features.rows()[store.column("frame")[row[k]]])
-        assert batch["words"][n].tolist() == word_ids(store.episodes[0].prompt).tolist()
+        np.testing.assert_allclose(batch.chunks[n], expected, atol=1e-5)
+        np.testing.assert_array_equal(seen.joints[n], joints)
+        np.testing.assert_array_equal(seen.features[n], features.rows()[store.column("frame")[row[k]]])
+        assert seen.prompts[seen.prompt_index[n]] == store.episodes[0].prompt
 
 
 def test_other_chunks_take_the_place_of_the_executed_ones(stored) -> None:
     chunks = np.arange(40, dtype=np.float16).reshape(2, 20, 1) * np.ones((1, 1, made.RIG.action_dim), np.float16)
     data = build(*stored, SPACE, np.array([3, 3]), np.array([4, 4]), 20, chunks=chunks)
     batch = data.batch(np.array([1]), CPU)
-    np.testing.assert_array_equal(batch["chunks"][0], chunks[1].astype(np.float32))
-    assert batch["valid"].all()
+    np.testing.assert_array_equal(batch.chunks[0], chunks[1].astype(np.float32))
+    assert batch.valid.all()
 
 
 def test_rows_that_are_not_there_are_named(stored) -> None:

@@ -54,7 +54,8 @@ def test_whatever_happens_who_drives_passed_the_checks_and_was_not_rejected(oper
             elif name == "fault":
                 deployment.fault(values[0], "nan")
             elif name == "refused":
-                deployment.refused(values[0], values[1], "jump")
+                for _ in range(values[1]):
+                    deployment.refused(values[0], "jump")
             elif name == "roll_back":
                 deployment.roll_back("asked")
             else:
@@ -116,10 +117,11 @@ def test_control_may_refuse_a_chunk_of_an_episode_but_no_more() -> None:
     deployment.load(deployed("b"))
     for _ in range(3):
         deployment.begin_episode()
-        deployment.refused("b", 1, "it came late")
-        deployment.refused("a", 5, "from before")
+        deployment.refused("b", "it came late")
+        for _ in range(5):
+            deployment.refused("a", "from before")
     assert deployment.active.version == "b"
-    deployment.refused("b", 1, "its first step is 0.4 m away")
+    deployment.refused("b", "its first step is 0.4 m away")
     assert deployment.active.version == "a"
     assert "control_node refused 2 of its chunks, the last one because its first step is 0.4 m" in deployment.note
 

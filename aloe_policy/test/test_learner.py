@@ -7,44 +7,38 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_policy import ToyPolicy, toy_batch
 
-from aloe_policy.condition import BAD, GOOD, Condition, ConditionConfig, prefixes_of, velocity_of
-from aloe_policy.flow import integrate
+from aloe_policy.advantage_condition import BAD, GOOD, AdvantageCondition
+from aloe_policy.chunk_batch import ChunkBatch
 from aloe_policy.learner import ActorLearner, LearnerConfig, weighted_loss
-from aloe_policy.tiny.model import ModelConfig, TinyVLA
-from aloe_policy.tokenizer import MAX_WORDS
+from aloe_policy.tiny.model import ModelConfig
 
 SIZES = ModelConfig(1, ("a", "b"), 2, 1, action_horizon=4, width=16, heads=2, prefix_layers=1, expert_layers=1, patch=2)
 
 
-def batch(chunks: torch.Tensor, weight: torch.Tensor) -> dict[str, torch.Tensor]:
+def batch(chunks: torch.Tensor, weight: torch.Tensor, **more: torch.Tensor) -> ChunkBatch:
     """Chunks that all begin in the same state."""
-    n, words = len(chunks), torch.zeros(len(chunks), MAX_WORDS, dtype=torch.long)
-    words[:, 0] = 1
-    return {
-        "tokens": torch.zeros(n, 1, 2, 3),
-        "words": words,
-        "states": torch.zeros(n, 2),
-        "chunks": chunks,
-        "valid": torch.ones(n, 4),
-        "weight": weight,
-    }
+    n = len(chunks)
+    return toy_batch(torch.zeros(n, 1, 2, 3), torch.zeros(n, 2), chunks, ("go",), weight=weight, **more)
 
 
-def learner(condition: ConditionConfig | None = None, **changes) -> ActorLearner:
+def learner(advantage: AdvantageCondition | None = None, **changes) -> ActorLearner:
     torch.manual_seed(0)
-    config = dataclasses.replace(LearnerConfig(steps=100, token_dropout=0.0), **changes)
-    return ActorLearner(TinyVLA(SIZES), config, condition)
+    return ActorLearner(ToyPolicy(SIZES, advantage=advantage), dataclasses.replace(LearnerConfig(steps=100), **changes))
 
 
-def sampled(trained: ActorLearner, seen: dict[str, torch.Tensor], condition: Condition | None = None) -> torch.Tensor:
+def parameters(trained: ActorLearner) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in trained.trainable.parameters.values()])
+
+
+def sampled(trained: ActorLearner, seen: ChunkBatch, advantage: AdvantageCondition | None = None) -> torch.Tensor:
     """Means of 100 chunks that a policy samples in a state, asked for something."""
-    noise = torch.randn(100, 4, 1, generator=torch.Generator().manual_seed(0))
-    state = (seen[name][:1] for name in ("tokens", "words", "states"))
-    with torch.no_grad():
-        prefixes = prefixes_of(trained.average.eval(), *state, condition, copies=100)
-        velocity = velocity_of(trained.average, prefixes, condition.guidance if condition else 1.0)
-    return integrate(velocity, noise, 10).mean((1, 2))
+    noise = torch.randn(100, 1, 4, 1, generator=torch.Generator().manual_seed(0))
+    trained.policy.advantage = advantage
+    with trained.averaged():
+        state = dataclasses.replace(seen.observations[:1], good=None)
+        return trained.policy.sample(trained.policy.condition(state), noise).mean((1, 2, 3))
 
 
 @settings(max_examples=30)
@@ -64,27 +58,28 @@ def test_the_weighted_loss_is_that_of_a_loop(samples, steps, clipped, seed):
 
 def test_steps_past_the_end_and_samples_without_weight_pull_nothing():
     trained = learner()
+    trained.trainable.module.train()
     chunks = torch.zeros(2, 4, 1)
     first = batch(chunks, torch.tensor([1.0, 0.0]))
-    first["valid"][0, 2:] = 0
-    other = {**first, "chunks": chunks.clone()}
-    other["chunks"][1] = 9.0
+    first.valid[0, 2:] = 0
+    other = dataclasses.replace(first, chunks=chunks.clone())
+    other.chunks[1] = 9.0
     gradients = []
     for one in (first, other):
         torch.manual_seed(1)
-        trained.model.zero_grad()
-        trained.loss(trained.model, one).backward()
-        gradients.append([p.grad.clone() for p in trained.model.parameters() if p.grad is not None])
-    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+        trained.trainable.module.zero_grad()
+        trained.loss(one).backward()
+        named = trained.trainable.parameters.values()
+        gradients.append([p.grad.clone() for p in named if p.grad is not None])
+    assert gradients[0] and all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 def test_equal_weights_are_behaviour_cloning():
     trained, chunks = learner(), torch.randn(3, 4, 1)
-    trained.model.eval()
     found = []
     for weight in (torch.ones(3), torch.full((3,), 2.0)):
         torch.manual_seed(1)
-        found.append(trained.loss(trained.model, batch(chunks, weight)).item())
+        found.append(trained.loss(batch(chunks, weight)).item())
     assert found[1] == pytest.approx(2 * found[0])
 
 
@@ -101,10 +96,10 @@ def test_of_two_modes_the_policy_chooses_the_one_that_weighs_more():
 @pytest.fixture(scope="module")
 def told():
     """A policy that saw good and bad chunks in one state, +1 in 3 of 4 and in 0 of 12, and that batch."""
-    trained = learner(ConditionConfig(condition_dropout=0.3), steps=90, learning_rate=1e-2, ema=0.9)
+    trained = learner(AdvantageCondition(dropout=0.3), steps=90, learning_rate=1e-2, ema=0.9)
     chunks = torch.ones(16, 4, 1)
     chunks[3:] = -1
-    both = batch(chunks, torch.ones(16)) | {"good": torch.arange(16) < 4}
+    both = batch(chunks, torch.ones(16), good=torch.arange(16) < 4)
     for _ in range(trained.config.steps):
         trained.step(both)
     return trained, both
@@ -117,7 +112,7 @@ def share(chunks: torch.Tensor) -> float:
 
 
 def test_a_policy_that_was_told_what_is_good_does_what_it_is_asked_for(told):
-    good, bad = (share(sampled(*told, Condition(word))) for word in (GOOD, BAD))
+    good, bad = (share(sampled(*told, AdvantageCondition(word))) for word in (GOOD, BAD))
     assert good > 0.6 and bad < 0.1
 
 
@@ -126,23 +121,26 @@ def test_asked_for_nothing_it_does_what_was_done(told):
 
 
 def test_with_more_guidance_more_of_what_it_does_is_good(told):
-    assert share(sampled(*told, Condition(guidance=2.0))) > share(sampled(*told, Condition())) + 0.05
+    assert share(sampled(*told, AdvantageCondition(guidance=2.0))) > share(sampled(*told, AdvantageCondition())) + 0.05
 
 
 def test_it_is_measured_by_what_it_does_when_asked_for_good_chunks(told):
     trained, both = told
-    right, wrong = ({k: v[part] for k, v in both.items()} for part in (slice(0, 3), slice(4, 7)))
-    as_good = (trained.evaluate({**part, "good": torch.ones(3, dtype=torch.bool)}) for part in (right, wrong))
+    trained.policy.advantage = AdvantageCondition()
+    good = torch.ones(3, dtype=torch.bool)
+    right, wrong = (batch(both.chunks[part], torch.ones(3), good=good) for part in (slice(0, 3), slice(4, 7)))
+    as_good = (trained.evaluate(part) for part in (right, wrong))
     for better, worse in zip(*(found.values() for found in as_good), strict=True):
         assert better < worse
 
 
 def test_where_nothing_is_known_to_be_good_random_numbers_are_drawn_as_ever():
     chunks, states = batch(torch.randn(3, 4, 1), torch.ones(3)), []
-    for dropout in (0.0, 0.5):
-        trained = learner(ConditionConfig(condition_dropout=dropout), steps=3)
+    for advantage in (None, AdvantageCondition(dropout=0.5)):
+        trained = learner(advantage, steps=3)
+        trained.policy.advantage = None
         trained.step(chunks)
-        states.append(torch.cat([p.flatten() for p in trained.model.parameters()]))
+        states.append(parameters(trained))
     assert torch.equal(*states)
 
 

@@ -28,7 +28,7 @@ def train(model: nn.Sequential, optimiser: Optimiser, steps: range) -> list[floa
 
 
 def made(model: nn.Sequential) -> Optimiser:
-    return Optimiser(model, [model[0].weight], learning_rate=1e-2, weight_decay=1e-3, steps=STEPS)
+    return Optimiser(model.parameters(), [model[0].weight], learning_rate=1e-2, weight_decay=1e-3, steps=STEPS)
 
 
 def test_every_parameter_is_trained() -> None:

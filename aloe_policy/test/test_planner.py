@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from aloe_data.observation import Observation
 from aloe_data.rig_file import load_rig
-from aloe_policy.backend import CheckpointError, load_policy
+from aloe_policy.backend import KINDS, CheckpointError, load_policy, trainable_policy
 from aloe_policy.checkpoint import Checkpoint
+from aloe_policy.kind import Kind
 from aloe_policy.planner import ChunkError, ChunkPlanner
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
@@ -147,8 +148,11 @@ def make_fake(checkpoint: Checkpoint, rig: Any, *, seed: int, device: str) -> Fa
     return FakePolicy(f"{checkpoint.version} {seed} {device}")
 
 
+FAKE = {"fake": lambda: Kind("fake", make_fake)}
+
+
 def test_a_checkpoint_becomes_the_policy_of_its_kind() -> None:
-    policy = load_policy("x", RIG, seed=3, backends={"fake": make_fake}, read=checkpoint_of("fake"))
+    policy = load_policy("x", RIG, seed=3, kinds=FAKE, read=checkpoint_of("fake"))
     assert policy.version == "sha 3 cpu"
 
 
@@ -160,4 +164,9 @@ def test_an_unknown_kind_is_named_with_the_nearest() -> None:
 def test_a_policy_for_another_rig_is_refused() -> None:
     other = replace(RIG, name="other", rate_hz=30.0)
     with pytest.raises(CheckpointError, match="for another rig than 'other'"):
-        load_policy("x", other, backends={"fake": make_fake}, read=checkpoint_of("fake"))
+        load_policy("x", other, kinds=FAKE, read=checkpoint_of("fake"))
+
+
+def test_a_policy_of_a_kind_that_only_drives_is_refused_where_one_is_to_be_trained() -> None:
+    with pytest.raises(CheckpointError, match="x: its kind 'fake' drives but cannot be trained; kinds that can: tiny"):
+        trainable_policy("x", RIG, kinds={**KINDS, **FAKE}, read=checkpoint_of("fake"))

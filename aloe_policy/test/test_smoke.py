@@ -17,9 +17,10 @@ from aloe_policy.backend import CheckpointError, load_policy
 from aloe_policy.checkpoint import folder_hash
 from aloe_policy.encoders.keypoints import ImageEncoder
 from aloe_policy.limits import ActionLimits
-from aloe_policy.smoke import made_up_observation, smoke_test
+from aloe_policy.smoke import smoke_test
 from aloe_policy.tiny.model import ModelConfig, TinyVLA
 from aloe_policy.tiny.policy import save_tiny
+from aloe_policy.warm_up import made_up_observation
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 JOINTS = replace(RIG, action_space="joint_position")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aloe_policy.condition import BAD, GOOD
+from aloe_policy.advantage_condition import BAD, GOOD
 from aloe_policy.tokenizer import MAX_WORDS, PADDING, bucket, word_ids
 
 

@@ -1,16 +1,19 @@
 """A policy from demonstrations alone, for studies that need many of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from aloe_data.rig import Rig
+from aloe_policy.checkpoint import read_checkpoint
 from aloe_policy.dataset import build
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
 from aloe_policy.ros.train import demonstrations
 from aloe_policy.tiny.model import TinyVLA
-from aloe_policy.tiny.policy import save_tiny
+from aloe_policy.tiny.policy import TinyPolicy
+from aloe_policy.tiny.storage import parts_of
 from aloe_policy.training import fit, split_by_episode
 
 STRIDE = 5  # ticks between observations
@@ -26,22 +29,16 @@ def clone(files: StoreConfig, rig: Rig, learning: LearnerConfig, out: Path) -> N
         out: checkpoint to write.
     """
     like = matching_policy(files, rig)
+    assert isinstance(like, TinyPolicy), "the study's warm start is a tiny VLA"
     store, features = open_store(files, like)
     row, stop = demonstrations(store, STRIDE)
     data = build(store, features, like.space, row, stop, like.normaliser)
     split = split_by_episode(data.episode, learning.seed)
     torch.manual_seed(learning.seed)
-    learner = ActorLearner(TinyVLA(like.model.config), learning)
+    untrained = TinyPolicy(replace(parts_of(read_checkpoint(files.policy, rig)), model=TinyVLA(like.model.config)), rig)
+    learner = ActorLearner(untrained, learning)
     measures = fit(learner, data, split.train, data.batch(split.held_out, torch.device("cpu")))
     assert measures is not None, "nobody stops it"
-    told = {"steps": learning.steps, "seed": learning.seed, **measures}
-    save_tiny(
-        out,
-        rig,
-        like.encoder,
-        learner.average,
-        like.normaliser,
-        image_size=like.image_size,
-        training=told,
-        card="Warm start of a study; see studies/methods.",
-    )
+    facts = {"steps": learning.steps, "seed": learning.seed, **measures}
+    with learner.averaged():
+        untrained.save(out, facts, "Warm start of a study; see studies/methods.")

@@ -19,6 +19,7 @@ from aloe_data.rig import Rig
 from aloe_data.vocabulary import Authority, RequestKind, Verdict
 from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.checkpoint import Checkpoint
+from aloe_policy.kind import Kind
 from aloe_policy.tiny.policy import TinyPolicy
 from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
 from aloe_sim.rollout.assisted import AssistedRig
@@ -61,9 +62,9 @@ def load_seeing(path: str, rig: Rig, eyes: Callable[[], NDArray[np.float16]], se
     """
 
     def make(checkpoint: Checkpoint, rig: Rig, *, seed: int, device: str) -> ChunkPolicy:
-        return KeypointPolicy(checkpoint, rig, seed=seed, device=device)
+        return KeypointPolicy.from_checkpoint(checkpoint, rig, seed=seed, device=device)
 
-    policy = load_policy(path, rig, seed=seed, backends={"tiny": make})
+    policy = load_policy(path, rig, seed=seed, kinds={"tiny": lambda: Kind("tiny", make)})
     assert isinstance(policy, KeypointPolicy), "made above"
     policy.eyes = eyes
     policy.warm_up()  # what it looks at for this does not count: an episode begins with eyes of its own draws

@@ -13,10 +13,9 @@ from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.ros.critic_watch import Watch
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
 from aloe_data.seeds import HELD_OUT
+from aloe_data.stored_features import open_features
 from aloe_policy.ros import policy_store
-from aloe_policy.ros.ingest import encoder_hash
 from aloe_policy.training_state import load_state, state_file
 
 FIRST = ("success", "failure", "success", "failure")
@@ -26,15 +25,15 @@ FIRST = ("success", "failure", "success", "failure")
 def folder(tmp_path, policy, monkeypatch):
     """A folder of bags, of which `ingest` makes episodes; and the configuration to watch it."""
 
-    def ingest(config):
+    def ingest(config, encoders):
         assert config.closed
         store = EpisodeStore(config.store, made.RIG, made.SIZE)
-        features = FeatureStore(store, encoder_hash(config.encoder), (len(made.NAMES), 3))
+        features = open_features(store, encoders[0].spec)
         for bag in sorted(file.parent for file in config.bags.glob("*/metadata.yaml")):
             if bag.name not in store.bags:
                 number = int(bag.name)
                 made.store_episode(store, features, bag, number, FIRST[number % 4], content=bag.name)
-        return store, features
+        return store, (features,)
 
     monkeypatch.setattr(policy_store, "ingest", ingest)
     for number in range(4):

@@ -24,9 +24,8 @@ from aloe_critic.scoring import score
 from aloe_data.config import ConfigError
 from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
+from aloe_data.stored_features import open_features
 from aloe_policy.ros import policy_store
-from aloe_policy.ros.ingest import encoder_hash
 from aloe_policy.training_state import load_state, state_file
 
 
@@ -112,7 +111,7 @@ def test_the_policys_own_encoder_is_used_where_none_is_given(setting):
 def test_episodes_that_came_after_a_stop_are_not_in_what_is_resumed(setting):
     stopped = CriticTraining(setting, NETWORK, LEARNING)
     assert stopped.run(lambda *_: None, lambda: stopped.learner.steps_done == 2) is None
-    made.write_store(Path(setting.store), setting.out.with_name("more"), encoder_hash(Path(setting.encoder)))
+    made.write_store(Path(setting.store), setting.out.with_name("more"), made.encoder_hash(Path(setting.encoder)))
     resumed = CriticTraining(dataclasses.replace(setting, resume=True), NETWORK, LEARNING)
     assert resumed.data.split == stopped.data.split and len(resumed.data.split.all) == 6
     afresh = CriticTraining(dataclasses.replace(setting, out=setting.out.with_name("other")), NETWORK, LEARNING)
@@ -131,7 +130,9 @@ def test_a_training_is_neither_overwritten_nor_resumed_with_other_choices(settin
 
 def refill(setting, verdicts, name, **options):
     store = setting.out.with_name(name)
-    made.write_store(store, setting.out.with_name("bags"), encoder_hash(Path(setting.encoder)), verdicts, **options)
+    made.write_store(
+        store, setting.out.with_name("bags"), made.encoder_hash(Path(setting.encoder)), verdicts, **options
+    )
     return str(store)
 
 
@@ -159,7 +160,7 @@ def test_features_or_an_encoder_of_another_policy_are_refused(setting, tmp_path)
     with pytest.raises(ConfigError, match="not the encoder inside"):
         run(setting, encoder=str(other))
     store = tmp_path / "foreign"
-    made.write_store(store, tmp_path / "bags", encoder_hash(other))
+    made.write_store(store, tmp_path / "bags", made.encoder_hash(other))
     with pytest.raises(ConfigError, match="holds features of the encoders"):
         run(setting, store=str(store))
 
@@ -194,9 +195,9 @@ def test_scenes_that_are_kept_for_measuring_are_refused(setting, monkeypatch):
 
 
 def test_bags_of_which_none_can_be_used_are_said(setting, monkeypatch):
-    def nothing_new(config):
+    def nothing_new(config, encoders):
         store = EpisodeStore(config.store, made.RIG, made.SIZE)
-        return store, FeatureStore(store, encoder_hash(config.encoder), (2, 3))
+        return store, (open_features(store, encoders[0].spec),)
 
     monkeypatch.setattr(policy_store, "ingest", nothing_new)
     with pytest.raises(ConfigError, match="holds no episode; if bags were left out, the reasons stand above"):

@@ -16,7 +16,6 @@ from aloe_data.config import ConfigError
 from aloe_data.sources import AUTONOMOUS, BY_HUMAN
 from aloe_policy.checkpoint import CheckpointError
 from aloe_policy.improvement_weights import load_weights
-from aloe_policy.ros.ingest import encoder_hash
 
 CHOICES = Choices(ask=AskConfig(samples=2), value=ValueConfig(folds=2, value_steps=2, value_batch_size=8))
 
@@ -29,7 +28,7 @@ def critic(policy, tmp_path_factory):
 @pytest.fixture
 def to_weigh(policy, critic, tmp_path):
     checkpoint, encoder = policy
-    stored.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder), human_from=30)
+    stored.write_store(tmp_path / "store", tmp_path / "bags", stored.encoder_hash(encoder), human_from=30)
     return WeighConfig(
         rig=stored.RIG_FILE, policy=checkpoint, store=str(tmp_path / "store"), critic=str(critic),
         out=tmp_path / "weights.npz",
@@ -119,7 +118,7 @@ def test_what_cannot_be_weighed_is_refused_by_name(to_weigh, tmp_path):
         run(to_weigh, n_action_steps=5)
     with pytest.raises(ConfigError, match="longer than the policy's chunks of 20"):
         run(to_weigh, method="uniform", n_action_steps=25)
-    encoder = encoder_hash(to_weigh.policy.with_name("encoder.safetensors"))
+    encoder = stored.encoder_hash(to_weigh.policy.with_name("encoder.safetensors"))
     stored.write_store(tmp_path / "failures", tmp_path / "f", encoder, ("failure",) * 3)
     with pytest.raises(ConfigError, match="no chunk left: filtered_bc gives none of"):
         run(to_weigh, method="filtered_bc", store=str(tmp_path / "failures"))

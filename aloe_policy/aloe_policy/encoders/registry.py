@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aloe_data.config import ConfigError
-from aloe_data.feature_spec import FeatureSpec
+from aloe_data.feature_spec import PIXELS, FeatureSpec
 from aloe_data.section import nearest
 
 BATCH = 192  # frames that go through a network at once
@@ -81,9 +81,23 @@ def _create_pretrained(image_size: tuple[int, int], device: torch.device) -> Fra
     return PretrainedEncoder(image_size, device)
 
 
+def _restore_pixels(
+    description: Mapping[str, Any], weights: Mapping[str, Tensor], device: torch.device
+) -> FrameEncoder:
+    height, width = description["image_size"]
+    return _create_pixels((height, width), device)
+
+
+def _create_pixels(image_size: tuple[int, int], device: torch.device) -> FrameEncoder:
+    from aloe_policy.encoders.pixels import PixelEncoder
+
+    return PixelEncoder(image_size)
+
+
 ENCODERS: Mapping[str, Entry] = {
     "keypoints": Entry(_restore_keypoints),
     "pretrained": Entry(_restore_pretrained, _create_pretrained),
+    PIXELS: Entry(_restore_pixels, _create_pixels),
 }
 
 

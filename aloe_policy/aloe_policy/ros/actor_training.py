@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from aloe_data.config import parameter
+from aloe_policy.chunk_batch import ChunkBatch
 from aloe_policy.learner import ActorLearner
 from aloe_policy.training import Samples, fit
 from aloe_policy.training_log import Reporter
@@ -33,7 +33,7 @@ def run(
     learner: ActorLearner,
     data: Samples,
     entries: NDArray[np.int64],
-    held_out: dict[str, torch.Tensor],
+    held_out: ChunkBatch,
     choices: Mapping[str, Mapping[str, Any]],
     state: Mapping[str, Any] | None,
     facts: Mapping[str, float],
@@ -41,12 +41,14 @@ def run(
     """Train to the last step; None if it was interrupted, with its state saved.
 
     Args:
-        config: where to write.
-        learner: fresh.
-        data, entries, held_out: see `fit`.
-        choices: all that the outcome depends on; a resumed training must have the same.
-        state: of the stopped training to go on with.
-        facts: about the data, for TensorBoard.
+        config: Where to write, and how often.
+        learner: Learner that has taken no step yet.
+        data: Samples to learn from, see `fit`.
+        entries: Entries of the samples that batches are drawn from, see `fit`.
+        held_out: Batch that only measures, see `fit`.
+        choices: All that the outcome depends on; a resumed training must have the same.
+        state: State of the stopped training to go on with; None: the training begins.
+        facts: Facts about the data, for TensorBoard.
 
     Raises:
         ConfigError: other choices than before.

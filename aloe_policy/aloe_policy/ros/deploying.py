@@ -22,10 +22,10 @@ from aloe_data.ros.convert import diagnostic_status
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.session import open_session
-from aloe_policy.backend import CheckpointError, ChunkPolicy
-from aloe_policy.checkpoint import stated_version
+from aloe_policy.checkpoint import CheckpointError, stated_version
 from aloe_policy.deployment import Deployed, Deployment, DeploymentError, TrialConfig
 from aloe_policy.planner import ChunkError, ChunkPlanner
+from aloe_policy.policy_protocol import ChunkPolicy
 
 LOAD = "/policy/load"
 SHORT = 12  # digits of a version, as everything prints it

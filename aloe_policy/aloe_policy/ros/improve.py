@@ -6,7 +6,6 @@ what it could do, with none. Stop it at any time, and go on with --resume: it en
 """
 
 import argparse
-import copy
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -17,14 +16,13 @@ import torch
 
 from aloe_data.config import add_arguments, from_arguments, parameter
 from aloe_data.rig_file import load_rig
+from aloe_policy.advantage_condition import AdvantageCondition, ConditionConfig
 from aloe_policy.card import improved_card
-from aloe_policy.condition import Condition, ConditionConfig
 from aloe_policy.improvement import check_origin, make_lesson
 from aloe_policy.improvement_weights import file_hash, load_weights, say
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.ros.actor_training import RunConfig, run
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
-from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.training import CollapseError
 from aloe_policy.training_state import stopped
 
@@ -51,35 +49,40 @@ def improve(config: ImproveConfig, learning: LearnerConfig, conditioning: Condit
     """Weights and a store to a better policy; returns its version, None if it was interrupted.
 
     Args:
-        config: what to improve, and with what.
-        learning: rates and sizes.
-        conditioning: for weights that say what is good, or a policy that was told before.
+        config: What to improve, and with what.
+        learning: Rates and sizes.
+        conditioning: How it learns what is good, where the weights say it or the policy learned it before.
 
     Raises:
         ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before training.
         CollapseError: the policy got worse at what it could do, or the loss is not finite; nothing is written.
     """
     state = stopped(config.out, config.resume)
-    weights, rig, device = load_weights(config.weights), load_rig(config.rig), torch.device(config.device)
+    weights = load_weights(config.weights)
+    rig = load_rig(config.rig)
+    device = torch.device(config.device)
     policy = matching_policy(config, rig)
     store, features = open_store(config, policy)
-    check_origin(config.weights, weights, store, features.encoder, policy, config.other_policy)
+    check_origin(config.weights, weights, store, policy, config.other_policy)
     lesson = make_lesson(weights, store, features, policy, learning.seed, device)
     statistics = weights.meta["statistics"]
     print(f"{weights.meta['method']}: {len(lesson.entries)} of {len(weights)} chunks, {say(statistics)}")
-    actor = ActorLearner(copy.deepcopy(policy.model), learning, conditioning)
-    condition = Condition(guidance=actor.condition.guidance) if "good" in lesson.held_out else None
     start = {"policy": policy.version, "weights": file_hash(config.weights)}
-    choices, started = {"learner": asdict(learning), "start": start}, time.monotonic()
-    if condition:
-        choices["condition"] = asdict(actor.condition)
+    choices = {"learner": asdict(learning), "start": start}
+    policy.advantage = None
+    if lesson.held_out.observations.good is not None:
+        how = conditioning or ConditionConfig()
+        policy.advantage = AdvantageCondition(guidance=how.guidance, dropout=how.condition_dropout)
+        choices["condition"] = asdict(how)
+    actor = ActorLearner(policy, learning)
+    started = time.monotonic()
     shown = {f"weights/{name}": statistics[name] for name in ("effective_sample_size", "clipped")}
     shown |= {f"weights/share_{name}": share for name, share in statistics["share"].items()}
     measures = run(config, actor, lesson.data, lesson.entries, lesson.held_out, choices, state, shown)
     if measures is None:
         return None
     facts: dict[str, Any] = {
-        "improved_from": policy.version,
+        "improved_from": start["policy"],
         "weights": start["weights"],
         **{name: weights.meta[name] for name in ("method", "options", "critic", "statistics")},
         "chunks": len(lesson.entries),
@@ -89,18 +92,8 @@ def improve(config: ImproveConfig, learning: LearnerConfig, conditioning: Condit
         **{part: values for part, values in choices.items() if part != "start"},
         **measures,
     }
-    return save_tiny(
-        config.out,
-        rig,
-        policy.encoder,
-        actor.average,
-        policy.normaliser,
-        image_size=policy.image_size,
-        training=facts,
-        card=improved_card(rig, facts),
-        flow_steps=policy.num_steps,
-        condition=condition,
-    )
+    with actor.averaged():
+        return policy.save(config.out, facts, improved_card(rig, facts))
 
 
 def main() -> None:

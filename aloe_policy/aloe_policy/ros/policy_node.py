@@ -25,9 +25,10 @@ from aloe_data.ros.parameters import declare_parameters
 from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
-from aloe_policy.backend import ChunkPolicy, load_policy
+from aloe_policy.backend import load_policy
 from aloe_policy.deployment import Deployed
 from aloe_policy.planner import ChunkError, ChunkPlanner
+from aloe_policy.policy_protocol import ChunkPolicy
 from aloe_policy.ros.deploying import Deploying, DeployingConfig
 from aloe_policy.smoke import smoke_test
 

@@ -1,34 +1,29 @@
-"""Ingested bags as a policy sees them: what everything that learns from stored features begins with."""
+"""Ingested bags as a policy learns from them: what everything that reads stored features begins with."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
+from aloe_data.feature_spec import FeatureSpec
+from aloe_data.frame_store import FrameStore, stored_specs
 from aloe_data.recording import RecordingError
 from aloe_data.rig import Rig, RigError
+from aloe_data.stored_features import open_features
 from aloe_data.verdicts import VerdictError
-from aloe_policy.backend import load_policy
+from aloe_policy.backend import TrainablePolicy, trainable_policy
 from aloe_policy.checkpoint import CheckpointError
-from aloe_policy.encoders.keypoint_file import load_encoder, save_encoder
-from aloe_policy.encoders.keypoints import TOKEN_WIDTH
-from aloe_policy.ros.ingest import IngestConfig, encoder_hash, ingest
-from aloe_policy.tiny.policy import TinyPolicy
+from aloe_policy.encoders.registry import FrameEncoder, load_encoder
+from aloe_policy.ros.ingest import IngestConfig, ingest
 
 BAD_INPUT = (ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError)
-Stored = tuple[EpisodeStore, FeatureStore]
 
 
 @dataclass(frozen=True)
 class StoreConfig:
-    """Bags, and the policy through whose eyes they are seen."""
+    """Bags, and the policy that learns from them or is judged by them."""
 
     rig: Path = parameter(doc="rig file that the bags were recorded with")
     encoder: str = parameter(
@@ -42,10 +37,10 @@ class StoreConfig:
 
     @property
     def store_folder(self) -> Path:
-        """Of the ingested bags.
+        """Folder of the ingested bags.
 
         Raises:
-            ConfigError: neither bags nor a store.
+            ConfigError: Neither bags nor a store.
         """
         if self.store:
             return Path(self.store)
@@ -54,22 +49,18 @@ class StoreConfig:
         return Path(self.bags).with_name(f"{Path(self.bags).name}_store")
 
 
-def matching_policy(config: StoreConfig, rig: Rig) -> TinyPolicy:
-    """The policy, if it sees through the encoder of the features.
+def matching_policy(config: StoreConfig, rig: Rig) -> TrainablePolicy:
+    """The policy, if it has the encoder that is given.
 
     Raises:
-        CheckpointError: missing, damaged, for another rig, or of a kind that does not know stored features.
-        ConfigError: another encoder.
+        CheckpointError: Missing, damaged, for another rig, or of a kind that cannot be trained.
+        ConfigError: Another encoder.
     """
-    policy = load_policy(config.policy, rig, device=config.device)
-    if not isinstance(policy, TinyPolicy):
-        raise CheckpointError(f"{config.policy}: its kind of policy does not know stored features")
+    policy = trainable_policy(config.policy, rig, device=config.device)
     if not config.encoder:
         return policy
-    given = load_encoder(Path(config.encoder))
-    own, other = policy.encoder.state_dict(), given.state_dict()
-    same = own.keys() == other.keys() and all(torch.equal(own[k].cpu(), other[k]) for k in own)
-    if not same or policy.encoder.keypoints != given.keypoints:
+    given = load_encoder(config.encoder, policy.feature_spec.image_size)
+    if given.spec != policy.feature_spec:
         raise ConfigError(
             f"{config.encoder}: not the encoder inside {config.policy}; the policy would be shown features that it "
             "does not know: give the encoder that it was trained with, or none for its own"
@@ -77,75 +68,70 @@ def matching_policy(config: StoreConfig, rig: Rig) -> TinyPolicy:
     return policy
 
 
-def open_store(config: StoreConfig, policy: TinyPolicy, closed: bool = False) -> Stored:
+def open_store(config: StoreConfig, policy: TrainablePolicy, closed: bool = False) -> tuple[EpisodeStore, FrameStore]:
     """The store with the policy's features, brought up to date with the bags if there are any.
 
     Args:
-        config: which bags and store.
-        policy: whose features.
-        closed: leave out bags that are still being recorded.
+        config: Which bags and store.
+        policy: Policy whose frozen encoder makes the features.
+        closed: Whether bags that are still being recorded are left out.
 
     Raises:
-        ConfigError, RecordingError, StoreError: bad input.
+        ConfigError, RecordingError, StoreError: Bad input.
     """
-    with _encoder_file(config.encoder, policy) as encoder:
-        if config.bags:
-            return _ingested(config, encoder, policy, closed)
-        return _as_it_is(config, encoder, policy)
+    store, features = open_stores(config, policy.rig, (policy.frame_encoder,), closed)
+    return store, features[0]
 
 
-def new_store(folder: Path, policy: TinyPolicy) -> Stored:
-    """A store for what a policy's encoder sees, without bags; one that is there is opened.
-
-    Raises:
-        StoreError: it is for another rig or image size, or damaged.
-    """
-    with _encoder_file("", policy) as encoder:
-        return _stored(folder, encoder_hash(encoder), policy)
-
-
-@contextmanager
-def _encoder_file(given: str, policy: TinyPolicy) -> Iterator[Path]:
-    """The encoder as a file, as reading processes want it; its hash is the same wherever it lies."""
-    if given:
-        yield Path(given)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "encoder.safetensors"
-        save_encoder(policy.encoder, file)
-        yield file
-
-
-def _ingested(config: StoreConfig, encoder: Path, policy: TinyPolicy, closed: bool) -> Stored:
-    width, height = policy.image_size
-    return ingest(
-        IngestConfig(
-            bags=Path(config.bags),
-            rig=config.rig,
-            encoder=encoder,
-            store=config.store_folder,
-            processes=config.threads,
-            image_width=width,
-            image_height=height,
-            closed=closed,
-        )
+def open_stores(
+    config: StoreConfig, rig: Rig, encoders: Sequence[FrameEncoder], closed: bool = False
+) -> tuple[EpisodeStore, tuple[FrameStore, ...]]:
+    """The store with the features of several encoders, in their order; see `open_store`."""
+    if not config.bags:
+        specs = [encoder.spec for encoder in encoders]
+        return _as_it_is(config, rig, specs)
+    files = IngestConfig(
+        bags=Path(config.bags),
+        rig=config.rig,
+        store=config.store_folder,
+        processes=config.threads,
+        closed=closed,
     )
+    return ingest(files, encoders)
 
 
-def _as_it_is(config: StoreConfig, encoder: Path, policy: TinyPolicy) -> Stored:
-    folder, wanted = config.store_folder, encoder_hash(encoder)
+def new_store(folder: Path, policy: TrainablePolicy) -> tuple[EpisodeStore, FrameStore]:
+    """A store for a policy's features, without bags; one that is there is opened.
+
+    Raises:
+        StoreError: It is for another rig or image size, or damaged.
+    """
+    spec = policy.feature_spec
+    store = EpisodeStore(folder, policy.rig, spec.image_size)
+    return store, open_features(store, spec)
+
+
+def _as_it_is(
+    config: StoreConfig, rig: Rig, specs: Sequence[FeatureSpec]
+) -> tuple[EpisodeStore, tuple[FrameStore, ...]]:
+    folder = config.store_folder
     if not (folder / "store.json").exists():
         raise ConfigError(f"{folder}: no store of episodes; give --bags to make one")
-    if not (folder / "features" / wanted).exists():
-        known = sorted(path.name[:12] for path in (folder / "features").glob("*"))
-        raise ConfigError(
-            f"{folder}: holds features of the encoders {', '.join(known) or 'none'}, not of that of {config.policy} "
-            f"({wanted[:12]}); give --bags to make them"
-        )
-    return _stored(folder, wanted, policy)
+    store = EpisodeStore(folder, rig, specs[0].image_size)
+    there = stored_specs(store)
+    for spec in specs:
+        if spec.hash not in [one.hash for one in there]:
+            known = ", ".join(_said(one) for one in there) or "none"
+            raise ConfigError(
+                f"{folder}: holds features of the encoders {known}, not of {_said(spec)}, which is needed here; give "
+                f"--bags to make them, or make them with `ros2 run aloe_policy ingest --bags DIR --rig {config.rig} "
+                f"--store {folder} --policy {config.policy}`"
+            )
+    return store, tuple(open_features(store, spec) for spec in specs)
 
 
-def _stored(folder: Path, encoder: str, policy: TinyPolicy) -> Stored:
-    width, height = policy.image_size
-    store = EpisodeStore(folder, policy.rig, (height, width))
-    return store, FeatureStore(store, encoder, (len(policy.encoder.keypoints), TOKEN_WIDTH))
+def _said(spec: FeatureSpec) -> str:
+    if spec.is_pixels:
+        height, width = spec.image_size
+        return f"pixels of {width}x{height}"
+    return f"{spec.hash[:12]} ({spec.encoder})"

@@ -1,6 +1,7 @@
-"""Train the tiny VLA on recorded bags: `ros2 run aloe_policy train --bags DIR --rig FILE --encoder FILE --out DIR`.
+"""Train a policy on recorded bags: `ros2 run aloe_policy train --kind KIND --bags DIR --rig FILE --out DIR`.
 
-Stop it at any time, and go on with --resume: it ends where an uninterrupted run would have.
+Each kind has options of its own: see `train --kind KIND --help`; tiny also needs --encoder FILE. Stop it at any time,
+and go on with --resume: it ends where an uninterrupted run would have.
 """
 
 import argparse
@@ -18,21 +19,18 @@ from numpy.typing import NDArray
 
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
 from aloe_data.verdicts import verdict_now
 from aloe_policy.actions import ActionSpace
+from aloe_policy.backend import KINDS, recipe_of
 from aloe_policy.card import model_card
 from aloe_policy.dataset import build
-from aloe_policy.encoders.keypoint_file import load_encoder
-from aloe_policy.encoders.keypoints import STRIDE
+from aloe_policy.kind import PolicyOptions
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.ros.actor_training import RunConfig, run
 from aloe_policy.ros.ingest import IngestConfig, ingest
 from aloe_policy.ros.policy_store import BAD_INPUT
-from aloe_policy.tiny.model import ModelConfig, TinyVLA
-from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.training import CollapseError, split_by_episode
 from aloe_policy.training_state import stopped
 
@@ -43,40 +41,27 @@ Index = NDArray[np.int64]
 class TrainConfig(RunConfig):
     """What to train from and where to write."""
 
+    kind: str = parameter("tiny", choices=tuple(KINDS), doc="kind of policy")
     bags: Path = parameter(doc="folder of episode bags, searched below")
     rig: Path = parameter(doc="rig file that the bags were recorded with")
-    encoder: Path = parameter(doc="image encoder that `pretrain_encoder` wrote (.safetensors)")
     store: str = parameter("", doc="folder of the ingested bags, see `ingest`; default: BAGS with _store at its end")
     stride: int = parameter(5, unit="ticks", low=1, doc="control ticks between training observations")
-    image_width: int = parameter(128, unit="px", low=STRIDE, doc="width of views; the encoder's")
-    image_height: int = parameter(96, unit="px", low=STRIDE, doc="height of views; the encoder's")
-    width: int = parameter(ModelConfig.width, low=16, doc="of the network's tokens; a multiple of 4")
-    triangulate: bool = parameter(
-        True, doc="tell where keypoints are in space, where the rig file says how the cameras are mounted"
-    )
     threads: int = parameter(2, low=1, doc="CPU threads and reading processes")
     device: str = parameter("cpu", doc="where to train, cpu or cuda")
 
     @property
     def ingest(self) -> IngestConfig:
         """How the bags become a store."""
-        return IngestConfig(
-            bags=self.bags,
-            rig=self.rig,
-            encoder=self.encoder,
-            store=Path(self.store) if self.store else self.bags.with_name(f"{self.bags.name}_store"),
-            processes=self.threads,
-            image_width=self.image_width,
-            image_height=self.image_height,
-        )
+        store = Path(self.store) if self.store else self.bags.with_name(f"{self.bags.name}_store")
+        return IngestConfig(bags=self.bags, rig=self.rig, store=store, processes=self.threads)
 
 
 def demonstrations(store: EpisodeStore, stride: int) -> tuple[Index, Index]:
     """Where to learn from the successful episodes of a store, by their verdicts as they are now; says what is left out.
 
     Args:
-        store: the episodes.
-        stride: between the observed ticks that are taken.
+        store: Store of the episodes.
+        stride: Distance between the observed ticks that are taken.
 
     Returns:
         rows [n] of the store at which chunks begin, and the ends [n] of their episodes.
@@ -103,69 +88,82 @@ def demonstrations(store: EpisodeStore, stride: int) -> tuple[Index, Index]:
     return np.concatenate(rows), np.concatenate(ends)
 
 
-def _mounts_known(rig: Rig) -> bool:
-    unknown = [camera.name for camera in rig.cameras if camera.name not in rig.mounts]
-    if unknown:
-        print(f"where camera '{unknown[0]}' is mounted is not known: keypoints are not triangulated (docs/policy.md)")
-    return not unknown
-
-
-def train(config: TrainConfig, learning: LearnerConfig) -> str | None:
+def train(config: TrainConfig, learning: LearnerConfig, options: PolicyOptions) -> str | None:
     """Bags to checkpoint; returns its version, None if it was interrupted.
 
+    Args:
+        config: What to train from and where to write.
+        learning: Rates and sizes.
+        options: Options of the kind of policy.
+
     Raises:
-        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before training.
-        CollapseError: training went wrong.
+        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: Bad input, before training.
+        CollapseError: Training went wrong.
     """
     state = stopped(config.out, config.resume)
-    rig, device, encoder = load_rig(config.rig), torch.device(config.device), load_encoder(config.encoder)
-    store, features = ingest(config.ingest)
+    recipe = recipe_of(config.kind)
+    rig = load_rig(config.rig)
+    device = torch.device(config.device)
+    encoder = recipe.frame_encoder(options, rig, config.device)
+    store, (features,) = ingest(config.ingest, (encoder,))
     if rig.simulated:
         refuse_held_out((episode.seed for episode in store.bags.values()), str(config.bags))
     row, end = demonstrations(store, config.stride)
-    space = ActionSpace(rig, triangulated=config.triangulate and _mounts_known(rig))
-    data = build(store, features, space, row, end, ModelConfig.action_horizon)
+    data = build(store, features, ActionSpace(rig), row, end, options.action_horizon)
     split = split_by_episode(data.episode, learning.seed)
     episodes = len(np.unique(data.episode))
-    dims = len(data.normaliser.state_mean), rig.action_dim
-    views = {"num_cameras": len(rig.cameras), "tool_views": space.tool_views}
-    sizes = ModelConfig(**views, keypoints=encoder.keypoints, state_dim=dims[0], action_dim=dims[1], width=config.width)
     torch.manual_seed(learning.seed)
-    actor = ActorLearner(TinyVLA(sizes).to(device), learning)
-    parameters = sum(p.numel() for p in (*actor.model.parameters(), *encoder.parameters()))
-    print(f"{episodes} episodes, {len(data)} observations, {parameters / 1e6:.2f} M parameters")
+    policy = recipe.create(options, rig, encoder, data.normaliser, config.device)
+    actor = ActorLearner(policy, learning)
+    parameters = sum(parameter.numel() for parameter in actor.trainable.parameters.values())
+    print(f"{episodes} episodes, {len(data)} observations, {parameters / 1e6:.2f} M parameters that train")
     rows = hashlib.sha256(np.stack([row, end]).tobytes()).hexdigest()
-    seen = {"episodes": episodes, "rows": rows, "encoder": features.encoder}
-    choices = {"learner": asdict(learning), "data": seen, "model": asdict(sizes)}
-    held_out, started = data.batch(split.held_out, device), time.monotonic()
+    seen = {"episodes": episodes, "rows": rows, "features": encoder.spec.hash}
+    choices = {"learner": asdict(learning), "data": seen, "policy": {"kind": config.kind, **_values(options)}}
+    held_out = data.batch(split.held_out, device)
+    started = time.monotonic()
     measures = run(config, actor, data, split.train, held_out, choices, state, {})
     if measures is None:
         return None
     facts: dict[str, Any] = {
+        "kind": config.kind,
         "episodes": episodes,
         "observations": len(data),
         "parameters": parameters,
         "minutes": round((time.monotonic() - started) / 60, 1),
         "learner": asdict(learning),
+        "options": _values(options),
         "stride": config.stride,
         **measures,
     }
-    size, card = (config.image_width, config.image_height), model_card(rig, facts)
-    return save_tiny(
-        config.out, rig, encoder, actor.average, data.normaliser, image_size=size, training=facts, card=card
-    )
+    with actor.averaged():
+        return policy.save(config.out, facts, model_card(rig, facts, recipe.about))
+
+
+def _values(options: PolicyOptions) -> dict[str, Any]:
+    """Options but for places of files, which say nothing about what is in them."""
+    return {name: value for name, value in asdict(options).items() if not isinstance(value, Path)}
+
+
+def _kind_asked_for() -> str:
+    """The kind of policy on the command line: which options there are depends on it."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--kind", default=TrainConfig.kind)
+    return str(parser.parse_known_args()[0].kind)
 
 
 def main() -> None:
     """Entry point of `train`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_arguments(parser, TrainConfig)
-    add_arguments(parser, LearnerConfig)
     try:
+        recipe = recipe_of(_kind_asked_for())
+        parts: tuple[Any, ...] = (TrainConfig, recipe.learning, recipe.options)
+        for part in parts:
+            add_arguments(parser, part)
         arguments = parser.parse_args()
-        config, learning = from_arguments(TrainConfig, arguments), from_arguments(LearnerConfig, arguments)
+        config, learning, options = (from_arguments(part, arguments) for part in parts)
         torch.set_num_threads(config.threads)
-        version = train(config, learning)
+        version = train(config, learning, options)
     except BAD_INPUT as error:
         sys.exit(f"train: {error}")
     except CollapseError as error:

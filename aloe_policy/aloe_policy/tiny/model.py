@@ -4,7 +4,7 @@ Data format (B batch, C cameras, D tool views, K tokens a view, H horizon, A act
     tokens   [B, C + D, K, 3]     from the image encoder: u, v, presence of K named keypoints in every view; then,
                                   for each tool, how far they are from it (`Triangulation`), where that is known
     words    int64 [B, L]         hashed words of the prompt, 0 = padding
-    told     int64 [B]            one more word, said beside the state (see `condition`); 0, or left out: nothing
+    condition_token int64 [B]     one more word, beside the state (see `condition`); 0, or left out: nothing
     state    [B, S]               normalised proprioception
     actions  [B, H, A]            normalised chunk
 Every keypoint reads what the prompt says about it; then words, views and proprioception attend to each other in the
@@ -76,7 +76,7 @@ class TinyVLA(nn.Module):
         nn.init.zeros_(self.action_out.weight)
         nn.init.zeros_(self.action_out.bias)
 
-    def prefix(self, tokens: Tensor, words: Tensor, state: Tensor, told: Tensor | None = None) -> Tensor:
+    def prefix(self, tokens: Tensor, words: Tensor, state: Tensor, condition_token: Tensor | None = None) -> Tensor:
         """What the action expert looks at: keys and values for each block, [B, blocks, 1 + (C + D) * K, 2 width].
 
         Computed once per chunk, whatever the number of flow steps.
@@ -90,8 +90,8 @@ class TinyVLA(nn.Module):
         seen = embed_views(tokens, self.config.num_cameras, self.image, displacement)
         seen = (seen + self.view + named + said).flatten(1, 2)
         own = self.state(state)
-        if told is not None:
-            own = own + self.word(told) * (told != PADDING)[:, None]
+        if condition_token is not None:
+            own = own + self.word(condition_token) * (condition_token != PADDING)[:, None]
         mixed = torch.cat([own[:, None], seen, text + self.word_position[:longest]], dim=1)
         padding = torch.zeros(mixed.shape[:2], dtype=torch.bool, device=mixed.device)
         padding[:, -longest:] = words == PADDING

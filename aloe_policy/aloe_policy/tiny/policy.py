@@ -1,140 +1,121 @@
-"""The tiny VLA as a policy: observations in, absolute chunks out. And its way to and from a checkpoint."""
+"""The tiny VLA as a policy that can be trained: observations in, chunks out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from aloe_data.codecs import resize_image
+from aloe_data.feature_spec import FeatureSpec
 from aloe_data.observation import Observation
 from aloe_data.rig import Rig
 from aloe_policy.actions import ActionSpace, Normaliser
-from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
-from aloe_policy.condition import Condition, prefixes_of, velocity_of
-from aloe_policy.dataset import encode_frames
+from aloe_policy.advantage_condition import GOOD, AdvantageCondition
+from aloe_policy.checkpoint import Checkpoint
+from aloe_policy.committed import Committed
+from aloe_policy.encoders.keypoint_frames import KeypointEncoder
 from aloe_policy.encoders.keypoints import ImageEncoder
-from aloe_policy.flow import integrate
-from aloe_policy.smoke import made_up_observation
-from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.flow import flow_loss, integrate, sample_tau
+from aloe_policy.observation_batch import ObservationBatch, observation_batch
+from aloe_policy.optimiser import block_matrices
+from aloe_policy.policy_protocol import Condition, Trainable
+from aloe_policy.propose import rows_of_samples
+from aloe_policy.tiny.augmentation import Renaming
+from aloe_policy.tiny.condition import TinyCondition, condition_of, condition_tokens, velocity_of
+from aloe_policy.tiny.model import TinyVLA
+from aloe_policy.tiny.storage import TinyParts, check_rig, parts_of, save_tiny
 from aloe_policy.tiny.traced import TracedFlow
 from aloe_policy.tokenizer import word_ids
-
-KIND = "tiny"
+from aloe_policy.warm_up import made_up_observation
 
 
 class TinyPolicy:
-    """A trained tiny VLA for one rig.
+    """A tiny VLA for one rig; a `TrainablePolicy`.
 
     Args:
-        checkpoint: what `read_checkpoint` returned.
-        rig: the rig to drive.
-        seed: of the flow's noise.
-        device: where to compute.
+        parts: Networks, statistics and settings.
+        rig: Rig to drive.
+        version: Version of the checkpoint that the parts are from; "": of none yet.
+        seed: Seed of the flow's noise in `infer`.
+        device: Device to compute on.
 
     Attributes:
-        encoder, normaliser: of the checkpoint; what learns beside the policy sees the world through the same ones.
-        model: the network, in evaluation mode.
-        condition: what `sample` asks the network for beside the prompt; None: nothing.
+        frame_encoder: Frozen image encoder.
+        model: Network that trains.
+
+    Raises:
+        ValueError: It needs to know how the rig's cameras are mounted, and the rig file does not say it.
     """
 
-    def __init__(self, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> None:
-        self.version, self.rig = checkpoint.version, rig
+    stochastic = True
+
+    def __init__(self, parts: TinyParts, rig: Rig, *, version: str = "", seed: int = 0, device: str = "cpu") -> None:
+        self.version = version
+        self.rig = rig
         self.rig_contract = rig.contract
+        self.normaliser: Normaliser = parts.normaliser
+        self.num_steps = parts.flow_steps
+        self.token_dropout = parts.token_dropout
+        self.advantage: AdvantageCondition | None = parts.advantage
+        self.space = ActionSpace(rig, triangulated=parts.model.config.tool_views > 0)
         self._device = torch.device(device)
         self._generator = torch.Generator(self._device).manual_seed(seed)
-        config = checkpoint.config
-        try:
-            self.image_size: tuple[int, int] = tuple(config["image_size"])
-            self.num_steps = int(config["flow_steps"])
-            self.condition = Condition(**config["condition"]) if "condition" in config else None
-            sizes = ModelConfig(**{**config["model"], "keypoints": tuple(config["model"]["keypoints"])})
-            self.encoder, self.model = ImageEncoder(sizes.keypoints), TinyVLA(sizes)
-            self.encoder.load_state_dict(_part(checkpoint.weights, "encoder."))
-            self.model.load_state_dict(_part(checkpoint.weights, "model."))
-            self.normaliser = Normaliser(**{k: v.numpy() for k, v in checkpoint.normaliser.items()})
-        except (KeyError, TypeError, RuntimeError, ValueError) as error:
-            message = f"{checkpoint.path}: weights and config.json do not fit together: {error}; train anew"
-            raise CheckpointError(message) from error
-        try:
-            self.space = ActionSpace(rig, triangulated=sizes.tool_views > 0)
-        except ValueError as error:
-            raise CheckpointError(
-                f"{checkpoint.path}: it is told where things are in space, but {error}; add 'calibration:' to the rig "
-                "file (docs/policy.md), or train with --no-triangulate"
-            ) from error
-        if self.model.config.action_dim != rig.action_dim:
-            raise CheckpointError(
-                f"{checkpoint.path}: predicts {self.model.config.action_dim} values per step, the rig '{rig.name}' "
-                f"takes {rig.action_dim}; train a policy for this rig"
-            )
-        self.encoder.to(self._device).eval()
-        self.model.to(self._device).eval()
+        width, height = parts.image_size
+        self.frame_encoder = KeypointEncoder(parts.encoder, (height, width), self._device)
+        self.model: TinyVLA = parts.model.to(self._device).eval()
+        self._rename = Renaming(parts.model.config.keypoints)
         self._flow: TracedFlow | None = None
-        self._prompt, self._words = "", torch.zeros(0)
+        self._prompts: tuple[str, ...] = ()
+        self._words = torch.zeros(0)
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> Self:
+        """The policy of a checkpoint that `read_checkpoint` returned.
+
+        Raises:
+            CheckpointError: Weights and settings do not fit together, or are for another rig.
+        """
+        parts = parts_of(checkpoint)
+        check_rig(checkpoint, parts, rig)
+        return cls(parts, rig, version=checkpoint.version, seed=seed, device=device)
 
     @property
-    def _guidance(self) -> float:
-        return 1.0 if self.condition is None else self.condition.guidance
+    def encoder(self) -> ImageEncoder:
+        """Network of the frozen encoder."""
+        return self.frame_encoder.network
+
+    @property
+    def feature_spec(self) -> FeatureSpec:
+        """What is stored of a camera frame: K tokens of the keypoint encoder."""
+        return self.frame_encoder.spec
 
     @property
     def action_horizon(self) -> int:
-        """H, steps per chunk."""
+        """H, steps of a chunk."""
         return self.model.config.action_horizon
 
+    @property
+    def _guidance(self) -> float:
+        return 1.0 if self.advantage is None else self.advantage.guidance
+
     @torch.inference_mode()
-    def infer(self, observation: Observation) -> NDArray[np.float32]:
-        """One chunk of absolute set points, float32 [H, A]."""
-        shape = 1, 1, self.action_horizon, self.rig.action_dim
-        noise = torch.randn(shape, generator=self._generator, device=self._device)
-        chunk = self.sample(*self.observe(observation), noise)
-        joints = np.asarray(observation.state, dtype=np.float32)
-        return self.space.absolute(self.normaliser.unchunk(chunk[0, 0].cpu().numpy()), joints)
-
-    def observe(self, observation: Observation) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What the networks see of one observation: tokens [1, V, K, 3], words [1, L] and normalised state [1, S'].
-
-        V: views of the cameras, and those of `ActionSpace.tokens`.
-
-        Raises:
-            ValueError: a prompt without words.
-        """
-        joints = np.asarray(observation.state, dtype=np.float32)
-        features = self.space.tokens(self.look(observation), joints)
-        state = self.normaliser.state(self.space.state_features(joints))
-        parts = torch.from_numpy(features), self._words_of(observation.prompt), torch.from_numpy(state)
-        tokens, words, seen = (part.to(self._device) for part in parts)
-        return tokens[None], words, seen[None]
-
-    def look(self, observation: Observation) -> NDArray[np.float16]:
-        """Features of the views [C, K, 3], to the precision with which those of recorded frames are kept."""
-        width, height = self.image_size
-        views = [resize_image(observation.images[camera.name], (height, width)) for camera in self.rig.cameras]
-        return encode_frames(self.encoder, np.stack(views))
-
-    @torch.no_grad()
-    def sample(
-        self, tokens: torch.Tensor, words: torch.Tensor, state: torch.Tensor, noise: torch.Tensor
-    ) -> torch.Tensor:
-        """Several normalised chunks per state, which is looked at once.
+    def infer(self, observation: Observation, committed: Committed | None = None) -> NDArray[np.float32]:
+        """One chunk of absolute set points, float32 [H, A].
 
         Args:
-            tokens: of the views [B, V, K, 3], see `observe`.
-            words: of the prompts, int64 [B, L].
-            state: normalised state features [B, S'].
-            noise: ~ N(0, I), [n, B, H, A].
+            observation: What cameras and joints say.
+            committed: Absolute rows [1, H, A] that the chunk holds whatever is sampled.
 
-        Returns:
-            float32 [n, B, H, A].
+        Raises:
+            ValueError: A prompt without words.
         """
-        prefixes = prefixes_of(self.model, tokens, words, state, self.condition, len(noise))
-        flat = noise.flatten(0, 1).contiguous()  # how operands lie in memory changes the rounding
-        if self._flow is not None:
-            return self._flow(prefixes, flat).view(noise.shape)
-        return integrate(velocity_of(self.model, prefixes, self._guidance), flat, self.num_steps).view(noise.shape)
+        shape = 1, 1, self.action_horizon, self.rig.action_dim
+        noise = torch.randn(shape, generator=self._generator, device=self._device)
+        return rows_of_samples(self, self.observe(observation), noise, committed)[0, 0]
 
     def warm_up(self) -> None:
         """Trace the flow, and infer on a made-up observation: allocations and kernels are then in place."""
@@ -143,40 +124,118 @@ class TinyPolicy:
         self.infer(made_up_observation(self.rig))
         self._generator.set_state(state)
 
-    def _words_of(self, prompt: str) -> torch.Tensor:
-        if prompt != self._prompt:
-            self._prompt, self._words = prompt, torch.from_numpy(word_ids(prompt))[None].to(self._device)
-        return self._words
+    def look(self, observation: Observation) -> NDArray[np.float16]:
+        """Features of the views [C, K, 3], to the precision with which those of recorded frames are kept."""
+        height, width = self.feature_spec.image_size
+        views = [resize_image(observation.images[camera.name], (height, width)) for camera in self.rig.cameras]
+        return self.frame_encoder.encode(np.stack(views))
 
+    def observe(self, observation: Observation) -> ObservationBatch:
+        """One live observation with its features."""
+        return observation_batch(observation, self.look(observation), self._device)
 
-def save_tiny(
-    path: Path,
-    rig: Rig,
-    encoder: ImageEncoder,
-    model: TinyVLA,
-    normaliser: Normaliser,
-    *,
-    image_size: tuple[int, int],
-    training: Mapping[str, Any],
-    card: str,
-    flow_steps: int = 10,
-    condition: Condition | None = None,
-) -> str:
-    """Write a checkpoint of a tiny VLA; returns its version."""
-    config: dict[str, Any] = {
-        "kind": KIND,
-        "model": asdict(model.config),
-        "image_size": list(image_size),
-        "flow_steps": flow_steps,
-        "training": dict(training),
-    }
-    if condition is not None:
-        config["condition"] = asdict(condition)
-    weights = {f"encoder.{k}": v for k, v in encoder.state_dict().items()}
-    weights |= {f"model.{k}": v for k, v in model.state_dict().items()}
-    statistics = {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in asdict(normaliser).items()}
-    return save_checkpoint(path, config, rig, weights, statistics, card)
+    def inputs(self, batch: ObservationBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """What the network reads of B observations.
 
+        Returns:
+            Tokens [B, V, K, 3] of the cameras' views and of those of `ActionSpace.tokens`, words int64 [B, L], and
+            normalised states [B, S'].
 
-def _part(weights: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        Raises:
+            ValueError: A prompt without words.
+        """
+        joints = batch.joints.cpu().numpy()
+        tokens = torch.from_numpy(self.space.tokens(batch.features.cpu().numpy(), joints))
+        state = torch.from_numpy(self.normaliser.state(self.space.state_features(joints)))
+        return tokens.to(self._device), self._words_of(batch), state.to(self._device)
+
+    def condition(self, batch: ObservationBatch) -> TinyCondition:
+        """Prefixes of B observations; while the model is in training mode, of augmented ones."""
+        training = self.model.training
+        with torch.set_grad_enabled(training and torch.is_grad_enabled()):
+            tokens, words, state = self.inputs(batch)
+            if training:
+                tokens, words = self._augmented(tokens, words)
+            guided = self._guidance != 1.0 and not training
+            return condition_of(self.model, tokens, words, state, self._condition_tokens(batch), guided)
+
+    def _augmented(self, tokens: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+        keep = torch.rand(tokens.shape[:3], device=tokens.device) >= self.token_dropout
+        return self._rename(tokens * keep[..., None], words)
+
+    def _condition_tokens(self, batch: ObservationBatch) -> Tensor | None:
+        """What the network is told of each observation, int64 [B]; None: nothing."""
+        if batch.good is not None:
+            dropout = self.advantage.dropout if self.advantage and self.model.training else 0.0
+            return condition_tokens(batch.good, dropout)
+        return self._asked(len(batch))
+
+    def _asked(self, count: int) -> Tensor | None:
+        """What the network is told of so many observations when it drives."""
+        if self.advantage is None:
+            return None
+        return condition_tokens(torch.full((count,), self.advantage.word == GOOD, device=self._device))
+
+    @torch.no_grad()
+    def sample(self, condition: Condition, noise: Tensor, committed: Committed | None = None) -> Tensor:
+        """Normalised chunks [M, B, H, A], see `TrainablePolicy.sample`."""
+        prefixes = self._own(condition).repeat(len(noise)).prefixes
+        flat = noise.flatten(0, 1).contiguous()  # how operands lie in memory changes the rounding
+        rows = columns = None
+        if committed is not None:
+            rows = committed.rows.repeat(len(noise), 1, 1)
+            columns = committed.columns(self.rig).repeat(len(noise), 1, 1)
+        if self._flow is not None:
+            return self._flow(prefixes, flat, rows, columns).view(noise.shape)
+        velocity = velocity_of(self.model, prefixes, self._guidance)
+        return integrate(velocity, flat, self.num_steps, rows, columns).view(noise.shape)
+
+    def loss(self, condition: Condition, chunks: Tensor) -> Tensor:
+        """Flow loss per sample and step [B, H] of normalised chunks [B, H, A]."""
+        noise = torch.randn_like(chunks)
+        tau = sample_tau(len(chunks), device=chunks.device)
+        prefix = self._own(condition).prefixes[0]
+        return flow_loss(lambda x, t: self.model.velocity(prefix, x, t), chunks, noise, tau)
+
+    def sample_tokens(self, tokens: Tensor, words: Tensor, state: Tensor, noise: Tensor) -> Tensor:
+        """Normalised chunks [M, B, H, A] of what `inputs` gave for B observations."""
+        asked = self._asked(len(words))
+        with torch.no_grad():
+            condition = condition_of(self.model, tokens, words, state, asked, self._guidance != 1.0)
+        return self.sample(condition, noise)
+
+    def trainable(self) -> Trainable:
+        """The model; its trace, which has weights of its own, is given up."""
+        self._flow = None
+        parameters = dict(self.model.named_parameters())
+        chosen = {id(matrix) for matrix in block_matrices((self.model.mix, self.model.expert))}
+        matrices = frozenset(name for name, parameter in parameters.items() if id(parameter) in chosen)
+        return Trainable(self.model, parameters, matrices)
+
+    def save(self, folder: Path, training: Mapping[str, Any], card: str) -> str:
+        """Write a checkpoint; returns its version."""
+        height, width = self.feature_spec.image_size
+        return save_tiny(
+            folder,
+            self.rig,
+            self.frame_encoder.network,
+            self.model,
+            self.normaliser,
+            image_size=(width, height),
+            training=training,
+            card=card,
+            flow_steps=self.num_steps,
+            advantage=self.advantage,
+            token_dropout=self.token_dropout,
+        )
+
+    def _own(self, condition: Condition) -> TinyCondition:
+        assert isinstance(condition, TinyCondition), "conditions of another policy mean nothing to this one"
+        return condition
+
+    def _words_of(self, batch: ObservationBatch) -> Tensor:
+        if batch.prompts != self._prompts:
+            table = np.stack([word_ids(prompt) for prompt in batch.prompts])
+            self._words = torch.from_numpy(table).to(self._device)
+            self._prompts = batch.prompts
+        return self._words[batch.prompt_index]

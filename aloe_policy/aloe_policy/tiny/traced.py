@@ -14,6 +14,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from aloe_policy.committed import inpainted
 from aloe_policy.tiny.model import ModelConfig, TinyVLA
 
 WARM_UPS = 3  # calls until a trace runs at its speed, and its copies with it
@@ -24,9 +25,9 @@ class TracedFlow:
     """`integrate` of `velocity_of`, for one network as it is now.
 
     Args:
-        model: in evaluation mode.
-        num_steps: of Euler's method.
-        guidance: see `condition`.
+        model: Network in evaluation mode.
+        num_steps: Steps of Euler's method.
+        guidance: Guidance of an `AdvantageCondition`.
     """
 
     def __init__(self, model: TinyVLA, num_steps: int, guidance: float = 1.0) -> None:
@@ -38,9 +39,18 @@ class TracedFlow:
         weights = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         self._loop.load_state_dict({f"velocity.model.{name}": value for name, value in weights.items()})
 
-    def __call__(self, prefixes: Tensor, noise: Tensor) -> Tensor:
-        """Chunks [B, H, A] from noise [B, H, A] and what `prefixes_of` found for them."""
-        found: Tensor = self._loop(prefixes, noise, self._num_steps, self._guidance)
+    def __call__(
+        self, prefixes: Tensor, noise: Tensor, rows: Tensor | None = None, columns: Tensor | None = None
+    ) -> Tensor:
+        """Chunks [B, H, A], as `integrate` gives them.
+
+        Args:
+            prefixes: Prefixes of a `TinyCondition`, [P, B, ...].
+            noise: Noise, [B, H, A].
+            rows: Committed rows, [B, H, A]; None: all values are free.
+            columns: Which values of `rows` are committed, bool [B, H, A].
+        """
+        found: Tensor = self._loop(prefixes, noise, self._num_steps, self._guidance, rows, columns)
         return found
 
 
@@ -58,7 +68,15 @@ class _Euler(nn.Module):
         super().__init__()
         self.velocity = velocity
 
-    def forward(self, prefixes: Tensor, noise: Tensor, num_steps: int, guidance: float) -> Tensor:
+    def forward(
+        self,
+        prefixes: Tensor,
+        noise: Tensor,
+        num_steps: int,
+        guidance: float,
+        rows: Tensor | None = None,
+        columns: Tensor | None = None,
+    ) -> Tensor:
         x = noise
         for k in range(num_steps):
             tau = torch.full((x.shape[0],), 1.0 - k / num_steps, device=x.device, dtype=x.dtype)
@@ -66,6 +84,8 @@ class _Euler(nn.Module):
             if prefixes.shape[0] == 2:
                 velocity = torch.lerp(self.velocity(prefixes[1], x, tau), velocity, guidance)
             x = x - velocity / num_steps
+            if rows is not None and columns is not None:
+                x = inpainted(x, noise, rows, columns, 1.0 - (k + 1) / num_steps)
         return x
 
 

@@ -16,16 +16,17 @@ pytest.importorskip("aloe_msgs.msg")
 from aloe_data.config import ConfigError
 from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
 from aloe_data.sources import SOURCES
+from aloe_data.stored_features import open_features
+from aloe_policy.advantage_condition import GOOD, ConditionConfig
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
-from aloe_policy.condition import GOOD, ConditionConfig
+from aloe_policy.encoders.registry import load_encoder
 from aloe_policy.improvement_weights import META, Weights, load_weights, save_weights, store_mark
 from aloe_policy.learner import ActorLearner, LearnerConfig
 from aloe_policy.ros import train as training
 from aloe_policy.ros.improve import ImproveConfig, improve
-from aloe_policy.ros.ingest import encoder_hash
+from aloe_policy.tiny.kind import TinyOptions
 from aloe_policy.training import CollapseError
 from aloe_policy.training_state import load_state, state_file
 
@@ -42,14 +43,14 @@ def policy(tmp_path_factory):
 def setting(policy, tmp_path):
     """A store, weights of every fifth row of its episodes, and the configuration to learn from them."""
     checkpoint, encoder = policy
-    made.write_store(tmp_path / "store", tmp_path / "bags", encoder_hash(encoder))
+    made.write_store(tmp_path / "store", tmp_path / "bags", load_encoder(encoder, made.SIZE).spec.hash)
     store = EpisodeStore(tmp_path / "store", made.RIG, made.SIZE)
     row = np.concatenate([e.first_tick + np.arange(0, e.ticks, 5) for e in store.episodes])
     success = np.repeat([e.verdict == "success" for e in store.episodes], made.LENGTH // 5)
     meta = dict.fromkeys(META, "") | {
         "method": "filtered_bc",
         "policy": load_policy(checkpoint, made.RIG).version,
-        "encoder": encoder_hash(encoder),
+        "encoder": load_encoder(encoder, made.SIZE).spec.hash,
         "store": store_mark(store.episodes),
         "statistics": {"effective_sample_size": 0.5, "clipped": 0.1, "share": dict.fromkeys(SOURCES, 1 / 3)},
     }
@@ -76,7 +77,7 @@ def test_it_leaves_a_policy_that_sees_the_world_as_before_and_says_where_it_came
     for name, tensor in before.encoder.state_dict().items():
         assert torch.equal(tensor, after.encoder.state_dict()[name])
     assert not torch.equal(before.model.action_in.weight, after.model.action_in.weight)
-    assert after.num_steps == before.num_steps and after.image_size == before.image_size
+    assert after.num_steps == before.num_steps and after.feature_spec == before.feature_spec
     facts = read_checkpoint(setting.out).config["training"]
     assert facts["improved_from"] == before.version and facts["statistics"]["effective_sample_size"] == 0.5
     card = (setting.out / "README.md").read_text()
@@ -143,13 +144,13 @@ def test_told_what_is_good_it_ends_at_the_same_bits_and_says_what_it_is_to_be_as
     run(other, resume=True, conditioning=how)
     whole, resumed = (read_checkpoint(path) for path in (setting.out, other.out))
     assert all(torch.equal(tensor, resumed.weights[name]) for name, tensor in whole.weights.items())
-    assert whole.config["condition"] == {"word": GOOD, "guidance": 1.5}
+    assert whole.config["condition"] == {"word": GOOD, "guidance": 1.5, "dropout": how.condition_dropout}
     assert whole.config["training"]["condition"]["condition_dropout"] == how.condition_dropout
     again = dataclasses.replace(
         setting, policy=setting.out, weights=setting.weights.with_name("weights.npz"), out=setting.out / "again"
     )
     run(again, other_policy=True)
-    assert read_checkpoint(again.out).config["condition"] == {"word": GOOD, "guidance": 1.0}
+    assert read_checkpoint(again.out).config["condition"]["guidance"] == 1.0
 
 
 def test_a_policy_that_forgets_is_not_written(setting):
@@ -184,20 +185,18 @@ def test_another_rig_and_features_of_another_encoder_are_refused(setting, tmp_pa
 
 
 def test_training_from_nothing_stops_and_goes_on_alike(setting, policy, monkeypatch):
-    encoder = policy[1]
-
-    def stored(config):
+    def stored(config, encoders):
         store = EpisodeStore(config.store, made.RIG, made.SIZE)
-        return store, FeatureStore(store, encoder_hash(config.encoder), (2, 3))
+        return store, tuple(open_features(store, encoder.spec) for encoder in encoders)
 
     monkeypatch.setattr(training, "ingest", stored)
     config = training.TrainConfig(
-        bags=setting.out.with_name("bags"), rig=made.RIG_FILE, encoder=encoder, out=setting.out, save_every=1,
-        store=setting.store,
-    )  # fmt: skip
+        bags=setting.out.with_name("bags"), rig=made.RIG_FILE, out=setting.out, save_every=1, store=setting.store
+    )
+    options = TinyOptions(encoder=policy[1], image_width=made.SIZE[1], image_height=made.SIZE[0])
     learning, step = dataclasses.replace(LEARNING, steps=2, batch_size=2), ActorLearner.step
     other = dataclasses.replace(config, out=config.out.with_name("other"))
-    assert training.train(config, learning)
+    assert training.train(config, learning, options)
 
     def step_and_interrupt(learner, batch):
         os.kill(os.getpid(), signal.SIGINT)
@@ -205,8 +204,8 @@ def test_training_from_nothing_stops_and_goes_on_alike(setting, policy, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(ActorLearner, "step", step_and_interrupt)
-        assert training.train(other, learning) is None
-    assert training.train(dataclasses.replace(other, resume=True), learning)
+        assert training.train(other, learning, options) is None
+    assert training.train(dataclasses.replace(other, resume=True), learning, options)
     whole, resumed = (read_checkpoint(path).weights for path in (config.out, other.out))
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
     assert load_policy(config.out, made.RIG).action_horizon == 50

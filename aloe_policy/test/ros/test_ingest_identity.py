@@ -16,6 +16,8 @@ from ingest_world import RIG_FILE, episode, names, save_encoder
 
 from aloe_data.fingerprint import fingerprint_by_times
 from aloe_data.frames import Episode
+from aloe_policy.encoders.registry import load_encoder
+from aloe_policy.ros import bag_reading
 from aloe_policy.ros import ingest as command
 
 
@@ -44,7 +46,7 @@ def home(tmp_path) -> Path:
 @pytest.fixture
 def ingest(tmp_path, monkeypatch) -> Callable[..., tuple[command.EpisodeStore, list[str]]]:
     """Ingests a folder into the store beside it; the store, and which bags were read."""
-    encoder = save_encoder(tmp_path / "encoder.safetensors", 0)
+    encoder = load_encoder(save_encoder(tmp_path / "encoder.safetensors", 0), (32, 48))
     reads: list[str] = []
 
     def read(bag: Path, rig: object, image_size: object) -> Episode:
@@ -52,16 +54,14 @@ def ingest(tmp_path, monkeypatch) -> Callable[..., tuple[command.EpisodeStore, l
         return episode_in(bag)
 
     def run(bags: Path, store: Path | None = None, **more: object):
-        config = command.IngestConfig(
-            bags=bags, rig=RIG_FILE, encoder=encoder, store=store or bags.with_name("store"), processes=1,
-            image_width=48, image_height=32, **more,
-        )  # fmt: skip
+        store = store or bags.with_name("store")
+        config = command.IngestConfig(bags=bags, rig=RIG_FILE, store=store, processes=1, **more)
         reads.clear()
-        found, features = command.ingest(config)
+        found, (features,) = command.ingest(config, (encoder,))
         assert all(features.has(one) for one in found.bags.values())
         return found, list(reads)
 
-    monkeypatch.setattr(command, "read_episode", read)
+    monkeypatch.setattr(bag_reading, "read_episode", read)
     return run
 
 

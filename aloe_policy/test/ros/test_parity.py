@@ -30,7 +30,7 @@ from aloe_data.ros.convert import compressed_to_message, joint_state_to_message,
 from aloe_data.ros.qos import LATCHED, SENSOR
 from aloe_data.ros.recorder_node import RecorderNode
 from aloe_policy.ros.policy_node import PolicyNode
-from aloe_policy.smoke import PROMPT as SMOKE
+from aloe_policy.warm_up import PROMPT as SMOKE
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 DOMAIN = 82

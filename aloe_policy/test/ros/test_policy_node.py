@@ -31,7 +31,7 @@ from aloe_data.ros.sealing import MessageSealer
 from aloe_data.session import open_session
 from aloe_policy.backend import CheckpointError
 from aloe_policy.ros.policy_node import PolicyNode
-from aloe_policy.smoke import PROMPT as SMOKE
+from aloe_policy.warm_up import PROMPT as SMOKE
 
 RIG_FILE = str(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 RIG = load_rig(RIG_FILE)
