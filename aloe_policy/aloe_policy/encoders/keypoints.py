@@ -4,9 +4,7 @@ A small convolutional network looks for keypoints that have names in plain words
 words, a policy can match what it sees with what it is asked for.
 """
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 STRIDE = 16
@@ -62,17 +60,6 @@ class ImageEncoder(nn.Module):
         weight = (2 * logits).softmax(dim=1)  # [B, N, K]
         presence = logits.amax(dim=1).sigmoid()[..., None]
         return torch.cat([(weight[..., None] * place).sum(1) * presence, presence], dim=-1)
-
-
-@torch.no_grad()
-def encode_frames(encoder: ImageEncoder, frames: NDArray[np.uint8], batch: int = 192) -> NDArray[np.float16]:
-    """Features float16 [n, K, 3] of frames uint8 [n, h, w, 3]; on the device of the encoder."""
-    device = next(encoder.parameters()).device
-    parts = [
-        encoder(torch.from_numpy(frames[start : start + batch]).to(device)).half().cpu().numpy()
-        for start in range(0, len(frames), batch)
-    ]
-    return np.concatenate(parts)
 
 
 def keypoint_loss(
