@@ -45,7 +45,8 @@ class PretrainedEncoder:
         if height % STRIDE or width % STRIDE:
             raise ConfigError(f"encoder '{NAME}': frames are {width}x{height} px; both must be multiples of {STRIDE}")
         weights, name = _weights()
-        self._network = EfficientNetLite(weights).to(device, memory_format=torch.channels_last)
+        network = EfficientNetLite(weights).to(device)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self._device = device
         self._mean = torch.tensor(_MEAN, device=device)[:, None, None] * 255
         self._std = torch.tensor(_STD, device=device)[:, None, None] * 255
