@@ -50,7 +50,7 @@ class JointTrack:
         self._is_live = is_live
         period_s = 1.0 / arm.rate_hz
         self._period_s = period_s
-        self._memory_ns = round(max(_MEMORY_PERIODS * period_s, _MEMORY_S) * _NS)
+        self._memory_ns = memory_ns(arm)
         self._speed = np.array([joint.max_velocity for joint in arm.joints])
         self._noise = _NOISE * np.array([joint.upper - joint.lower for joint in arm.joints])
         self._reach_at_once = self._speed * period_s + self._noise
@@ -178,3 +178,8 @@ class JointTrack:
         apart_ms = abs(state.stamp_ns - other.stamp_ns) / 1e6
         values = f"{other.positions[joint]:.3f} and {state.positions[joint]:.3f}"
         return f"joint {self._arm.joint_names[joint]} is at {values} within {apart_ms:.0f} ms"
+
+
+def memory_ns(arm: Arm) -> int:
+    """How long an arm must have been silent for its next joint state to be compared with none before [ns]."""
+    return round(max(_MEMORY_PERIODS / arm.rate_hz, _MEMORY_S) * _NS)

@@ -10,11 +10,13 @@ import mujoco
 
 from aloe_control.driver_relay import TIMEOUT_NS
 from aloe_control.relay_commands import Command, Refusal
+from aloe_data.joint_track import memory_ns
 from aloe_sim.rig.sim_relay import SimRelays
 from aloe_sim.rig.sim_rig import SimRig
 
 T = TypeVar("T")
 SLICE_NS = 4_000_000  # physics advances in pieces of this; commands take effect and samples are taken between pieces
+SEEN_NS = 100_000_000  # in which arms are seen to stand still: over so long their speed is measured
 MAX_LAG_NS = 100_000_000  # a machine that falls further behind lets simulated time slip instead of rushing after it
 
 
@@ -68,6 +70,12 @@ class RealTimeSim:
         self.lock = threading.RLock()
         self.slips = 0
         self._on_slice = on_slice
+        self._advanced = threading.Condition(self.lock)
+        self._placed_ns = 0
+        # Where nobody hears of an arm for so long, nobody wonders how it got to where it is.
+        self._placing_ns = max(memory_ns(arm) for arm in sim.rig.arms) + SLICE_NS
+        # The first joint state comes a period later at most, and the last one is a period old.
+        self._seen_ns = SEEN_NS + round(2e9 / min(arm.rate_hz for arm in sim.rig.arms))
         # The time-out of the relays is one of wall time, also where simulated time runs faster.
         self._relays = SimRelays(sim, round(TIMEOUT_NS * max(1.0, timing.real_time_factor)))
         self._stamp_ns = wall_ns if timing.follow_wall else 1_000_000_000  # 0 means "no time yet" in ROS
@@ -86,6 +94,20 @@ class RealTimeSim:
         """Time of the present state, ns."""
         return self._stamp_ns
 
+    @property
+    def is_placing(self) -> bool:
+        """Whether the scene is being set: the arms are put where they cannot get to so fast, and not measured."""
+        return self._stamp_ns < self._placed_ns
+
+    def wait_until_seen(self, timeout_s: float) -> None:
+        """Wait until the arms of a scene that was set anew have been measured for long enough to see them stand still.
+
+        Args:
+            timeout_s: Wall time after which to give up, should no other thread let time run [s].
+        """
+        with self._advanced:
+            self._advanced.wait_for(lambda: self._stamp_ns >= self._placed_ns + self._seen_ns, timeout_s)
+
     def catch_up(self, wall_ns: int) -> None:
         """Advance to the time that belongs to `wall_ns`, piece by piece.
 
@@ -99,6 +121,7 @@ class RealTimeSim:
                 self.sim.advance(SLICE_NS / 1e9)
                 self._stamp_ns += SLICE_NS
                 self._on_slice(self._stamp_ns)
+            self._advanced.notify_all()
 
     def wait_s(self, wall_ns: int) -> float:
         """Wall time until the next piece of physics is due, s."""
@@ -110,6 +133,7 @@ class RealTimeSim:
         with self.lock:
             words = self.sim.reset(seed, prompt)
             self._relays.restart()
+            self._placed_ns = self._stamp_ns + self._placing_ns
             return words
 
     def command(self, arm: str, command: Command) -> Refusal | None:

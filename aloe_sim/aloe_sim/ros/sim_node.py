@@ -34,6 +34,7 @@ from aloe_sim.ros.task_stream import TaskStream
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 
+RESET_S = 10.0  # limit for a scene that is set anew to be seen at rest; simulated time may be slow
 POLICY_HZ = 5.0  # chunks per second of an expert in the policy's place
 HUMAN_HZ = 10.0  # and of one that a scripted operator follows
 
@@ -158,6 +159,7 @@ class SimNode(Node):
     def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> ResetScene.Response:
         try:
             response.prompt = self.sim.reset(request.seed, request.prompt)
+            self.sim.wait_until_seen(RESET_S)  # so that motion may be enabled at once
             response.success = True
         except ValueError as error:
             response.message = str(error)

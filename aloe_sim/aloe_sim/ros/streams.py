@@ -31,7 +31,9 @@ class JointStream:
         self._publisher = node.create_publisher(JointState, topic, 50)
 
     def publish_if_due(self, stamp_ns: int) -> None:
-        """Publish the measured positions of exactly this time."""
+        """Publish the measured positions of exactly this time, but none of arms that are just being placed."""
+        if self._sim.is_placing:
+            return
         sent: dict[int, dict[str, np.ndarray]] = {}  # by stamp and arm: faults may hold back what one of them says
         for arm in self._arms:
             if self._beats[arm.name].due(stamp_ns):

@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aloe_control.arming import at_rest
+from aloe_control.sensing import Sensing
+from aloe_control.watchdog import required_streams
 from aloe_data.rig_file import load_rig
 from aloe_sim.rig.real_time import MAX_LAG_NS, SLICE_NS, Metronome, RealTimeSim, SnapshotWorker, Timing
 from aloe_sim.rig.sim_rig import SimRig
@@ -64,6 +67,34 @@ def test_a_reset_does_not_move_the_stamps() -> None:
     before_ns = sim.stamp_ns
     assert sim.reset(7, "") != ""
     assert sim.stamp_ns == before_ns
+
+
+def test_arms_that_a_reset_places_are_believed_and_seen_at_rest_when_it_is_over() -> None:
+    sensing = Sensing(RIG, required_streams(RIG), 2 * SLICE_NS)
+    said: list[str] = []
+    arm = RIG.arms[0].name
+
+    def measure(stamp_ns: int) -> None:
+        for name in (item.name for item in RIG.arms):
+            if not sim.is_placing:
+                said.append(sensing.set_joint_state(name, stamp_ns, sim.sim.joint_positions(name)))
+
+    sim = RealTimeSim(SimRig(RIG), Timing(), START_NS, measure)
+    sim.sim.reset(0)
+    sim.sim.set_command(arm, sim.sim.joint_positions(arm) + 0.5)
+    for step in range(1, 11):
+        sim.catch_up(START_NS + step * 50 * MS)
+    sim.reset(1, "")
+    waiting = threading.Thread(target=sim.wait_until_seen, args=(30.0,))
+    waiting.start()
+    step = 0
+    while waiting.is_alive():
+        step += 1
+        sim.catch_up(START_NS + 500 * MS + step * SLICE_NS)
+        waiting.join(0.001)
+    assert set(said) == {""}
+    assert at_rest(RIG, sensing)(sim.stamp_ns) == []
+    assert step * SLICE_NS < 300 * MS
 
 
 def test_a_factor_needs_simulated_time() -> None:
