@@ -14,6 +14,7 @@ IN_SUITE = 240
 IN_ALL = 20_000
 
 
+@pytest.mark.timeout(3600)  # with --long a block takes many minutes
 @pytest.mark.parametrize("block", range(BLOCKS))
 def test_no_tick_of_a_random_sequence_is_unsafe(block, request):
     number = (IN_ALL if request.config.getoption("--long") else IN_SUITE) // BLOCKS
