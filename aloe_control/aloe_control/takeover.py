@@ -212,8 +212,8 @@ class Takeover:
         self.operators.ready = request.sender
 
     def _in_motion(self, now_ns: int) -> list[str]:
-        enabled = [] if self._authorities.are_idle else ["motion is enabled; let it end, or disarm"]
-        return [*enabled, *self._moving(now_ns)]
+        moving = list(self._moving(now_ns))
+        return moving if self._authorities.are_idle else ["motion is enabled; let it end, or disarm", *moving]
 
     def _refuse_others(self, request: Request) -> None:
         if self._authorities.are_idle:
