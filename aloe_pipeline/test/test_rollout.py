@@ -59,6 +59,7 @@ def test_a_rig_is_a_file_or_an_installed_name(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_a_folder_or_the_one_that_comes_for_the_task(tmp_path: Path) -> None:
     (tmp_path / "sorting").mkdir()
+    (tmp_path / "sorting" / "sha256").touch()  # which a store of demonstrations beside it has not
     assert find_checkpoint("", tmp_path, "sorting") == tmp_path / "sorting"
     assert find_checkpoint(str(tmp_path), tmp_path, "") == tmp_path
     with pytest.raises(ConfigError, match=r"nowhere is no folder.*expert.*sorting"):
