@@ -23,5 +23,5 @@ def test_no_tick_of_a_random_sequence_is_unsafe(block, request):
         run = RandomRun(RIG, seed)
         unsafe = run.run(TICKS)
         assert not unsafe, f"seed {seed}: {unsafe}; what happened last: {run.told[-12:]}"
-        armed += "armed" in " ".join(run.told)
+        armed += any(words.endswith(": armed") for words in run.told)
     assert armed > 0.3 * number, "sequences in which nothing moves say nothing"
