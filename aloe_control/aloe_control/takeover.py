@@ -19,9 +19,7 @@ from aloe_data.section import nearest
 from aloe_data.vocabulary import Authority, CommandMode, RequestKind
 
 Array = npt.NDArray[np.float64]
-_OFF: Final = (
-    "takeovers are off (human:=false, or control_node's parameter takeovers); start with human:=DEVICE to have them"
-)
+_OFF: Final = "takeovers are off (human:=false, or parameter takeovers); start with human:=DEVICE to have them"
 
 
 class Takeover:
@@ -231,8 +229,10 @@ class Takeover:
 
     def _unknown(self, arms: Iterable[str]) -> str:
         """ "" or which of the arms does not exist."""
-        unknown = (name for name in arms if name not in self._authorities.names)
-        return next((f"unknown arm '{name}'; {nearest(name, self._authorities.names)}" for name in unknown), "")
+        for name in arms:
+            if name not in self._authorities.names:
+                return f"unknown arm '{name}'; {nearest(name, self._authorities.names)}"
+        return ""
 
     def _meant(self, request: Request) -> tuple[str, ...]:
         """Arms that a request names; all of them where it names none, or one that does not exist."""

@@ -39,7 +39,8 @@ class Takeovers:
     def __str__(self) -> str:
         arms = ", ".join(f"{arm} {count}" for arm, count in sorted(self.arms.items()))
         share = f"{100 * self.human_ticks / max(1, self.ticks):.0f} % of the time"
-        return f"{self.count} takeover{'s' * (self.count != 1)}" + (f" ({arms}; {share})" if self.count else "")
+        counted = _counted(self.count, "takeover")
+        return f"{counted} ({arms}; {share})" if self.count else counted
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,17 @@ def summary_lines(outcomes: Sequence[EpisodeOutcome], ticks: TickStatistics, ela
     if elapsed_s > 0 and trials:
         lines.append(f"throughput   {3600 * successes / elapsed_s:.0f} successes/h")
     if touched := sum(o.takeovers.count > 0 for o in outcomes):
-        lines.append(f"human        {_total(outcomes)} in {touched} episode{'s' * (touched != 1)}")
+        lines.append(f"human        {_total(outcomes)} in {_counted(touched, 'episode')}")
     late = f"{ticks.missed} missed, jitter p99 {ticks.jitter_p99_ms:.2f} ms"
     lines.append(f"control      {ticks.ticks} ticks, {late}")
     if any(o.bag for o in outcomes):
         lines.append(f"recorder     {sum(o.messages_lost for o in outcomes)} messages lost")
     return lines
+
+
+def _counted(number: int, what: str) -> str:
+    """A number of things in words: "1 episode", "2 episodes"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _total(outcomes: Sequence[EpisodeOutcome]) -> Takeovers:
