@@ -24,6 +24,11 @@ class Request:
     sender: str = ""
 
     @property
+    def asker(self) -> str:
+        """Who asks, for people to read."""
+        return self.operator or self.device or "somebody"
+
+    @property
     def is_sign_of_life(self) -> bool:
         """Whether it tells that a person's device is there: a critic asks for HOLD, too, and strangers seal nothing."""
         return bool(self.sender) and self.kind is not RequestKind.HOLD

@@ -158,7 +158,7 @@ class Takeover:
     def _hold(self, request: Request, now_ns: int) -> None:
         """HOLD counts at any time and from anybody."""
         self._order.note(request, now_ns)
-        self._authorities.let_go(self._meant(request), now_ns, request.reason or f"hold asked for by {_who(request)}")
+        self._authorities.let_go(self._meant(request), now_ns, request.reason or f"hold asked for by {request.asker}")
         unknown = self._unknown(request.arms)
         if unknown:
             raise RequestRefused(f"{unknown}; all arms hold")
@@ -182,7 +182,7 @@ class Takeover:
     def _hold_instead(self, request: Request, problem: str, now_ns: int) -> list[str]:
         """Names of the arms that hold because they could not be taken; those in human hands stay there."""
         held = [name for name in self._meant(request) if self.state(name) in (*POLICYS, State.HELD)]
-        self._authorities.let_go(held, now_ns, f"{_who(request)} could not take it: {problem}")
+        self._authorities.let_go(held, now_ns, f"{request.asker} could not take it: {problem}")
         return held
 
     def _release(self, request: Request, now_ns: int) -> None:
@@ -245,7 +245,3 @@ class Takeover:
             self._motions[arm].engage(now_ns)
             self._unsafe.pop(arm, None)
         self._changed(arm, before, after, now_ns)
-
-
-def _who(request: Request) -> str:
-    return request.operator or request.device or "somebody"

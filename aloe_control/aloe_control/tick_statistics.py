@@ -40,7 +40,9 @@ class TickStatistics:
 
     def __init__(self, period_s: float) -> None:
         self._period_s = period_s
-        self._ticks = self._missed = self._gaps = 0
+        self._ticks = 0
+        self._missed = 0
+        self._gaps = 0
         self._open_gap = 0  # becomes a gap only if a chunk ends it
         self._followed = False
         self._entries: deque[tuple[float, float, float]] = deque(maxlen=_WINDOW)

@@ -21,8 +21,10 @@ class EpisodeWatch:
     def __init__(self, silence_s: float, recorded: bool) -> None:
         self._silence_s = silence_s
         self._nodes = ("control_node", "recorder_node") if recorded else ("control_node",)
-        self._started_ns = self._clock_ns = 0
-        self._timeout_s = self._clock_moved_s = 0.0
+        self._started_ns = 0
+        self._clock_ns = 0
+        self._timeout_s = 0.0
+        self._clock_moved_s = 0.0
         self._heard_s: dict[str, float] = {}
 
     def begin(self, now_ns: int, now_s: float, timeout_s: float) -> None:
@@ -33,7 +35,8 @@ class EpisodeWatch:
             now_s: Time of a steady clock [s].
             timeout_s: Limit for the episode, by the node's clock [s].
         """
-        self._started_ns = self._clock_ns = now_ns
+        self._started_ns = now_ns
+        self._clock_ns = now_ns
         self._clock_moved_s = now_s
         self._timeout_s = timeout_s
         self._heard_s = dict.fromkeys(self._nodes, now_s)  # they have just answered

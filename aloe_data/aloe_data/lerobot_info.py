@@ -138,7 +138,9 @@ def _are_places(values: list[Any]) -> bool:
 
 def _says_something(names: Any) -> bool:
     """Whether there are names at all, in whatever form; {"motors": null} has none."""
-    values = names.values() if isinstance(names, dict) else names if isinstance(names, list) else [names]
+    values = names.values() if isinstance(names, dict) else names
+    if not isinstance(names, dict | list):
+        values = [names]
     return any(value is not None and value != [] for value in values)
 
 

@@ -28,7 +28,8 @@ class Owners:
             self._owner[topic] = next(iter(publishers))
         owner = self._owner.get(topic)
         known = self._present.get(topic, [])
-        present = self._present[topic] = sorted(name for number, name in publishers.items() if name and number != owner)
+        present = sorted(name for number, name in publishers.items() if name and number != owner)
+        self._present[topic] = present
         if present:
             self.strangers[topic] = sorted({*self.strangers.get(topic, []), *present})
         return [name for name in present if name not in known]

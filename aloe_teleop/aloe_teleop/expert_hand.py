@@ -72,7 +72,8 @@ class ExpertHand:
         for name in self._arms:
             data = self._held.get(name, poses.get(name))
             if row is not None and name in held:
-                data = self._held[name] = self._disturbed(name, row[self._slices[name]])
+                data = self._disturbed(name, row[self._slices[name]])
+                self._held[name] = data
             if data is not None:
                 commands[name] = Command(CommandMode.EE_POSE, data, deadman=name in held)
         return commands

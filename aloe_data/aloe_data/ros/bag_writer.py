@@ -150,7 +150,8 @@ class BagThread:
             self._fail(error)
 
     def _write_until_closed(self) -> None:
-        next_check_s = next_sync_s = 0.0
+        next_check_s = 0.0
+        next_sync_s = 0.0
         closing = False
         while not closing:
             closing = self._closing.wait(_DRAIN_PERIOD_S)

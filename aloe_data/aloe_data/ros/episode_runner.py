@@ -219,7 +219,8 @@ class EpisodeRunner:
             self._ticket.running.set()
 
     def _emit_start(self) -> None:
-        started_ns = self._machine.episode.started_ns = self._publisher.start(self._machine.episode)
+        started_ns = self._publisher.start(self._machine.episode)
+        self._machine.episode.started_ns = started_ns
         if self._ticket is not None:
             self._watch.begin(started_ns, time.monotonic(), self._ticket.timeout_s)
 

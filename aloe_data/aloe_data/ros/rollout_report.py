@@ -62,7 +62,8 @@ class RolloutReport(Node):
         self._result: RunEpisodes.Result | None = None  # of the goal under way
         self._asked = 0
         self._owed_since_s: float | None = None  # an answer of episode_node
-        self._began_s = self._ended_s = 0.0
+        self._began_s = 0.0
+        self._ended_s = 0.0
         self._hears_control = False
         self._hears_authority = False
         self._stops = Stops(tried_first=True)  # one before motion is for episode_node to judge
@@ -93,7 +94,8 @@ class RolloutReport(Node):
         """Ask for the first episode, if everybody is there."""
         if self.missing():
             return False
-        self._began_s = self._ended_s = time.monotonic()
+        self._began_s = time.monotonic()
+        self._ended_s = self._began_s
         self._ask()
         return True
 
