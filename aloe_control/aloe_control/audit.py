@@ -24,10 +24,9 @@ from aloe_control.operator_requests import Request
 from aloe_control.tick import ArmTick, TickResult
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Rig
-from aloe_data.vocabulary import Authority
+from aloe_data.vocabulary import NS, Authority
 
 Array = npt.NDArray[np.float64]
-NS = 1_000_000_000
 _GRACE_TICKS = 2  # in which a fault of an input must have led to HOLD
 _AHEAD_TICKS = 2  # by which a stamp may lie in the future
 _STALL_NS = 100_000_000  # without a tick: beyond, motion must have ended

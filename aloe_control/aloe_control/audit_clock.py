@@ -1,6 +1,7 @@
 """How much time passed between two ticks, as far as their stamps and a clock that nobody sets can tell."""
 
-NS = 1_000_000_000
+from aloe_data.vocabulary import NS
+
 _UNSURE = 0.1  # periods: so close to a limit, clocks may disagree
 
 

@@ -7,9 +7,7 @@ from aloe_control.audit_turns import ArmTurn, Turn
 from aloe_control.human_commands import HumanCommand
 from aloe_control.operator_requests import Request
 from aloe_data.rig import Rig
-from aloe_data.vocabulary import RequestKind
-
-NS = 1_000_000_000
+from aloe_data.vocabulary import NS, RequestKind
 
 
 @dataclass

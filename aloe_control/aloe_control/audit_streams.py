@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from aloe_data.rig import Rig
+from aloe_data.vocabulary import NS
 
-NS = 1_000_000_000
 _BOND_NS = NS  # silence of a bonded node in which motion must end
 
 

@@ -9,11 +9,10 @@ import numpy.typing as npt
 from aloe_control.human_commands import HumanCommand
 from aloe_data.chunk import Chunk
 from aloe_data.rig import Arm, Rig
+from aloe_data.vocabulary import NS, CommandMode
 
 Array = npt.NDArray[np.float64]
-NS = 1_000_000_000
 _TOLERANCE = 1e-6  # rad or m
-_JOINT_POSITION = 0
 _SIZES = {1: 7, 2: 10}  # values of a Cartesian command by mode; joint positions have one per joint
 _FRAMES = ("", "rig")
 
@@ -99,7 +98,7 @@ class ArmTurn:
         An offset from before the turn may fade or stay. It also grows where the hand moves on and the arm comes after
         it; where the arm itself leaves the hand, something else than the hand is followed.
         """
-        if self.newest is None or self.newest.mode != _JOINT_POSITION or self.slack_ns:
+        if self.newest is None or self.newest.mode != CommandMode.JOINT_POSITION or self.slack_ns:
             return False  # with slack it is not known which command was the newest one
         before = self._gap
         asked = self._asked

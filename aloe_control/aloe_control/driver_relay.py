@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from aloe_control.relay_commands import Command, Refusal, bad_leap, bad_start, bad_time, bad_values
 from aloe_control.relay_limits import RelayLimits
+from aloe_data.vocabulary import NS
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 TIMEOUT_NS: Final = 100_000_000  # age and silence of commands
 WRITER_NS: Final = NS  # a writer that said nothing for so long may be succeeded
 

@@ -1,15 +1,14 @@
 """One command to an arm's driver relay, and what it may be refused for, whatever came before."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from aloe_control.relay_limits import RelayLimits
+from aloe_data.vocabulary import NS
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, eq=False)

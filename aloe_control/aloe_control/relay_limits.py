@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from aloe_data.rig import Arm, Rig
 from aloe_data.urdf import load_chain
+from aloe_data.vocabulary import NS
 
 Array = npt.NDArray[np.float64]
-NS: Final = 1_000_000_000
 SLACK_RAD: Final = 0.02  # how far a held arm's set point may be from where it is measured
 SLACK_M: Final = 0.005
 FOLLOWING_LAG_S: Final = 0.1  # by which a healthy arm stays behind its set points at most; servos need 50 to 100 ms

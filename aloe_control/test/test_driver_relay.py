@@ -12,12 +12,12 @@ from aloe_control.driver_relay import DriverRelay
 from aloe_control.relay_commands import Command
 from aloe_control.relay_limits import relay_limits
 from aloe_data.rig_file import load_rig
+from aloe_data.vocabulary import NS
 
 RIG = load_rig(Path(__file__).parents[2] / "config" / "rig_sim.yaml")
 ARM = RIG.arms[0]
 LIMITS = replace(relay_limits(RIG, ARM), max_age_ns=100_000_000)
 HOME = np.array(ARM.home)
-NS = 1_000_000_000
 MS = 1_000_000
 PERIOD_NS = LIMITS.period_ns
 ARM_JOINTS = slice(0, ARM.dof - 1)

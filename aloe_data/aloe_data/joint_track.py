@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aloe_data.rig import Arm
+from aloe_data.vocabulary import NS
 
-_NS = 1_000_000_000
 # A track that had no message for so long has ended; a publisher that is still there would have been heard.
 _MEMORY_PERIODS = 5
 _MEMORY_S = 0.1
@@ -143,7 +143,7 @@ class JointTrack:
         far = np.abs(state.positions - before.positions)
         if (far <= self._reach_at_once).all():  # nearly always; the rest costs as much again
             return True
-        seconds = abs(state.stamp_ns - before.stamp_ns) / _NS + self._period_s
+        seconds = abs(state.stamp_ns - before.stamp_ns) / NS + self._period_s
         far = np.minimum(far, np.abs(far - 2 * np.pi))  # drivers of joints that turn on and on begin anew at a turn
         return bool((far <= self._speed * seconds + self._noise).all())
 
@@ -182,4 +182,4 @@ class JointTrack:
 
 def memory_ns(arm: Arm) -> int:
     """How long an arm must have been silent for its next joint state to be compared with none before [ns]."""
-    return round(max(_MEMORY_PERIODS / arm.rate_hz, _MEMORY_S) * _NS)
+    return round(max(_MEMORY_PERIODS / arm.rate_hz, _MEMORY_S) * NS)

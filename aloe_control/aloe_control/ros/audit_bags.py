@@ -3,12 +3,14 @@
 The exit status is 0 if all were, 1 if one was not, and 2 if a bag could not be judged.
 """
 
-import argparse
 import sys
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from aloe_control.ros.bag_audit import BagAudit, audit_messages, audited_topics
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.frames import EpisodeError
 from aloe_data.recording import RecordingError
 from aloe_data.rig import RigError
@@ -17,6 +19,14 @@ from aloe_data.ros.bag_reader import read_messages, read_record
 from aloe_data.ros.bag_survey import rig_inside
 
 _SHOWN = 20  # reasons of a bag that are printed
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Which bags are audited."""
+
+    bags: tuple[Path, ...] = parameter(positional=True, doc="folders of bags")
+    rig: Path | None = parameter(None, doc="rig file; default: the one inside each bag")
 
 
 def audit_bag(bag: Path, rig_file: Path | None) -> BagAudit:
@@ -47,16 +57,12 @@ def tell(bag: Path, audit: BagAudit) -> None:
         print(f"  not judged: {question}")
 
 
-def main() -> None:
-    """Audit the bags of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bags", nargs="+", type=Path, metavar="BAG", help="folder of a bag")
-    parser.add_argument("--rig", type=Path, help="rig file; default: the one inside each bag")
-    given = parser.parse_args()
+def audit_all(config: AuditConfig) -> int:
+    """Audit bags and print what was found; returns the exit code: 1 a tick was unsafe, 2 a bag could not be judged."""
     status = 0
-    for bag in given.bags:
+    for bag in config.bags:
         try:
-            audit = audit_bag(bag, given.rig)
+            audit = audit_bag(bag, config.rig)
         except (EpisodeError, RecordingError, RigError) as error:
             print(f"audit: {error}", file=sys.stderr)
             status = 2
@@ -64,7 +70,12 @@ def main() -> None:
         tell(bag, audit)
         if audit.unsafe:
             status = max(status, 1)
-    sys.exit(status)
+    return status
+
+
+def main() -> None:
+    """Entry point of `audit`."""
+    run_command("audit", audit_all, AuditConfig, about=__doc__)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from rosidl_runtime_py.utilities import get_message
 from aloe_data.driver import FLOAT_ARRAY, GROUP_COMMAND, JOINT_STATE, SINGLE_COMMAND, TRAJECTORY, Driver, DriverGripper
 from aloe_data.rig import Arm, Joint
 from aloe_data.ros.convert import ns_to_stamp
+from aloe_data.vocabulary import NS
 
-NS = 1_000_000_000
 _INSTALL = {
     "interbotix_xs_msgs": "build interbotix_ros_core (branch for this ROS) and source its workspace",
     "trajectory_msgs": "install ros-jazzy-trajectory-msgs",

@@ -12,12 +12,12 @@ from aloe_control.relay_commands import Command
 from aloe_control.relay_limits import relay_limits
 from aloe_data.chunk import Chunk
 from aloe_data.rig_file import load_rig
+from aloe_data.vocabulary import NS
 from aloe_sim.rig.sim_relay import SimRelays
 from aloe_sim.rig.sim_rig import SimRig
 
 RIG = load_rig(Path(__file__).parents[3] / "config" / "rig_sim.yaml")
 ARM = RIG.arms[0].name
-NS = 1_000_000_000
 SLACK_RAD = 0.02
 
 
