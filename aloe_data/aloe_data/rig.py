@@ -11,13 +11,7 @@ from typing import Any, TypeVar
 from aloe_data.driver import Driver
 from aloe_data.network import Network
 from aloe_data.section import nearest
-from aloe_data.world import (
-    DEFAULT_ARM_DISTANCE_M,
-    DEFAULT_LINK_RADIUS_M,
-    DEFAULT_TOOL_SPEED_M_S,
-    Box,
-    KeepOut,
-)
+from aloe_data.world import DEFAULT_ARM_DISTANCE_M, DEFAULT_LINK_RADIUS_M, DEFAULT_TOOL_SPEED_M_S, Box, KeepOut
 
 ACTION_SPACES = ("joint_position", "ee_pose")
 OTHER_ARMS = ("continue", "hold")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import rclpy
-from aloe_msgs.msg import ArmCommand, ExecutedAction, Intervention
+from aloe_msgs.msg import ArmCommand, ExecutedAction
 from aloe_msgs.srv import EnableMotion
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
@@ -24,11 +24,8 @@ from aloe_control.joints import time_to_rest_s
 from aloe_control.ros.command_topics import deaf, rivals
 from aloe_control.ros.control_inputs import ControlInputs
 from aloe_control.ros.control_report import loop_statuses, strangers_status
-from aloe_control.ros.messages import (
-    arm_command_messages,
-    executed_action_message,
-    intervention_message,
-)
+from aloe_control.ros.intervention_publisher import InterventionPublisher
+from aloe_control.ros.messages import arm_command_messages, executed_action_message
 from aloe_control.ros.sensor_publishers import SensorPublishers
 from aloe_control.tick import ControlConfig
 from aloe_control.tick_statistics import TickStatistics
@@ -41,7 +38,6 @@ from aloe_data.ros.convert import ns_to_stamp, stamp_to_ns
 from aloe_data.ros.motion_enabling import ARM
 from aloe_data.ros.pace import pace_of
 from aloe_data.ros.parameters import declare_parameters
-from aloe_data.ros.qos import LATCHED
 from aloe_data.ros.realtime import collect_garbage, lock_memory, quiet_garbage_collector, raise_priority
 from aloe_data.ros.sealed_inputs import SealedInputs
 from aloe_data.ros.sealing import MessageSealer
@@ -80,13 +76,14 @@ class ControlNode(Node):
         self._bonds = Bonds(bonded_nodes(config.bonds))
         self._period_ns = round(NS / self._rig.rate_hz)
         self._statistics = TickStatistics(1.0 / self._rig.rate_hz)
-        self._published: tuple[object, ...] | None = None
         self._stop_by_s: float | None = None
         self._ticked_ns = -1
         self._simulated_time = bool(self.get_parameter("use_sim_time").value)
         self.finished = False
         self._create_publishers()
-        self._inputs = ControlInputs(self, self._rig, self._loop, self._sealed, self._bonds, self._publish_intervention)
+        self._intervention = InterventionPublisher(self, self._rig, self._loop)
+        publish = self._intervention.publish
+        self._inputs = ControlInputs(self, self._rig, self._loop, self._sealed, self._bonds, publish)
         self.create_service(EnableMotion, ARM, self._on_arm)
         self._timer = self.create_timer(1.0 / self._rig.rate_hz, self._on_tick, clock=pace_of(self), autostart=False)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -104,7 +101,6 @@ class ControlNode(Node):
             for arm in self._rig.arms
         }
         self._executed = self.create_publisher(ExecutedAction, "/executed_action", QoSProfile(depth=200))
-        self._intervention = self.create_publisher(Intervention, "/intervention", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QoSProfile(depth=10))
 
     def _on_arm(self, request: EnableMotion.Request, response: EnableMotion.Response) -> EnableMotion.Response:
@@ -130,7 +126,7 @@ class ControlNode(Node):
             return False, "not armed: " + " | ".join(problems)
         self._sensors.remember()
         done, text = self._loop.arm(now_ns)
-        self._publish_intervention(now_ns)  # at once: a record says when, whatever the next tick changes
+        self._intervention.publish(now_ns)  # at once: a record says when, whatever the next tick changes
         return done, text
 
     def _sensor_problems(self) -> list[str]:
@@ -158,25 +154,10 @@ class ControlNode(Node):
             self._commands[arm].publish(self._sealer.seal(self._rig.arm(arm).command_topic, message))
         lateness_s = (now_ns - scheduled_ns) / NS
         self._executed.publish(executed_action_message(result, lateness_s))
-        self._publish_intervention(now_ns)
+        self._intervention.publish(now_ns)
         self._statistics.add(result, now_ns / NS, lateness_s, time.monotonic() - began_s)
         if self._stop_by_s is not None and not self._loop.armed:
             self.finished = True
-
-    def _publish_intervention(self, now_ns: int) -> None:
-        """Say who holds which arm, if that changed."""
-        statuses = {arm.name: self._loop.authority(arm.name) for arm in self._rig.arms}
-        fault = self._loop.fault
-        estop = bool(self._loop.estop)
-        stops = self._loop.stops
-        state = (self._loop.armed, fault, estop, stops, *statuses.values())
-        if state == self._published:
-            return
-        if fault and (self._published is None or self._published[1] != fault):
-            self.get_logger().error(f"fault, the arms hold: {fault}")
-        self._published = state
-        message = intervention_message(now_ns, self._loop.armed, estop, fault, self._rig, statuses, stops)
-        self._intervention.publish(message)
 
     def _on_second(self) -> None:
         now_ns = self.get_clock().now().nanoseconds
@@ -207,8 +188,9 @@ class ControlNode(Node):
 
     def close(self) -> None:
         """Wait until the last words have arrived."""
-        for publisher in (*self._commands.values(), self._intervention, self._executed):
+        for publisher in (*self._commands.values(), self._executed):
             publisher.wait_for_all_acked(Duration(seconds=0.5))
+        self._intervention.wait_until_heard(0.5)
 
     def _on_stop_timeout(self) -> None:
         if self._stop_by_s is not None and (not self._loop.armed or time.monotonic() > self._stop_by_s):

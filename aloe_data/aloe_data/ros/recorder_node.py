@@ -73,9 +73,8 @@ class RecorderNode(Node):
 
     def finish(self) -> None:
         """Close a bag that is open, after giving the episode the time to end it itself."""
-        if self._closed.wait(_LAST_WORDS_S):
-            return
-        self._close(Verdict.ABORT, "recorder_node was interrupted")
+        if not self._closed.wait(_LAST_WORDS_S):
+            self._close(Verdict.ABORT, "recorder_node was interrupted")
 
     def _on_message(self, topic: RecordedTopic, data: bytes, received_ns: int) -> None:
         self._heard[topic.name] = time.monotonic()
@@ -166,10 +165,9 @@ class RecorderNode(Node):
                 return None
             recording.thread.drain()
             self._counter.settle()
-            losses = self._counter.losses()
             streams = {topic: count.figures() for topic, count in self._counter.heard().items()}
             self._strangers.look()
-            found = {"lost": losses, "streams": streams, "strangers": self._strangers.names}
+            found = {"lost": self._counter.losses(), "streams": streams, "strangers": self._strangers.names}
             record = replace(recording.record, verdict=verdict.name, reason=reason, **found)
             recording.thread.close(record)
             self._report_closed(recording)
@@ -237,8 +235,8 @@ class RecorderNode(Node):
         continuous = (topic.name for topic in self._topics.values() if topic.continuous)
         silent = [name for name in continuous if recording and now_s - self._heard.get(name, 0.0) > _SILENT_S]
         failure = recording.thread.failure if recording else ""
-        strangers = self._strangers.names
-        message = DiagnosticArray(status=[recorder_status(activity, failure, silent, self._counter, strangers)])
+        status = recorder_status(activity, failure, silent, self._counter, self._strangers.names)
+        message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 
