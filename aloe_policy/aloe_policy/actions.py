@@ -19,15 +19,16 @@ class ActionSpace:
     Joint set points are executed and recorded; `ee_pose` policies see them as tool poses.
 
     Args:
-        rig: of both.
-        triangulated: the network is also told where keypoints are in space, see `Triangulation`.
+        rig: Rig of the states and actions.
+        triangulated: Whether `tokens` adds views of where keypoints are in space, see `Triangulation`.
 
     Raises:
-        ValueError: that is asked for, and where a camera is mounted is not known.
+        ValueError: Triangulated, and the mount of a camera is not known.
     """
 
     def __init__(self, rig: Rig, triangulated: bool = False) -> None:
-        self.rig, self._triangulation = rig, Triangulation(rig) if triangulated else None
+        self.rig = rig
+        self._triangulation = Triangulation(rig) if triangulated else None
         self._kinematics = {arm.name: ArmKinematics(arm) for arm in rig.arms}
 
     @property

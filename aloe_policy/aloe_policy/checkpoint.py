@@ -85,7 +85,8 @@ def read_checkpoint(path: Path, rig: Rig | None = None) -> Checkpoint:
     if missing:
         what = "no such folder" if not path.is_dir() else f"{', '.join(missing)} missing"
         raise CheckpointError(f"{path}: not a checkpoint: {what}; name the folder that `train` wrote")
-    stated, version = (path / "sha256").read_text().strip(), folder_hash(path)
+    stated = stated_version(path)
+    version = folder_hash(path)
     if stated != version:
         raise CheckpointError(
             f"{path}: its files hash to {version[:12]}, its sha256 file says {stated[:12]}; copy it again or train anew"

@@ -14,10 +14,13 @@ _NAMED = 3  # values that a message names
 
 
 def check_states(space: ActionSpace, normaliser: Normaliser, joints: Float, where: str) -> Finding:
-    """Joint positions [n, S], and the tools' places that follow, against those that the policy has seen.
+    """Compare joint positions, and the tools' places that follow from them, with those of the policy's training data.
 
     Args:
-        where: they come from, for the message.
+        space: Action space of the policy.
+        normaliser: Statistics of the policy.
+        joints: Joint positions, [n, S].
+        where: Words for where the positions come from, for the message.
     """
     rig = space.rig
     names = [f"{arm.name}.{joint}" for arm in rig.arms for joint in arm.joint_names]
@@ -28,15 +31,25 @@ def check_states(space: ActionSpace, normaliser: Normaliser, joints: Float, wher
 
 
 def check_chunks(space: ActionSpace, normaliser: Normaliser, chunks: Float, joints: Float, where: str) -> Finding:
-    """Absolute action chunks [n, H, A] from where the arms were [n, S], against those that the policy has learned."""
+    """Compare action chunks with those of the policy's training data.
+
+    Args:
+        space: Action space of the policy.
+        normaliser: Statistics of the policy.
+        chunks: Absolute chunks, [n, H, A].
+        joints: Joint positions when the chunks begin, [n, S].
+        where: Words for where the chunks come from, for the message.
+    """
     deviations = (space.relative(chunks, joints) - normaliser.action_mean) / normaliser.action_std
-    names, remedy = list(space.rig.action_layout), "such actions are clipped where it learns from them: train it anew"
+    names = list(space.rig.action_layout)
+    remedy = "such actions are clipped where it learns from them: train it anew"
     return _finding("actions", where, names, deviations.reshape(-1, len(names)), remedy)
 
 
 def _finding(kind: str, where: str, names: Sequence[str], deviations: Float, remedy: str) -> Finding:
     limit = Normaliser.OUTLIER
-    far, share = np.abs(deviations).max(0), (np.abs(deviations) > limit).mean(0)
+    far = np.abs(deviations).max(0)
+    share = (np.abs(deviations) > limit).mean(0)
     outside = [k for k in np.argsort(-far) if share[k] > _RARE]
     if not outside:
         what = f"{kind} of {where} lie within {far.max():.1f} deviations of the policy's training data"

@@ -49,20 +49,22 @@ class Deployment:
     """The state machine of the module's docstring. Not thread-safe.
 
     Args:
-        first: the policy to begin with; somebody chose it, so it counts as good.
-        config: of trials.
+        first: Policy to begin with; somebody chose it, so it counts as good.
+        config: Conditions of a trial.
 
     Attributes:
-        active: drives.
-        fallback: the last good policy besides the active one; None: there is none.
-        note: why the active one drives, for people.
-        went_back: it drives because another one was left.
+        active: Policy that drives.
+        fallback: The last good policy besides the active one; None: there is none.
+        note: Why the active policy drives, for operators.
+        went_back: Whether it drives because another one was left.
     """
 
     def __init__(self, first: Deployed, config: TrialConfig) -> None:
-        self.active, self._config = first, config
+        self.active = first
+        self._config = config
         self.fallback: Deployed | None = None
-        self.note, self.went_back = "started with it", False
+        self.note = "started with it"
+        self.went_back = False
         self._trial: list[bool] | None = None  # takeovers by episode, while the active policy is on trial
         self._rejected: dict[str, str] = {}  # why, by version
         self._refused = 0
@@ -76,10 +78,11 @@ class Deployment:
 
     @property
     def standing(self) -> str:
-        """Where the active policy stands, for people."""
+        """Where the active policy stands, for operators."""
         if self._trial is None:
             return "good"
-        episodes, taken = len(self._trial), sum(self._trial)
+        episodes = len(self._trial)
+        taken = sum(self._trial)
         return f"on trial: {episodes} of {self._config.trial_episodes} episodes, {taken} with a takeover"
 
     @property
@@ -108,7 +111,9 @@ class Deployment:
             self._trial = None if known else []
             self._refused = 0
         self.active = candidate
-        self.note, self.went_back = "loaded on request" + " by force" * bool(why), False
+        # A version that was rolled back before is let in by force alone, and whoever reads the note should know.
+        self.note = "loaded on request by force" if why else "loaded on request"
+        self.went_back = False
 
     def roll_back(self, reason: str) -> None:
         """Go back to the last good policy, and reject the one that is left.
@@ -120,9 +125,12 @@ class Deployment:
         if self.fallback is None:
             raise DeploymentError(f"there is no policy to go back to from {left[:12]}; load one")
         self._rejected[left] = reason
-        self.active, self.fallback, self._trial = self.fallback, None, None
+        self.active = self.fallback
+        self.fallback = None
+        self._trial = None
         self._refused = 0
-        self.note, self.went_back = f"rolled back from {left[:12]}: {reason}", True
+        self.note = f"rolled back from {left[:12]}: {reason}"
+        self.went_back = True
 
     def fault(self, version: str, reason: str) -> None:
         """A version did what a policy must not do: go back if it drives and there is one to go back to."""
@@ -139,23 +147,27 @@ class Deployment:
 
     def begin_episode(self) -> None:
         """An episode begins to run."""
-        self._episode, self._taken, self._refused = self.active.version, False, 0
+        self._episode = self.active.version
+        self._taken = False
+        self._refused = 0
 
     def take_over(self) -> None:
-        """A person took an arm."""
+        """An operator took an arm."""
         self._taken = True
 
     def end_episode(self, counts: bool) -> None:
         """The running episode has ended; it is part of the trial of the policy that drove it from its beginning on.
 
         Args:
-            counts: it was no abort.
+            counts: Whether the episode is part of the trial; an aborted one is not.
         """
-        version, self._episode = self._episode, ""
+        version = self._episode
+        self._episode = ""
         if self._trial is None or not counts or version != self.active.version:
             return
         self._trial.append(self._taken)
-        taken, episodes = sum(self._trial), self._config.trial_episodes
+        taken = sum(self._trial)
+        episodes = self._config.trial_episodes
         if taken > self._config.max_takeover_rate * episodes:
             self.fault(version, f"people took over in {taken} of its {len(self._trial)} episodes on trial")
         elif len(self._trial) >= episodes:

@@ -90,7 +90,8 @@ def weight_by_source(weight: Array, source: Array) -> dict[str, float]:
 
 def say(statistics: Mapping[str, Any]) -> str:
     """Statistics of weights, in words."""
-    size, clipped = statistics["effective_sample_size"], statistics["clipped"]
+    size = statistics["effective_sample_size"]
+    clipped = statistics["clipped"]
     said = f"effective sample size {size:.2f}, {clipped:.0%} at the clip, weight by source: {_by(statistics['share'])}"
     return f"{said}; good: {_by(statistics['good'])}" if "good" in statistics else said
 

@@ -12,11 +12,12 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.query = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
 
     def forward(self, x: Tensor, context: Tensor, padding: Tensor | None = None) -> Tensor:
-        """`padding` [B, N] is True where the context is not to be looked at."""
+        """`padding` [B, N] is True where the context is not to be attended to."""
         return self.look_up(x, self.key_value(context), padding)
 
     def look_up(self, x: Tensor, key_value: Tensor, padding: Tensor | None = None) -> Tensor:
@@ -40,8 +41,10 @@ class SelfBlock(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention, self.mlp = Attention(width, heads), feed_forward(width)
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.mlp = feed_forward(width)
 
     def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
         h = self.norm1(x)
@@ -55,7 +58,8 @@ class ExpertBlock(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList([nn.LayerNorm(width, elementwise_affine=False) for _ in range(3)])
-        self.self_attention, self.cross_attention = Attention(width, heads), Attention(width, heads)
+        self.self_attention = Attention(width, heads)
+        self.cross_attention = Attention(width, heads)
         self.mlp = feed_forward(width)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
 

@@ -40,7 +40,8 @@ def _range(joint: Joint) -> tuple[float, float]:
 
 def _tool(arm: Arm) -> list[tuple[float, float]]:
     """Place, orientation and gripper of a tool, as EE_POSE_FIELDS has them."""
-    chain, sliding = ArmKinematics(arm).chain, iter(arm.joints)
+    chain = ArmKinematics(arm).chain
+    sliding = iter(arm.joints)
     reach = sum(float(np.linalg.norm(joint.xyz)) for joint in chain)
     for joint in chain:
         limits = None if joint.kind == "fixed" else next(sliding)

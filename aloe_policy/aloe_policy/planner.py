@@ -24,18 +24,22 @@ class ChunkPlanner:
     """Asks a policy for a chunk every `n_action_steps` control ticks of observation time, and checks what it says.
 
     Args:
-        rig: the rig to drive.
-        policy: the first policy.
-        n_action_steps: ticks of a chunk that are executed before the next one is asked for.
+        rig: Rig to drive.
+        policy: Policy that is asked until another one is swapped in.
+        n_action_steps: Ticks of a chunk that are executed before the next one is asked for.
     """
 
     def __init__(self, rig: Rig, policy: ChunkPolicy, n_action_steps: int) -> None:
-        self._rig, self._policy, self._n_action_steps = rig, policy, n_action_steps
+        self._rig = rig
+        self._policy = policy
+        self._n_action_steps = n_action_steps
         self._tick_ns = 1e9 / rig.rate_hz
         self._period_ns = round(n_action_steps / rig.rate_hz * 1e9)
         self._due_ns: int | None = None
-        self._chunk_id = self._observation_id = 0
-        self._inferring, self._wanting = Lock(), Lock()
+        self._chunk_id = 0
+        self._observation_id = 0
+        self._inferring = Lock()
+        self._wanting = Lock()
         self._limits = ActionLimits(rig)
 
     @property

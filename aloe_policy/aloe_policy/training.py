@@ -27,7 +27,7 @@ class Samples(Protocol):
 
 
 class CollapseError(RuntimeError):
-    """Training makes the policy worse at what it could do; the message says what is seen and what to change."""
+    """Training makes the policy worse at what it could do; the message says what was measured and what to change."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def split_by_episode(
     Raises:
         ValueError: fewer than two episodes to measure with, or nothing left to learn from.
     """
-    measurable, useful = (np.ones(len(episode), bool) if x is None else x for x in (measurable, useful))
+    everything = np.ones(len(episode), bool)
+    measurable = everything if measurable is None else measurable
+    useful = everything if useful is None else useful
     episodes = np.unique(episode[measurable])
     if len(episodes) < 2:
         raise ValueError(f"{len(episodes)} successful episode(s); record at least 2 (better 200)")

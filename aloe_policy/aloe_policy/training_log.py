@@ -12,12 +12,12 @@ class Reporter:
     """Takes the metrics of every step.
 
     Args:
-        log: TensorBoard's.
-        bar: of the training.
-        measures: how the names of held-out measures begin.
-        shown: names of metrics that stand beside the bar, without `prefix`, from one measure to the next.
-        prefix: of those metrics.
-        digits: behind their points.
+        log: TensorBoard's log.
+        bar: Progress bar of the training.
+        measures: How the names of held-out measures begin.
+        shown: Names of the metrics that stand beside the bar, without `prefix`, from one measure to the next.
+        prefix: What the names of those metrics begin with.
+        digits: Number of digits behind the decimal point beside the bar.
     """
 
     def __init__(
@@ -29,8 +29,12 @@ class Reporter:
         prefix: str = "",
         digits: int = 4,
     ) -> None:
-        self._log, self._bar, self._measures = log, bar, measures
-        self._shown, self._prefix, self._digits = shown, prefix, digits
+        self._log = log
+        self._bar = bar
+        self._measures = measures
+        self._shown = shown
+        self._prefix = prefix
+        self._digits = digits
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
         self._bar.update(step - self._bar.n)

@@ -57,11 +57,14 @@ class Deploying:
         load: Callable[[str], ChunkPolicy],
         config: DeployingConfig,
     ) -> None:
-        self._node, self._planner, self._load = node, planner, load
+        self._node = node
+        self._planner = planner
+        self._load = load
         # One thread for all loads: every new one would take memory of its own from the allocator. It is as nice as
         # inference and no nicer: on a busy machine it would be kept waiting while it holds Python's lock.
         self._loader = ThreadPoolExecutor(1, "loading", initializer=os.nice, initargs=(config.nice,))
-        self._deployment, self._lock = Deployment(first, config), threading.Lock()
+        self._deployment = Deployment(first, config)
+        self._lock = threading.Lock()
         self._announced: Deployed | None = None
         self._loading = False
         self._inputs = SealedInputs(node, open_session())
@@ -161,7 +164,8 @@ class Deploying:
             with self._lock:
                 self._deployment.roll_back("asked for")
                 self._follow()
-            response.success, response.message = True, f"policy {self.active.version[:12]} from {self.active.path}"
+            response.success = True
+            response.message = f"policy {self.active.version[:12]} from {self.active.path}"
         except DeploymentError as error:
             response.message = str(error)
         return response
@@ -173,14 +177,19 @@ class Deploying:
             return
         self._planner.swap(active.policy)
         self._announced = active
-        note, critic = self._deployment.note, critic_of(active.version)
-        note += f"; guided by the critic {critic[:12]}" if critic else ""
+        note = self._deployment.note
+        critic = critic_of(active.version)
+        if critic:
+            note += f"; guided by the critic {critic[:12]}"
         message = PolicyCheckpoint(path=active.path, policy_version=policy_of(active.version), note=note)
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._checkpoints.publish(message)
         said = f"policy {active.version[:12]} from {active.path}: {note}"
         logger = self._node.get_logger()
-        logger.error(said) if self._deployment.went_back else logger.info(said)
+        if self._deployment.went_back:
+            logger.error(said)
+        else:
+            logger.info(said)
 
 
 def _check_version(path: str, version: str, wanted: str) -> None:

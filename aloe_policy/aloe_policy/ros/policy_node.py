@@ -51,8 +51,8 @@ class PolicyNode(Node):
     """Publishes a chunk every `n_action_steps` ticks while an episode is being prepared or runs.
 
     Args:
-        load: makes a policy from a checkpoint folder; it may look at the node's `rig` and `config`.
-        config: class of the node's parameters.
+        load: Makes a policy from a checkpoint folder; it may use the node's `rig` and `config`.
+        config: Class of the node's parameters.
     """
 
     def __init__(
@@ -70,12 +70,16 @@ class PolicyNode(Node):
         first = Deployed(self.config.checkpoint, self._loaded(self.config.checkpoint))
         self._planner = ChunkPlanner(self.rig, first.policy, self.config.n_action_steps)
         self._deploying = Deploying(self, self._planner, first, self._loaded, self.config)
-        self._episode, self._prompt = EpisodeState(), ""
-        self._chunk_problem = self._reported = ""
-        self._published = self._dropped = 0
+        self._episode = EpisodeState()
+        self._prompt = ""
+        self._chunk_problem = ""
+        self._reported = ""
+        self._published = 0
+        self._dropped = 0
         self._inference_s = 0.0
         self._tried_ns = -1
-        self._wake, self._closing = threading.Condition(), False
+        self._wake = threading.Condition()
+        self._closing = False
         self._connect()
         self._thread = threading.Thread(target=self._infer_forever, name="inference", daemon=True)
         self._thread.start()
@@ -104,11 +108,12 @@ class PolicyNode(Node):
 
     def _on_episode_state(self, message: EpisodeState) -> None:
         changed = (message.state, message.episode_id) != (self._episode.state, self._episode.episode_id)
-        self._episode, self._prompt = message, message.prompt
+        self._episode = message
+        self._prompt = message.prompt
         if message.state not in ACTIVE_STATES or not message.prompt:
             self._planner.stop()
         elif changed:
-            # Nothing seen before this moment counts: the scene was reset, or the arms were not yet enabled.
+            # Nothing observed before this moment counts: the scene was reset, or the arms were not yet enabled.
             self._planner.start(stamp_to_ns(message.header.stamp))
             self._wake_if_due()
 
@@ -143,7 +148,8 @@ class PolicyNode(Node):
                 return  # _report names it
             chunk = self._planner.plan(observation)
         except ChunkError as error:
-            self._dropped, self._chunk_problem = self._dropped + 1, f"no chunk: {error}"
+            self._dropped += 1
+            self._chunk_problem = f"no chunk: {error}"
             self._deploying.on_bad_chunk(error)
             return
         except Exception as error:  # one observation that cannot be used must not end inference for good
@@ -175,7 +181,10 @@ class PolicyNode(Node):
         kind = str([item.stream for item in stale]) if stale else problem  # an age that grows is no news
         if self._planner.active and kind != self._reported:
             self._reported = kind
-            self.get_logger().error(problem) if problem else self.get_logger().info("inference goes on")
+            if problem:
+                self.get_logger().error(problem)
+            else:
+                self.get_logger().info("inference goes on")
         values = {
             "policy_version": self._planner.policy_version,
             "chunks_published": self._published,

@@ -69,7 +69,9 @@ def demonstrations(store: EpisodeStore, stride: int) -> tuple[Index, Index]:
     Raises:
         ConfigError: fewer than two successful episodes.
     """
-    rows, ends, left_out = list[Index](), list[Index](), Counter[str]()
+    rows: list[Index] = []
+    ends: list[Index] = []
+    left_out = Counter[str]()
     observed = store.column("observed")
     for episode in sorted(store.bags.values(), key=lambda one: one.first_tick):
         verdict = verdict_now(episode.bag, episode.verdict)
@@ -118,8 +120,8 @@ def train(config: TrainConfig, learning: LearnerConfig, options: PolicyOptions) 
     parameters = sum(parameter.numel() for parameter in actor.trainable.parameters.values())
     print(f"{episodes} episodes, {len(data)} observations, {parameters / 1e6:.2f} M parameters that train")
     rows = hashlib.sha256(np.stack([row, end]).tobytes()).hexdigest()
-    seen = {"episodes": episodes, "rows": rows, "features": encoder.spec.hash}
-    choices = {"learner": asdict(learning), "data": seen, "policy": {"kind": config.kind, **_values(options)}}
+    learned_from = {"episodes": episodes, "rows": rows, "features": encoder.spec.hash}
+    choices = {"learner": asdict(learning), "data": learned_from, "policy": {"kind": config.kind, **_values(options)}}
     held_out = data.batch(split.held_out, device)
     started = time.monotonic()
     measures = run(config, actor, data, split.train, held_out, choices, state, {})

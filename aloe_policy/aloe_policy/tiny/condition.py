@@ -1,4 +1,4 @@
-"""What the tiny VLA computes of observations before it reads a chunk; and how it is told whether chunks are good.
+"""What the tiny VLA computes of observations before it reads a chunk; and its condition tokens.
 
 Its condition token is one more word that stands beside the state and not in the prompt: among words that it knows, a
 trained network hardly hears a new one (chunks 0.6 standard deviations apart were told apart by 0.14 after 100 steps,

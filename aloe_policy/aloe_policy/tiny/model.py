@@ -53,7 +53,9 @@ class TinyVLA(nn.Module):
         super().__init__()
         if config.action_horizon % config.patch:
             raise ValueError(f"action_horizon {config.action_horizon} is not a multiple of patch {config.patch}")
-        self.config, w, heads = config, config.width, config.heads
+        self.config = config
+        w = config.width
+        heads = config.heads
         self.word = nn.Embedding(NUM_BUCKETS, w)
         nn.init.normal_(self.word.weight, std=0.1)  # names must not drown the places they are added to
         self.word_position = nn.Parameter(torch.randn(MAX_WORDS, w) * 0.02)
@@ -77,7 +79,7 @@ class TinyVLA(nn.Module):
         nn.init.zeros_(self.action_out.bias)
 
     def prefix(self, tokens: Tensor, words: Tensor, state: Tensor, condition_token: Tensor | None = None) -> Tensor:
-        """What the action expert looks at: keys and values for each block, [B, blocks, 1 + (C + D) * K, 2 width].
+        """What the action expert attends to: keys and values for each block, [B, blocks, 1 + (C + D) * K, 2 width].
 
         Computed once per chunk, whatever the number of flow steps.
         """

@@ -31,7 +31,8 @@ class TracedFlow:
     """
 
     def __init__(self, model: TinyVLA, num_steps: int, guidance: float = 1.0) -> None:
-        self._num_steps, self._guidance = num_steps, guidance
+        self._num_steps = num_steps
+        self._guidance = guidance
         key = model.config, model.action_position.device
         if key not in _traces:
             _traces[key] = _trace(model)
