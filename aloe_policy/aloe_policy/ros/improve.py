@@ -5,8 +5,6 @@ weigh` makes it). Encoder and statistics stay as they are. It ends with a new ch
 what it could do, with none. Stop it at any time, and go on with --resume: it ends as an uninterrupted run would have.
 """
 
-import argparse
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import Any
 
 import torch
 
-from aloe_data.config import add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.rig_file import load_rig
 from aloe_policy.advantage_condition import AdvantageCondition, ConditionConfig
 from aloe_policy.card import improved_card
@@ -98,19 +97,17 @@ def improve(config: ImproveConfig, learning: LearnerConfig, conditioning: Condit
 
 def main() -> None:
     """Entry point of `improve`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts: tuple[Any, ...] = (ImproveConfig, ImproveLearnerConfig, ConditionConfig)
-    for part in parts:
-        add_arguments(parser, part)
+    parts = (ImproveConfig, ImproveLearnerConfig, ConditionConfig)
+    run_command("improve", _run, *parts, about=__doc__, refused=(*BAD_INPUT, CollapseError))
+
+
+def _run(config: ImproveConfig, learning: ImproveLearnerConfig, conditioning: ConditionConfig) -> None:
+    torch.set_num_threads(config.threads)
     try:
-        arguments = parser.parse_args()
-        config, *how = (from_arguments(part, arguments) for part in parts)
-        torch.set_num_threads(config.threads)
-        version = improve(config, *how)
-    except BAD_INPUT as error:
-        sys.exit(f"improve: {error}")
+        version = improve(config, learning, conditioning)
     except CollapseError as error:
-        sys.exit(f"improve: stopped: {error}; {config.policy} is as it was, nothing was written to {config.out}")
+        kept = f"{config.policy} is as it was, nothing was written to {config.out}"
+        raise CollapseError(f"stopped: {error}; {kept}") from error
     if version:
         print(f"{config.out}: version {version[:12]}")
 

@@ -5,8 +5,6 @@ asked for; bags that are in the store already and have not changed are passed ov
 from DIR are left out from then on. Stop it at any time: what was finished is kept, the next start goes on from there.
 """
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,8 @@ from tqdm import tqdm
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.bag_state import is_closed
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import ConfigError, parameter
 from aloe_data.durable import held
 from aloe_data.episode_index import StoredEpisode, StoreError
 from aloe_data.episode_store import EpisodeStore
@@ -206,15 +205,12 @@ def _some(names: Sequence[str]) -> str:
 
 def main() -> None:
     """Entry point of `ingest`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, IngestConfig)
-    add_arguments(parser, EncodersConfig)
-    try:
-        arguments = parser.parse_args()
-        config = from_arguments(IngestConfig, arguments)
-        ingest(config, encoders_of(from_arguments(EncodersConfig, arguments), load_rig(config.rig)))
-    except (CheckpointError, ConfigError, RigError, RecordingError, StoreError) as error:
-        sys.exit(f"ingest: {error}")
+    refused = (CheckpointError, RigError, RecordingError, StoreError)
+    run_command("ingest", _run, IngestConfig, EncodersConfig, about=__doc__, refused=refused)
+
+
+def _run(config: IngestConfig, encoders: EncodersConfig) -> None:
+    ingest(config, encoders_of(encoders, load_rig(config.rig)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.rig_file import load_rig
 from aloe_data.seeds import refuse_held_out
@@ -156,20 +157,20 @@ def _kind_asked_for() -> str:
 
 def main() -> None:
     """Entry point of `train`."""
-    parser = argparse.ArgumentParser(description=__doc__)
     try:
         recipe = recipe_of(_kind_asked_for())
-        parts: tuple[Any, ...] = (TrainConfig, recipe.learning, recipe.options)
-        for part in parts:
-            add_arguments(parser, part)
-        arguments = parser.parse_args()
-        config, learning, options = (from_arguments(part, arguments) for part in parts)
-        torch.set_num_threads(config.threads)
-        version = train(config, learning, options)
-    except BAD_INPUT as error:
+    except ConfigError as error:
         sys.exit(f"train: {error}")
+    parts = (TrainConfig, recipe.learning, recipe.options)
+    run_command("train", _run, *parts, about=__doc__, refused=(*BAD_INPUT, CollapseError))
+
+
+def _run(config: TrainConfig, learning: LearnerConfig, options: PolicyOptions) -> None:
+    torch.set_num_threads(config.threads)
+    try:
+        version = train(config, learning, options)
     except CollapseError as error:
-        sys.exit(f"train: stopped: {error}")
+        raise CollapseError(f"stopped: {error}") from error
     if version:
         print(f"{config.out}: version {version[:12]}")
 
