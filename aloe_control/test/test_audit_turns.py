@@ -4,7 +4,8 @@ import pytest
 from loop_bench import HOME, RIG
 
 from aloe_control.audit_turns import ArmTurn, Turn
-from aloe_control.human_commands import HumanCommand, Mode
+from aloe_control.human_commands import HumanCommand
+from aloe_data.vocabulary import CommandMode
 
 ARM = RIG.arms[0]
 PERIOD = 20_000_000
@@ -25,7 +26,7 @@ class Hand:
         self.sequence += 1
         joints = HOME[:7] + offset
         command = HumanCommand(
-            ARM.name, self.now_ns, self.sequence, "ana", Mode.JOINT_POSITION, False, True, joints, "", "pedals-1"
+            ARM.name, self.now_ns, self.sequence, "ana", CommandMode.JOINT_POSITION, False, True, joints, "", "pedals-1"
         )
         self.turn.command(command, self.now_ns)
 
