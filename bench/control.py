@@ -37,6 +37,7 @@ RIG_FILE = Path(__file__).parents[1] / "config" / "rig_sim.yaml"
 CAMERA_TO_COMMAND_MS = 60.0  # beside inference
 START_LIMIT_S = 120.0
 TIMED = ("tick_jitter_p99_ms", "camera_to_command_p50_ms")  # of which a ratio is limited with --former
+QUICK = ("--seconds=5",)
 
 
 @dataclass
@@ -230,7 +231,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float | int], dict[s
 
 def main() -> None:
     """Run, compute, print."""
-    parser = make_parser(__doc__ or "", seconds=60.0)
+    parser = make_parser(__doc__, QUICK, seconds=60.0)
     parser.add_argument("--policy", default="", help="checkpoint folder or 'expert' (default: the shipped checkpoint)")
     parser.add_argument("--bags", type=Path, help="compute from these bags instead of running")
     add_former_options(parser)

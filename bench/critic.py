@@ -31,8 +31,10 @@ from aloe_policy.tokenizer import word_ids
 NAMES = ("red cube", "green cube", "yellow cube", "blue cube")
 SIZES = Sizes(num_cameras=3, tokens=4, token_width=3, names=NAMES, state_dim=20, action_dim=20, n_action_steps=25)
 IMAGE = 96, 128  # height, width of views in px
-BATCH, ROWS = 256, 2048
+ROWS = 2048  # of the replay
+BATCHES = 8
 PROMPT = "put the red cube in the left bin and the blue cube in the right bin"
+QUICK = ("--seconds=1", "--batch-size=8")
 
 
 class Policy:
@@ -53,34 +55,34 @@ class Policy:
         return flat.view(noise.shape)
 
 
-def make_batches(count: int) -> list[CriticBatch]:
-    """Batches of made-up chunks of one replay."""
+def make_batches(size: int) -> list[CriticBatch]:
+    """Batches of so many made-up chunks of one replay."""
     generator = torch.Generator().manual_seed(0)
-    words = torch.from_numpy(np.tile(word_ids(PROMPT), (BATCH, 1)))
+    words = torch.from_numpy(np.tile(word_ids(PROMPT), (size, 1)))
 
     def state() -> State:
-        tokens = torch.rand(BATCH, SIZES.num_cameras, len(NAMES), 3, generator=generator)
-        return State(tokens, words, torch.randn(BATCH, SIZES.state_dim, generator=generator))
+        tokens = torch.rand(size, SIZES.num_cameras, len(NAMES), 3, generator=generator)
+        return State(tokens, words, torch.randn(size, SIZES.state_dim, generator=generator))
 
     return [
         CriticBatch(
             state=state(),
             next_state=state(),
-            actions=torch.randn(BATCH, SIZES.n_action_steps, SIZES.action_dim, generator=generator),
-            reward=torch.full((BATCH,), -0.1),
-            discount=torch.full((BATCH,), 0.9),
-            mask=torch.ones(BATCH),
-            success=torch.rand(BATCH, generator=generator) < 0.5,
-            row=torch.randint(ROWS, (BATCH,), generator=generator),
+            actions=torch.randn(size, SIZES.n_action_steps, SIZES.action_dim, generator=generator),
+            reward=torch.full((size,), -0.1),
+            discount=torch.full((size,), 0.9),
+            mask=torch.ones(size),
+            success=torch.rand(size, generator=generator) < 0.5,
+            row=torch.randint(ROWS, (size,), generator=generator),
         )
-        for _ in range(count)
+        for _ in range(BATCHES)
     ]
 
 
-def make_learner(config: NetworkConfig, policy: Policy, **changes: float) -> CriticLearner:
+def make_learner(config: NetworkConfig, policy: Policy, batch_size: int, **changes: float) -> CriticLearner:
     """Ours; a refresh of 1 draws a' in every step, as a learner without a cache does."""
     torch.manual_seed(0)
-    learning = replace(CriticConfig(batch_size=BATCH, bootstrap_samples=1), **changes)  # type: ignore[arg-type]
+    learning = replace(CriticConfig(batch_size=batch_size, bootstrap_samples=1), **changes)  # type: ignore[arg-type]
     return CriticLearner(CriticNetwork(config, SIZES), policy, np.arange(ROWS), learning, RewardConfig())
 
 
@@ -96,25 +98,25 @@ def seconds_per_step(step: Callable[[CriticBatch], object], batches: list[Critic
     return float(np.median(times))
 
 
-def measure(seconds: float) -> dict[str, float]:
+def measure(seconds: float, batch_size: int) -> dict[str, float]:
     """Seconds per step of every learner."""
     four, policy = NetworkConfig(num_critics=4, width=128, layers=3), Policy()
     separate = replace(four, trunks="separate")
-    batches, encoder = make_batches(ROWS // BATCH), ImageEncoder(NAMES).eval()
-    frames = torch.randint(0, 256, (BATCH * SIZES.num_cameras, *IMAGE, 3), dtype=torch.uint8)
-    naive = make_learner(separate, policy, bootstrap_refresh=1)
+    batches, encoder = make_batches(batch_size), ImageEncoder(NAMES).eval()
+    frames = torch.randint(0, 256, (batch_size * SIZES.num_cameras, *IMAGE, 3), dtype=torch.uint8)
+    naive = make_learner(separate, policy, batch_size, bootstrap_refresh=1)
 
     def encode(state: State) -> State:
         with torch.no_grad():
-            return replace(state, tokens=encoder(frames).unflatten(0, (BATCH, -1)))
+            return replace(state, tokens=encoder(frames).unflatten(0, (batch_size, -1)))
 
     def naive_step(batch: CriticBatch) -> None:
         naive.step(replace(batch, state=encode(batch.state), next_state=encode(batch.next_state)))
 
     found = {"naive": seconds_per_step(naive_step, batches[:1], seconds)}
-    found["cached_loop"] = seconds_per_step(make_learner(separate, policy).step, batches, seconds)
+    found["cached_loop"] = seconds_per_step(make_learner(separate, policy, batch_size).step, batches, seconds)
     for k in (2, 4, 10):
-        learner = make_learner(replace(four, num_critics=k), policy)
+        learner = make_learner(replace(four, num_critics=k), policy, batch_size)
         found[f"k{k}"] = seconds_per_step(learner.step, batches, seconds)
     return found
 
@@ -129,11 +131,12 @@ def known(study: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print."""
-    parser = make_parser(__doc__ or "", seconds=20.0)
+    parser = make_parser(__doc__, QUICK, seconds=20.0)
     parser.add_argument("--study", type=Path, help="results.json of studies/critic/levers.py")
+    parser.add_argument("--batch-size", type=int, default=256, help="chunks per step (default: 256)")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = measure(options.seconds / 5)
+    found = measure(options.seconds / 5, options.batch_size)
     figures = {
         "steps_per_s": 1 / found["k4"],
         "ratio_to_naive": found["naive"] / found["k4"],

@@ -45,6 +45,11 @@ EPISODE_TICKS = 5000
 BATCH = 256
 TARGETS = {"ratio_to_plain_decode": 1.0, "replay_rss_mib": 1024.0}
 FLOORS = {"x_realtime": 15.0, "transitions_per_s": 20_000.0}
+QUICK = (
+    "--seconds=1",
+    "--episodes=2",
+    "--hours=0.2",
+)
 
 
 def record(folder: Path, episodes: int) -> None:
@@ -231,7 +236,7 @@ def sample(folder: Path, seconds: float) -> dict[str, float | int]:
 
 def main() -> None:
     """Measure and print."""
-    parser = make_parser(__doc__ or "", seconds=10.0)
+    parser = make_parser(__doc__, QUICK, seconds=10.0)
     parser.add_argument("--bags", type=Path, help="folder of bags of the simulated rig, instead of recording some")
     parser.add_argument("--episodes", type=int, default=12, help="to record (default: 12)")
     parser.add_argument("--hours", type=float, default=10.0, help="of synthetic episodes (default: 10)")

@@ -4,16 +4,24 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
+
+from quick_parser import QuickParser
 
 Figure = float | int | str | Mapping[str, float]
 
 
-def make_parser(doc: str, seconds: float | None = None) -> argparse.ArgumentParser:
-    """The options that every bench has."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser(doc: str | None, quick: Sequence[str], seconds: float | None = None) -> QuickParser:
+    """A parser with the options that every bench has.
+
+    Args:
+        doc: Docstring of the bench.
+        quick: Options that `--quick` stands for.
+        seconds: Default of `--seconds`; None: the bench does not measure for a given time.
+    """
+    parser = QuickParser(doc, ["--unjudged", *quick])
     if seconds is not None:
         parser.add_argument("--seconds", type=float, default=seconds, help=f"to measure (default: {seconds:g})")
     parser.add_argument("--json", type=Path, help="file for the figures")

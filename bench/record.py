@@ -42,6 +42,12 @@ STREAMS = Path(__file__).with_name("record_streams.py")
 RECORDER = "from aloe_data.ros.recorder_node import main; main()"
 SPLIT_MIB = 20
 _NOT_REGULAR = ("/diagnostics", "/heartbeat")  # stamped when they are said, not by whole periods
+QUICK = (
+    "--seconds=3",
+    "--raw-seconds=2",
+    "--split-seconds=4",
+    "--kills=1",
+)
 
 
 def make_rig(folder: Path, raw: bool) -> Path:
@@ -174,7 +180,7 @@ def open_loss_s(bag: Path, killed_ns: int) -> float:
 
 
 def main() -> None:
-    parser = make_parser(__doc__, seconds=60.0)
+    parser = make_parser(__doc__, QUICK, seconds=60.0)
     parser.add_argument("--raw-seconds", type=float, default=10.0, help="of raw images (default: 10)")
     parser.add_argument("--split-seconds", type=float, default=300.0, help="in files of 20 MiB (default: 300)")
     parser.add_argument("--kills", type=int, default=100, help="how often to kill the recorder (default: 100)")

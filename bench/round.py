@@ -20,6 +20,11 @@ from aloe_pipeline.rounds.run_folder import RunFolder
 
 TARGETS = {"total_s": 1200.0}
 SCENES = "all"
+QUICK = (
+    "--episodes=2",
+    "--critic-steps=10",
+    "--actor-steps=10",
+)
 
 
 def run(folder: Path, options: list[str]) -> None:
@@ -51,7 +56,7 @@ def draw(figures: dict[str, float], file: Path) -> None:
 
 def main() -> None:
     """Run, print."""
-    parser = make_parser(__doc__ or "")
+    parser = make_parser(__doc__, QUICK)
     parser.add_argument("--episodes", type=int, default=50, help="to collect (default: 50)")
     parser.add_argument("--policy", default="", help="checkpoint to begin with (default: the shipped one)")
     parser.add_argument("--run", type=Path, help="folder to keep (default: a temporary one)")

@@ -34,6 +34,7 @@ TASKS = {
 }
 FRAMES = 100
 SCALING_EPISODES = 16  # per measurement, after one that warms the processes up
+QUICK = ("--episodes=1",)
 
 
 def blind_env(rig: Rig, task: str) -> RolloutEnv:
@@ -124,7 +125,7 @@ def draw(figures: Mapping[str, Any], file: Path) -> None:
 
 def main() -> None:
     """Measure, print."""
-    parser = make_parser(__doc__ or "")
+    parser = make_parser(__doc__, QUICK)
     parser.add_argument("--episodes", type=int, default=100, help="scenes per expert (default: 100)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="for the experts' episodes")
     options = parser.parse_args()

@@ -45,6 +45,10 @@ from aloe_policy.checkpoint import folder_hash
 SHIPPED = RIG_FILE.parents[1] / "assets" / "sorting"
 LOAD_LIMIT_S = 60.0
 AFTER_S = 0.2  # how long a swap may still be felt
+QUICK = (
+    "--swaps=3",
+    "--settle=1",
+)
 
 
 @dataclass
@@ -183,7 +187,7 @@ def draw(swaps: Swaps, file: Path) -> None:
 
 def main() -> None:
     """Run, compute, print."""
-    parser = make_parser(__doc__ or "")
+    parser = make_parser(__doc__, QUICK)
     parser.add_argument("--swaps", type=int, default=100, help="in a row (default: 100)")
     parser.add_argument("--settle", type=int, default=10, help="swaps before memory counts as settled (default: 10)")
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two swaps (default: 1)")

@@ -42,6 +42,11 @@ TARGETS = {
 TIMED = ("takeover_p50_ms",)  # of which a ratio is limited with --former
 COUNTED = ("unanswered_pedals",)
 LEAST_IN_PROCESS = ("--trials", "1", "--handovers", "4")  # where only the part on the real graph is compared
+QUICK = (
+    "--seconds=5",
+    "--trials=1",
+    "--handovers=4",
+)
 
 
 def figures_of(
@@ -110,7 +115,7 @@ def measure_all(options: argparse.Namespace) -> dict[str, float | int]:
 
 def main() -> None:
     """Measure, compute, print."""
-    parser = make_parser(__doc__ or "", seconds=120.0)
+    parser = make_parser(__doc__, QUICK, seconds=120.0)
     parser.add_argument("--policy", default="", help="checkpoint folder or 'expert' (default: the shipped checkpoint)")
     parser.add_argument("--trials", type=int, default=50, help="of every fault, in one process (default: 50)")
     parser.add_argument("--handovers", type=int, default=200, help="takeovers in one process (default: 200)")

@@ -5,7 +5,6 @@
 The same physics, control loop, person and recorded topics as a rollout through the graph, quicker than real time.
 """
 
-import argparse
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -40,9 +39,16 @@ from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
+from bench.quick_parser import QuickParser
 
 ROOT = Path(__file__).parents[2]
 MIN_FREE_GIB = 1.0
+QUICK = (
+    "--out={folder}/bags",
+    "--episodes=1",
+    "--timeout-s=4",
+    "--human",
+)
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ def collect(config: CollectConfig, person: ScriptedConfig) -> None:
 
 def main() -> None:
     """Parse, check, collect."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     add_arguments(parser, CollectConfig)
     parser.add_argument("--skill", type=float, default=1.0, help="share of the person's takeovers that go well")
     parser.add_argument("--reaction", type=float, default=0.4, help="the person's reaction time, s")

@@ -10,7 +10,6 @@ for training them.
 No pictures are rendered (`keypoint_world.py`): for critics that learned from episodes of that kind (`critic_data.py`).
 """
 
-import argparse
 import contextlib
 import copy
 import sys
@@ -39,6 +38,7 @@ from aloe_sim.rollout.blunders import blunder, holding
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks.expert_base import CannotHelpError
 from aloe_sim.tasks.registry import make_expert
+from bench.quick_parser import QuickParser
 from studies.common.encoder_errors import measure_errors
 from studies.common.keypoint_world import Eyes, World, load_seeing
 
@@ -46,6 +46,14 @@ ROOT = Path(__file__).parents[2]
 KINDS = ("expert", "policy", "policy", "policy", "blunder")
 HORIZON = 50
 Array = NDArray[Any]
+QUICK = (
+    "--out={folder}/branches.npz",
+    "--task=phone_packing",
+    "--pictures=20",
+    "--states=1",
+    "--repeats=1",
+    "--limit-s=2",
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ class BranchesConfig:
     limit_s: float = parameter(12.0, unit="s", low=0.5, doc="a branch that has not succeeded by then has failed")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=HORIZON, doc="ticks from one chunk to the next")
     seed: int = parameter(HELD_OUT.start + 5000, low=0, doc="scene seed of the first episode; rises by one")
+    pictures: int = parameter(500, low=1, doc="rendered moments by which the errors of the encoder are measured")
     processes: int = parameter(1, low=1, high=256, doc="episodes at a time")
 
 
@@ -75,7 +84,7 @@ class Brancher:
         self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
         shipped, task = ROOT / "assets", config.task or self._rig.simulation.task
         checkpoint = str(find_checkpoint(config.policy, shipped, task))
-        self._errors = measure_errors(checkpoint, self._rig, task)
+        self._errors = measure_errors(checkpoint, self._rig, task, pictures=config.pictures)
         world = World(
             self._rig, task, self._errors, n_action_steps=config.n_action_steps, noise=ActuatorNoise(config.noise)
         )
@@ -205,7 +214,7 @@ def _write(out: Path, found: list[dict[str, Array]]) -> str:
 
 def main() -> None:
     """Parse, branch."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     add_arguments(parser, BranchesConfig)
     try:
         branch(from_arguments(BranchesConfig, parser.parse_args()))

@@ -5,10 +5,9 @@
 
 OUT/store: demonstrations, and episodes of the policy with a person beside it: failures and takeovers among them.
 OUT/blunders_store: episodes of the policy alone in which a hand that has closed opens once, and its arm moves aside;
-OUT/blunders/blunders.jsonl says when. A critic should notice. Give both to `critic_levers.py`.
+OUT/blunders/blunders.jsonl says when. A critic should notice. Give both to `levers.py`.
 """
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -25,12 +24,23 @@ from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy
 from aloe_sim.rig.sim_rig import ActuatorNoise
 from aloe_sim.rollout.blunders import Blunder
 from aloe_teleop.devices.scripted import ScriptedConfig
+from bench.quick_parser import QuickParser
 from studies.common.encoder_errors import measure_errors
 from studies.common.keypoint_store import collect, copy_store, keep
 from studies.common.keypoint_world import KeypointPolicy, Recording, World, load_seeing
 
 ROOT = Path(__file__).parents[2]
 FIRST_SCENE, FIRST_BLUNDER = 300_000, 310_000
+QUICK = (
+    "--out={folder}/critic",
+    "--policy={assets}/phone_packing",
+    "--store={assets}/phone_packing_demonstrations",
+    "--pictures=20",
+    "--demos=4",
+    "--episodes=4",
+    "--blunders=2",
+    "--timeout-s=12",
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class DataConfig:
     stall_s: float = parameter(8.0, unit="s", low=0.5, doc="without progress until the person takes over")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=50, doc="h")
     timeout_s: float = parameter(25.0, unit="s", low=1.0, doc="limit of an episode")
+    pictures: int = parameter(500, low=1, doc="rendered moments by which the errors of the encoder are measured")
 
 
 class Blundering:
@@ -75,7 +86,8 @@ def make(config: DataConfig) -> None:
     rig = load_rig(rig_file)
     person = ScriptedConfig(skill=config.skill, stall_s=config.stall_s)
     rest = config.n_action_steps, config.timeout_s, person, ActuatorNoise(config.noise)
-    world = World(rig, config.task, measure_errors(str(config.policy), rig, config.task), "none", *rest)
+    errors = measure_errors(str(config.policy), rig, config.task, pictures=config.pictures)
+    world = World(rig, config.task, errors, "none", *rest)
     learned, measured = config.out / "store", config.out / "blunders_store"
 
     copy_store(config.store, config.out / "demos_store", config.demos)
@@ -101,7 +113,7 @@ def make(config: DataConfig) -> None:
 
 def main() -> None:
     """Parse, make."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     add_arguments(parser, DataConfig)
     try:
         make(from_arguments(DataConfig, parser.parse_args()))

@@ -12,7 +12,6 @@ blunders at which Q falls most, and at how many it would by chance. Finished run
 study goes on; the table is printed after each.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -42,9 +41,21 @@ from aloe_data.rig_file import load_rig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, open_store
 from aloe_policy.training_state import state_file
+from bench.quick_parser import QuickParser
 from studies.common.study_folder import same_options
 
 ROOT = Path(__file__).parents[2]
+QUICK = (
+    "--out={folder}/levers",
+    "--policy={assets}/phone_packing",
+    "--store={folder}/critic/store",
+    "--branches={folder}/branches.npz",
+    "--blunders={folder}/critic/blunders",
+    "--steps=5",
+    "--batch-size=32",
+    "--seeds=1",
+    "--only=defaults",
+)
 
 
 @dataclass(frozen=True)
@@ -192,7 +203,7 @@ def blunders_found(
             hits.append(abs(fall(q.double().numpy(), ticks, span=h) - blunder) <= h)
             chances.append(np.mean(abs(ticks[ticks >= ticks[0] + h] - blunder) <= h))
     if not hits:
-        raise ConfigError(f"{folder}: none of its blunders is in {folder}_store; give both as critic_data.py left them")
+        raise ConfigError(f"{folder}: none of its blunders is in {folder}_store; give both as data.py left them")
     return {"falls_at_blunder": float(np.mean(hits)), "falls_by_chance": float(np.mean(chances))}
 
 
@@ -259,7 +270,7 @@ def study(config: StudyConfig) -> None:
 
 def main() -> None:
     """Parse, run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     add_arguments(parser, StudyConfig)
     try:
         study(from_arguments(StudyConfig, parser.parse_args()))

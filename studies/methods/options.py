@@ -78,6 +78,7 @@ class StudyConfig:
     critic_steps: int = parameter(1500, low=1, doc="of the critic")
     value_steps: int = parameter(500, low=1, doc="of each of the two state values of awr")
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
+    pictures: int = parameter(500, low=1, doc="rendered moments by which the errors of the encoder are measured")
     processes: int = parameter(1, low=1, high=256, doc="seeds at a time, of one thread each")
 
     @property

@@ -3,7 +3,6 @@
 `results.json` holds every episode's outcome: seeds that were run elsewhere are added with --also.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.quick_parser import QuickParser
 from studies.common.keypoint_store import read_log
 
 DRAWS = 10_000
 FIRST_TEST = "none"  # scenes by which methods are ordered
 COMPARED_WITH = ("bc", "bc_more", "filtered_bc", "hg_dagger", "awr")
 Array = NDArray[np.float64]
+QUICK = ("{folder}/report", "--also={assets}/../studies/methods/one_round.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +232,7 @@ def report(folder: Path, also: Sequence[Path] = ()) -> None:
 
 def main() -> None:
     """Parse, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     parser.add_argument("folder", type=Path, help="of a study's task; table, results.json and figure are written there")
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="results.json of further seeds")
     given = parser.parse_args()

@@ -61,7 +61,9 @@ class SeedStudy:
         )
         tests = {test: read_test(test, config.n_action_steps) for test in config.tested.split(",")}
         seen_in = {"none", config.variation, *(name for name, _ in tests.values())}
-        self.errors = {name: measure_errors(str(config.policy), self.rig, config.task, name) for name in seen_in}
+        self.errors = {
+            name: measure_errors(str(config.policy), self.rig, config.task, name, config.pictures) for name in seen_in
+        }
 
         def world(variation: str, n_action_steps: int, person: ScriptedConfig | None = None) -> World:
             where = self.rig, config.task, self.errors[variation], variation, n_action_steps, config.timeout_s

@@ -11,7 +11,6 @@ under --out: a stopped study goes on, and more seeds, methods or rounds only add
 and figures; they are printed at the end.
 """
 
-import argparse
 import contextlib
 import os
 import sys
@@ -23,9 +22,26 @@ from tqdm import tqdm
 
 from aloe_data.config import add_arguments, from_arguments
 from aloe_policy.ros.policy_store import BAD_INPUT
+from bench.quick_parser import QuickParser
 from studies.methods.options import StudyConfig
 from studies.methods.report import report
 from studies.methods.seed_study import SeedStudy
+
+QUICK = (
+    "--out={folder}/methods",
+    "--policy={assets}/phone_packing",
+    "--pictures=20",
+    "--demos=3",
+    "--episodes=2",
+    "--evaluations=1",
+    "--timeout-s=8",
+    "--seeds=1",
+    "--methods=bc,bc_more,aloe_top,guided",
+    "--critic-steps=5",
+    "--actor-steps=5",
+    "--actor-batch=16",
+    "--value-steps=5",
+)
 
 
 def run(config: StudyConfig, seed: int) -> None:
@@ -39,7 +55,7 @@ def run(config: StudyConfig, seed: int) -> None:
 
 def main() -> None:
     """Parse, run what is not done yet, report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     add_arguments(parser, StudyConfig)
     try:
         config = from_arguments(StudyConfig, parser.parse_args())

@@ -9,7 +9,6 @@ saw, and drives alone in held-out scenes, with the same eyes. `measured`: as the
 `perfect`: both without error. What is done is kept in --out.
 """
 
-import argparse
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -27,6 +26,7 @@ from aloe_data.section import nearest
 from aloe_data.seeds import HELD_OUT
 from aloe_policy.learner import LearnerConfig
 from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, new_store
+from bench.quick_parser import QuickParser
 from studies.common.cloning import clone
 from studies.common.encoder_errors import EncoderErrors, measure_errors
 from studies.common.keypoint_demos import Series, fill
@@ -36,6 +36,17 @@ ROOT = Path(__file__).parents[2]
 KINDS = {"measured": (1.0, False), "sharp": (0.3, False), "presence_known": (1.0, True), "perfect": (0.0, True)}
 """What is left of the errors of place, and whether presence is known."""
 FIRST_DEMO, FIRST_DISTURBED = 400_000, 410_000
+QUICK = (
+    "--out={folder}/encoders",
+    "--policy={assets}/phone_packing",
+    "--kinds=measured",
+    "--pictures=20",
+    "--demos=3",
+    "--disturbed=1",
+    "--steps=5",
+    "--evaluations=1",
+    "--timeout-s=8",
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class EyesConfig:
         4, unit="ticks", low=0, high=49, doc="from an observation until its chunk is followed; fewer than h"
     )
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
+    pictures: int = parameter(500, low=1, doc="rendered moments by which the errors of the encoder are measured")
     processes: int = parameter(1, low=1, high=256, doc="kinds at a time, of one thread each")
 
 
@@ -82,14 +94,15 @@ def run(config: EyesConfig, kind: str, known: EncoderErrors) -> list[bool]:
 
 def main() -> None:
     """Parse, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = QuickParser(__doc__, QUICK)
     add_arguments(parser, EyesConfig)
     try:
         config = from_arguments(EyesConfig, parser.parse_args())
         kinds = config.kinds.split(",")
         if unknown := [kind for kind in kinds if kind not in KINDS]:
             raise ConfigError(f"--kinds {unknown[0]}: unknown; {nearest(unknown[0], KINDS)}")
-        known = measure_errors(str(config.policy), load_rig(find_rig_file("sim", ROOT / "config")), config.task)
+        rig = load_rig(find_rig_file("sim", ROOT / "config"))
+        known = measure_errors(str(config.policy), rig, config.task, pictures=config.pictures)
         os.environ["OMP_NUM_THREADS"] = "1"
         pool = ProcessPoolExecutor(config.processes, get_context("spawn"))
         with pool, tqdm(total=len(kinds), unit="kind") as bar:
