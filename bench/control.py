@@ -122,7 +122,8 @@ def gap_ticks(recorded: Recorded) -> int:
 def camera_to_command_ms(recorded: Recorded) -> list[float]:
     """Per chunk: age of the oldest image it is based on when its first command goes out."""
     stamps = {name: np.array(values) for name, values in recorded.cameras_ns.items()}
-    ages, seen = [], set()
+    ages = []
+    seen = set()
     for tick in recorded.ticks:
         observed_ns = recorded.observed_ns.get(tick.chunk_id)
         if observed_ns is None or tick.chunk_id in seen:
@@ -146,7 +147,8 @@ def velocity_steps(recorded: Recorded) -> tuple[np.ndarray, np.ndarray]:
     changed = np.zeros(len(chunks), bool)
     changed[1:] = (chunks[1:] != chunks[:-1]) & (chunks[:-1] != 0)
     seam = changed | np.roll(changed, 1)
-    follows, numbers = recorded.following, np.array([t.tick for t in recorded.ticks])
+    follows = recorded.following
+    numbers = np.array([t.tick for t in recorded.ticks])
     inside = follows[2:] & follows[1:-1] & follows[:-2] & (numbers[2:] - numbers[:-2] == 2)
     return steps[inside], seam[2:][inside]
 

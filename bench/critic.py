@@ -40,7 +40,8 @@ QUICK = ("--seconds=1", "--batch-size=8")
 class Policy:
     """An untrained policy of the shipped size, that proposes chunks."""
 
-    version, action_horizon = "bench", 50
+    version = "bench"
+    action_horizon = 50
 
     def __init__(self) -> None:
         self._model = TinyVLA(ModelConfig(SIZES.num_cameras, NAMES, SIZES.state_dim, SIZES.action_dim)).eval()
@@ -90,7 +91,8 @@ def seconds_per_step(step: Callable[[CriticBatch], object], batches: list[Critic
     """Median CPU time over steps; the first pass over the batches fills caches and is not measured."""
     for batch in batches:
         step(batch)
-    times, end = [], time.perf_counter() + seconds
+    times = []
+    end = time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
         start = time.process_time()
         step(batches[len(times) % len(batches)])
@@ -100,9 +102,11 @@ def seconds_per_step(step: Callable[[CriticBatch], object], batches: list[Critic
 
 def measure(seconds: float, batch_size: int) -> dict[str, float]:
     """Seconds per step of every learner."""
-    four, policy = NetworkConfig(num_critics=4, width=128, layers=3), Policy()
+    four = NetworkConfig(num_critics=4, width=128, layers=3)
+    policy = Policy()
     separate = replace(four, trunks="separate")
-    batches, encoder = make_batches(batch_size), ImageEncoder(NAMES).eval()
+    batches = make_batches(batch_size)
+    encoder = ImageEncoder(NAMES).eval()
     frames = torch.randint(0, 256, (batch_size * SIZES.num_cameras, *IMAGE, 3), dtype=torch.uint8)
     naive = make_learner(separate, policy, batch_size, bootstrap_refresh=1)
 

@@ -104,7 +104,8 @@ def ingest_figures(folder: Path, scratch: Path, png: Path | None) -> dict[str, f
     bags = find_bags(folder)
     begin()
     read_aligned(bags[0]), plain_decode(bags[0])
-    one, plain = [], []
+    one = []
+    plain = []
     for bag in bags:  # taking turns, so that both meet the same load
         one.append(cpu_s(partial(read_aligned, bag)))
         plain.append(cpu_s(partial(plain_decode, bag)))
@@ -174,7 +175,8 @@ def draw(one: list[float], plain: list[float], file: Path) -> None:
 
 def synthetic(of: Rig, hours: float) -> Iterator[Episode]:
     """Episodes of random motion, without images."""
-    rng, none = np.random.default_rng(0), Words(("",), np.zeros((1, 1), np.int32))
+    rng = np.random.default_rng(0)
+    none = Words(("",), np.zeros((1, 1), np.int32))
     count = round(hours * 3600 * of.rate_hz / EPISODE_TICKS)
     frame = (np.arange(EPISODE_TICKS) * 3 // 5)[:, None].repeat(len(of.cameras), axis=1)  # 30 Hz at 50 Hz ticks
     ticks = np.arange(EPISODE_TICKS)
@@ -218,7 +220,8 @@ def sample(folder: Path, seconds: float) -> dict[str, float | int]:
     start = time.perf_counter()
     replay = Replay(store, FeatureStore(store, "synthetic", TOKENS), ReplayConfig(), RewardConfig())
     opened_s = time.perf_counter() - start
-    batches, start = 0, time.perf_counter()
+    batches = 0
+    start = time.perf_counter()
     while time.perf_counter() - start < seconds:
         replay.sample(BATCH)
         batches += 1

@@ -63,7 +63,8 @@ class Session:
     """The streams of one rig as a process, and a recorder that can be started, asked and killed."""
 
     def __init__(self, folder: Path, raw: bool) -> None:
-        self.rig_file, self.bags = make_rig(folder, raw), folder / "bags"
+        self.rig_file = make_rig(folder, raw)
+        self.bags = folder / "bags"
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=DOMAIN + raw)
         session_file = folder / "session.json"
@@ -141,7 +142,8 @@ def measure_losses(seconds: float, raw: bool, split_mib: int = 0) -> tuple[int, 
     with session(raw) as made:
         process = made.start_recorder(split_mib)
         bag = Path(made.call(StartEpisode, "/recorder/start").bag)
-        before, began_s = sum(process.cpu_times()[:2]), time.monotonic()
+        before = sum(process.cpu_times()[:2])
+        began_s = time.monotonic()
         time.sleep(seconds)
         percent = 100 * (sum(process.cpu_times()[:2]) - before) / (time.monotonic() - began_s)
         counted = made.call(StopEpisode, "/recorder/stop").messages_lost
@@ -153,7 +155,9 @@ def measure_losses(seconds: float, raw: bool, split_mib: int = 0) -> tuple[int, 
 
 def measure_kills(kills: int) -> tuple[int, float]:
     """Closed bags that are not whole any more, and the longest loss of an open one [s]."""
-    spoilt, worst_s, chance = 0, 0.0, random.Random(0)
+    spoilt = 0
+    worst_s = 0.0
+    chance = random.Random(0)
     with session() as made:
         for number in range(kills):
             made.start_recorder()

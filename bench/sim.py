@@ -45,7 +45,8 @@ def blind_env(rig: Rig, task: str) -> RolloutEnv:
 def physics_x_realtime(rig: Rig, task: str) -> float:
     """Simulated over spent processor time within `SimRig.advance`, in one episode of the expert."""
     env = blind_env(rig, task)
-    sim, spent = env.process.sim, [0.0, 0.0]
+    sim = env.process.sim
+    spent = [0.0, 0.0]
     advance = sim.advance
 
     def timed(duration_s: float) -> None:
@@ -88,7 +89,9 @@ def rollout_x_realtime(rig: Rig, *, images: bool) -> float:
 
 def episodes_per_s(make_env: Callable[[], RolloutEnv], processes: int) -> float:
     """Throughput once all processes are up."""
-    warm, start, done = processes, 0.0, 0
+    warm = processes
+    start = 0.0
+    done = 0
     for count, _ in enumerate(evaluate(make_env, expert_policy, range(warm + SCALING_EPISODES), processes), start=1):
         if count == warm:
             start = time.perf_counter()

@@ -96,11 +96,13 @@ def wait_until_running(node: Node, launch: "subprocess.Popen[bytes]") -> None:
 
 def swap(node: Node, launch: "subprocess.Popen[bytes]", checkpoints: list[Path], times: int, pause_s: float) -> Swaps:
     """Load the checkpoints in turn."""
-    client, swaps = node.create_client(LoadPolicy, "/policy/load"), Swaps()
+    client = node.create_client(LoadPolicy, "/policy/load")
+    swaps = Swaps()
     if not client.wait_for_service(START_LIMIT_S):  # what is asked before the service is known reaches nobody, ever
         sys.exit("bench: /policy/load is not there; see the messages above")
     sealer = MessageSealer(open_session(), "swap")
-    process, stolen_s = policy_process(launch), host_stole_s()
+    process = policy_process(launch)
+    stolen_s = host_stole_s()
     for number in range(times):
         if launch.poll() is not None or not process.is_running():
             swaps.failed.append("the rollout ended; see the messages above")
@@ -194,7 +196,8 @@ def main() -> None:
     options = parser.parse_args()
     rig = load_rig(RIG_FILE)
     with tempfile.TemporaryDirectory(prefix="bench_swap_") as scratch:
-        bags, other = Path(scratch) / "bags", copy_of(SHIPPED, Path(scratch) / "other")
+        bags = Path(scratch) / "bags"
+        other = copy_of(SHIPPED, Path(scratch) / "other")
         with rollout(bags, "") as launch:
             rclpy.init()
             node = Node("bench_swap")

@@ -102,7 +102,8 @@ def measure_all(options: argparse.Namespace) -> dict[str, float | int]:
         live = measure(Path(scratch), rig, options.seconds, options.policy)
     if not live.authority_ms:
         sys.exit("bench: nobody took over; see the messages above")
-    steps, silent = handovers(rig, options.handovers), silences(rig, min(10, options.trials))
+    steps = handovers(rig, options.handovers)
+    silent = silences(rig, min(10, options.trials))
     outcomes = faults(rig, options.trials)
     for words in (*live.unsafe[:10], *live.invalid[:10]):
         print(words)
@@ -125,7 +126,8 @@ def main() -> None:
         arguments = ["--seconds", str(options.seconds), "--policy", options.policy, *LEAST_IN_PROCESS]
         figures, targets = compare("takeover", options.former, options.rounds, arguments, TIMED, COUNTED)
     else:
-        figures, targets = measure_all(options), TARGETS
+        figures = measure_all(options)
+        targets = TARGETS
     conclude("takeover", figures, targets, options)
 
 

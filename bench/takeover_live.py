@@ -58,10 +58,13 @@ class Watch:
     """Follows the running graph, and presses the pedals."""
 
     def __init__(self, node: Node, pipe: Path, rig: Rig, live: Live) -> None:
-        self.node, self._rig, self._live = node, rig, live
+        self.node = node
+        self._rig = rig
+        self._live = live
         self._pipe = os.open(pipe, os.O_RDWR)
         keys = pedals_config()["devices"]["foot_pedals"]
-        left, right = keys["left"], keys["right"]
+        left = keys["left"]
+        right = keys["right"]
         takes = {"take_left": (left,), "take_right": (right,), "take_both": (left, right)}
         self._pedals = [(ecodes.ecodes[keys[action]], arms) for action, arms in takes.items()]
         self._episode = EpisodeState.IDLE
@@ -123,7 +126,9 @@ class Watch:
 
 def measure(folder: Path, rig: Rig, seconds: float, policy: str) -> Live:
     """Run rollouts for `seconds`, pressing pedals and injecting faults, then read and audit their bags."""
-    live, pipe, bags = Live(), folder / "pedals", folder / "bags"
+    live = Live()
+    pipe = folder / "pedals"
+    bags = folder / "bags"
     os.mkfifo(pipe)
     devices = folder / "teleop.yaml"
     devices.write_text(yaml.safe_dump(pedals_config()))

@@ -49,7 +49,8 @@ def _handover(rig: Rig, seed: int) -> Iterator[Handover]:
     trial.ask(RequestKind.RELEASE, *arms)
     trial.run(60)
     for arm in arms:
-        steps, sources = _velocity_steps(trial, arm), _sources(trial, arm)
+        steps = _velocity_steps(trial, arm)
+        sources = _sources(trial, arm)
         resumed = released + int(np.argmax(sources[released:] == Authority.POLICY))
         if Authority.HUMAN not in sources or sources[resumed] != Authority.POLICY:
             raise RuntimeError(f"hand-over {seed}: '{arm}' was not taken, or not given back")
@@ -64,7 +65,8 @@ def _sources(trial: Trial, arm: str) -> np.ndarray:
 
 def _velocity_steps(trial: Trial, arm: str) -> np.ndarray:
     """Per tick: largest change of a joint's velocity, over what its acceleration limit allows in a tick."""
-    index, rate_hz = [a.name for a in trial.rig.arms].index(arm), trial.rig.rate_hz
+    index = [a.name for a in trial.rig.arms].index(arm)
+    rate_hz = trial.rig.rate_hz
     path = np.array([result.arms[index].executed for result in trial.results])
     limits = np.array([joint.max_acceleration for joint in trial.rig.arm(arm).all_joints]) / rate_hz**2
     shares = np.abs(np.diff(path, n=2, axis=0)) / limits
@@ -73,7 +75,8 @@ def _velocity_steps(trial: Trial, arm: str) -> np.ndarray:
 
 def silences(rig: Rig, number: int) -> dict[str, int]:
     """By fault: most ticks from the moment at which data is too old, or wrong, to the first tick in which arms hold."""
-    camera, arm = rig.cameras[0].name, rig.arms[0].name
+    camera = rig.cameras[0].name
+    arm = rig.arms[0].name
     faults = [Fault("drop", camera, 1.0), Fault("camera_freeze", camera), Fault("camera_stuck", camera)]
     faults += [Fault("drop", arm, 1.0), Fault("nan_joints", arm), Fault("kill", "teleop_node")]
     faults += [Fault("nan_command", arm), Fault("jump_command", arm)]
@@ -81,7 +84,8 @@ def silences(rig: Rig, number: int) -> dict[str, int]:
 
 
 def _silence(rig: Rig, fault: Fault, seed: int) -> int:
-    trial, arm = Trial(variants(rig, seed), seed), rig.arms[0].name
+    trial = Trial(variants(rig, seed), seed)
+    arm = rig.arms[0].name
     trial.run(2)
     trial.arm()
     trial.run(int(trial.rng.integers(20, 50)))

@@ -65,7 +65,7 @@ class CollectConfig:
     seed: int = parameter(200_000, low=0, doc="scene seed of the first; rises by one")
     n_action_steps: int = parameter(25, unit="ticks", low=1, high=1000, doc="ticks from one chunk to the next")
     timeout_s: float = parameter(30.0, unit="s", low=1.0, doc="limit of an episode")
-    human: bool = parameter(False, doc="a scripted human looks on and takes over")
+    human: bool = parameter(False, doc="a scripted human may take over")
     processes: int = parameter(1, low=1, high=256, doc="episodes at a time")
 
 
@@ -79,10 +79,12 @@ class Collector:
     def __init__(self, config: CollectConfig, person: ScriptedConfig) -> None:
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        self._config, rig_file = config, find_rig_file(config.rig, ROOT / "config")
+        self._config = config
+        rig_file = find_rig_file(config.rig, ROOT / "config")
         self._rig = load_rig(rig_file)
         task = make_task(config.task) if config.task else None
-        noise, variation = ActuatorNoise(config.noise), VARIATIONS[config.variation]
+        noise = ActuatorNoise(config.noise)
+        variation = VARIATIONS[config.variation]
         self._process = InProcessRig(SimRig(self._rig, task, noise, variation))
         self._person = AssistedRig(self._process, person) if config.human else None
         self._renderer = CameraRenderer(self._process.sim.model, self._rig)
@@ -90,8 +92,10 @@ class Collector:
 
     def episode(self, name: str, seed: int) -> str:
         """Record one; returns its verdict."""
-        config, prompt = self._config, self._process.reset(seed)
-        shipped, named = ROOT / "assets", config.task or self._rig.simulation.task
+        config = self._config
+        prompt = self._process.reset(seed)
+        shipped = ROOT / "assets"
+        named = config.task or self._rig.simulation.task
         self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig, seed=seed)
         versions = {"policy": self._policy.version}
         record = EpisodeRecord(name, prompt, seed, rig=self._rig_text, urdfs=self._urdfs, versions=versions)
@@ -101,12 +105,14 @@ class Collector:
         try:
             verdict, reason = self._run(bag)
         except UnstablePhysicsError as error:
-            verdict, reason = EpisodeEvent.ABORT, str(error)
+            verdict = EpisodeEvent.ABORT
+            reason = str(error)
         bag.close(verdict, reason)
         return Verdict(verdict).name.lower()
 
     def _run(self, bag: DemoBag) -> tuple[int, str]:
-        process, config = self._process, self._config
+        process = self._process
+        config = self._config
         judge = Judge(process.sim.task)
         judge.begin()
         for tick in range(round(config.timeout_s * process.rig.rate_hz)):

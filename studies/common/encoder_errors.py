@@ -1,7 +1,7 @@
 """How an image encoder errs, measured on rendered scenes: then episodes can do without pictures.
 
 An error is drawn from those that the encoder made with the same keypoint in the same camera, when it was as visible:
-its presence and its offset together. What is not modelled: that errors of consecutive looks are alike.
+its presence and its offset together. What is not modelled: that errors of consecutive frames are alike.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,9 @@ from aloe_sim.tasks.expert_base import CannotHelpError
 from aloe_sim.tasks.registry import make_expert
 from aloe_sim.tasks.variation import named_variation
 
-OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2
+OUTSIDE = 0
+HIDDEN = 1
+VISIBLE = 2
 FIRST_SCENE = 600_000
 EVERY = 10  # control ticks between two pictures
 NOISE_RAD = 0.015  # of the arms, so that the scenes are not all perfect
@@ -85,15 +87,16 @@ def measure_errors(checkpoint: str, rig: Rig, task: str, variation: str = "none"
     process = InProcessRig(SimRig(rig, make_task(task), ActuatorNoise(NOISE_RAD), named_variation(variation)))
     renderer = CameraRenderer(process.sim.model, rig)
     found: dict[tuple[int, int, int], list[Array]] = {}
-    taken, scene = 0, FIRST_SCENE
+    taken = 0
+    scene = FIRST_SCENE
     while taken < pictures:
-        taken += _look_at_one(process, renderer, policy, scene, found)
+        taken += _encode_one_episode(process, renderer, policy, scene, found)
         scene += 1
     renderer.close()
     return EncoderErrors({key: np.array(samples) for key, samples in found.items()})
 
 
-def _look_at_one(
+def _encode_one_episode(
     process: InProcessRig,
     renderer: CameraRenderer,
     policy: TinyPolicy,
@@ -101,7 +104,8 @@ def _look_at_one(
     found: dict[tuple[int, int, int], list[Array]],
 ) -> int:
     """An episode of the expert, with what the encoder made of it; the number of pictures."""
-    sim, rig = process.sim, process.rig
+    sim = process.sim
+    rig = process.rig
     process.reset(scene)
     expert = make_expert(sim)
     for tick in range(LONGEST):

@@ -14,7 +14,7 @@ from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 from studies.common.encoder_errors import EncoderErrors
 from studies.common.keypoint_store import keep
-from studies.common.keypoint_world import CAMERA_TICKS, Eyes, Outcome, Recording
+from studies.common.keypoint_world import CAMERA_TICKS, Outcome, Recording, SimulatedEncoder
 
 LONGEST_S = 40.0  # of a demonstration
 
@@ -28,17 +28,17 @@ class Series:
     noise: float
 
 
-def demonstrate(process: InProcessRig, eyes: Eyes, seed: int, noise: float) -> tuple[Recording, Outcome]:
-    """An episode of the expert, seen with these eyes."""
+def demonstrate(process: InProcessRig, encoder: SimulatedEncoder, seed: int, noise: float) -> tuple[Recording, Outcome]:
+    """An episode of the expert, seen through this encoder."""
     demonstration = Demonstration(process, seed, noise, LONGEST_S)
     recording = Recording()
-    eyes.rng = np.random.default_rng([seed, 7])
+    encoder.rng = np.random.default_rng([seed, 7])
     while not demonstration.verdict:
         demonstration.offer_if_due()
         if demonstration.verdict:
             break
         if demonstration.ticks % CAMERA_TICKS == 0:
-            recording.looks.append(eyes())
+            recording.views.append(encoder())
         recording.states.append(process.joints())
         result = demonstration.tick()
         if result is not None:
@@ -53,7 +53,7 @@ def fill(stored: Stored, rig: Rig, task: str, errors: EncoderErrors, wanted: Ite
     known = {episode.seed for episode in stored[0].episodes}
     for series in wanted:
         process = InProcessRig(SimRig(rig, make_task(task), variation=VARIATIONS[series.variation]))
-        eyes = Eyes(process.sim, errors)
+        encoder = SimulatedEncoder(process.sim, errors)
         for seed in series.seeds:
             if seed not in known:
-                keep(*demonstrate(process, eyes, seed, series.noise), f"demo_{seed}", *stored)
+                keep(*demonstrate(process, encoder, seed, series.noise), f"demo_{seed}", *stored)

@@ -14,7 +14,7 @@ from aloe_data.episode_store import EpisodeStore
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_policy.ros.policy_store import StoreConfig, matching_policy, open_store
-from studies.common.keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_seeing
+from studies.common.keypoint_world import CAMERA_TICKS, Outcome, Recording, World, load_with_encoder
 
 
 def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
@@ -59,7 +59,7 @@ def collect(
     for scene in scenes:
         if scene not in outcomes:
             recording = Recording()
-            driver = load_seeing(str(policy), world.rig, world.eyes, scene)
+            driver = load_with_encoder(str(policy), world.rig, world.encoder, scene)
             outcomes[scene] = world.roll(scene, driver, recording, human=True)
             keep(recording, outcomes[scene], f"{label}_{scene}", store, features)
             append_line(log, json.dumps(asdict(outcomes[scene])))
@@ -78,9 +78,11 @@ def read_log(log: Path) -> list[Outcome]:
 
 def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore, features: FeatureStore) -> None:
     """Add an episode to a store, with what was seen as its features."""
-    ticks, rig = recording.ticks, store.rig
-    count, cameras = len(ticks), len(rig.cameras)
-    looks = np.stack(recording.looks)  # [F, C, K, 3]
+    ticks = recording.ticks
+    rig = store.rig
+    count = len(ticks)
+    cameras = len(rig.cameras)
+    views = np.stack(recording.views)  # [F, C, K, 3]
     facts = EpisodeFacts(name, outcome.prompt, outcome.seed, outcome.verdict, outcome.reason, "sim")
     silent = Words(("",), np.zeros((count, len(rig.arms)), np.int32))
 
@@ -94,7 +96,7 @@ def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore,
         ticks=np.array([t.tick for t in ticks], np.int64),
         state=np.stack(recording.states[:count]),
         observed=np.ones(count, bool),
-        frames={camera.name: np.zeros((len(looks), 0, 0, 3), np.uint8) for camera in rig.cameras},
+        frames={camera.name: np.zeros((len(views), 0, 0, 3), np.uint8) for camera in rig.cameras},
         frame_index=np.repeat(np.arange(count)[:, None] // CAMERA_TICKS, cameras, axis=1),
         requested=joints("requested"),
         executed=joints("executed"),
@@ -107,4 +109,4 @@ def keep(recording: Recording, outcome: Outcome, name: str, store: EpisodeStore,
         policy_version=tuple(t.policy_version for t in ticks),
     )
     stored = store.append(episode, name, name)
-    features.write(stored, np.concatenate(list(looks.swapaxes(0, 1))))
+    features.write(stored, np.concatenate(list(views.swapaxes(0, 1))))

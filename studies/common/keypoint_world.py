@@ -30,32 +30,34 @@ from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 from studies.common.encoder_errors import EncoderErrors, true_places
 
-CAMERA_TICKS = 2  # control ticks between two looks of the cameras
+CAMERA_TICKS = 2  # control ticks between two frames of the cameras
 JUDGE_TICKS = 3
 NO_NOISE = ActuatorNoise()
 
 
-class Eyes:
+class SimulatedEncoder:
     """What an encoder would have said about the present views: float16 [C, K, 3], see `ImageEncoder`."""
 
     def __init__(self, sim: SimRig, errors: EncoderErrors) -> None:
-        self._sim, self._errors, self.rng = sim, errors, np.random.default_rng(0)
+        self._sim = sim
+        self._errors = errors
+        self.rng = np.random.default_rng(0)
 
     def __call__(self) -> NDArray[np.float16]:
         return self._errors.seen(true_places(self._sim), self.rng)
 
 
 class KeypointPolicy(TinyPolicy):
-    """A tiny VLA that is told what its encoder would have seen."""
+    """A tiny VLA that reads a simulated encoder in place of images."""
 
-    eyes: Callable[[], NDArray[np.float16]]
+    simulated_encoder: Callable[[], NDArray[np.float16]]
 
     def look(self, observation: Observation) -> NDArray[np.float16]:
-        return self.eyes()
+        return self.simulated_encoder()
 
 
-def load_seeing(path: str, rig: Rig, eyes: Callable[[], NDArray[np.float16]], seed: int) -> KeypointPolicy:
-    """A checkpoint's policy with these eyes.
+def load_with_encoder(path: str, rig: Rig, encoder: Callable[[], NDArray[np.float16]], seed: int) -> KeypointPolicy:
+    """A checkpoint's policy that reads a simulated encoder in place of its own.
 
     Raises:
         CheckpointError: see `load_policy`.
@@ -66,8 +68,8 @@ def load_seeing(path: str, rig: Rig, eyes: Callable[[], NDArray[np.float16]], se
 
     policy = load_policy(path, rig, seed=seed, kinds={"tiny": lambda: Kind("tiny", make)})
     assert isinstance(policy, KeypointPolicy), "made above"
-    policy.eyes = eyes
-    policy.warm_up()  # what it looks at for this does not count: an episode begins with eyes of its own draws
+    policy.simulated_encoder = encoder
+    policy.warm_up()  # draws for this do not count: an episode begins with draws of its own
     return policy
 
 
@@ -86,11 +88,11 @@ class Outcome:
 
 @dataclass
 class Recording:
-    """What an episode's ticks were, and what was seen; a look at the views serves until the next one."""
+    """Ticks of an episode, and features of the views; those of a camera tick serve until the next one."""
 
     ticks: list[TickResult] = field(default_factory=list)
     states: list[NDArray[np.float32]] = field(default_factory=list)
-    looks: list[NDArray[np.float16]] = field(default_factory=list)
+    views: list[NDArray[np.float16]] = field(default_factory=list)
 
 
 class World:
@@ -103,7 +105,7 @@ class World:
         variation: how much scenes differ.
         n_action_steps: ticks from one chunk to the next.
         timeout_s: limit of an episode.
-        person: who looks on in episodes with a person.
+        person: Scripted operator of assisted episodes; None: there are none.
         noise: of the arms.
         latency_ticks: from an observation until its chunk is followed; fewer than `n_action_steps`.
 
@@ -127,10 +129,13 @@ class World:
             raise ValueError(
                 f"latency of {latency_ticks} ticks: a chunk every {n_action_steps} ticks would never be followed"
             )
-        self.rig, self.h, self._timeout = rig, n_action_steps, round(timeout_s * rig.rate_hz)
+        self.rig = rig
+        self.h = n_action_steps
+        self._timeout = round(timeout_s * rig.rate_hz)
         self._latency_ticks = latency_ticks
         sim = SimRig(rig, make_task(task), noise, VARIATIONS[variation])
-        self.process, self.eyes = InProcessRig(sim), Eyes(sim, errors)
+        self.process = InProcessRig(sim)
+        self.encoder = SimulatedEncoder(sim, errors)
         self._person = AssistedRig(self.process, person) if person else None
         self._judge = Judge(sim.task)
 
@@ -139,20 +144,25 @@ class World:
 
         Args:
             seed: of the scene.
-            policy: with `infer` and `version`; its eyes are this world's.
+            policy: with `infer` and `version`; its encoder is this world's.
             recording: to fill.
-            human: the person looks on.
+            human: Whether the operator may take over.
         """
         self._begin(seed)
-        person, process = self._person if human else None, self.process
+        person = self._person if human else None
+        process = self.process
         if person is not None:
             person.begin(f"scene {seed}", seed)
 
-        verdict, reason, tick, by_human = Verdict.TIMEOUT, "no success in time", 0, 0
+        verdict = Verdict.TIMEOUT
+        reason = "no success in time"
+        tick = 0
+        by_human = 0
         try:
             for tick in range(self._timeout):
                 if tick % self.h == 0:
-                    stamp_ns, rows = process.stamp_ns, self._infer(policy)
+                    stamp_ns = process.stamp_ns
+                    rows = self._infer(policy)
                 if tick % self.h == self._latency_ticks:
                     with contextlib.suppress(RuntimeError):  # refused: control says why, if nothing goes on
                         process.offer(rows, policy.version, stamp_ns)
@@ -167,7 +177,8 @@ class World:
                     verdict, reason = ended
                     break
         except UnstablePhysicsError as error:
-            verdict, reason = Verdict.ABORT, str(error)
+            verdict = Verdict.ABORT
+            reason = str(error)
         takeovers = sum(asked.request.ask is RequestKind.TAKE for asked in person.asked) if person else 0
         share = by_human / ((tick + 1) * len(self.rig.arms))
         ended_so = process.sim.prompt, verdict.name.lower(), reason, (tick + 1) / self.rig.rate_hz
@@ -176,7 +187,7 @@ class World:
     def _begin(self, seed: int) -> None:
         self.process.sim.data.time = 0.0
         self.process.reset(seed)
-        self.eyes.rng = np.random.default_rng([seed, 7])
+        self.encoder.rng = np.random.default_rng([seed, 7])
         self._judge.begin()
 
     def _ended(self, tick: int, said: Verdict, why: str) -> tuple[Verdict, str] | None:
@@ -195,5 +206,5 @@ class World:
 
     def _note(self, recording: Recording, tick: int) -> None:
         if tick % CAMERA_TICKS == 0:
-            recording.looks.append(self.eyes())
+            recording.views.append(self.encoder())
         recording.states.append(self.process.joints())

@@ -40,7 +40,7 @@ from aloe_sim.tasks.expert_base import CannotHelpError
 from aloe_sim.tasks.registry import make_expert
 from bench.quick_parser import QuickParser
 from studies.common.encoder_errors import measure_errors
-from studies.common.keypoint_world import Eyes, World, load_seeing
+from studies.common.keypoint_world import SimulatedEncoder, World, load_with_encoder
 
 ROOT = Path(__file__).parents[2]
 KINDS = ("expert", "policy", "policy", "policy", "blunder")
@@ -81,24 +81,28 @@ class Brancher:
 
     def __init__(self, config: BranchesConfig) -> None:
         torch.set_num_threads(1)
-        self._config, self._rig = config, load_rig(find_rig_file(config.rig, ROOT / "config"))
-        shipped, task = ROOT / "assets", config.task or self._rig.simulation.task
+        self._config = config
+        self._rig = load_rig(find_rig_file(config.rig, ROOT / "config"))
+        shipped = ROOT / "assets"
+        task = config.task or self._rig.simulation.task
         checkpoint = str(find_checkpoint(config.policy, shipped, task))
         self._errors = measure_errors(checkpoint, self._rig, task, pictures=config.pictures)
         world = World(
             self._rig, task, self._errors, n_action_steps=config.n_action_steps, noise=ActuatorNoise(config.noise)
         )
         self._process = world.process
-        self._policy = load_seeing(checkpoint, self._rig, world.eyes, seed=0)
+        self._policy = load_with_encoder(checkpoint, self._rig, world.encoder, seed=0)
 
     def episode(self, seed: int) -> list[dict[str, Array]]:
         """The branched states of one episode."""
-        process, config, found = self._process, self._config, []
+        process = self._process
+        config = self._config
+        found = []
         rng = np.random.default_rng([seed, 3])
         process.reset(seed)
         wanted = set(rng.choice(np.arange(1, config.chunks), config.per_episode, replace=False).tolist())
         for chunk in range(config.chunks):
-            seen, tokens = self._look(process, rng)
+            seen, tokens = self._observe(process, rng)
             if chunk in wanted and (branches := self._branch(seen, rng)):
                 found.append({"tokens": tokens, **branches})
             self._see(tokens)
@@ -134,31 +138,34 @@ class Brancher:
     def _to_the_end(self, process: InProcessRig, rows: Array, rng: np.random.Generator) -> dict[str, Array]:
         h = self._config.n_action_steps
         goes_on, executed = _follow(process, rows, h)
-        (seen, tokens), done = self._look(process, rng), len(executed)
+        seen, tokens = self._observe(process, rng)
+        done = len(executed)
         after = {"next_state": np.asarray(seen.state, np.float32), "next_tokens": tokens}
         while goes_on and done < self._config.limit_s * self._rig.rate_hz:
             goes_on, more = _follow(process, self._policy.infer(seen), h)
-            seen, done = self._look(process, rng)[0], done + len(more)
+            seen = self._observe(process, rng)[0]
+            done = done + len(more)
         won = not goes_on and process.sim.task.success(process.sim.data)
         return {"executed": _padded(executed, h), **after, "ticks": np.array(done if won else -1)}
 
-    def _look(self, process: InProcessRig, rng: np.random.Generator) -> tuple[Observation, Array]:
-        """What is observed of a process, and what the policy's eyes see of it from now on, float16 [C, K, 3]."""
-        eyes = Eyes(process.sim, self._errors)
-        eyes.rng = rng
-        tokens = eyes()
+    def _observe(self, process: InProcessRig, rng: np.random.Generator) -> tuple[Observation, Array]:
+        """What is observed of a process, and what the policy's encoder sees of it from now on, float16 [C, K, 3]."""
+        encoder = SimulatedEncoder(process.sim, self._errors)
+        encoder.rng = rng
+        tokens = encoder()
         self._see(tokens)
         return Observation(process.stamp_ns, process.joints(), {}, process.sim.prompt), tokens
 
     def _see(self, tokens: Array) -> None:
-        self._policy.eyes = lambda: tokens
+        self._policy.simulated_encoder = lambda: tokens
 
 
 def _follow(process: InProcessRig, rows: Array, ticks: int) -> tuple[bool, Array]:
     """Whether the episode goes on after some ticks of a chunk, and what was executed in them, float32 [t, S]."""
     with contextlib.suppress(RuntimeError):  # refused: the chunk before goes on
         process.offer(rows, "policy")
-    executed, task = [], process.sim.task
+    executed = []
+    task = process.sim.task
     for _ in range(ticks):
         result = process.tick()
         executed.append(np.concatenate([arm.executed for arm in result.arms]))

@@ -27,10 +27,11 @@ from aloe_teleop.devices.scripted import ScriptedConfig
 from bench.quick_parser import QuickParser
 from studies.common.encoder_errors import measure_errors
 from studies.common.keypoint_store import collect, copy_store, keep
-from studies.common.keypoint_world import KeypointPolicy, Recording, World, load_seeing
+from studies.common.keypoint_world import KeypointPolicy, Recording, World, load_with_encoder
 
 ROOT = Path(__file__).parents[2]
-FIRST_SCENE, FIRST_BLUNDER = 300_000, 310_000
+FIRST_SCENE = 300_000
+FIRST_BLUNDER = 310_000
 QUICK = (
     "--out={folder}/critic",
     "--policy={assets}/phone_packing",
@@ -67,7 +68,10 @@ class Blundering:
     """A policy that spoils one of its chunks."""
 
     def __init__(self, policy: KeypointPolicy, blunder: Blunder, n_action_steps: int) -> None:
-        self.version, self._policy, self._blunder, self._h = policy.version, policy, blunder, n_action_steps
+        self.version = policy.version
+        self._policy = policy
+        self._blunder = blunder
+        self._h = n_action_steps
         self._chunks = 0
 
     def infer(self, observation: Observation) -> NDArray[np.float32]:
@@ -88,11 +92,13 @@ def make(config: DataConfig) -> None:
     rest = config.n_action_steps, config.timeout_s, person, ActuatorNoise(config.noise)
     errors = measure_errors(str(config.policy), rig, config.task, pictures=config.pictures)
     world = World(rig, config.task, errors, "none", *rest)
-    learned, measured = config.out / "store", config.out / "blunders_store"
+    learned = config.out / "store"
+    measured = config.out / "blunders_store"
 
     copy_store(config.store, config.out / "demos_store", config.demos)
     files = StoreConfig(rig=rig_file, policy=config.policy, store=str(learned))
-    scenes, log = range(FIRST_SCENE, FIRST_SCENE + config.episodes), config.out / "collected.jsonl"
+    scenes = range(FIRST_SCENE, FIRST_SCENE + config.episodes)
+    log = config.out / "collected.jsonl"
     outcomes = collect(world, config.policy, files, scenes, "own", log, config.out / "demos_store")
     print({verdict: sum(o.verdict == verdict for o in outcomes) for verdict in {o.verdict for o in outcomes}})
 
@@ -102,8 +108,9 @@ def make(config: DataConfig) -> None:
     (config.out / "blunders").mkdir(exist_ok=True)
     with (config.out / "blunders" / "blunders.jsonl").open("w") as log:
         for scene in range(FIRST_BLUNDER, FIRST_BLUNDER + config.blunders):
-            blunder, recording = Blunder(world.process, np.random.default_rng([scene, 2])), Recording()
-            policy = load_seeing(str(config.policy), rig, world.eyes, scene)
+            blunder = Blunder(world.process, np.random.default_rng([scene, 2]))
+            recording = Recording()
+            policy = load_with_encoder(str(config.policy), rig, world.encoder, scene)
             outcome = world.roll(scene, Blundering(policy, blunder, config.n_action_steps), recording)
             if blunder.tick is not None:
                 keep(recording, outcome, f"blunder_{scene}", store, features)

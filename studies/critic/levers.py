@@ -115,7 +115,8 @@ class StudyConfig:
 
 def run(config: StudyConfig, name: str, seed: int, rig_file: Path) -> dict[str, float]:
     """Train one critic and measure it."""
-    lever, out = LEVERS[name], config.out / f"{name}_{seed}"
+    lever = LEVERS[name]
+    out = config.out / f"{name}_{seed}"
     data = {"rig": rig_file, "policy": config.policy, "store": config.store, "held_out": 0.2, **lever.data}
     files = TrainCriticConfig(out=out, evaluate_every=config.steps, save_every=config.steps, **data)
     files = replace(files, resume=state_file(out).exists())
@@ -137,7 +138,8 @@ def train(training: CriticTraining, drawn: Path, name: str) -> dict[str, float]:
         drawn: file of what the policy would do after the chunks, for every critic that asks for the same.
         name: in what is printed.
     """
-    steps, bootstrap = training.learner.config.steps, training.learner.bootstrap
+    steps = training.learner.config.steps
+    bootstrap = training.learner.bootstrap
     if drawn.exists():
         bootstrap.load_state_dict(torch.load(drawn))
 
@@ -157,11 +159,14 @@ def train(training: CriticTraining, drawn: Path, name: str) -> dict[str, float]:
 
 def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[str, float]:
     """Accuracy of the critic's order, with what it should be held against."""
-    h, kinds, space = scorer.n_action_steps, branches.kinds, scorer.policy.space
+    h = scorer.n_action_steps
+    kinds = branches.kinds
+    space = scorer.policy.space
     scores, after = np.zeros((2, *branches.executed.shape[:2]))
     for k, state in enumerate(branches.state):
         many = len(kinds)
-        tokens, joints = branches.tokens[k][None].repeat(many, 0), state[None].repeat(many, 0)
+        tokens = branches.tokens[k][None].repeat(many, 0)
+        joints = state[None].repeat(many, 0)
         rows = space.from_joints(branches.executed[k][:, :h])
         prompt = str(branches.prompt[k])
         scores[k] = scorer.score_seen(tokens, joints, prompt, rows).aggregated
@@ -189,14 +194,18 @@ def blunders_found(
     """Share of blunders within one chunk of the largest fall of Q in their episode, and of such places in it."""
     lines = [json.loads(line) for line in (folder / "blunders.jsonl").read_text().splitlines()]
     at = {line["episode"]: line["blunder_tick"] for line in lines}
-    h, critic = scorer.n_action_steps, scorer.critic
+    h = scorer.n_action_steps
+    critic = scorer.critic
     stored = open_store(replace(files, store=f"{folder}_store"), scorer.policy)
     replay = Replay(*stored, ReplayConfig(n_action_steps=h, stride=5), reward)
-    batches, hits, chances = Batches(replay, scorer.policy, torch.device("cpu")), [], []
+    batches = Batches(replay, scorer.policy, torch.device("cpu"))
+    hits = []
+    chances = []
     for episode in replay.episodes:
         index = np.flatnonzero(np.isin(replay.rows, np.arange(episode.first_tick, episode.first_tick + episode.ticks)))
         if episode.episode_id in at and len(index) > 1:
-            batch, blunder = batches.at(index), at[episode.episode_id]
+            batch = batches.at(index)
+            blunder = at[episode.episode_id]
             with torch.no_grad():
                 q = value(critic.network(batch.state, batch.actions), critic.support).mean(0)
             ticks = batch.row.numpy() - episode.first_tick
@@ -246,12 +255,14 @@ def table(results: Mapping[str, Mapping[str, float]]) -> str:
 
 def study(config: StudyConfig) -> None:
     """Run what is not done yet, and print the table after every run."""
-    rig_file, wanted = find_rig_file(config.rig, ROOT / "config"), config.only.split(",") if config.only else [*LEVERS]
+    rig_file = find_rig_file(config.rig, ROOT / "config")
+    wanted = config.only.split(",") if config.only else [*LEVERS]
     if unknown := [name for name in wanted if name not in LEVERS]:
         raise ConfigError(f"--only {unknown[0]}: no such lever; one of {', '.join(LEVERS)}")
     if config.branches:
         load_branches(config.branches)
-    file, free = config.out / "results.json", ("out", "branches", "blunders", "seeds", "processes", "only")
+    file = config.out / "results.json"
+    free = ("out", "branches", "blunders", "seeds", "processes", "only")
     same_options(config.out / "options.json", config, free, begun=file.exists())
     results = json.loads(file.read_text()) if file.exists() else {}
     missing = [(name, seed) for seed in range(config.seeds) for name in wanted if f"{name}_{seed}" not in results]

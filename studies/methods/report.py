@@ -62,7 +62,8 @@ def read(folder: Path) -> list[Cell]:
     for file in sorted(folder.glob("seed_*/evaluated_*.json")):
         name, variation = file.stem.removeprefix("evaluated_").rsplit("_", 1)
         method, number = name.rsplit("_", 1)
-        outcomes, seed = json.loads(file.read_text()), int(file.parent.name.removeprefix("seed_"))
+        outcomes = json.loads(file.read_text())
+        seed = int(file.parent.name.removeprefix("seed_"))
         success = np.array([[o["verdict"] == "success" for o in outcomes]], float)
         length_s = np.array([[o["length_s"] for o in outcomes]])
         asked = np.array([_takeovers(file.parent, int(number), method)])

@@ -33,12 +33,14 @@ from studies.common.cloning import clone
 from studies.common.encoder_errors import measure_errors
 from studies.common.keypoint_demos import Series, fill
 from studies.common.keypoint_store import collect, copy_store, read_log
-from studies.common.keypoint_world import World, load_seeing
+from studies.common.keypoint_world import World, load_with_encoder
 from studies.common.study_folder import same_options
 from studies.methods.options import AT_RUN_TIME, GROWS, WEIGHTS, WITH_CRITIC, StudyConfig, read_test
 
 ROOT = Path(__file__).parents[2]
-FIRST_DEMO, FIRST_DISTURBED = 100_000, 110_000  # scenes that the shipped warm start was shown
+# scenes that the shipped warm start was shown
+FIRST_DEMO = 100_000
+FIRST_DISTURBED = 110_000
 DISTURBED = 0.4  # share of the demonstrations with bumps, pushes and slipping grasps
 
 
@@ -46,7 +48,9 @@ class SeedStudy:
     """All methods with one seed."""
 
     def __init__(self, config: StudyConfig, seed: int) -> None:
-        self.config, self.seed, self.folder = config, seed, config.out / config.task / f"seed_{seed}"
+        self.config = config
+        self.seed = seed
+        self.folder = config.out / config.task / f"seed_{seed}"
         self.folder.mkdir(parents=True, exist_ok=True)
         begun = (self.folder / "store_0").exists()
         same_options(self.folder / "options.json", config, GROWS, begun)
@@ -74,10 +78,12 @@ class SeedStudy:
 
     def run(self) -> None:
         """Whatever is not done yet."""
-        demos, warm = self.demonstrations(), self.warm_start()
+        demos = self.demonstrations()
+        warm = self.warm_start()
         self.evaluate("bc", 0, warm)
         for method in [name for name in self.config.named if name in WEIGHTS]:
-            policy, store = warm, demos
+            policy = warm
+            store = demos
             for number in range(1, self.config.rounds + 1):
                 store = store if method == "bc_more" else self.collect(method, number, policy, store)
                 policy = self.improved(method, number, policy, store)
@@ -89,7 +95,8 @@ class SeedStudy:
 
     def demonstrations(self) -> Path:
         """A store of those that this seed has; other ones than every other seed, if the warm start is its own."""
-        config, store = self.config, self.folder / "store_0"
+        config = self.config
+        store = self.folder / "store_0"
         if config.store:
             if not store.exists():
                 copy_store(Path(config.store), store, config.demos, self.seed)
@@ -110,7 +117,8 @@ class SeedStudy:
 
     def warm_start(self) -> Path:
         """The policy that every method begins with."""
-        config, out = self.config, self.folder / "warm"
+        config = self.config
+        out = self.folder / "warm"
         if config.warm_steps and not out.exists():
             learning = replace(self._learning(), steps=config.warm_steps, learning_rate=1e-3)
             clone(StoreConfig(**self._data(config.policy, self.folder / "store_0")), self.rig, learning, out)
@@ -123,7 +131,8 @@ class SeedStudy:
         first = 200_000 + 10_000 * self.seed + 1000 * number
         scenes = range(first, first + self.config.episodes)
         folder.mkdir(exist_ok=True)
-        files, log = StoreConfig(**self._data(policy, store)), folder / f"collected_{number}.jsonl"
+        files = StoreConfig(**self._data(policy, store))
+        log = folder / f"collected_{number}.jsonl"
         collect(self.world, policy, files, scenes, f"round{number}", log, before)
         return store
 
@@ -142,7 +151,8 @@ class SeedStudy:
     def improved(self, method: str, number: int, policy: Path, store: Path) -> Path:
         """A policy of one round of a method."""
         folder = self.folder / f"{method}_{number}"
-        out, file = folder / "policy", folder / "weights.npz"
+        out = folder / "policy"
+        file = folder / "weights.npz"
         if out.exists():
             return out
         folder.mkdir(exist_ok=True)
@@ -176,11 +186,12 @@ class SeedStudy:
             if file.exists():
                 continue
             score = critic_score(load_critic(critic, self.rig)) if critic else consensus
-            log, scenes = file.with_suffix(".jsonl"), range(HELD_OUT.start, HELD_OUT.start + self.config.evaluations)
+            log = file.with_suffix(".jsonl")
+            scenes = range(HELD_OUT.start, HELD_OUT.start + self.config.evaluations)
             done = {outcome.seed: outcome for outcome in read_log(log)} if log.exists() else {}
             for scene in [scene for scene in scenes if scene not in done]:
                 noise = 1_000_000 * self.seed + scene
-                driver: Any = load_seeing(str(policy), self.rig, world.eyes, noise)
+                driver: Any = load_with_encoder(str(policy), self.rig, world.encoder, noise)
                 if method in AT_RUN_TIME:
                     driver = GuidedPolicy(driver, score, driver.version, seed=noise)
                 done[scene] = world.roll(scene, driver)

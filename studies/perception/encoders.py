@@ -1,10 +1,10 @@
-"""What would a policy gain from better eyes? The same demonstrations and training, seen with other errors.
+"""What would a policy gain from a better image encoder? The same demonstrations and training, seen with other errors.
 
     ./env python -m studies.perception.encoders --policy FOLDER --out DIR
         [--kinds measured,perfect] [--steps 3000] [--processes 2]
 
-The expert demonstrates without pictures (`keypoint_world.py`); of each kind of eyes a policy is cloned from what they
-saw, and drives alone in held-out scenes, with the same eyes. `measured`: as the encoder of --policy errs;
+The expert demonstrates without pictures (`keypoint_world.py`); for each kind of encoder a policy is cloned from what it
+saw, and drives alone in held-out scenes, with the same encoder. `measured`: as the encoder of --policy errs;
 `sharp`: a third of its errors of place; `presence_known`: it claims what is visible and nothing else;
 `perfect`: both without error. What is done is kept in --out.
 """
@@ -30,12 +30,13 @@ from bench.quick_parser import QuickParser
 from studies.common.cloning import clone
 from studies.common.encoder_errors import EncoderErrors, measure_errors
 from studies.common.keypoint_demos import Series, fill
-from studies.common.keypoint_world import World, load_seeing
+from studies.common.keypoint_world import World, load_with_encoder
 
 ROOT = Path(__file__).parents[2]
 KINDS = {"measured": (1.0, False), "sharp": (0.3, False), "presence_known": (1.0, True), "perfect": (0.0, True)}
 """What is left of the errors of place, and whether presence is known."""
-FIRST_DEMO, FIRST_DISTURBED = 400_000, 410_000
+FIRST_DEMO = 400_000
+FIRST_DISTURBED = 410_000
 QUICK = (
     "--out={folder}/encoders",
     "--policy={assets}/phone_packing",
@@ -50,13 +51,13 @@ QUICK = (
 
 
 @dataclass(frozen=True)
-class EyesConfig:
+class EncodersConfig:
     """What is compared, and how much of it all."""
 
     out: Path = parameter(doc="folder for stores and policies")
     policy: Path = parameter(doc="checkpoint of which encoder, sizes and statistics are taken, and no weights")
     task: str = parameter("phone_packing", doc="task; with keypoints")
-    kinds: str = parameter("measured,perfect", doc="of eyes, separated by commas; of " + ", ".join(KINDS))
+    kinds: str = parameter("measured,perfect", doc="of encoder, separated by commas; of " + ", ".join(KINDS))
     demos: int = parameter(200, low=2, doc="demonstrations without disturbances")
     disturbed: int = parameter(140, low=0, doc="demonstrations with bumps, pushes and slipping grasps")
     steps: int = parameter(3000, low=1, doc="of training")
@@ -70,11 +71,12 @@ class EyesConfig:
     processes: int = parameter(1, low=1, high=256, doc="kinds at a time, of one thread each")
 
 
-def run(config: EyesConfig, kind: str, known: EncoderErrors) -> list[bool]:
-    """Success of the policy that one kind of eyes makes, scene by scene."""
+def run(config: EncodersConfig, kind: str, known: EncoderErrors) -> list[bool]:
+    """Success of the policy that one kind of encoder makes, scene by scene."""
     torch.set_num_threads(1)
     rig_file = find_rig_file("sim", ROOT / "config")
-    rig, folder = load_rig(rig_file), config.out / kind
+    rig = load_rig(rig_file)
+    folder = config.out / kind
     files = StoreConfig(rig=rig_file, policy=config.policy, store=str(folder / "store"))
     offsets, presence_known = KINDS[kind]
     errors = known.reduced(offsets, presence_known)
@@ -88,16 +90,16 @@ def run(config: EyesConfig, kind: str, known: EncoderErrors) -> list[bool]:
     rest = config.n_action_steps, config.timeout_s
     world = World(rig, config.task, errors, "none", *rest, latency_ticks=config.latency_ticks)
     scenes = range(HELD_OUT.start, HELD_OUT.start + config.evaluations)
-    policies = (load_seeing(str(folder / "policy"), rig, world.eyes, scene) for scene in scenes)
+    policies = (load_with_encoder(str(folder / "policy"), rig, world.encoder, scene) for scene in scenes)
     return [world.roll(scene, policy).verdict == "success" for scene, policy in zip(scenes, policies, strict=True)]
 
 
 def main() -> None:
     """Parse, run, print."""
     parser = QuickParser(__doc__, QUICK)
-    add_arguments(parser, EyesConfig)
+    add_arguments(parser, EncodersConfig)
     try:
-        config = from_arguments(EyesConfig, parser.parse_args())
+        config = from_arguments(EncodersConfig, parser.parse_args())
         kinds = config.kinds.split(",")
         if unknown := [kind for kind in kinds if kind not in KINDS]:
             raise ConfigError(f"--kinds {unknown[0]}: unknown; {nearest(unknown[0], KINDS)}")
@@ -112,7 +114,7 @@ def main() -> None:
                 bar.update()
                 tqdm.write(f"{jobs[job]}: {sum(won)} of {len(won)}")
     except (*BAD_INPUT, ValueError) as error:
-        sys.exit(f"eyes: {error}")
+        sys.exit(f"encoders: {error}")
 
 
 if __name__ == "__main__":
