@@ -29,7 +29,7 @@ class Branches:
         prompt: str [n].
         requested: float32 [n, m, H, A], the chunks as proposed, absolute set points.
         executed: float32 [n, m, h, S], what control made of their first h steps.
-        next_tokens, next_state: what is seen after the first continuation's h steps, [n, m, ...].
+        next_tokens, next_state: what is observed after the first continuation's h steps, [n, m, ...].
         ticks: int [n, m, R], from the state to success; -1 where it did not come.
     """
 
@@ -85,11 +85,12 @@ def rank(scores: Array, returns: Array, kinds: Array, least_gap: float = 0.15) -
         scores: [n, m], the higher the better.
         returns: [n, m, R] of the continuations.
         kinds: of the candidates, str [m].
-        least_gap: between mean returns; closer pairs are not told apart by the truth either.
+        least_gap: between mean returns; closer pairs differ by less than the truth is known.
     """
     mean = returns.mean(-1)
     first, second = np.triu_indices(len(kinds), 1)
-    gap, said = mean[:, first] - mean[:, second], scores[:, first] - scores[:, second]
+    gap = mean[:, first] - mean[:, second]
+    said = scores[:, first] - scores[:, second]
     right = np.where(said == 0, 0.5, (np.sign(said) == np.sign(gap)).astype(float))
     own = np.broadcast_to((kinds[first] == POLICY) & (kinds[second] == POLICY), gap.shape)
     clear = np.abs(gap) >= least_gap
@@ -109,15 +110,18 @@ class Knowable:
     """What decides how it ends when the policy acts: the best that any critic could know of it.
 
     Attributes:
-        states, chunks, luck: shares of the variance of returns: between states, between the policy's own proposals in
-            one state, and between continuations of one chunk. Estimates without bias, so a share may be below 0.
-        value_auc, advantage_auc: how often the state's value, and the chunk's advantage, rank a continuation that
-            succeeds above one that does not. Both are means of the other continuations: lower bounds, as these are few.
+        states: Share of the variance of returns that lies between states. Estimates have no bias, so a share may be
+            below 0.
+        chunks: Share between the policy's own proposals in one state.
+        continuations: Share between continuations of one chunk.
+        value_auc: How often the state's value ranks a continuation that succeeds above one that does not. Values are
+            means of the other continuations: lower bounds, as these are few.
+        advantage_auc: The same for the chunk's advantage.
     """
 
     states: float
     chunks: float
-    luck: float
+    continuations: float
     value_auc: float
     advantage_auc: float
 
@@ -130,11 +134,12 @@ def knowable(returns: Array, success: Array, kinds: Array) -> Knowable:
         success: bool [n, m, R].
         kinds: of the candidates, str [m], at least two of them the policy's.
     """
-    own, won = returns[:, kinds == POLICY], success[:, kinds == POLICY]
+    own = returns[:, kinds == POLICY]
+    won = success[:, kinds == POLICY]
     _, m, repeats = own.shape
-    luck = own.var(-1, ddof=1).mean()
+    within = own.var(-1, ddof=1).mean()
     between = own.mean(-1).var(1, ddof=1).mean()
-    parts = np.array([own.mean((1, 2)).var(ddof=1) - between / m, between - luck / repeats, luck])
+    parts = np.array([own.mean((1, 2)).var(ddof=1) - between / m, between - within / repeats, within])
     others = (own.sum(-1, keepdims=True) - own) / (repeats - 1)
     value = np.broadcast_to(others.mean(1, keepdims=True), own.shape)
     aucs = [auc(said[won], said[~won]) for said in (value, others - value)]

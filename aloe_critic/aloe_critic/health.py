@@ -1,6 +1,6 @@
 """Whether a critic can be trusted: what it says on held-out chunks, measured and judged in words.
 
-A critic that ignores the action, or that is confidently wrong, looks fine on its loss.
+A critic that ignores the action, or that is confidently wrong, has a fine loss.
 """
 
 from dataclasses import asdict, dataclass
@@ -96,9 +96,11 @@ def measure(scores: Scores, bounds: tuple[float, float]) -> Health:
         scores: of held-out chunks.
         bounds: of the return that the reward allows.
     """
-    q, known = scores.q.mean(0), np.isfinite(scores.returns)
+    q = scores.q.mean(0)
+    known = np.isfinite(scores.returns)
     spread = max(float(q.std()), 1e-12)
-    width, (low, high) = bounds[1] - bounds[0], bounds
+    width = bounds[1] - bounds[0]
+    low, high = bounds
     judged = scores.success[known], scores.progress[known]
     table = calibration(q[known], scores.returns[known])
     return Health(
@@ -135,9 +137,12 @@ def matched_auc(value: Array, success: NDArray[np.bool_], progress: Array, bins:
     within quantiles of progress, weighted by pairs.
     """
     edges = np.unique(np.quantile(progress, np.linspace(0, 1, bins + 1)[1:-1])) if len(progress) else progress
-    place, total, pairs = np.searchsorted(edges, progress, side="right"), 0.0, 0
+    place = np.searchsorted(edges, progress, side="right")
+    total = 0.0
+    pairs = 0
     for k in range(len(edges) + 1):
-        positive, negative = value[(place == k) & success], value[(place == k) & ~success]
+        positive = value[(place == k) & success]
+        negative = value[(place == k) & ~success]
         count = len(positive) * len(negative)
         total += auc(positive, negative) * count if count else 0.0
         pairs += count
@@ -152,9 +157,11 @@ def calibration(q: Array, returns: Array, bins: int = CALIBRATION_BINS) -> Array
 
 def judge(health: Health, gates: Gates) -> Judgement:
     """What the measures mean."""
-    said, passed = [], True
+    said = []
+    passed = True
     for name, text in _TOO_LOW.items():
-        found, wanted = getattr(health, name), getattr(gates, name)
+        found = getattr(health, name)
+        wanted = getattr(gates, name)
         if np.isnan(found):
             said.append(f"{name} cannot be told: the held-out episodes lack successes or failures")
         elif found < wanted:
@@ -172,7 +179,7 @@ def judge(health: Health, gates: Gates) -> Judgement:
 
 _TOO_LOW = {
     "shuffle_gap": "the critic ignores the action: shuffled chunks score like the executed ones",
-    "within_state": "the critic hardly tells the policy's own proposals apart",
+    "within_state": "the critic hardly distinguishes the policy's own proposals",
     "rank_auc": "the critic does not tell successes from failures",
     "advantage_auc": "the advantage does not tell successes from failures: states explain what Q knows",
 }

@@ -1,4 +1,4 @@
-"""What a critic does beside a running robot: which chunk it looks at next, and when an operator should look as well."""
+"""What a critic does beside a running robot: which chunk it scores next, and when it alerts an operator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from aloe_data.config import parameter
 
 @dataclass(frozen=True)
 class AlertConfig:
-    """When an operator should look."""
+    """When an operator is alerted."""
 
     low_advantage: float = parameter(1.0, low=0.0, unit="std(Q)", doc="alert where Q is this far below V; 0: never")
     high_spread: float = parameter(1.0, low=0.0, unit="std(Q)", doc="alert where critics disagree so much; 0: never")
@@ -25,7 +25,8 @@ def alert(estimates: Estimates, q_std: float, config: AlertConfig) -> str:
         q_std: the unit of the limits.
         config: the limits.
     """
-    worse, spread = -float(estimates.advantage[0]) / q_std, float(estimates.spread[0]) / q_std
+    worse = -float(estimates.advantage[0]) / q_std
+    spread = float(estimates.spread[0]) / q_std
     said = []
     if config.low_advantage and worse > config.low_advantage:
         said.append(f"this chunk is {worse:.1f} std(Q) worse than what the policy mostly does here")
@@ -43,18 +44,19 @@ class Question:
 
 
 class NewestQuestion:
-    """Room for one question: what comes before the last was looked at takes its place, so that nobody falls behind.
+    """Room for one question: one that comes before the last was taken replaces it, so that scoring never falls behind.
 
     One thread may ask while another answers.
 
     Attributes:
-        skipped: questions that nobody looked at.
+        skipped: Number of questions that were replaced.
     """
 
     def __init__(self) -> None:
         self.skipped = 0
         self._waiting: Question | None = None
-        self._changed, self._closed = Condition(), False
+        self._changed = Condition()
+        self._closed = False
 
     def ask(self, question: Question) -> None:
         """Put a question."""
@@ -63,7 +65,7 @@ class NewestQuestion:
             self._waiting = question
             self._changed.notify()
 
-    def look(self) -> None:
+    def recheck(self) -> None:
         """Something else has changed that may let a question be taken."""
         with self._changed:
             self._changed.notify()
@@ -84,7 +86,8 @@ class NewestQuestion:
         with self._changed:
             while not self._closed:
                 if self._waiting is not None and ready(self._waiting.chunk):
-                    question, self._waiting = self._waiting, None
+                    question = self._waiting
+                    self._waiting = None
                     return question
                 self._changed.wait()
         return None

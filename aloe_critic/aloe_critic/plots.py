@@ -17,9 +17,11 @@ def draw_health(outcome: Outcome, file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    scores, known = outcome.scores, np.isfinite(outcome.scores.returns)
+    scores = outcome.scores
+    known = np.isfinite(outcome.scores.returns)
     figure, ((calibrated, shuffled), (advantages, curves)) = pyplot.subplots(2, 2, figsize=(11, 8))
-    q, returns = scores.q.mean(0), scores.returns
+    q = scores.q.mean(0)
+    returns = scores.returns
     table = calibration(q[known], returns[known])
     calibrated.scatter(q[known], returns[known], s=4, alpha=0.2, color="0.5")
     calibrated.plot(table[:, 0], table[:, 1], "o-", label="mean by quantile")

@@ -78,7 +78,8 @@ def score_episode(
     turns = turning_points(
         ticks, estimates.aggregated.astype(np.float64), scorer.n_action_steps, marks, LEAST * scorer.q_std
     )
-    first_ns, last_ns = int(episode.stamps_ns[0]), int(episode.stamps_ns[-1])
+    first_ns = int(episode.stamps_ns[0])
+    last_ns = int(episode.stamps_ns[-1])
     proposed = [
         ((chunk.stamp_ns - first_ns) / 1e9, float(found.aggregated[0]))
         for chunk, found in proposals
@@ -101,7 +102,8 @@ def executed_windows(episode: Episode, steps: int, stride: int) -> tuple[Index, 
     As in training: a chunk ends where somebody else takes control; its last set points are then repeated. Pauses and
     ticks that were not observed have none.
     """
-    starts, windows = [], []
+    starts = []
+    windows = []
     for segment in episode_segments(episode):
         if segment.kind == HOLD:
             continue

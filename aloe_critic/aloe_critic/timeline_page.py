@@ -18,7 +18,8 @@ from aloe_data.vocabulary import AUTHORITY_WORDS
 
 FRAMES = 120  # moments that the cameras are shown at: about 1 MB
 QUALITY = 70
-_TEMPLATE, _PLACE = Path(__file__).with_name("timeline.html"), "/*DATA*/null"
+_TEMPLATE = Path(__file__).with_name("timeline.html")
+_PLACE = "/*DATA*/null"
 
 
 def save_page(timeline: Timeline, episode: Episode, title: str, note: str, file: Path) -> None:
@@ -31,7 +32,8 @@ def save_page(timeline: Timeline, episode: Episode, title: str, note: str, file:
         note: below the title.
         file: HTML to write.
     """
-    found, end_s = timeline.estimates, float(episode.stamps_ns[-1] - episode.stamps_ns[0]) / 1e9
+    found = timeline.estimates
+    end_s = float(episode.stamps_ns[-1] - episode.stamps_ns[0]) / 1e9
     height, width = episode.frames[episode.rig.cameras[0].name].shape[1:3]
     step_s = float(np.median(np.diff(timeline.time_s))) if len(timeline.ticks) > 1 else timeline.chunk_s
     data = {
@@ -75,8 +77,9 @@ def _in_control(episode: Episode, tick: int) -> str:
 
 
 def _spans(episode: Episode, arm: int) -> Iterator[tuple[float, float, int, str]]:
-    """Runs of one control over an arm: from and to [s], who, and the person's name."""
-    source, operator = episode.source[:, arm], episode.operator.index[:, arm]
+    """Runs of one control over an arm: from and to [s], who, and the operator's name."""
+    source = episode.source[:, arm]
+    operator = episode.operator.index[:, arm]
     edges = np.flatnonzero((np.diff(source) != 0) | (np.diff(operator) != 0)) + 1
     time_s = (episode.stamps_ns - episode.stamps_ns[0]) / 1e9
     for start, stop in pairwise([0, *edges.tolist(), len(episode)]):
@@ -86,8 +89,8 @@ def _spans(episode: Episode, arm: int) -> Iterator[tuple[float, float, int, str]
 
 def _frames(episode: Episode) -> Iterator[dict[str, Any]]:
     """Moments with their views side by side, as JPEG in a data URL."""
-    seen = np.flatnonzero(episode.observed)
-    for tick in seen[np.linspace(0, len(seen) - 1, min(FRAMES, len(seen))).astype(int)]:
+    observed = np.flatnonzero(episode.observed)
+    for tick in observed[np.linspace(0, len(observed) - 1, min(FRAMES, len(observed))).astype(int)]:
         views = np.concatenate(list(episode.images([tick])[0]), axis=1)
         jpeg = base64.b64encode(encode_jpeg(views, QUALITY)).decode()
         yield {"t": round(float(episode.stamps_ns[tick] - episode.stamps_ns[0]) / 1e9, 3), "src": _url(jpeg)}

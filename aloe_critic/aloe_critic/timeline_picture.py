@@ -13,8 +13,11 @@ from aloe_data.frames import Episode
 from aloe_data.vocabulary import AUTHORITY_WORDS
 
 COLUMNS = 14  # moments that the cameras are shown at
-WIDTH_IN, LEFT_IN, RIGHT_IN = 14.0, 0.85, 0.2
-FALL, RISE = "tab:red", "tab:green"
+WIDTH_IN = 14.0
+LEFT_IN = 0.85
+RIGHT_IN = 0.2
+FALL = "tab:red"
+RISE = "tab:green"
 
 
 def save_picture(timeline: Timeline, episode: Episode, title: str, note: str, file: Path) -> None:
@@ -30,9 +33,12 @@ def save_picture(timeline: Timeline, episode: Episode, title: str, note: str, fi
     strip = camera_strip(episode, COLUMNS)
     width = WIDTH_IN - LEFT_IN - RIGHT_IN
     heights = [width * strip.shape[0] / strip.shape[1], 3.4, 1.5, 0.22 * len(episode.rig.arms)]  # [in]
-    top, gap = 0.6, 0.12
+    top = 0.6
+    gap = 0.12
     total = top + sum(heights) + 3 * gap + 0.3 + 0.55
-    figure, panels, edge = Figure(figsize=(WIDTH_IN, total)), [], total - top
+    figure = Figure(figsize=(WIDTH_IN, total))
+    panels = []
+    edge = total - top
     for number, height in enumerate(heights):
         edge -= height + (gap if number else 0.0) + (0.3 if number == 1 else 0.0)
         panels.append(figure.add_axes((LEFT_IN / WIDTH_IN, edge / total, width / WIDTH_IN, height / total)))
@@ -59,8 +65,8 @@ def save_picture(timeline: Timeline, episode: Episode, title: str, note: str, fi
 def camera_strip(episode: Episode, columns: int) -> Image:
     """Views side by side, a row per camera; each column stands in the middle of the time that it shows."""
     middle = ((np.arange(columns) + 0.5) / columns * len(episode)).astype(int)
-    seen = np.flatnonzero(episode.observed)
-    images = episode.images(seen[np.abs(seen[:, None] - middle).argmin(0)])
+    observed = np.flatnonzero(episode.observed)
+    images = episode.images(observed[np.abs(observed[:, None] - middle).argmin(0)])
     tiles = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2), (0, 0)), constant_values=255)
     return np.concatenate([np.concatenate(list(row), axis=1) for row in tiles.swapaxes(0, 1)])
 
@@ -89,7 +95,8 @@ def _draw_advantage(axes: Axes, timeline: Timeline) -> None:
 
 def _draw_turns(axes: Axes, timeline: Timeline, named: bool) -> None:
     for turn in timeline.turns:
-        start_s, colour = timeline.time_s[turn.index], FALL if turn.change < 0 else RISE
+        start_s = timeline.time_s[turn.index]
+        colour = FALL if turn.change < 0 else RISE
         axes.axvspan(start_s, start_s + timeline.chunk_s, color=colour, alpha=0.13, lw=0)
         if named:
             where = (start_s + timeline.chunk_s / 2, 0.02)

@@ -39,7 +39,8 @@ def held_out(verdicts: Mapping[str, str], share: float, seed: int) -> frozenset[
         share: of the episodes, 0 to 1.
         seed: of the choice.
     """
-    rng, chosen = np.random.default_rng(seed), set[str]()
+    rng = np.random.default_rng(seed)
+    chosen = set[str]()
     for verdict in sorted(set(verdicts.values())):
         names = sorted(name for name, of in verdicts.items() if of == verdict)
         count = max(1, round(share * len(names))) if len(names) > 1 else 0
@@ -75,7 +76,8 @@ def split_of(learned: Replay, measured: Replay) -> Split:
 
 def joined(before: Split, names: Iterable[str], share: float, seed: int) -> Split:
     """A split that new bags have joined, on a side that follows from their keys; the others stay where they are."""
-    learned, measured = list(before.learned), list(before.measured)
+    learned = list(before.learned)
+    measured = list(before.measured)
     for name in sorted(set(names) - before.all):
         if zlib.crc32(f"{seed} {name}".encode()) < share * 2**32:
             measured.append(name)
@@ -147,8 +149,10 @@ def fit(
         DivergenceError: see the learner.
     """
     history: list[tuple[int, Health]] = []
-    steps, size, part = learner.config.steps, learner.config.batch_size, learner.parallel.part
-    scores = _look(learner, measured, history)
+    steps = learner.config.steps
+    size = learner.config.batch_size
+    part = learner.parallel.part
+    scores = _measure(learner, measured, history)
     report(learner.steps_done, as_metrics(history[-1][1]))
     while learner.steps_done < steps:
         if stop():
@@ -158,7 +162,7 @@ def fit(
         metrics = learner.step(train.sample(size, part))
         step = learner.steps_done
         if step % evaluate_every == 0 or step == steps:
-            scores = _look(learner, measured, history)
+            scores = _measure(learner, measured, history)
             metrics |= as_metrics(history[-1][1])
         report(step, metrics)
         if step % save_every == 0 or step == steps:
@@ -166,7 +170,8 @@ def fit(
     return Outcome(scores, history[-1][1], history)
 
 
-def _look(learner: CriticLearner, measured: Batches, history: list[tuple[int, Health]]) -> Scores:
+def _measure(learner: CriticLearner, measured: Batches, history: list[tuple[int, Health]]) -> Scores:
+    """Score the held-out chunks, and add their health to the history."""
     scores = score(learner, measured, spread(len(measured.replay), HELD_OUT_CHUNKS))
     history.append((learner.steps_done, measure(scores, learner.bounds)))
     return scores

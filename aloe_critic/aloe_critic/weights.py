@@ -114,13 +114,14 @@ def by_advantage(advantage: Array, labels: Labels, config: WeightConfig) -> Arra
     if not np.isfinite(advantage).any():
         raise ValueError("no chunk has a known advantage; record episodes that end in success or failure")
     forced = _forced(advantage, labels, config)
-    known, weight = np.isfinite(forced), np.zeros(len(forced))
+    known = np.isfinite(forced)
+    weight = np.zeros(len(forced))
     weight[known] = RULES[config.rule](forced[known], config)
     return _without_failures(weight, labels, config)
 
 
 def good_chunks(advantage: Array, labels: Labels, config: WeightConfig) -> Flags:
-    """Which chunks [n] a policy is told to be good: the top share by advantage, and all that people did.
+    """Which chunks [n] a policy is told to be good: the top share by advantage, and all that operators did.
 
     Source: RECAP, arXiv:2511.14759.
 
@@ -134,7 +135,7 @@ def by_label(method: str, labels: Labels, config: WeightConfig) -> Array:
     """Weights [n], 0 or 1, of the methods that ask no critic.
 
     filtered_bc: chunks of successful segments, corrections in successful episodes among them. hg_dagger: successful
-    demonstrations and all that a person did in a takeover. uniform: everything.
+    demonstrations and all that an operator did in a takeover. uniform: everything.
     """
     chosen = {
         "filtered_bc": labels.success,
@@ -150,10 +151,12 @@ def with_shares(weight: Array, source: NDArray[np.int64], config: WeightConfig) 
     Source: intervention weighted regression, arXiv:2012.06733, where the share is a half.
     """
     human = source == BY_HUMAN
-    theirs, rest = weight[human].sum(), weight[~human].sum()
+    theirs = weight[human].sum()
+    rest = weight[~human].sum()
     if not (config.correction_share and theirs and rest):
         return weight
-    share, whole = config.correction_share, theirs + rest
+    share = config.correction_share
+    whole = theirs + rest
     return weight * np.where(human, share * whole / theirs, (1 - share) * whole / rest)
 
 
@@ -183,7 +186,8 @@ def statistics(
         good: chunks that the policy is told to be good [n].
     """
     ends = {"exp_clip": (np.exp(-EPSILON), np.exp(EPSILON)), "zscore": (0.0, CAP)}
-    counted, used = weight[weight > 0], with_shares(weight, source, config)
+    counted = weight[weight > 0]
+    used = with_shares(weight, source, config)
     known: dict[str, object] = {} if good is None else {"good": _shares_of(good, source)}
     return known | {
         "effective_sample_size": effective_sample_size(used),

@@ -36,17 +36,17 @@ def test_the_ceiling_is_one_for_certain_outcomes_and_one_half_for_chance():
     assert abs(ceiling(rng.uniform(-1, 0, (400, 4, 4)), KINDS).all - 0.5) < 0.05
 
 
-@pytest.mark.parametrize(("states", "chunks", "luck"), [(0.2, 0.0, 0.0), (0.1, 0.1, 0.1), (0.1, 0.0, 0.2)])
-def test_what_can_be_known_is_split_into_state_chunk_and_luck(states, chunks, luck):
+@pytest.mark.parametrize(("states", "chunks", "continuations"), [(0.2, 0.0, 0.0), (0.1, 0.1, 0.1), (0.1, 0.0, 0.2)])
+def test_what_can_be_known_is_split_into_state_chunk_and_what_follows(states, chunks, continuations):
     rng = np.random.default_rng(0)
     returns = sum(
         std * rng.normal(size=shape)
-        for std, shape in ((states, (3000, 1, 1)), (chunks, (3000, 4, 1)), (luck, (3000, 4, 6)))
+        for std, shape in ((states, (3000, 1, 1)), (chunks, (3000, 4, 1)), (continuations, (3000, 4, 6)))
     )
     found = knowable(returns + np.zeros((3000, 4, 6)), returns + np.zeros((3000, 4, 6)) > 0, KINDS)
-    total = states**2 + chunks**2 + luck**2
-    shares = np.array([states, chunks, luck]) ** 2 / total
-    assert [found.states, found.chunks, found.luck] == pytest.approx(shares, abs=0.04)
+    total = states**2 + chunks**2 + continuations**2
+    shares = np.array([states, chunks, continuations]) ** 2 / total
+    assert [found.states, found.chunks, found.continuations] == pytest.approx(shares, abs=0.04)
 
 
 def test_what_the_advantage_can_know_is_chance_where_chunks_do_not_matter_and_more_where_they_do():

@@ -50,10 +50,10 @@ def test_a_question_waits_until_it_can_be_answered():
     thread = threading.Thread(target=lambda: taken.append(questions.take(lambda chunk: chunk.stamp_ns <= seen_ns[0])))
     questions.ask(question(5))
     thread.start()
-    questions.look()
+    questions.recheck()
     assert not taken
     seen_ns[0] = 5
-    questions.look()
+    questions.recheck()
     thread.join(10.0)
     assert taken[0].chunk.chunk_id == 5
 

@@ -247,7 +247,7 @@ def table(results: Mapping[str, Mapping[str, float]]) -> str:
         held = [f"{what} {some[f'{what}_{p}']:.2f} {p}" for what in ("ceiling", "nearness") for p in ("all", "policy")]
         lines += ["", f"Of {some['pairs']:.0f} pairs: {', '.join(held)}."]
     for some in [found for found in results.values() if "knowable_states" in found][:1]:
-        shares = [f"{what} {some[f'knowable_{what}']:.0%}" for what in ("states", "chunks", "luck")]
+        shares = [f"{what} {some[f'knowable_{what}']:.0%}" for what in ("states", "chunks", "continuations")]
         aucs = [f"{what} {some[f'knowable_{what}_auc']:.2f}" for what in ("value", "advantage")]
         lines += [f"Where the policy acts, returns differ by {', '.join(shares)}; AUC of the truth: {', '.join(aucs)}."]
     return "\n".join(lines)

@@ -40,7 +40,7 @@ class CriticNodeConfig(AskConfig, AlertConfig):
     rig: Path = parameter(doc="rig file")
     critic: Path = parameter(doc="folder of the critic")
     checkpoint: Path = parameter(doc="checkpoint of the policy that the critic was trained for")
-    ask_takeover: bool = parameter(False, doc="at an alert, ask that the policy's arms hold until a person decides")
+    ask_takeover: bool = parameter(False, doc="at an alert, ask that the policy's arms hold until an operator decides")
 
 
 class CriticNode(Node):
@@ -54,7 +54,9 @@ class CriticNode(Node):
         torch.set_num_threads(1)
         self._scorer = load_scorer(self.config.critic, self.config.checkpoint, self._rig, self.config)
         self._scorer.policy.warm_up()
-        self._questions, self._prompt, self._intervention = NewestQuestion(), "", Intervention()
+        self._questions = NewestQuestion()
+        self._prompt = ""
+        self._intervention = Intervention()
         self._alert = self._problem = self._foreign = ""
         self._scored = self._alerts = 0
         self._scoring_s = self._slowest_s = 0.0
@@ -63,7 +65,7 @@ class CriticNode(Node):
         self._requests = self.create_publisher(InterventionRequest, REQUESTS, 10)
         self._sealer = MessageSealer(open_session(), NAME)
         self._streams = LiveStreams(
-            self, self._rig, self._questions.look, self._questions.forget, self._scorer.image_size
+            self, self._rig, self._questions.recheck, self._questions.forget, self._scorer.image_size
         )
         self.create_subscription(EpisodeState, "/episode/state", self._on_episode_state, LATCHED)
         self.create_subscription(Intervention, "/intervention", self._on_intervention, LATCHED)
@@ -80,7 +82,7 @@ class CriticNode(Node):
 
     def _on_episode_state(self, message: EpisodeState) -> None:
         self._prompt = message.prompt
-        self._questions.look()
+        self._questions.recheck()
         if message.state not in (EpisodeState.PREPARING, EpisodeState.RUNNING):
             self._alert = self._foreign = ""
 
@@ -94,7 +96,7 @@ class CriticNode(Node):
             self._problem = f"not scored: {error}"
 
     def _score_forever(self) -> None:
-        while (question := self._questions.take(self._seen)) is not None:
+        while (question := self._questions.take(self._is_observed)) is not None:
             started = perf_counter()
             try:
                 self._score(question)
@@ -103,8 +105,8 @@ class CriticNode(Node):
             self._scoring_s = perf_counter() - started
             self._slowest_s = max(self._slowest_s, self._scoring_s)
 
-    def _seen(self, chunk: Chunk) -> bool:
-        """Whether all is here that the policy had seen; from then on nothing changes the observation any more."""
+    def _is_observed(self, chunk: Chunk) -> bool:
+        """Whether all is here that the policy had; from then on nothing changes the observation any more."""
         newest_ns = self._streams.assembler.common_stamp_ns
         return newest_ns is not None and newest_ns >= chunk.stamp_ns and self._prompt != ""
 
@@ -117,7 +119,8 @@ class CriticNode(Node):
             return
         found = self._scorer.score_chunk(observation, chunk)
         self._estimates.publish(estimate_message(found, 0, chunk, self._scorer.critic.version))
-        self._scored, self._problem = self._scored + 1, ""
+        self._scored += 1
+        self._problem = ""
         own = self._scorer.policy.version
         self._foreign = chunk.policy_version if policy_of(chunk.policy_version) != own else ""
         said = alert(found, self._scorer.q_std, self.config)
@@ -133,7 +136,7 @@ class CriticNode(Node):
         arms = [arm.arm for arm in self._intervention.arms if arm.authority == arm.POLICY]
         if not (self.config.ask_takeover and self._intervention.armed and arms):
             return
-        # HOLD, of the policy's arms alone: it ends motion, begins none, and takes nothing out of a person's hands.
+        # HOLD, of the policy's arms alone: it ends motion, begins none, and takes nothing out of an operator's hands.
         message = InterventionRequest(request=InterventionRequest.HOLD, arms=arms, device=NAME, reason=said)
         message.header.stamp = self.get_clock().now().to_msg()
         self._requests.publish(self._sealer.seal(REQUESTS, message))

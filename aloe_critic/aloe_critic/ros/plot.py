@@ -114,7 +114,8 @@ def _sentences(timeline: Timeline, episode: Episode) -> Iterator[str]:
     found = timeline.estimates
     yield f"{_title(episode)}; Q from {found.aggregated[0]:.2f} to {found.aggregated[-1]:.2f}"
     for turn in timeline.turns:
-        tick, verb = int(timeline.ticks[turn.index]), "rises" if turn.change > 0 else "falls"
+        tick = int(timeline.ticks[turn.index])
+        verb = "rises" if turn.change > 0 else "falls"
         where = f"chunk {episode.chunk_id[tick]}" if episode.chunk_id[tick] else "nobody's chunk"
         what = f"Q {verb} by {abs(turn.change):.2f} ({where}, tick {episode.ticks[tick]})"
         yield f"{timeline.time_s[turn.index]:6.2f} s  {what}"

@@ -56,7 +56,7 @@ def test_the_critic_on_disk_says_what_the_trained_one_said(setting, monkeypatch)
     critic, network = load_critic(setting.out), seen["network"].eval()
     sizes = network.sizes
     s = State(
-        torch.rand(4, sizes.num_cameras, len(sizes.keypoints), 3),
+        torch.rand(4, sizes.views, sizes.tokens, sizes.token_width),
         torch.ones(4, 32, dtype=torch.long),
         torch.rand(4, sizes.state_dim),
     )
