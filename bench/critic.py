@@ -16,11 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from output import conclude, make_parser
 
 from aloe_critic.batches import CriticBatch
+from aloe_critic.critic_config import CriticConfig
 from aloe_critic.critic_state import Sizes, State
-from aloe_critic.learner import CriticConfig, CriticLearner
+from aloe_critic.learner import CriticLearner
 from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.encoders.keypoints import ImageEncoder
@@ -38,43 +40,46 @@ QUICK = ("--seconds=1", "--batch-size=8")
 
 
 class Policy:
-    """An untrained policy of the shipped size, that proposes chunks."""
+    """An untrained policy of the shipped size, that proposes chunks in made-up states of a store."""
 
     version = "bench"
-    action_horizon = 50
+    stochastic = True
+    noise_shape = (50, SIZES.action_dim)
 
     def __init__(self) -> None:
         self._model = TinyVLA(ModelConfig(SIZES.num_cameras, NAMES, SIZES.state_dim, SIZES.action_dim)).eval()
+        self._states = make_states(ROWS, torch.Generator().manual_seed(1))
 
     @torch.no_grad()
-    def sample_tokens(
-        self, tokens: torch.Tensor, words: torch.Tensor, state: torch.Tensor, noise: torch.Tensor
-    ) -> torch.Tensor:
-        """Chunks as `TinyPolicy.sample_tokens` makes them."""
-        prefix = self._model.prefix(tokens, words, state).repeat(len(noise), 1, 1, 1)
+    def at(self, row: NDArray[np.int64], noise: torch.Tensor) -> torch.Tensor:
+        """Chunks as `StoredProposer.at` makes them."""
+        states = self._states[torch.from_numpy(row)]
+        prefix = self._model.prefix(states.tokens, states.words, states.state).repeat(len(noise), 1, 1, 1)
         flat = integrate(lambda x, tau: self._model.velocity(prefix, x, tau), noise.flatten(0, 1), 10)
-        return flat.view(noise.shape)
+        return flat.view(noise.shape)[:, :, : SIZES.n_action_steps]
+
+
+def make_states(count: int, generator: torch.Generator) -> State:
+    """Made-up states."""
+    words = torch.from_numpy(np.tile(word_ids(PROMPT), (count, 1)))
+    tokens = torch.rand(count, SIZES.num_cameras, len(NAMES), 3, generator=generator)
+    return State(tokens, words, torch.randn(count, SIZES.state_dim, generator=generator))
 
 
 def make_batches(size: int) -> list[CriticBatch]:
     """Batches of so many made-up chunks of one replay."""
     generator = torch.Generator().manual_seed(0)
-    words = torch.from_numpy(np.tile(word_ids(PROMPT), (size, 1)))
-
-    def state() -> State:
-        tokens = torch.rand(size, SIZES.num_cameras, len(NAMES), 3, generator=generator)
-        return State(tokens, words, torch.randn(size, SIZES.state_dim, generator=generator))
-
     return [
         CriticBatch(
-            state=state(),
-            next_state=state(),
+            state=make_states(size, generator),
+            next_state=make_states(size, generator),
             actions=torch.randn(size, SIZES.n_action_steps, SIZES.action_dim, generator=generator),
             reward=torch.full((size,), -0.1),
             discount=torch.full((size,), 0.9),
             mask=torch.ones(size),
             success=torch.rand(size, generator=generator) < 0.5,
             row=torch.randint(ROWS, (size,), generator=generator),
+            next_row=torch.randint(ROWS, (size,), generator=generator),
         )
         for _ in range(BATCHES)
     ]

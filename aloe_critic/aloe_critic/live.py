@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition
 
-from aloe_critic.scorer import Estimates
+from aloe_critic.estimates import Estimates
 from aloe_data.chunk import Chunk
 from aloe_data.config import parameter
 

@@ -5,24 +5,26 @@ import torch
 from numpy.typing import NDArray
 
 from aloe_critic.batches import Batches, CriticBatch
-from aloe_critic.bootstrap import policy_chunks
 from aloe_critic.health import Scores
 from aloe_critic.learner import CriticLearner
 from aloe_critic.losses import aggregate, td_target, value
+from aloe_critic.proposer import drawn_chunks
 
 PART = 256  # chunks at a time
 
 
 @torch.no_grad()
 def score(learner: CriticLearner, batches: Batches, index: NDArray[np.int64], samples: int = 8) -> Scores:
-    """Scores of the entries `index`, always with the same noise; training's random state stays as it is.
+    """Scores of some entries, always with the same noise; training's random state stays as it is.
 
     Args:
-        learner: critics, targets and policy.
-        batches: the held-out chunks.
-        index: which of them.
-        samples: M, policy chunks per state.
+        learner: Critics, targets and the policy's chunks.
+        batches: The held-out chunks.
+        index: Entries to score, [n].
+        samples: M, policy chunks per state; 1 is drawn of a policy that always gives the same.
     """
+    if not learner.bootstrap.source.stochastic:
+        samples = 1
     parts = []
     learner.critic.eval()
     with torch.random.fork_rng(devices=[]):
@@ -37,10 +39,13 @@ def score(learner: CriticLearner, batches: Batches, index: NDArray[np.int64], sa
 
 
 def _score(learner: CriticLearner, batch: CriticBatch, samples: int) -> tuple[torch.Tensor, ...]:
-    critic, config, size = learner.critic, learner.config, len(batch.row)
-    prefix, policy = critic.prefix(batch.state), learner.bootstrap.policy
-    proposed = policy_chunks(policy, batch.state, samples, critic.sizes)
-    after = policy_chunks(policy, batch.next_state, 1, critic.sizes)[0]
+    critic = learner.critic
+    config = learner.config
+    size = len(batch.row)
+    source = learner.bootstrap.source
+    prefix = critic.prefix(batch.state)
+    proposed = drawn_chunks(source, batch.row.numpy(), samples, batch.actions.device)
+    after = drawn_chunks(source, batch.next_row.numpy(), 1, batch.actions.device)[0]
     q = value(critic.evaluate(prefix, batch.actions), learner.support)
     shuffled = value(critic.evaluate(prefix, batch.actions[torch.randperm(size)]), learner.support)
     many = value(critic.evaluate(prefix.repeat(samples), proposed.flatten(0, 1)), learner.support)

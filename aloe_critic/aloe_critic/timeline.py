@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aloe_critic.scorer import ChunkScorer, Estimates
+from aloe_critic.estimates import Estimates
+from aloe_critic.scorer import ChunkScorer
 from aloe_data.chunk import Chunk
 from aloe_data.frames import Episode
 from aloe_data.segments import HOLD, episode_segments

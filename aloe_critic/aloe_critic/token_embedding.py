@@ -13,6 +13,8 @@ from aloe_policy.encoders.keypoint_tokens import DISPLACEMENT_FEATURES, PLACE_FE
 from aloe_policy.layers import Grounding
 from aloe_policy.tokenizer import PADDING, word_ids
 
+SUMMARIES = 8  # tokens that sum up a view
+
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
@@ -30,7 +32,7 @@ class Prompts:
 
 
 class TokenEmbedding(Protocol):
-    """Embeds visual tokens [B, V, P, F] as [B, V * P, W]; `word` embeds words of prompts."""
+    """Embeds visual tokens [B, V, P, F] as [B, T, W], T tokens in all; `word` embeds words of prompts."""
 
     def __call__(self, tokens: Tensor, prompts: Prompts, word: nn.Embedding) -> Tensor: ...
 
@@ -58,17 +60,26 @@ class NamedTokens(nn.Module):
 
 
 class PlainTokens(nn.Module):
-    """Tokens without names: their values, brought to a common scale, and where in which view they stand."""
+    """Tokens without names, of which a backbone has many: each view is summed up in a few.
+
+    Tokens are brought to a common scale and embedded with where in which view they stand. Learned queries then weigh
+    the tokens of a view, as spatial attention (TokenLearner, arXiv:2106.11297): the transformer's cost does not depend
+    on the backbone's grid.
+    """
 
     def __init__(self, width: int, sizes: Sizes) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(sizes.token_width)  # backbones differ in the scale of their features
-        self.image = nn.Linear(sizes.token_width, width)
+        self.image = two_layers(sizes.token_width, width)
         self.position = nn.Parameter(torch.randn(sizes.views, sizes.tokens, width) * 0.02)
+        self.queries = nn.Parameter(torch.randn(min(SUMMARIES, sizes.tokens), width))
+        self.value = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, prompts: Prompts, word: nn.Embedding) -> Tensor:
-        embedded: Tensor = self.image(self.norm(tokens)) + self.position
-        return embedded.flatten(1, 2)
+        embedded = self.image(self.norm(tokens)) + self.position
+        weight = (self.queries @ embedded.mT / embedded.shape[-1] ** 0.5).softmax(-1)  # [B, V, Q, P]
+        summaries: Tensor = self.value(weight @ embedded) + self.queries
+        return summaries.flatten(1, 2)
 
 
 def token_embedding(width: int, sizes: Sizes) -> NamedTokens | PlainTokens:

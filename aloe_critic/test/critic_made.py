@@ -8,27 +8,28 @@ import numpy as np
 import torch
 
 from aloe_critic.checkpoint import save_critic
-from aloe_critic.critic_state import Sizes
 from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
+from aloe_critic.transform import Transform
 from aloe_data.rig import Rig
 from aloe_data.transitions import RewardConfig
-from aloe_policy.backend import load_policy
-from aloe_policy.tiny.policy import save_tiny
+from aloe_policy.backend import trainable_policy
+from aloe_policy.encoders.registry import FrameEncoder
 
 RIG = made.RIG
 STEPS = 10  # of an executed chunk
 NETWORK = NetworkConfig(num_critics=3, width=16, heads=2, layers=1, bins=11, dropout=0.1)
 
 
-def write_critic(folder: Path, of: Path, rig: Rig = RIG, tool_views: int = 0, **changes: object) -> Path:
-    """A critic of the policy in `of`; `changes` go into its facts."""
-    found = load_policy(of, RIG)
-    sizes = Sizes(
-        len(rig.cameras), 2, 3, made.NAMES, len(found.normaliser.state_mean), rig.action_dim, STEPS, tool_views
-    )
+def write_critic(
+    folder: Path, of: Path, rig: Rig = RIG, encoder: FrameEncoder | None = None, **changes: object
+) -> Path:
+    """A critic of the policy in `of`, with its encoder or another one; `changes` go into its facts."""
+    found = trainable_policy(of, RIG)
+    encoder = encoder or found.frame_encoder
+    transform = Transform(rig, found.normaliser, STEPS, False, torch.device("cpu"))
     torch.manual_seed(3)
-    network = CriticNetwork(NETWORK, sizes)
+    network = CriticNetwork(NETWORK, transform.sizes(encoder))
     with torch.no_grad():  # untrained heads hardly tell anything apart
         network.trunks[0].heads.weight2.mul_(100)
     facts = {
@@ -41,7 +42,7 @@ def write_critic(folder: Path, of: Path, rig: Rig = RIG, tool_views: int = 0, **
         "passed": True,
         **changes,
     }
-    save_critic(folder, rig, network, found.normaliser, facts, "")
+    save_critic(folder, network, encoder, transform, facts, "")
     return folder
 
 
@@ -53,18 +54,12 @@ def scorer(folder: Path, **changes: object) -> ChunkScorer:
 
 def write_lively_policy(folder: Path) -> Path:
     """A policy that was never trained, but whose chunks differ, and whose grippers stay within their limits."""
-    policy = load_policy(made.write_policy(folder), RIG)
+    policy = trainable_policy(made.write_policy(folder), RIG)
     for arm in RIG.arms:
         gripper = RIG.action_slice(arm.name).stop - 1
         policy.normaliser.action_mean[:, gripper], policy.normaliser.action_std[:, gripper] = 0.02, 0.003
     torch.nn.init.normal_(policy.model.action_out.weight, std=0.1)
-    options = {
-        "image_size": policy.feature_spec.image_size[::-1],
-        "training": {},
-        "card": "",
-        "flow_steps": policy.num_steps,
-    }
-    save_tiny(folder, RIG, policy.encoder, policy.model, policy.normaliser, **options)
+    policy.save(folder, {}, "")
     return folder
 
 

@@ -8,16 +8,20 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from aloe_critic.learner import CriticConfig
+from aloe_critic.critic_config import CriticConfig
 from aloe_critic.networks import NetworkConfig
+from aloe_critic.proposer import Proposer, StoredObservations, StoredProposer
+from aloe_critic.transform import Transform
 from aloe_data.episode_store import EpisodeStore
+from aloe_data.feature_spec import FeatureSpec
 from aloe_data.feature_store import FeatureStore
 from aloe_data.frames import Episode, EpisodeFacts, Words
 from aloe_data.rig_file import load_rig
+from aloe_data.stored_features import open_features
 from aloe_policy.actions import ActionSpace, Normaliser
 from aloe_policy.encoders.keypoints import ImageEncoder
 from aloe_policy.tiny.model import ModelConfig, TinyVLA
-from aloe_policy.tiny.policy import save_tiny
+from aloe_policy.tiny.storage import save_tiny
 
 RIG_FILE = Path(__file__).parents[2] / "config" / "rig_sim.yaml"
 RIG = load_rig(RIG_FILE)
@@ -67,8 +71,24 @@ def write_encoder(path: Path, seed: int = 0) -> Path:
     return path
 
 
+class Grid:
+    """A frozen encoder without names: the mean colours of four columns."""
+
+    names = ()
+    spec = FeatureSpec("grid", (4, 3), "float16", "e" * 64, SIZE)
+
+    def encode(self, frames):
+        return np.stack([part.mean((1, 2)) for part in np.split(frames / 255, 4, axis=2)], axis=1).astype(np.float16)
+
+    def description(self):
+        return {"encoder": "grid", "hash": self.spec.hash, "image_size": [*self.spec.image_size]}
+
+    def weights(self):
+        return {}
+
+
 def encoder_hash(path: Path) -> str:
-    """The hash under which a store keeps the features of an encoder's file."""
+    """The hash by which a store knows an encoder's features."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -92,6 +112,17 @@ def write_policy(folder: Path, flow_steps: int = 2) -> Path:
     return folder
 
 
+def transform(policy, steps: int) -> Transform:
+    """A critic's transform in a policy's statistics, without displacements."""
+    return Transform(RIG, policy.normaliser, steps, False, torch.device("cpu"))
+
+
+def stored_proposer(policy, store, features, steps: int) -> StoredProposer:
+    """A policy's chunks in states of a store, in the units of `transform`."""
+    observations = StoredObservations(store, features, torch.device("cpu"))
+    return StoredProposer(Proposer(policy, transform(policy, steps)), observations)
+
+
 def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human_from=None, human_to=None) -> None:
     """A store of one episode per verdict, with features of an encoder's hash."""
     store = EpisodeStore(folder, RIG, SIZE)
@@ -101,6 +132,15 @@ def write_store(folder: Path, bags: Path, encoder: str, verdicts=VERDICTS, human
         bag = bags / f"ep_{number:04d}"
         human = {"human_from": human_from, "human_to": human_to} if number == 0 else {}
         store_episode(store, features, bag, number, verdict, **human)
+
+
+def write_features(folder: Path, spec: FeatureSpec) -> None:
+    """Features of another encoder for all episodes of a store."""
+    store = EpisodeStore(folder, RIG, SIZE)
+    features = open_features(store, spec)
+    for number, stored in enumerate(store.episodes):
+        values = np.random.default_rng(number).uniform(0, 1, (stored.frames, *spec.shape))
+        features.write(stored, values.astype(np.float16))
 
 
 def store_episode(store, features, bag: Path, number: int, verdict: str, content: str = "", **human) -> None:

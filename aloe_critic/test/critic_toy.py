@@ -16,14 +16,18 @@ ROWS = np.arange(4000)
 
 
 class ToyPolicy:
-    """Does what the state says, with some noise."""
+    """Chunks that hardly move, in the critic's units; see `ChunkSource`."""
 
-    def __init__(self, version: str = "1") -> None:
-        self.version, self.action_horizon, self.calls = version, 20, 0
+    noise_shape = (20, 2)
 
-    def sample_tokens(self, tokens, words, state, noise):
+    def __init__(self, version: str = "1", stochastic: bool = True) -> None:
+        self.version = version
+        self.stochastic = stochastic
+        self.calls = 0
+
+    def at(self, row, noise):
         self.calls += 1
-        return state[:, None, :2] + 0.1 * noise
+        return 0.1 * noise[:, :, : SIZES.n_action_steps]
 
 
 def critic(config: NetworkConfig = SMALL, seed: int = 0) -> CriticNetwork:
@@ -51,5 +55,6 @@ def batch(size: int = 64, seed: int = 0) -> CriticBatch:
         discount=torch.full((size,), 0.95),
         mask=torch.zeros(size),
         success=good,
-        row=torch.randint(len(ROWS), (size,), generator=generator),
+        row=(row := torch.randint(len(ROWS), (size,), generator=generator)),
+        next_row=row + 10,
     )

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from aloe_critic.batches import Batches
-from aloe_critic.critic_state import Sizes
 from aloe_critic.training import check_outcomes, held_out, matched_discount, reach, spread
 from aloe_data.config import ConfigError
 from aloe_data.episode_store import EpisodeStore
@@ -36,8 +35,10 @@ def batches(policy, tmp_path):
 def of_store(policy, tmp_path, **human):
     made.write_store(tmp_path / "store", tmp_path / "bags", "hash", **human)
     store = EpisodeStore(tmp_path / "store", made.RIG, made.SIZE)
-    replay = Replay(store, FeatureStore(store, "hash", (2, 3)), ReplayConfig(n_action_steps=H), REWARD)
-    return Batches(replay, policy, torch.device("cpu"))
+    features = FeatureStore(store, "hash", (2, 3))
+    batches = Batches(Replay(store, features, ReplayConfig(n_action_steps=H), REWARD), made.transform(policy, H))
+    batches.source = made.stored_proposer(policy, store, features, H)
+    return batches
 
 
 @pytest.mark.parametrize("verdict", ["success", "failure", "timeout"])
@@ -80,21 +81,19 @@ def test_returns_are_those_of_a_loop_to_the_segments_end(batches):
 
 
 def test_takeovers_are_the_first_chunks_of_a_person(batches, policy):
-    sizes = Sizes(3, 2, 3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
-    taken = batches.takeovers(policy, sizes)
+    taken = batches.takeovers(batches.source)
     assert taken is not None and taken.human.shape == taken.policy.shape == (2, H, made.RIG.action_dim)
     starts = np.flatnonzero(np.isin(batches.replay.rows, [30, 35]))
     torch.testing.assert_close(taken.human, batches.at(starts).actions)
     segments = batches.replay.segments
     segments[:] = [replace(s, end=AGAIN) if s.kind == HUMAN else s for s in segments]
-    assert batches.takeovers(policy, sizes) is None, "what did not help is no example"
+    assert batches.takeovers(batches.source) is None, "what did not help is no example"
 
 
 def test_what_follows_a_short_correction_is_not_taken_for_it(policy, tmp_path):
     batches = of_store(policy, tmp_path, human_from=30, human_to=36)
-    sizes = Sizes(3, 2, 3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
     by_human = np.flatnonzero(batches.replay.source_of == BY_HUMAN)
-    torch.testing.assert_close(batches.takeovers(policy, sizes).human, batches.at(by_human).actions)
+    torch.testing.assert_close(batches.takeovers(batches.source).human, batches.at(by_human).actions)
     assert np.isin(batches.replay.rows, np.arange(36, 40)).any()
 
 
@@ -103,8 +102,7 @@ def test_what_follows_a_short_correction_is_not_taken_for_it(policy, tmp_path):
 )
 def test_neither_a_demonstration_by_hand_nor_a_takeover_that_failed_is_an_example(policy, tmp_path, made_so):
     batches = of_store(policy, tmp_path, **made_so)
-    sizes = Sizes(3, 2, 3, made.NAMES, len(policy.normaliser.state_mean), made.RIG.action_dim, H)
-    assert batches.takeovers(policy, sizes) is None
+    assert batches.takeovers(batches.source) is None
 
 
 def test_every_verdict_is_held_out_and_learned_from():

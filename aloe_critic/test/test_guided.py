@@ -16,6 +16,7 @@ from aloe_data.observation import Observation
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError
 from aloe_policy.smoke import smoke_test
+from aloe_policy.tiny.policy import TinyPolicy
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +37,14 @@ def observe(number: int = 0) -> Observation:
 
 
 def guided(scorer: ChunkScorer, score=None, **options) -> GuidedPolicy:
-    return GuidedPolicy(scorer.policy, score or critic_score(scorer.critic), "both", **options)
+    return GuidedPolicy(scorer.policy, score or critic_score(scorer), "both", **options)
 
 
 def test_the_chunk_that_is_worth_most_is_executed(scorer):
     seen = {}
 
-    def score(state, chunks):
-        seen["chunks"], seen["values"] = chunks, critic_score(scorer.critic)(state, chunks)
+    def score(observation, batch, chunks):
+        seen["chunks"], seen["values"] = chunks, critic_score(scorer)(observation, batch, chunks)
         return seen["values"]
 
     policy = guided(scorer, score, samples=6, seed=3)
@@ -59,13 +60,14 @@ def test_the_chunk_that_is_worth_most_is_executed(scorer):
 def test_the_values_are_those_that_the_critic_tells_elsewhere(scorer):
     seen = {}
 
-    def score(state, chunks):
-        seen["state"], seen["chunks"], seen["values"] = state, chunks, critic_score(scorer.critic)(state, chunks)
+    def score(observation, batch, chunks):
+        seen["state"], seen["chunks"] = scorer.critic.transform.state(batch), chunks
+        seen["values"] = critic_score(scorer)(observation, batch, chunks)
         return seen["values"]
 
     guided(scorer, score, samples=4).infer(observe())
-    told = scorer.estimate(seen["state"][torch.zeros(4, dtype=torch.long)], seen["chunks"][:, : made.STEPS])
-    np.testing.assert_allclose(seen["values"], told.aggregated, atol=1e-5)
+    elsewhere = scorer.judge(seen["state"], seen["chunks"][:, None, : made.STEPS])
+    np.testing.assert_allclose(seen["values"], elsewhere[:, 0], atol=1e-5)
 
 
 def test_of_one_sample_it_is_the_policy_alone(folder, scorer):
@@ -90,17 +92,16 @@ def test_the_same_seed_chooses_the_same_chunks_and_the_prefix_is_encoded_once(sc
 @pytest.mark.parametrize("how", ["min", "mean-std", "mean"])
 def test_pessimism_is_a_choice(scorer, how):
     chunks = torch.randn(4, 20, made.RIG.action_dim, generator=torch.Generator().manual_seed(0))
-    seen = {}
-    guided(scorer, lambda state, _: seen.setdefault("state", state) and torch.zeros(1), samples=1).infer(observe())
-    values = critic_score(scorer.critic, how, 0.5)(seen["state"], chunks)
-    each = torch.cat([critic_score(scorer.critic, how, 0.5)(seen["state"], chunks[[k]]) for k in range(4)])
+    here = observe(), scorer.policy.observe(observe())
+    values = critic_score(scorer, how, 0.5)(*here, chunks)
+    each = torch.cat([critic_score(scorer, how, 0.5)(*here, chunks[[k]]) for k in range(4)])
     torch.testing.assert_close(values, each, atol=1e-5, rtol=0)
-    assert (values <= critic_score(scorer.critic, "mean")(seen["state"], chunks) + 1e-6).all()
+    assert (values <= critic_score(scorer, "mean")(*here, chunks) + 1e-6).all()
 
 
 def test_the_control_without_a_critic_chooses_what_is_nearest_to_the_mean(scorer):
     chunks = torch.tensor([0.0, 1.0, 1.2, 4.0])[:, None, None].expand(-1, 20, 3)
-    assert int(consensus(None, chunks).argmax()) == 2
+    assert int(consensus(None, None, chunks).argmax()) == 2
 
 
 class Clock:
@@ -116,7 +117,7 @@ class Clock:
 def test_judging_that_would_come_late_is_left_out_and_tried_again_later(scorer):
     clock = Clock()
 
-    def score(state, chunks):
+    def score(observation, batch, chunks):
         clock.now_s += clock.judging_s
         return torch.arange(float(len(chunks)))  # the last sample is the best one
 
@@ -128,12 +129,12 @@ def test_judging_that_would_come_late_is_left_out_and_tried_again_later(scorer):
     policy.infer(observe())  # nobody could know
     clock.judging_s = 0.1
     chunks = {}
-    real = scorer.policy.sample_tokens
-    scorer.policy.sample_tokens = lambda *a: chunks.setdefault("all", real(*a))
+    real = scorer.policy.sample
+    scorer.policy.sample = lambda *a: chunks.setdefault("all", real(*a))
     try:
         rows = policy.infer(observe())
     finally:
-        del scorer.policy.sample_tokens
+        del scorer.policy.sample
     first = scorer.policy.normaliser.unchunk(chunks["all"][0, 0].numpy())
     np.testing.assert_array_equal(rows, scorer.policy.space.absolute(first, observe().state))
     assert policy.unjudged == 1
@@ -162,3 +163,9 @@ def test_a_critic_that_does_not_fit_is_refused_by_name(folder):
     for says, critic in wrong.items():
         with pytest.raises(CheckpointError, match=says):
             load_guided(folder / "policy", made.RIG, GuidedConfig(critic=critic))
+
+
+def test_a_policy_that_always_gives_the_same_chunk_leaves_nothing_to_choose(folder, monkeypatch):
+    monkeypatch.setattr(TinyPolicy, "stochastic", False)
+    with pytest.raises(CheckpointError, match="the same chunk whatever the noise, so there is nothing to choose from"):
+        load_guided(folder / "policy", made.RIG, GuidedConfig(critic=folder / "critic"))

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from aloe_critic.batches import Takeovers
+from aloe_critic.critic_config import CriticConfig
 from aloe_critic.guards import DivergenceError
-from aloe_critic.learner import CriticConfig, CriticLearner, polyak
+from aloe_critic.learner import CriticLearner, polyak
 from aloe_critic.losses import value
 
 CONFIG = CriticConfig(steps=200, learning_rate=3e-3, batch_size=64)
@@ -46,7 +47,7 @@ def test_targets_are_those_of_the_target_critic_on_the_policys_chunks_within_the
     y = trained.targets(batch)
     torch.manual_seed(3)
     pick = torch.randint(trained.bootstrap.samples, (64,))
-    chunks = trained.bootstrap.at(batch.row, batch.next_state, 0, pick)
+    chunks = trained.bootstrap.at(batch.row, batch.next_row, 0, pick, torch.device("cpu"))
     q = value(trained.target(batch.next_state, chunks), trained.support)
     low, high = trained.bounds
     for k in range(64):
@@ -62,10 +63,10 @@ def test_the_policy_is_asked_once_per_state_until_it_changes():
     assert policy.calls == 1
     trained.bootstrap.change(toy.ToyPolicy("1"))
     trained.step(batch)
-    assert trained.bootstrap.policy.calls == 0
+    assert trained.bootstrap.source.calls == 0
     trained.bootstrap.change(toy.ToyPolicy("2"))
     trained.step(batch)
-    assert trained.bootstrap.policy.calls == 1
+    assert trained.bootstrap.source.calls == 1
 
 
 def test_the_policy_is_asked_again_after_the_refresh():
@@ -126,7 +127,7 @@ def test_a_foreign_chunk_of_one_arm_keeps_what_the_other_arm_did(foreign, alike)
     config = CriticConfig(counterfactual_weight=1.0, foreign=foreign, action_noise=0.0)
     made = CriticLearner(toy.critic(), toy.ToyPolicy(), toy.ROWS, config, toy.REWARD, arms=[slice(0, 1), slice(1, 2)])
     batch = dataclasses.replace(toy.batch(), actions=torch.randn(64, 10, 2), success=torch.ones(64, dtype=torch.bool))
-    rivals = made._foreign(batch)
+    rivals = made._drawn(batch)[2]
     arms_alike = (rivals.actions == batch.actions[rivals.entry]).all(1).sum(1)
     assert set(arms_alike.tolist()) - {2} == {alike}  # 2: the draw was the chunk itself
 

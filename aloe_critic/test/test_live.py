@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
+from aloe_critic.estimates import Estimates
 from aloe_critic.live import AlertConfig, NewestQuestion, Question, alert
-from aloe_critic.scorer import Estimates
 from aloe_data.chunk import Chunk
 
 

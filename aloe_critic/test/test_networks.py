@@ -11,6 +11,7 @@ from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_policy.tokenizer import MAX_WORDS
 
 SIZES = Sizes(2, 2, 3, ("red cube", "blue cube"), 5, 3, 10)
+PLAIN = Sizes(2, 12, 6, (), 5, 3, 10)  # tokens without names
 SMALL = NetworkConfig(num_critics=3, width=16, heads=2, layers=2, bins=11, dropout=0.0)
 
 
@@ -44,9 +45,9 @@ def test_every_variant_gives_one_output_per_critic_and_sample(changes):
     assert network(states(4), chunks(4)).shape == (3, 4, changes["bins"])
 
 
-@pytest.mark.parametrize("trunks", ["shared", "separate"])
-def test_everything_that_is_seen_said_and_done_reaches_every_critic(trunks):
-    network, s, a = critic(trunks=trunks), states(1), chunks(1)
+@pytest.mark.parametrize(("trunks", "sizes"), [("shared", SIZES), ("separate", SIZES), ("shared", PLAIN)])
+def test_everything_that_is_seen_said_and_done_reaches_every_critic(trunks, sizes):
+    network, s, a = critic(sizes, trunks=trunks), states(1, sizes), chunks(1, sizes)
     inputs = [s.tokens.requires_grad_(), s.state.requires_grad_(), a.requires_grad_()]
     for out in network(s, a):
         gradients = torch.autograd.grad(out.square().sum(), inputs, retain_graph=True)
@@ -86,6 +87,13 @@ def test_a_critic_does_not_read_the_others_readouts():
     after = network(s, a)
     torch.testing.assert_close(after[1:], before[1:])
     assert not torch.allclose(after[0], before[0])
+
+
+def test_a_view_of_any_number_of_tokens_costs_the_transformer_the_same():
+    few, many = (critic(dataclasses.replace(PLAIN, tokens=count)) for count in (12, 48))
+    for network, count in ((few, 12), (many, 48)):
+        prefix = network.prefix(states(1, dataclasses.replace(PLAIN, tokens=count)))
+        assert prefix.trunks[0].layers[0].shape[1] == 2 + 2 * 8  # state, prompt, and eight for each view
 
 
 def test_states_without_images_and_state_values_are_the_same_network():

@@ -39,7 +39,7 @@ def batches(tmp_path):
     made.write_store(tmp_path / "store", tmp_path / "bags", "hash")
     store = EpisodeStore(tmp_path / "store", made.RIG, made.SIZE)
     replay = Replay(store, FeatureStore(store, "hash", (2, 3)), ReplayConfig(n_action_steps=5), RewardConfig())
-    return Batches(replay, policy, torch.device("cpu"))
+    return Batches(replay, made.transform(policy, 5))
 
 
 def sizes(batches: Batches) -> Sizes:
@@ -114,7 +114,7 @@ def test_the_value_over_n_steps_is_that_of_a_hand(tmp_path, monkeypatch):
     store = EpisodeStore(tmp_path / "s", made.RIG, made.SIZE)
     sampling = ReplayConfig(n_action_steps=2, n_step=2, stride=1)
     replay = Replay(store, FeatureStore(store, "hash", (2, 3)), sampling, RewardConfig(discount=0.5))
-    batches = Batches(replay, policy, torch.device("cpu"))
+    batches = Batches(replay, made.transform(policy, 2))
     returns, _, _ = batches.ends(np.arange(len(replay)))
     for name, stand_in in (("CriticNetwork", Clock), ("_learn", lambda *_: None)):
         monkeypatch.setattr(state_value, name, stand_in)

@@ -8,6 +8,7 @@ import torch
 
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import BootstrapActions, Drawn
+from aloe_critic.proposer import StoredObservations, StoredProposer
 from aloe_critic.weighing import advantages, labels_of, proposals, seen_advantages, stops_of
 from aloe_critic.weights import WeightConfig, by_softmax
 from aloe_data.episode_store import EpisodeStore
@@ -42,7 +43,13 @@ def batches(scorer, stores):
 
 def of_chunks(scorer, stores, **sampling):
     replay = Replay(*stores, ReplayConfig(n_action_steps=made.STEPS, **sampling), RewardConfig())
-    return Batches(replay, scorer.policy, torch.device("cpu"))
+    batches = Batches(replay, scorer.critic.transform)
+    batches.source = StoredProposer(scorer.proposer, StoredObservations(*stores, torch.device("cpu")))
+    return batches
+
+
+def estimate(scorer, batches, batch):
+    return scorer.estimate(batch.state, batch.actions, batches.source.propose(batch.row.numpy()))
 
 
 def test_labels_are_those_of_each_chunks_segment(batches):
@@ -69,25 +76,26 @@ def test_a_correction_that_was_handed_back_succeeds_with_its_episode(scorer, tmp
 def test_advantages_are_those_of_each_chunk_alone(scorer, batches, monkeypatch):
     monkeypatch.setattr("aloe_critic.weighing.PART", 7)
     done = []
-    found = advantages(scorer, batches, progress=done.append)
+    found = advantages(scorer, batches, batches.source, progress=done.append)
     assert sum(done) == len(found) == len(batches.replay) and len(done) > 2
     for k in (0, 8, len(found) - 1):
         alone = batches.at(np.array([k]))
-        assert found[k] == pytest.approx(scorer.estimate(alone.state, alone.actions).advantage[0], abs=1e-5)
+        assert found[k] == pytest.approx(estimate(scorer, batches, alone).advantage[0], abs=1e-5)
 
 
 def test_what_a_critics_training_drew_serves_again_in_the_states_that_it_was_drawn_for(scorer, batches):
     replay, sizes = batches.replay, scorer.critic.network.sizes
-    bootstrap = BootstrapActions(scorer.policy, sizes, replay.rows, samples=4, refresh=0)
+    bootstrap = BootstrapActions(batches.source, sizes, replay.rows, samples=4, refresh=0)
     some = np.arange(0, len(replay), 2)
     batch = batches.at(some)
-    bootstrap.at(batch.row, batch.next_state, 0, torch.zeros(len(some), dtype=torch.long))
-    calls, real = [], scorer.policy.sample_tokens
-    scorer.policy.sample_tokens = lambda *a: calls.append(len(a[2])) or real(*a)
+    pick = torch.zeros(len(some), dtype=torch.long)
+    bootstrap.at(batch.row, batch.next_row, 0, pick, torch.device("cpu"))
+    calls, real = [], scorer.policy.sample
+    scorer.policy.sample = lambda condition, *a: calls.append(len(condition)) or real(condition, *a)
     try:
-        found = advantages(scorer, batches, Drawn.of(bootstrap.state_dict(), n_step=1))
+        found = advantages(scorer, batches, batches.source, Drawn.of(bootstrap.state_dict(), n_step=1))
     finally:
-        del scorer.policy.sample_tokens
+        del scorer.policy.sample
     starts = np.array([segment.start for segment in replay.segments])[replay.segment_of]
     drawn_at = set(replay.rows[some] + made.STEPS)
     served = np.array([r in drawn_at and r - made.STEPS >= s for r, s in zip(replay.rows, starts, strict=True)])
@@ -96,8 +104,8 @@ def test_what_a_critics_training_drew_serves_again_in_the_states_that_it_was_dra
     chunks = bootstrap.state_dict()["chunks"][np.flatnonzero(replay.rows == replay.rows[entry] - made.STEPS)]
     alone, q = batches.at(np.array([entry])), []
     for chunk in chunks[0].float():
-        q.append(scorer.estimate(alone.state, chunk[None]).aggregated[0])
-    expected = scorer.estimate(alone.state, alone.actions).aggregated[0] - np.mean(q)
+        q.append(float(scorer.judge(alone.state, chunk[None, None])))
+    expected = estimate(scorer, batches, alone).aggregated[0] - np.mean(q)
     assert found[entry] == pytest.approx(expected, abs=1e-5)
 
 
@@ -108,7 +116,7 @@ def test_what_came_of_a_chunk_is_its_rewards_and_what_the_state_after_them_is_wo
     monkeypatch.setattr("aloe_critic.weighing.PART", 7)
     batches = of_chunks(scorer, stores, n_step=n_step, stride=4)  # a chunk begins after 20 steps, not after 10
     replay, gamma = batches.replay, RewardConfig().discount
-    found = seen_advantages(scorer, batches)
+    found = seen_advantages(scorer, batches, batches.source)
     kinds = set()
     for k in range(len(replay)):
         alone, segment = batches.at(np.array([k])), replay.segments[replay.segment_of[k]]
@@ -119,21 +127,24 @@ def test_what_came_of_a_chunk_is_its_rewards_and_what_the_state_after_them_is_wo
         if ended and not segment.success:
             expected -= gamma ** (steps - 1)
         if not ended:
-            expected += gamma**steps * scorer.values(alone.next_state)[0]
-        assert found[k] == pytest.approx(expected - scorer.values(alone.state)[0], abs=1e-5)
+            expected += (
+                gamma**steps * scorer.values(alone.next_state, batches.source.propose(alone.next_row.numpy()))[0]
+            )
+        value = scorer.values(alone.state, batches.source.propose(alone.row.numpy()))[0]
+        assert found[k] == pytest.approx(expected - value, abs=1e-5)
     assert kinds == {(True, True), (True, False), (False, True), (False, False)}
 
 
 def test_the_policys_own_chunks_are_weighted_within_their_states(scorer, batches, monkeypatch):
     monkeypatch.setattr("aloe_critic.weighing.PART", 7)
-    found, n = proposals(scorer, batches, 3, WeightConfig()), len(batches.replay)
+    found, n = proposals(scorer, batches, batches.source, 3, WeightConfig()), len(batches.replay)
     assert found.chunks.shape == (3 * n, 20, stored.RIG.action_dim) and found.chunks.dtype == np.float16
     assert found.index.tolist() == [*range(n)] * 3
     np.testing.assert_allclose(found.weight.reshape(3, n).mean(0), 1.0)
     everything = batches.at(np.arange(n))
     q = []
     for chunks in torch.from_numpy(found.chunks.astype(np.float32)).view(3, n, 20, -1):
-        q.append(scorer.estimate(everything.state, chunks[:, : made.STEPS]).aggregated)
+        q.append(scorer.judge(everything.state, chunks[None, :, : made.STEPS])[0].numpy())
     q = np.stack(q).astype(float)
     np.testing.assert_allclose(found.advantage.reshape(3, n), q - q.mean(0), atol=2e-3)
     assert np.corrcoef(found.weight, by_softmax(q, WeightConfig()).ravel())[0, 1] > 0.99

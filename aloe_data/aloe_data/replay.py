@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_index import StoredEpisode
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
+from aloe_data.frame_store import FrameStore
 from aloe_data.segments import HOLD, Segment, SegmentConfig, cut
 from aloe_data.sources import BY_HUMAN, DEMO, SOURCES, source_of
 from aloe_data.transitions import RewardConfig, chunk_returns
@@ -51,6 +51,7 @@ class Transitions:
         segment: Number of the segment, int64 [B]; `Replay.segments` has them.
         episode: Number of the episode, int64 [B]; `Replay.episodes` has their prompts and policy versions.
         row: Row of the chunk's first tick in the store, int64 [B].
+        next_row: Row of the state after it, int64 [B].
     """
 
     state: Array
@@ -66,6 +67,7 @@ class Transitions:
     segment: Array
     episode: Array
     row: Array
+    next_row: Array
 
 
 @dataclass
@@ -94,7 +96,7 @@ class Replay:
     def __init__(
         self,
         store: EpisodeStore,
-        features: FeatureStore,
+        features: FrameStore,
         config: ReplayConfig,
         reward: RewardConfig,
         segments: SegmentConfig | None = None,
@@ -103,7 +105,7 @@ class Replay:
         self.config = config
         self.reward = reward
         self._columns = {name: store.column(name) for name in ("state", "executed", "observed", "frame", "source")}
-        self._features = features.rows()
+        self._features = features
         self.episodes: list[StoredEpisode] = []
         self.segments: list[Segment] = []  # start and stop are rows of the store
         self._last: list[int] = []  # row of each segment's last observed tick
@@ -179,8 +181,8 @@ class Replay:
         return Transitions(
             state=self._columns["state"][row],
             next_state=self._columns["state"][after],
-            features=self._features[self._columns["frame"][row]],
-            next_features=self._features[self._columns["frame"][after]],
+            features=self._features.take(self._columns["frame"][row]),
+            next_features=self._features.take(self._columns["frame"][after]),
             executed=self._columns["executed"][np.minimum(steps, stop[:, None] - 1)],
             valid=(steps < stop[:, None]).astype(np.float32),
             reward=returns.reward,
@@ -190,6 +192,7 @@ class Replay:
             segment=segment,
             episode=self._episode[segment],
             row=row,
+            next_row=after,
         )
 
     def cursor(self) -> dict[str, Any]:

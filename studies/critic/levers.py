@@ -23,15 +23,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from aloe_critic.batches import Batches
 from aloe_critic.branched import Branches, ceiling, fall, knowable, load_branches, nearness, outranks, rank
+from aloe_critic.critic_config import CriticConfig
 from aloe_critic.health import Gates
-from aloe_critic.learner import CriticConfig
 from aloe_critic.losses import value
 from aloe_critic.networks import NetworkConfig
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
+from aloe_critic.ros.readers import Readers, open_both
 from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import replacing
@@ -39,7 +41,8 @@ from aloe_data.installed_files import find_rig_file
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig_file import load_rig
 from aloe_data.transitions import RewardConfig
-from aloe_policy.ros.policy_store import BAD_INPUT, open_store
+from aloe_policy.observation_batch import ObservationBatch
+from aloe_policy.ros.policy_store import BAD_INPUT
 from aloe_policy.training_state import state_file
 from bench.quick_parser import QuickParser
 from studies.common.study_folder import same_options
@@ -169,8 +172,10 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
         joints = state[None].repeat(many, 0)
         rows = space.from_joints(branches.executed[k][:, :h])
         prompt = str(branches.prompt[k])
-        scores[k] = scorer.score_seen(tokens, joints, prompt, rows).aggregated
-        after[k] = scorer.score_seen(branches.next_tokens[k], branches.next_state[k], prompt, rows).value
+        here = observations(tokens, joints, prompt)
+        later = observations(branches.next_tokens[k], branches.next_state[k], prompt)
+        scores[k] = scorer.score_observations(here, here, rows).aggregated
+        after[k] = scorer.score_observations(later, later, rows).value
     returns = branches.returns(discount)
     known = knowable(returns, branches.ticks >= 0, kinds)
     found = {
@@ -188,6 +193,12 @@ def ranking(scorer: ChunkScorer, branches: Branches, discount: float) -> dict[st
     }
 
 
+def observations(tokens: NDArray[np.float16], joints: NDArray[np.float32], prompt: str) -> ObservationBatch:
+    """Observations [n] of one prompt, by the keypoints that policy and critic read."""
+    index = torch.zeros(len(joints), dtype=torch.long)
+    return ObservationBatch(torch.from_numpy(tokens), torch.from_numpy(joints), (prompt,), index)
+
+
 def blunders_found(
     folder: Path, scorer: ChunkScorer, files: TrainCriticConfig, reward: RewardConfig
 ) -> dict[str, float]:
@@ -196,9 +207,9 @@ def blunders_found(
     at = {line["episode"]: line["blunder_tick"] for line in lines}
     h = scorer.n_action_steps
     critic = scorer.critic
-    stored = open_store(replace(files, store=f"{folder}_store"), scorer.policy)
-    replay = Replay(*stored, ReplayConfig(n_action_steps=h, stride=5), reward)
-    batches = Batches(replay, scorer.policy, torch.device("cpu"))
+    opened = open_both(replace(files, store=f"{folder}_store"), Readers(scorer.policy, critic.encoder))
+    replay = Replay(opened.store, opened.features, ReplayConfig(n_action_steps=h, stride=5), reward)
+    batches = Batches(replay, critic.transform)
     hits = []
     chances = []
     for episode in replay.episodes:

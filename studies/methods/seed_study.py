@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from aloe_critic.checkpoint import load_critic
+from aloe_critic.critic_config import CriticConfig
 from aloe_critic.guided import GuidedPolicy, consensus, critic_score
 from aloe_critic.health import Gates
-from aloe_critic.learner import CriticConfig
 from aloe_critic.networks import NetworkConfig
 from aloe_critic.ros.critic_training import TrainCriticConfig
 from aloe_critic.ros.train_critic import train_critic
 from aloe_critic.ros.weigh import Choices, WeighConfig, weigh
-from aloe_critic.scorer import AskConfig
+from aloe_critic.scorer import AskConfig, ChunkScorer
 from aloe_critic.state_value import ValueConfig
 from aloe_critic.weights import WeightConfig
 from aloe_data.durable import append_line, copy_in_place, replacing
@@ -185,7 +185,7 @@ class SeedStudy:
             file = self.folder / f"evaluated_{method}_{number}_{name}.json"
             if file.exists():
                 continue
-            score = critic_score(load_critic(critic, self.rig)) if critic else consensus
+            trained = load_critic(critic, self.rig) if critic else None
             log = file.with_suffix(".jsonl")
             scenes = range(HELD_OUT.start, HELD_OUT.start + self.config.evaluations)
             done = {outcome.seed: outcome for outcome in read_log(log)} if log.exists() else {}
@@ -193,6 +193,7 @@ class SeedStudy:
                 noise = 1_000_000 * self.seed + scene
                 driver: Any = load_with_encoder(str(policy), self.rig, world.encoder, noise)
                 if method in AT_RUN_TIME:
+                    score = critic_score(ChunkScorer(trained, driver, 1)) if trained else consensus
                     driver = GuidedPolicy(driver, score, driver.version, seed=noise)
                 done[scene] = world.roll(scene, driver)
                 append_line(log, json.dumps(asdict(done[scene])))

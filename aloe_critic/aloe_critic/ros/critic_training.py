@@ -11,13 +11,17 @@ import torch
 
 from aloe_critic.batches import Batches, Takeovers
 from aloe_critic.checkpoint import save_critic
+from aloe_critic.critic_config import CriticConfig
+from aloe_critic.critic_encoder import critic_encoder
 from aloe_critic.health import Gates, Judgement, judge
-from aloe_critic.learner import CriticConfig, CriticLearner
+from aloe_critic.learner import CriticLearner
 from aloe_critic.networks import CriticNetwork, NetworkConfig
 from aloe_critic.parallel import ALONE, Parallel
 from aloe_critic.plots import draw_health
-from aloe_critic.ros.critic_data import Data, DataConfig, load_data, sizes_of
+from aloe_critic.proposer import Proposer, StoredProposer
+from aloe_critic.ros.critic_data import Data, DataConfig, load_data
 from aloe_critic.ros.critic_watch import Watch
+from aloe_critic.ros.readers import Readers
 from aloe_critic.training import Outcome, Report, Split, fit, resume
 from aloe_data.config import ConfigError, parameter
 from aloe_data.episode_index import read_index
@@ -44,17 +48,18 @@ class CriticTraining:
     """Everything that a training needs, checked before its first step.
 
     Args:
-        config: what to learn from and where to write.
-        network: its choices.
-        learning: rates and options.
-        parallel: the processes that train together.
+        config: What to learn from and where to write.
+        network: Choices of the network.
+        learning: Choices of the training.
+        parallel: Processes that train together.
 
     Attributes:
-        learner: whose steps they are.
-        data: what it learns from now; it grows while bags are watched.
+        learner: Learner that makes the steps.
+        data: Data that it learns from now; they grow while bags are watched.
+        readers: Policy whose value is learned, and encoder of the critic.
 
     Raises:
-        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input.
+        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: Bad input.
     """
 
     def __init__(
@@ -64,30 +69,67 @@ class CriticTraining:
         state = stopped(config.out, config.resume)
         if state and not config.discount:  # matched to the episodes that it began with, not to those that joined
             config = replace(config, discount=state["choices"]["reward"]["discount"])
-        self.config, self._parallel, self._rig = config, parallel, load_rig(config.rig)
-        self._policy = matching_policy(config, self._rig)
+        self.config = config
+        self._parallel = parallel
+        self._rig = load_rig(config.rig)
         self._device = parallel.device or torch.device(config.device)
+        policy = matching_policy(config, self._rig)
+        self.readers = Readers(policy, critic_encoder(config.critic_encoder, policy, self._device))
         self.data = self._load(learning.seed, state["cursor"] if state else None)
-        reward = self.data.train.reward
         try:
-            self._batches = self._batches_of(self.data)
-            self._sizes = sizes_of(config, self._rig, self._policy)
-            torch.manual_seed(learning.seed)
-            critic = CriticNetwork(network, self._sizes).to(self._device)
-            rows = self.data.train.rows
-            arms = [self._rig.action_slice(arm.name) for arm in self._rig.arms]
-            self.learner = CriticLearner(critic, self._policy, rows, learning, reward, parallel=parallel, arms=arms)
+            self._prepare(network, learning)
         except ValueError as error:
             raise ConfigError(f"command line: {error}") from error
-        self.learner.takeovers = self._takeovers()
-        self._choices = {"network": asdict(network), "learning": asdict(learning), "reward": asdict(reward)}
-        self._choices["chunks"] = {name: getattr(config, name) for name in CHUNKS}
-        self._choices["start"] = {"policy": self._policy.version}
+        self._choices = self._all_choices(network, learning)
         if state:
-            check_choices(config.out, self._choices, state)
-            _forget_other_rows(state, config.store_folder)
-            resume(self.learner, self._batches[0], state)
-        self._watch = Watch(config, self._policy, learning.seed, self.data) if config.watch_s else None
+            self._go_on(state)
+        self._watch = Watch(config, self.readers, learning.seed, self.data) if config.watch_s else None
+
+    def _prepare(self, network: NetworkConfig, learning: CriticConfig) -> None:
+        """Make transform, batches, network and learner.
+
+        Raises:
+            ValueError: Sizes that do not fit together.
+        """
+        self._transform = self.readers.transform(self.config.n_action_steps, self._device)
+        self._batches = self._batches_of(self.data)
+        torch.manual_seed(learning.seed)
+        critic = CriticNetwork(network, self._transform.sizes(self.readers.encoder)).to(self._device)
+        self.learner = CriticLearner(
+            critic,
+            self._proposer(self.data),
+            self.data.train.rows,
+            learning,
+            self.data.train.reward,
+            parallel=self._parallel,
+            arms=[self._rig.action_slice(arm.name) for arm in self._rig.arms],
+        )
+        self.learner.takeovers = self._takeovers()
+
+    def _all_choices(self, network: NetworkConfig, learning: CriticConfig) -> dict[str, dict[str, Any]]:
+        """All that must stay as it is when a training goes on."""
+        return {
+            "network": asdict(network),
+            "learning": asdict(learning),
+            "reward": asdict(self.data.train.reward),
+            "chunks": {name: getattr(self.config, name) for name in CHUNKS},
+            "start": {"policy": self.readers.policy.version, "encoder": self.readers.encoder.spec.hash},
+        }
+
+    def _go_on(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a stopped training.
+
+        Raises:
+            ConfigError: It began with other choices, or in a former version.
+        """
+        if "encoder" not in state["choices"].get("start", {}):
+            raise ConfigError(
+                f"{state_file(self.config.out)}: was begun by a former version, whose critics had no encoder of their "
+                "own; remove it, and train anew without --resume"
+            )
+        check_choices(self.config.out, self._choices, state)
+        _forget_other_rows(state, self.config.store_folder)
+        resume(self.learner, self._batches[0], state)
 
     def run(self, report: Report, stop: Callable[[], bool]) -> Outcome | None:
         """Train to the last step; None if it was stopped before, with its state saved.
@@ -113,17 +155,20 @@ class CriticTraining:
 
     def write(self, outcome: Outcome, gates: Gates) -> Judgement:
         """Leave the critic with its card and its picture; returns the judgement about it."""
+        if not self.readers.policy.stochastic:
+            gates = replace(gates, within_state=0.0)  # one proposal in each state has no spread
         judgement = judge(outcome.health, gates)
         facts = {
             **{k: v for k, v in self._choices.items() if k not in ("network", "start")},
             "bounds": list(self.learner.bounds),
-            "policy": self._policy.version,
+            "policy": self.readers.policy.version,
             "health": asdict(outcome.health),
             "judgement": list(judgement.sentences),
             "passed": judgement.passed,
         }
         out = self.config.out
-        save_critic(out, self._rig, self.learner.critic, self._policy.normaliser, facts, _card(self._rig, facts))
+        card = _card(self._rig, facts)
+        save_critic(out, self.learner.critic, self.readers.encoder, self._transform, facts, card)
         draw_health(outcome, out / "health.png")
         return judgement
 
@@ -136,7 +181,7 @@ class CriticTraining:
         if self._parallel.rank:
             self._parallel.wait()
             config = replace(config, bags="", store=str(config.store_folder))
-        data = load_data(config, self._rig, self._policy, seed, known)
+        data = load_data(config, self.readers, seed, known)
         if not self._parallel.rank:
             self._parallel.wait()
         rows = np.concatenate([data.train.rows, data.measured.rows])
@@ -145,17 +190,20 @@ class CriticTraining:
         return data
 
     def _batches_of(self, data: Data) -> tuple[Batches, Batches]:
-        train, measured = (Batches(replay, self._policy, self._device) for replay in (data.train, data.measured))
-        return train, measured
+        return Batches(data.train, self._transform), Batches(data.measured, self._transform)
+
+    def _proposer(self, data: Data) -> StoredProposer:
+        """The policy's chunks in states of the store as it is now."""
+        return StoredProposer(Proposer(self.readers.policy, self._transform), data.opened.observations(self._device))
 
     def _takeovers(self) -> Takeovers | None:
         if not self.learner.config.takeover_weight:
             return None
         torch.manual_seed(self.learner.config.seed)
-        return self._batches[0].takeovers(self._policy, self._sizes)
+        return self._batches[0].takeovers(self.learner.bootstrap.source)
 
     def _grow(self) -> tuple[Batches, Batches] | None:
-        more = self._watch.look() if self._watch else None
+        more = self._watch.check() if self._watch else None
         if more is None:
             return None
         try:
@@ -163,6 +211,7 @@ class CriticTraining:
         except ValueError as error:
             raise ConfigError(f"{self.config.bags}: a bag that joined cannot be learned from: {error}") from error
         self.data = more
+        self.learner.bootstrap.change(self._proposer(more))
         self.learner.bootstrap.extend(more.train.rows)
         self.learner.takeovers = self._takeovers()
         return self._batches

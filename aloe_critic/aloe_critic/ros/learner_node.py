@@ -19,8 +19,8 @@ from rclpy.node import Node
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from aloe_critic.critic_config import CriticConfig, LearningOptions
 from aloe_critic.health import Gates
-from aloe_critic.learner import CriticConfig, LearningOptions
 from aloe_critic.networks import NetworkConfig, NetworkOptions
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig
 from aloe_critic.ros.train_critic import reporter
@@ -94,7 +94,9 @@ class LearnerNode(Node):
         self._metrics = {**self._metrics, **metrics}
 
     def _report(self) -> None:
-        learner, data, (step, then_s) = self._training.learner, self._training.data, self._before
+        learner = self._training.learner
+        data = self._training.data
+        (step, then_s) = self._before
         self._before = learner.steps_done, monotonic()
         values = {
             "step": learner.steps_done,
@@ -104,9 +106,11 @@ class LearnerNode(Node):
             "chunks": len(data.train),
             **{name: f"{value:.4g}" for name, value in self._metrics.items()},
         }
-        said, level = self._ended, DiagnosticStatus.WARN
+        said = self._ended
+        level = DiagnosticStatus.WARN
         if self.error is not None:
-            said, level = str(self.error), DiagnosticStatus.ERROR
+            said = str(self.error)
+            level = DiagnosticStatus.ERROR
         now_ns = self.get_clock().now().nanoseconds
         self._diagnostics.publish(diagnostics(now_ns, f"{NAME}: critic", said, values, level))
 

@@ -4,7 +4,7 @@ from array import array
 
 from aloe_msgs.msg import QEstimate
 
-from aloe_critic.scorer import Estimates
+from aloe_critic.estimates import Estimates
 from aloe_data.chunk import Chunk
 from aloe_data.ros.convert import ns_to_stamp
 

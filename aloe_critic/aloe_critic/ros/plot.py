@@ -14,9 +14,10 @@ from pathlib import Path
 
 import torch
 
+from aloe_critic.estimates import Estimates
 from aloe_critic.ros.messages import estimate_message
 from aloe_critic.ros.q_bag import copy_with_estimates
-from aloe_critic.scorer import AskConfig, ChunkScorer, Estimates, load_scorer
+from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
 from aloe_critic.timeline import Timeline, score_episode
 from aloe_critic.timeline_page import save_page
 from aloe_critic.timeline_picture import save_picture

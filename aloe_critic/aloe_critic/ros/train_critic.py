@@ -16,9 +16,9 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from aloe_critic.critic_config import CriticConfig, LearningOptions
 from aloe_critic.guards import DivergenceError
 from aloe_critic.health import Gates, Judgement
-from aloe_critic.learner import CriticConfig, LearningOptions
 from aloe_critic.networks import NetworkConfig, NetworkOptions
 from aloe_critic.parallel import ALONE, Parallel, launched
 from aloe_critic.ros.critic_training import CriticTraining, TrainCriticConfig

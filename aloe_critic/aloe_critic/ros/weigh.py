@@ -13,7 +13,7 @@ Bags are ingested first; without --bags the store is used as it is. The file is 
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,105 +23,95 @@ from tqdm import tqdm
 
 from aloe_critic.batches import Batches
 from aloe_critic.bootstrap import Drawn
-from aloe_critic.critic_state import Sizes
-from aloe_critic.ros.critic_data import ChunksConfig, reward_of, sizes_of, verdicts_of
+from aloe_critic.critic_encoder import critic_encoder
+from aloe_critic.proposer import StoredProposer
+from aloe_critic.ros.critic_data import reward_of, verdicts_of, without
+from aloe_critic.ros.readers import Opened, Readers, open_both
+from aloe_critic.ros.weigh_config import (
+    ASKING,
+    BY_ADVANTAGE,
+    BY_VALUE,
+    METHODS,
+    Choices,
+    WeighConfig,
+    looks_ahead,
+    options_of,
+)
 from aloe_critic.scorer import AskConfig, ChunkScorer, load_scorer
-from aloe_critic.state_value import ValueConfig, crossfitted_values
+from aloe_critic.state_value import crossfitted_values
 from aloe_critic.training import check_outcomes
-from aloe_critic.weighing import Entries, advantages, labels_of, proposals, seen_advantages, stops_of
-from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks, statistics, with_shares
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_critic.transform import Transform
+from aloe_critic.weighing import Entries, advantages, as_weights, labels_of, proposals, seen_advantages
+from aloe_critic.weights import WeightConfig, by_advantage, by_label, good_chunks
+from aloe_data.config import ConfigError, add_arguments, from_arguments
 from aloe_data.episode_store import EpisodeStore
-from aloe_data.feature_store import FeatureStore
 from aloe_data.replay import Replay, ReplayConfig
 from aloe_data.rig import Rig
 from aloe_data.rig_file import load_rig
 from aloe_data.segments import SegmentConfig
 from aloe_data.transitions import RewardConfig
 from aloe_policy.improvement_weights import Weights, normaliser_hash, save_weights, say, store_mark
-from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy, open_store
-from aloe_policy.tiny.policy import TinyPolicy
+from aloe_policy.policy_protocol import TrainablePolicy
+from aloe_policy.ros.policy_store import BAD_INPUT, matching_policy
 from aloe_policy.training_state import load_state, state_file
 
-METHODS = ("aloe", "poco", "awr", "recap", "filtered_bc", "hg_dagger", "uniform")
-ASKING = ("aloe", "poco")  # methods that need a critic
-BY_VALUE = ("awr", "recap")  # methods that learn a state value
-BY_ADVANTAGE = ("aloe", "awr")  # methods for which --rule counts
-
-
-@dataclass(frozen=True)
-class WeighConfig(ChunksConfig):
-    """What to weigh, how, and where to write."""
-
-    n_action_steps: int = parameter(0, unit="ticks", low=0, doc="h, executed steps; 0: the critic's, or half a chunk")
-    advantage: str = parameter(
-        "promised",
-        choices=("promised", "seen", "chance"),
-        doc="aloe's: Q - V; rewards and V of the state after n-step chunks - V; or Q - V of other chunks (a control)",
-    )
-    n_step: int = parameter(
-        2, low=1, doc="chunks of h whose rewards add up before the state after them counts (recap, --advantage seen)"
-    )
-    method: str = parameter("aloe", choices=METHODS, doc="what makes a chunk good")
-    critic: str = parameter("", doc="checkpoint of the critic to ask")
-    out: Path = parameter(doc="file to write (.npz)")
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How a critic is asked, how advantages become weights, and how a state value is learnt."""
-
-    ask: AskConfig = field(default_factory=AskConfig)
-    weights: WeightConfig = field(default_factory=WeightConfig)
-    value: ValueConfig = field(default_factory=ValueConfig)
+__all__ = ["ASKING", "METHODS", "Choices", "WeighConfig", "main", "weigh"]
 
 
 def weigh(config: WeighConfig, choices: Choices) -> Weights:
     """Weights of all chunks, written to a file.
 
     Raises:
-        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: bad input, before anything is
+        ConfigError, RigError, RecordingError, StoreError, CheckpointError, VerdictError: Bad input, before anything is
             computed; or nothing is left to learn from.
     """
     if config.out.exists():
         raise ConfigError(f"{config.out}: is there already and is not written over; remove it, or change --out")
     rig = load_rig(config.rig)
-    policy, scorer = matching_policy(config, rig), _scorer(config, choices.ask, rig)
+    policy = matching_policy(config, rig)
+    scorer = _scorer(config, choices.ask, rig)
     config = replace(config, n_action_steps=_steps(config, scorer, policy))
-    store, features = open_store(config, policy)
-    replay = _replay(config, store, features, scorer)
+    readers = _readers(config, scorer, policy)
+    opened = open_both(config, readers)
+    replay = _replay(config, opened, scorer)
+    folder = opened.store.folder
     try:
-        batches = Batches(replay, policy, torch.device(config.device))
-        sizes = replace(sizes_of(config, rig, policy), n_action_steps=0)
-        drawn = _drawn(config, policy, store) if config.method == "aloe" else None
-        entries = _entries(config, choices, scorer, batches, sizes, drawn)
+        entries = _entries(config, choices, scorer, replay, readers, opened)
     except ValueError as error:
-        raise ConfigError(f"{store.folder}: {error}") from error
+        raise ConfigError(f"{folder}: {error}") from error
     if not entries.weight.any():
-        raise ConfigError(f"{store.folder}: no chunk left: {config.method} gives none of {len(replay)} any weight")
+        raise ConfigError(f"{folder}: no chunk left: {config.method} gives none of {len(replay)} any weight")
     meta = {
         "method": config.method,
-        "options": _options(config, choices, replay),
+        "options": options_of(config, choices, replay),
         "policy": policy.version,
         "normaliser": normaliser_hash(policy.normaliser),
         "critic": scorer.critic.version if scorer else "",
-        "encoder": features.encoder,
-        "store": store_mark(store.episodes),
+        "encoder": policy.feature_spec.hash,
+        "store": store_mark(opened.store.episodes),
     }
-    found = _as_file(entries, replay, meta, choices.weights)
+    rule = choices.weights.rule if config.method in BY_ADVANTAGE else ""
+    found = as_weights(entries, replay, meta, choices.weights, rule)
     save_weights(config.out, found)
     return found
 
 
 def _scorer(config: WeighConfig, ask: AskConfig, rig: Rig) -> ChunkScorer | None:
+    """The critic to ask, with its policy; None for methods that ask none."""
     if config.method not in ASKING:
         return None
     if not config.critic:
         raise ConfigError(f"command line: --method {config.method} asks a critic; give --critic, or another method")
-    return load_scorer(Path(config.critic), config.policy, rig, ask, config.device)
+    scorer = load_scorer(Path(config.critic), config.policy, rig, ask, config.device)
+    if config.method == "poco" and not scorer.policy.stochastic:
+        raise ConfigError(
+            f"{config.policy}: gives the same chunk whatever the noise, and poco weighs several of a state among each "
+            "other; take another --method"
+        )
+    return scorer
 
 
-def _steps(config: WeighConfig, scorer: ChunkScorer | None, policy: TinyPolicy) -> int:
+def _steps(config: WeighConfig, scorer: ChunkScorer | None, policy: TrainablePolicy) -> int:
     if scorer and config.n_action_steps not in (0, scorer.n_action_steps):
         raise ConfigError(
             f"{config.critic}: judges chunks of {scorer.n_action_steps} steps; leave --n-action-steps out, or train a "
@@ -130,115 +120,108 @@ def _steps(config: WeighConfig, scorer: ChunkScorer | None, policy: TinyPolicy) 
     return config.n_action_steps or (scorer.n_action_steps if scorer else policy.action_horizon // 2)
 
 
-def _looks_ahead(config: WeighConfig) -> bool:
-    """Whether the state after the chunks counts."""
-    return config.method == "recap" or (config.method == "aloe" and config.advantage == "seen")
+def _readers(config: WeighConfig, scorer: ChunkScorer | None, policy: TrainablePolicy) -> Readers:
+    """The policy, and the encoder through which chunks are valued; its own where nobody values them."""
+    if scorer:
+        return Readers(policy, scorer.critic.encoder)
+    if config.method in BY_VALUE:
+        return Readers(policy, critic_encoder(config.critic_encoder, policy, config.device))
+    return Readers(policy, policy.frame_encoder)
 
 
-def _replay(config: WeighConfig, store: EpisodeStore, features: FeatureStore, scorer: ChunkScorer | None) -> Replay:
-    verdicts, reward = verdicts_of(store, features), RewardConfig()
+def _replay(config: WeighConfig, opened: Opened, scorer: ChunkScorer | None) -> Replay:
+    store = opened.store
+    verdicts = verdicts_of(opened)
+    reward = RewardConfig()
     if config.method in BY_VALUE:
         reward = reward_of(config, [e.ticks for key, e in store.bags.items() if key in verdicts])
     elif scorer:
         reward = RewardConfig(**scorer.critic.config["reward"])
-    n_step = config.n_step if _looks_ahead(config) else 1
-    sampling = ReplayConfig(n_action_steps=config.n_action_steps, n_step=n_step, stride=config.stride)
-    replay = Replay(store, features, sampling, reward, SegmentConfig(takeover=config.segments))
+    sampling = ReplayConfig(
+        n_action_steps=config.n_action_steps,
+        n_step=config.n_step if looks_ahead(config) else 1,
+        stride=config.stride,
+    )
+    cut = SegmentConfig(takeover=config.segments)
+    replay = Replay(store, opened.features, sampling, reward, cut, without(store, verdicts))
     if config.method in BY_VALUE:
         check_outcomes(replay, str(store.folder))
     return replay
-
-
-def _drawn(config: WeighConfig, policy: TinyPolicy, store: EpisodeStore) -> Drawn | None:
-    """What the critic's training drew of the policy in this store's states, where its state is still there."""
-    file = state_file(Path(config.critic))
-    if not file.exists():
-        return None
-    state = load_state(file)
-    about, bootstrap, chunks = state.get("store"), state["learner"]["bootstrap"], state["choices"].get("chunks", {})
-    same = about is not None and store_mark(store.episodes, about["episodes"]) == about
-    if not same or chunks.get("segments") != config.segments or bootstrap["version"] != policy.version:
-        return None
-    drawn = Drawn.of(bootstrap, chunks["n_step"])
-    if not len(drawn.rows):
-        return None
-    print(f"{file}: {drawn.chunks.shape[1]} of the policy's chunks in each of {len(drawn.rows)} states serve again")
-    return drawn
 
 
 def _entries(
     config: WeighConfig,
     choices: Choices,
     scorer: ChunkScorer | None,
-    batches: Batches,
-    sizes: Sizes,
-    drawn: Drawn | None,
+    replay: Replay,
+    readers: Readers,
+    opened: Opened,
 ) -> Entries:
     """The weights by one of the methods, with a progress bar where it takes long.
 
     Raises:
-        ValueError: the data are too few.
+        ValueError: The data are too few, or chunks are longer than the policy's.
     """
-    everything, labels = np.arange(len(batches.replay)), labels_of(batches.replay)
-    if config.method in BY_VALUE:
-        returns = batches.returns(everything)
-        with tqdm(total=choices.value.folds * choices.value.value_steps, desc="learning V", unit="step") as bar:
-            value, ahead = crossfitted_values(batches, returns, sizes, choices.value, progress=bar.update)
-        if config.method == "recap":
-            good = good_chunks(ahead - value, labels, choices.weights)
-            return Entries(everything, by_label("uniform", labels, choices.weights), ahead - value, good=good)
-        advantage = returns - value
-    elif scorer is None:
-        unknown = np.full(len(everything), np.nan)
-        return Entries(everything, by_label(config.method, labels, choices.weights), unknown)
-    else:
-        with tqdm(total=len(everything), desc="weighing", unit="chunk") as bar:
-            if config.method == "poco":
-                return proposals(scorer, batches, choices.ask.samples, choices.weights, bar.update)
-            ask = seen_advantages if config.advantage == "seen" else advantages
-            advantage = ask(scorer, batches, drawn, bar.update)
-        if config.advantage == "chance":
-            advantage = np.random.default_rng(0).permutation(advantage)
-    return Entries(everything, by_advantage(advantage, labels, choices.weights), advantage)
-
-
-def _options(config: WeighConfig, choices: Choices, replay: Replay) -> dict[str, dict[str, Any]]:
-    """All that a method's outcome depends on beside its data."""
-    weights = asdict(choices.weights)
-    if config.method not in BY_ADVANTAGE:
-        shares = ("failures", "correction_share")
-        counting = {"poco": ("beta",), "recap": ("top", *shares)}.get(config.method, shares)
-        weights = {name: weights[name] for name in counting}
-    options = {"chunks": {name: getattr(config, name) for name in ("n_action_steps", "stride", "segments")}}
-    options["weights"] = weights
-    if config.method in ASKING:
-        options["ask"] = asdict(choices.ask)
-    if config.method == "aloe":
-        options["weights"]["advantage"] = config.advantage
-    if _looks_ahead(config):
-        options["chunks"]["n_step"] = config.n_step
-    if config.method in BY_VALUE:
-        options |= {"value": asdict(choices.value), "reward": asdict(replay.reward)}
-    return options
-
-
-def _as_file(entries: Entries, replay: Replay, meta: dict[str, Any], config: WeightConfig) -> Weights:
-    labels, index = labels_of(replay), entries.index
-    rule = config.rule if meta["method"] in BY_ADVANTAGE else ""
-    if meta["method"] == "poco":  # whose weights compare chunks within a state
-        config = replace(config, correction_share=0.0)
-    source = labels.source[index]
-    return Weights(
-        row=replay.rows[index],
-        stop=stops_of(replay)[index],
-        weight=with_shares(entries.weight, source, config),
-        advantage=entries.advantage,
-        source=source,
-        success=labels.success[index],
-        chunks=entries.chunks,
-        good=entries.good,
-        meta={**meta, "statistics": statistics(entries.weight, source, config, rule, entries.good)},
+    transform = (
+        scorer.critic.transform if scorer else readers.transform(config.n_action_steps, torch.device(config.device))
     )
+    if config.method in BY_VALUE:
+        return _by_value(config, choices, Batches(replay, transform), transform, readers)
+    if scorer is None:
+        everything = np.arange(len(replay))
+        weight = by_label(config.method, labels_of(replay), choices.weights)
+        return Entries(everything, weight, np.full(len(everything), np.nan))
+    return _by_critic(config, choices, scorer, Batches(replay, transform), opened)
+
+
+def _by_value(
+    config: WeighConfig, choices: Choices, batches: Batches, transform: Transform, readers: Readers
+) -> Entries:
+    """By a state value that is learnt here: `awr` and `recap`."""
+    everything = np.arange(len(batches.replay))
+    labels = labels_of(batches.replay)
+    returns = batches.returns(everything)
+    sizes = replace(transform.sizes(readers.encoder), n_action_steps=0)
+    with tqdm(total=choices.value.folds * choices.value.value_steps, desc="learning V", unit="step") as bar:
+        value, ahead = crossfitted_values(batches, returns, sizes, choices.value, progress=bar.update)
+    if config.method == "recap":
+        good = good_chunks(ahead - value, labels, choices.weights)
+        return Entries(everything, by_label("uniform", labels, choices.weights), ahead - value, good=good)
+    return Entries(everything, by_advantage(returns - value, labels, choices.weights), returns - value)
+
+
+def _by_critic(config: WeighConfig, choices: Choices, scorer: ChunkScorer, batches: Batches, opened: Opened) -> Entries:
+    """By a critic: `aloe` and `poco`."""
+    everything = np.arange(len(batches.replay))
+    policy = StoredProposer(scorer.proposer, opened.observations(batches.device))
+    drawn = _drawn(config, scorer, opened.store) if config.method == "aloe" else None
+    with tqdm(total=len(everything), desc="weighing", unit="chunk") as bar:
+        if config.method == "poco":
+            return proposals(scorer, batches, policy, choices.ask.samples, choices.weights, bar.update)
+        ask = seen_advantages if config.advantage == "seen" else advantages
+        advantage = ask(scorer, batches, policy, drawn, bar.update)
+    if config.advantage == "chance":
+        advantage = np.random.default_rng(0).permutation(advantage)
+    return Entries(everything, by_advantage(advantage, labels_of(batches.replay), choices.weights), advantage)
+
+
+def _drawn(config: WeighConfig, scorer: ChunkScorer, store: EpisodeStore) -> Drawn | None:
+    """What the critic's training drew of the policy in this store's states, where its state is still there."""
+    file = state_file(Path(config.critic))
+    if not file.exists():
+        return None
+    state = load_state(file)
+    about = state.get("store")
+    chunks = state["choices"].get("chunks", {})
+    bootstrap = state["learner"]["bootstrap"]
+    same = about is not None and store_mark(store.episodes, about["episodes"]) == about
+    if not same or chunks.get("segments") != config.segments or bootstrap["version"] != scorer.policy.version:
+        return None
+    drawn = Drawn.of(bootstrap, chunks["n_step"])
+    if not len(drawn.rows):
+        return None
+    print(f"{file}: {drawn.chunks.shape[1]} of the policy's chunks in each of {len(drawn.rows)} states serve again")
+    return drawn
 
 
 def main() -> None:

@@ -19,9 +19,10 @@ from aloe_msgs.msg import ArmAuthority, Intervention, InterventionRequest, QEsti
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
 
+from aloe_critic.estimates import Estimates
 from aloe_critic.ros.critic_node import CriticNode
 from aloe_critic.ros.plot import score_proposals
-from aloe_critic.scorer import ChunkScorer, Estimates
+from aloe_critic.scorer import ChunkScorer
 from aloe_data.ros.convert import stamp_to_ns
 from aloe_policy.checkpoint import CheckpointError
 

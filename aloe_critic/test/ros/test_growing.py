@@ -171,10 +171,10 @@ def test_what_was_drawn_for_the_old_chunks_stays_when_others_join(folder):
 
 def test_the_folder_is_looked_at_no_more_often_than_asked(folder):
     training, now_s = CriticTraining(folder, NETWORK, LEARNING), [0.0]
-    watch = Watch(dataclasses.replace(folder, watch_s=30.0), training._policy, 0, training.data, lambda: now_s[0])
-    assert watch.look() is None
+    watch = Watch(dataclasses.replace(folder, watch_s=30.0), training.readers, 0, training.data, lambda: now_s[0])
+    assert watch.check() is None
     record(folder.store_folder.with_name("bags"), 4)
     now_s[0] = 29.0
-    assert watch.look() is None
+    assert watch.check() is None
     now_s[0] = 30.0
-    assert len(watch.look().split.all) == 5
+    assert len(watch.check().split.all) == 5

@@ -11,7 +11,7 @@ import critic_store as made
 import pytest
 import torch
 
-from aloe_critic.learner import LearningOptions
+from aloe_critic.critic_config import LearningOptions
 from aloe_critic.networks import NetworkOptions
 from aloe_critic.ros.critic_training import CriticTraining
 from aloe_policy.training_state import load_state, state_file

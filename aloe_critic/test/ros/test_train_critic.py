@@ -7,12 +7,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import critic_store as made
+import numpy as np
 import pytest
 import torch
-from critic_store import LEARNING, NETWORK
+from critic_store import LEARNING, NETWORK, Grid
 
 from aloe_critic import training
 from aloe_critic.checkpoint import CheckpointError, load_critic
+from aloe_critic.critic_encoder import critic_encoder
 from aloe_critic.critic_state import State
 from aloe_critic.health import Gates
 from aloe_critic.losses import value
@@ -20,13 +22,18 @@ from aloe_critic.parallel import Parallel
 from aloe_critic.ros import critic_training
 from aloe_critic.ros.critic_training import CriticTraining
 from aloe_critic.ros.train_critic import train_critic
+from aloe_critic.scorer import AskConfig, load_scorer
 from aloe_critic.scoring import score
 from aloe_data.config import ConfigError
 from aloe_data.episode_index import StoreError
 from aloe_data.episode_store import EpisodeStore
 from aloe_data.stored_features import open_features
+from aloe_policy.backend import trainable_policy
+from aloe_policy.encoders import registry
+from aloe_policy.encoders.pixels import PixelEncoder
 from aloe_policy.ros import policy_store
-from aloe_policy.training_state import load_state, state_file
+from aloe_policy.tiny.policy import TinyPolicy
+from aloe_policy.training_state import load_state, save_state, state_file
 
 
 def run(setting, learning=LEARNING, **changes):
@@ -51,9 +58,9 @@ def test_it_leaves_a_critic_a_picture_logs_and_a_judgement(setting, capsys):
 def test_the_critic_on_disk_says_what_the_trained_one_said(setting, monkeypatch):
     seen = {}
     real = critic_training.save_critic
-    monkeypatch.setattr(critic_training, "save_critic", lambda *a: (seen.update(network=a[2]), real(*a))[1])
+    monkeypatch.setattr(critic_training, "save_critic", lambda *a: (seen.update(network=a[1]), real(*a))[1])
     run(setting)
-    critic, network = load_critic(setting.out), seen["network"].eval()
+    critic, network = load_critic(setting.out, made.RIG), seen["network"].eval()
     sizes = network.sizes
     s = State(
         torch.rand(4, sizes.views, sizes.tokens, sizes.token_width),
@@ -165,6 +172,63 @@ def test_features_or_an_encoder_of_another_policy_are_refused(setting, tmp_path)
         run(setting, store=str(store))
 
 
+@pytest.fixture
+def grid(monkeypatch):
+    """A frozen encoder without names, by the name "grid"."""
+    entry = registry.Entry(lambda *_: Grid(), lambda *_: Grid())
+    monkeypatch.setattr(registry, "ENCODERS", {**registry.ENCODERS, "grid": entry})
+    return Grid()
+
+
+def test_a_critic_learns_through_an_encoder_of_its_own_and_carries_it(setting, grid, tmp_path):
+    with pytest.raises(ConfigError, match=r"holds features of the encoder.*give --bags"):
+        run(setting, critic_encoder="grid")
+    made.write_features(Path(setting.store), grid.spec)
+    run(setting, critic_encoder="grid")
+    critic = load_critic(setting.out, made.RIG)
+    assert critic.encoder.spec == grid.spec
+    assert (critic.network.sizes.tokens, critic.network.sizes.token_width, critic.network.sizes.names) == (4, 3, ())
+    scorer = load_scorer(setting.out, setting.policy, made.RIG, AskConfig(samples=2, force=True))
+    training = CriticTraining(
+        dataclasses.replace(setting, critic_encoder="grid", out=tmp_path / "again"), NETWORK, LEARNING
+    )
+    batch = training._batches[1].at(np.arange(3))
+    judged = scorer.judge(batch.state, batch.actions[None])
+    assert judged.shape == (1, 3) and judged.isfinite().all()
+    with pytest.raises(ConfigError, match=r"start\.encoder was"):
+        run(setting, resume=True)
+
+
+def test_the_encoder_of_the_critic_is_the_policys_where_that_is_frozen(setting, grid, monkeypatch):
+    policy = trainable_policy(setting.policy, made.RIG)
+    for chosen in ("", "policy"):
+        assert critic_encoder(chosen, policy, "cpu") is policy.frame_encoder
+    with pytest.raises(ConfigError, match="unknown encoder 'grit'; did you mean 'grid'"):
+        critic_encoder("grit", policy, "cpu")
+    policy.frame_encoder = PixelEncoder(made.SIZE)
+    monkeypatch.setattr("aloe_critic.critic_encoder.WITHOUT_LABELS", "grid")
+    assert critic_encoder("", policy, "cpu").spec == grid.spec
+    with pytest.raises(ConfigError, match=r"this policy trains its encoder, .* give --critic-encoder grid"):
+        critic_encoder("policy", policy, "cpu")
+
+
+def test_a_training_of_a_former_version_is_not_gone_on_with(setting):
+    run(setting)
+    state = load_state(state_file(setting.out))
+    del state["choices"]["start"]["encoder"]
+    save_state(state_file(setting.out), state)
+    with pytest.raises(ConfigError, match="was begun by a former version"):
+        run(setting, resume=True)
+
+
+def test_a_policy_that_always_gives_the_same_chunk_needs_no_spread_over_its_proposals(setting, monkeypatch):
+    monkeypatch.setattr(TinyPolicy, "stochastic", False)
+    training = CriticTraining(setting, NETWORK, LEARNING)
+    outcome = training.run(lambda *_: None, lambda: False)
+    assert training.learner.bootstrap.samples == 1 and outcome.scores.samples.shape[0] == 1
+    assert not any("hardly" in sentence for sentence in training.write(outcome, Gates()).sentences)
+
+
 def test_a_missing_policy_and_another_rig_are_said(setting, tmp_path):
     with pytest.raises(CheckpointError, match="no such folder"):
         run(setting, policy=tmp_path / "nowhere")
@@ -197,7 +261,7 @@ def test_scenes_that_are_kept_for_measuring_are_refused(setting, monkeypatch):
 def test_bags_of_which_none_can_be_used_are_said(setting, monkeypatch):
     def nothing_new(config, encoders):
         store = EpisodeStore(config.store, made.RIG, made.SIZE)
-        return store, (open_features(store, encoders[0].spec),)
+        return store, tuple(open_features(store, encoder.spec) for encoder in encoders)
 
     monkeypatch.setattr(policy_store, "ingest", nothing_new)
     with pytest.raises(ConfigError, match="holds no episode; if bags were left out, the reasons stand above"):

@@ -16,6 +16,7 @@ from aloe_data.config import ConfigError
 from aloe_data.sources import AUTONOMOUS, BY_HUMAN
 from aloe_policy.checkpoint import CheckpointError
 from aloe_policy.improvement_weights import load_weights
+from aloe_policy.tiny.policy import TinyPolicy
 
 CHOICES = Choices(ask=AskConfig(samples=2), value=ValueConfig(folds=2, value_steps=2, value_batch_size=8))
 
@@ -111,9 +112,13 @@ def test_a_critic_that_failed_a_gate_is_asked_only_by_force_and_the_gate_is_name
     run(to_weigh, dataclasses.replace(CHOICES, ask=AskConfig(samples=2, force=True)), critic=str(failed))
 
 
-def test_what_cannot_be_weighed_is_refused_by_name(to_weigh, tmp_path):
+def test_what_cannot_be_weighed_is_refused_by_name(to_weigh, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="--method aloe asks a critic; give --critic"):
         run(to_weigh, critic="")
+    with monkeypatch.context() as patch:
+        patch.setattr(TinyPolicy, "stochastic", False)
+        with pytest.raises(ConfigError, match="poco weighs several of a state among each other; take another --method"):
+            run(to_weigh, method="poco")
     with pytest.raises(ConfigError, match="judges chunks of 10 steps"):
         run(to_weigh, n_action_steps=5)
     with pytest.raises(ConfigError, match="longer than the policy's chunks of 20"):
