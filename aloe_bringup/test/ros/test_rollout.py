@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
+from raw_rig import write_raw_rig
 
 pytest.importorskip("launch_ros")
 pytestmark = pytest.mark.timeout(240)
@@ -33,7 +34,8 @@ def verdicts(decoded: dict[str, list[Any]]) -> list[int]:
 
 def test_an_episode_runs_ends_by_itself_and_leaves_a_complete_bag(rollout: Rollout, tmp_path: Path) -> None:
     prompt = """no: blue left, # it's "1e3" green right"""  # which YAML would read in another way
-    process = rollout(policy="expert", episodes=1, record=tmp_path, seed=3, prompt=prompt)
+    rig = write_raw_rig(tmp_path, ["head"])
+    process = rollout(policy="expert", episodes=1, record=tmp_path, seed=3, prompt=prompt, rig=rig)
     assert process.wait(120) == 0, process.text
     assert "episode 1/1  success" in process.text
     assert "95 % interval" in process.text
@@ -41,8 +43,9 @@ def test_an_episode_runs_ends_by_itself_and_leaves_a_complete_bag(rollout: Rollo
     assert not process.processes()
     count, decoded = read_bag(tmp_path / "ep_0000")
     seconds = len(decoded["/executed_action"]) / 50
-    for camera in ("head", "left_wrist", "right_wrist"):
-        assert count[f"/cameras/{camera}/image_raw/compressed"] > 20 * seconds
+    for topic in ("head/image_raw", "left_wrist/image_raw/compressed", "right_wrist/image_raw/compressed"):
+        assert count[f"/cameras/{topic}"] > 20 * seconds
+    assert decoded["/cameras/head/image_raw"][0].encoding == "rgb8"
     for arm in ("left_arm", "right_arm"):
         assert count[f"/{arm}/joint_states"] > 45 * seconds
         assert count[f"/replay/{arm}/command"] > 0
