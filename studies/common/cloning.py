@@ -23,10 +23,10 @@ def clone(files: StoreConfig, rig: Rig, learning: LearnerConfig, out: Path) -> N
     """Train a policy from nothing on the successful episodes of a store.
 
     Args:
-        files: the store, and a policy of which encoder, sizes and statistics are taken, and no weights.
-        rig: of both.
-        learning: how.
-        out: checkpoint to write.
+        files: Store, and a policy whose encoder, sizes and statistics are taken, but no weights.
+        rig: Rig of both.
+        learning: Options of the training.
+        out: Folder of the checkpoint to write.
     """
     like = matching_policy(files, rig)
     assert isinstance(like, TinyPolicy), "the study's warm start is a tiny VLA"

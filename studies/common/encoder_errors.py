@@ -71,11 +71,11 @@ def measure_errors(checkpoint: str, rig: Rig, task: str, variation: str = "none"
     """Show an encoder scenes in which an expert works; seconds.
 
     Args:
-        checkpoint: of a policy, whose encoder it is.
-        rig: simulated.
-        task: that the scenes are of; with keypoints.
-        variation: of the scenes; an encoder errs more where things look otherwise than what it learned from.
-        pictures: moments that are looked at.
+        checkpoint: Folder of the policy whose encoder is measured.
+        rig: Simulated rig.
+        task: Name of a task with keypoints.
+        variation: Name of how much scenes differ; an encoder errs more where things look unlike its training data.
+        pictures: Number of moments whose views are encoded.
 
     Raises:
         ValueError: no such task or variation, or a policy of a kind without keypoints.

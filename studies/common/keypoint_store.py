@@ -21,10 +21,10 @@ def copy_store(before: Path, to: Path, count: int = 0, seed: int = 0) -> None:
     """A store like another; with a count only so many of its episodes.
 
     Args:
-        before: to copy; left as it is.
-        to: replaced if it is there.
-        count: of episodes to keep; 0: all.
-        seed: of their choice.
+        before: Folder of the store to copy; it is left as it is.
+        to: Folder of the copy; it is replaced if it is there.
+        count: Number of episodes to keep; 0: all.
+        seed: Seed by which they are chosen.
     """
     draft = to.with_name(f"{to.name}.copying")
     shutil.rmtree(draft, ignore_errors=True)
@@ -43,13 +43,13 @@ def collect(
     """Roll episodes of a policy, with the world's person beside it, into a store; go on where it was stopped.
 
     Args:
-        world: to roll in.
-        policy: checkpoint that acts.
-        files: the store, with a policy whose encoder is that of the store.
-        scenes: seeds.
-        label: what the episodes' names begin with.
-        log: file with a line per episode, see `read_log`.
-        before: store that this one begins as.
+        world: World in which episodes are rolled.
+        policy: Folder of the checkpoint that acts.
+        files: Store, and a policy whose encoder is that of the store.
+        scenes: Seeds of the scenes.
+        label: Beginning of the episodes' names.
+        log: File with a line per episode, see `read_log`.
+        before: Folder of the store that this one begins as.
     """
     if not log.exists():
         copy_store(before, Path(files.store))

@@ -99,15 +99,15 @@ class World:
     """One task with everything around it.
 
     Args:
-        rig: simulated.
-        task: its name.
-        errors: of the encoder through which everything is seen.
-        variation: how much scenes differ.
-        n_action_steps: ticks from one chunk to the next.
-        timeout_s: limit of an episode.
+        rig: Simulated rig.
+        task: Name of the task.
+        errors: Errors of the encoder that policies read.
+        variation: Name of how much scenes differ.
+        n_action_steps: Ticks from one chunk to the next.
+        timeout_s: Time limit of an episode.
         person: Scripted operator of assisted episodes; None: there are none.
-        noise: of the arms.
-        latency_ticks: from an observation until its chunk is followed; fewer than `n_action_steps`.
+        noise: Noise of the arms.
+        latency_ticks: Ticks from an observation until its chunk is followed; fewer than `n_action_steps`.
 
     Raises:
         ValueError: no such task, or one without keypoints; chunks that would never be followed.
@@ -143,9 +143,9 @@ class World:
         """An episode of a policy, with the person beside it or alone.
 
         Args:
-            seed: of the scene.
-            policy: with `infer` and `version`; its encoder is this world's.
-            recording: to fill.
+            seed: Seed of the scene.
+            policy: Policy with `infer` and `version` that reads this world's encoder.
+            recording: Recording to fill; None: nothing is recorded.
             human: Whether the operator may take over.
         """
         self._begin(seed)

@@ -14,10 +14,10 @@ def same_options(file: Path, config: Any, free: Sequence[str], begun: bool) -> N
     """Keep what a study that may be stopped was begun with, and refuse to go on with anything else.
 
     Args:
-        file: where it is kept.
-        config: dataclass of the options.
-        free: fields that may change.
-        begun: there is something that was made with what was kept; else what is given now is kept.
+        file: File of the options that the study was begun with.
+        config: Dataclass of the options that are given now.
+        free: Names of the options that may change.
+        begun: Whether results were made with those options; else the present ones are kept.
 
     Raises:
         ConfigError: naming each option that differs.

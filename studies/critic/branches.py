@@ -51,6 +51,7 @@ QUICK = (
     "--task=phone_packing",
     "--pictures=20",
     "--states=1",
+    "--chunks=4",
     "--repeats=1",
     "--limit-s=2",
 )

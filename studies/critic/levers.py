@@ -137,9 +137,9 @@ def train(training: CriticTraining, drawn: Path, name: str) -> dict[str, float]:
     """Train a critic to its end and write it; returns its health.
 
     Args:
-        training: to run.
-        drawn: file of what the policy would do after the chunks, for every critic that asks for the same.
-        name: in what is printed.
+        training: Training to run.
+        drawn: File of the policy's chunks that are bootstrapped from; critics with the same options share it.
+        name: Name of the critic in what is printed.
     """
     steps = training.learner.config.steps
     bootstrap = training.learner.bootstrap

@@ -28,9 +28,9 @@ class Cell:
     """A method after a round, in scenes of one variation.
 
     Attributes:
-        seeds: of the study that have it.
-        success, length_s: of the same scenes [seeds, scenes].
-        takeovers: per episode while its data were collected [seeds]; NaN: nothing was collected for it.
+        seeds: Seeds of the study that have it.
+        success, length_s: Outcomes of the same scenes [seeds, scenes].
+        takeovers: Takeovers per episode while its data were collected [seeds]; NaN: nothing was collected for it.
     """
 
     method: str
@@ -216,8 +216,8 @@ def report(folder: Path, also: Sequence[Path] = ()) -> None:
     """Print the table; write it, the outcomes and the figure into the folder.
 
     Args:
-        folder: of a study's task.
-        also: `results.json` files with further seeds.
+        folder: Folder of a study's task.
+        also: Files `results.json` with further seeds.
     """
     cells = merged([*read(folder), *(cell for file in also for cell in read_results(file))])
     if not cells:
