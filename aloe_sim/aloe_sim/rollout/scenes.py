@@ -4,8 +4,6 @@ The labels are privileged: only a simulator knows them. The expert moves the arm
 show what a policy will meet: arms in the way, cubes in hand, in the bin and beside it.
 """
 
-import argparse
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.durable import replacing
 from aloe_data.rig import Rig, RigError
 from aloe_data.rig_file import load_rig
@@ -100,15 +99,17 @@ class SceneRecorder:
         self.labels.append(keypoint_labels(sim, self._config.hidden))
 
 
-def main() -> None:
-    """Entry point of `render_scenes`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, ScenesConfig)
-    try:
-        config = from_arguments(ScenesConfig, parser.parse_args())
-        recorder = SceneRecorder(load_rig(config.rig), config)
-    except (ConfigError, RigError, ValueError) as error:
-        sys.exit(f"render_scenes: {error}")
+def render_scenes(config: ScenesConfig) -> None:
+    """Render as many moments as are wanted, and write them to the file.
+
+    Args:
+        config: What is rendered.
+
+    Raises:
+        RigError: The rig file is not valid.
+        ValueError: There is no such task, it has no keypoints, or the seeds are held out for measuring.
+    """
+    recorder = SceneRecorder(load_rig(config.rig), config)
     seed = config.seed
     with tqdm(total=config.frames, unit="frame") as progress:
         while len(recorder.views) < config.frames:
@@ -121,6 +122,11 @@ def main() -> None:
     with replacing(config.out) as whole:
         np.savez(whole, images=images, keypoints=keypoints, names=np.array(recorder.names))
     print(f"{config.out}: {len(images)} frames of {images.shape[1]} views, {seed - config.seed} episodes")
+
+
+def main() -> None:
+    """Entry point of `render_scenes`."""
+    run_command("render_scenes", render_scenes, ScenesConfig, about=__doc__, refused=(RigError, ValueError))
 
 
 if __name__ == "__main__":
