@@ -111,8 +111,12 @@ class Fault:
         return KINDS[self.kind].means
 
     def __str__(self) -> str:
-        words = [self.kind, *([self.target] if self.target else [])]
-        return ":".join([*words, *([f"{self.value:g}"] if KINDS[self.kind].value is not None else [])])
+        words = [self.kind]
+        if self.target:
+            words.append(self.target)
+        if KINDS[self.kind].value is not None:
+            words.append(f"{self.value:g}")
+        return ":".join(words)
 
 
 def parse_fault(text: str, rig: Rig) -> Fault:
@@ -125,7 +129,8 @@ def parse_fault(text: str, rig: Rig) -> Fault:
     if name not in KINDS:
         raise FaultError(f"unknown fault '{name}'; {nearest(name, KINDS)}")
     kind = KINDS[name]
-    target = _target(name, kind.target, words.pop(0) if words and kind.target else "", rig)
+    given = words.pop(0) if words and kind.target else ""
+    target = _target(name, kind.target, given, rig)
     value = kind.value or 0.0
     if words and kind.value is not None:
         value = _number(text, words.pop(0))
@@ -137,8 +142,12 @@ def parse_fault(text: str, rig: Rig) -> Fault:
 def usage(name: str) -> str:
     """How a kind is written."""
     kind = KINDS[name]
-    target = f":{kind.target.upper().replace(' ', '_')}" if kind.target else ""
-    return name + target + ("" if kind.value is None else f"[:{kind.value:g} {kind.unit}]")
+    text = name
+    if kind.target:
+        text += f":{kind.target.upper().replace(' ', '_')}"
+    if kind.value is not None:
+        text += f"[:{kind.value:g} {kind.unit}]"
+    return text
 
 
 def describe() -> str:

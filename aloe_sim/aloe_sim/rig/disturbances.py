@@ -101,7 +101,7 @@ class Disturber:
             fingers: How far the fingers are open [m] and how far they should be [m], by the name of the arm.
             elapsed_s: Time since the reset.
         """
-        holding = [name for name, (is_m, told_m) in fingers.items() if is_m > told_m + SQUEEZE_M]
+        holding = [name for name, (is_m, wanted_m) in fingers.items() if is_m > wanted_m + SQUEEZE_M]
         self._held_since_s = min(self._held_since_s, elapsed_s) if holding else np.inf
         if holding and elapsed_s - self._held_since_s > self._slip_after_s:
             arm = holding[int(self._chance * len(holding))]

@@ -68,7 +68,7 @@ class Evaluation:
 
 
 def expert_policy(env: RolloutEnv, seed: int) -> Policy:
-    """The scripted expert of the task; it looks at the scene itself."""
+    """The scripted expert of the task; it knows the true state of the scene, and needs no observation."""
     expert = make_expert(env.process.sim, seed=seed)
     config = env.config
     return lambda _: expert.chunk(config.action_horizon, executed=config.n_action_steps)

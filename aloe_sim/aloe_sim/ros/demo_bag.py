@@ -66,7 +66,7 @@ class DemoBag:
         for name, message in arm_command_messages(result).items():
             self._write(recorded_command_topic(self._rig.arm(name)), message, result.stamp_ns)
         self._write("/executed_action", executed_action_message(result, 0.0), result.stamp_ns)
-        if any(self._process.control.authority(name) != hold for name, hold in self._holds.items()):
+        if any(self._process.control.authority(name) != status for name, status in self._statuses.items()):
             self._authority()
 
     def close(self, verdict: int, reason: str) -> None:
@@ -94,9 +94,9 @@ class DemoBag:
     def _authority(self) -> None:
         stamp_ns = self._process.stamp_ns
         control = self._process.control
-        self._holds = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
+        self._statuses = {arm.name: control.authority(arm.name) for arm in self._rig.arms}
         estop = bool(control.estop)
-        message = intervention_message(stamp_ns, control.armed, estop, control.fault, self._rig, self._holds)
+        message = intervention_message(stamp_ns, control.armed, estop, control.fault, self._rig, self._statuses)
         self._write("/intervention", message, stamp_ns)
 
     def _event(self, kind: int, verdict: int, reason: str) -> None:

@@ -27,7 +27,7 @@ class FaultTool:
     """Carries faults out.
 
     Raises:
-        FaultError: there is no simulator, or a rig that is not simulated.
+        FaultError: There is no simulator, or a rig that is not simulated.
     """
 
     def __init__(self, node: Node) -> None:
@@ -44,13 +44,15 @@ class FaultTool:
         """Begin or end a fault.
 
         Raises:
-            FaultError: it cannot be carried out.
+            FaultError: It cannot be carried out.
         """
-        self._node.get_logger().info(f"{'begin' if begins else 'end'} {fault}")
-        if fault.lasting:
-            self._lasting = [f for f in self._lasting if f != fault] + [fault] * begins
+        order = f"{'begin' if begins else 'end'} {fault}"
+        self._node.get_logger().info(order)
+        self._lasting = [other for other in self._lasting if other != fault]
+        if fault.lasting and begins:
+            self._lasting.append(fault)
         if fault.means is Means.SIMULATOR:
-            self._orders.publish(String(data=f"{'begin' if begins else 'end'} {fault}"))
+            self._orders.publish(String(data=order))
         elif fault.means is Means.PROCESS:
             self._signal(begins, fault)
         elif begins:
@@ -94,7 +96,7 @@ def simulated_rig(node: Node) -> Rig:
     """The rig of the running nodes; refuses unless all of them say that it is simulated.
 
     Raises:
-        FaultError: no simulator, or a real rig.
+        FaultError: There is no simulator, or the rig is a real one.
     """
     rigs = {}
     if not spin_until(node, lambda: "sim_node" in node.get_node_names()):

@@ -74,7 +74,8 @@ class ByHand:
         if words == ["?"]:
             print(describe(), flush=True)
             return None
-        return planned(Asked(now_s, words[0], _seconds(words[1]) if len(words) > 1 else None), self.rig)
+        for_s = _seconds(words[1]) if len(words) > 1 else None
+        return planned(Asked(now_s, words[0], for_s), self.rig)
 
 
 def planned(asked: Asked, rig: Rig) -> Planned:

@@ -93,8 +93,12 @@ class SimNode(Node):
         self._thread.start()
 
     def _expert_topics(self) -> list[tuple[str, float]]:
-        policy = [(CHUNKS, POLICY_HZ)] if self.config.expert else []
-        return policy + ([("/sim/expert_chunk", HUMAN_HZ)] if self.config.human else [])
+        topics = []
+        if self.config.expert:
+            topics.append((CHUNKS, POLICY_HZ))
+        if self.config.human:
+            topics.append(("/sim/expert_chunk", HUMAN_HZ))
+        return topics
 
     def finish(self) -> None:
         """End the threads."""

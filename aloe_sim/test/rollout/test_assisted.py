@@ -11,7 +11,7 @@ from aloe_control.tick import TickResult
 from aloe_data.rig_file import load_rig
 from aloe_data.vocabulary import Authority
 from aloe_sim.rig.sim_rig import SimRig
-from aloe_sim.rollout.assisted import LOOK_TICKS, AssistedRig
+from aloe_sim.rollout.assisted import ASSESS_TICKS, AssistedRig
 from aloe_sim.rollout.in_process import InProcessRig
 from aloe_sim.tasks.registry import make_expert
 from aloe_teleop.devices.scripted import ScriptedConfig
@@ -87,7 +87,7 @@ def test_a_dropped_cube_is_picked_up_after_the_reaction_time_and_the_arm_handed_
     assert (release, released, why) == ("RELEASE", arms, "the trouble is over")
     sources = rollout.sources("right_arm")
     human = [tick for tick, source in enumerate(sources) if source == Authority.HUMAN]
-    assert 15 <= human[0] <= 15 + LOOK_TICKS + 2
+    assert 15 <= human[0] <= 15 + ASSESS_TICKS + 2
     assert human == list(range(human[0], human[0] + len(human)))
     assert Authority.POLICY in sources[human[-1] :], "the policy has it again"
     assert Authority.HUMAN not in rollout.sources("left_arm")

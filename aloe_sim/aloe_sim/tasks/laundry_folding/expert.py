@@ -11,7 +11,7 @@ GRASP_Z_M = 0.012  # heights of the tool
 RELEASE_Z_M = 0.028
 TRAVEL_Z_M = 0.10
 ARC_M = 0.12  # height of the arc
-LEAD = 0.2  # how far ahead on the arc an arm looks, as share of its length
+LEAD = 0.2  # how far ahead on the arc an arm aims, as share of its length
 EMPTY_M = 0.004  # fingers closed further than this hold a corner or nothing
 PLACED_M = 0.028  # a near corner this close to its far corner needs no more
 

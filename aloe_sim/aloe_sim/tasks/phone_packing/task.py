@@ -134,9 +134,12 @@ class PhonePacking(Task):
             return 1.0
         if self.is_inserted(data):
             return 0.75
+        lifted = data.xpos[self._phone, 2] > PHONE_HALF_M[2] + 0.01
+        if not lifted:
+            return 0.0
         xyz, _ = relative_pose(data, self._phone, self._case)
-        lifted = bool(data.xpos[self._phone, 2] > PHONE_HALF_M[2] + 0.01)
-        return 0.25 * lifted + 0.25 * (lifted and float(np.linalg.norm(xyz[:2])) < 0.02)
+        over_the_case = np.linalg.norm(xyz[:2]) < 0.02
+        return 0.5 if over_the_case else 0.25
 
     def failure(self, data: mujoco.MjData) -> str:
         for body, name in ((self._phone, "phone"), (self._case, "case")):

@@ -75,7 +75,8 @@ class SortingExpert(ReactiveExpert):
         name = self._arm_of[active.side]
         cube = scene.objects[active.body]
         arm = scene.arms[name]
-        return name, place(arm, cube, active.bin_xy) if holds(arm, cube) else pick(arm, cube)
+        goal = place(arm, cube, active.bin_xy) if holds(arm, cube) else pick(arm, cube)
+        return name, goal
 
     def _objects(self) -> dict[str, NDArray[np.float64]]:
         return {a.body: self.sim.data.body(a.body).xpos.copy() for a in self.task.assignments}
@@ -104,8 +105,11 @@ def pick(arm: ArmState, cube: NDArray[np.float64]) -> Goal:
         return Goal(np.array([*arm.tool[:2], TRAVEL_Z_M]), OPEN_M)  # closed and empty, or beside it: up and open
     if offset < (0.02 if low else 0.012) and arm.gripper > 0.8 * OPEN_M:
         return Goal(np.array([*cube[:2], GRASP_Z_M]), OPEN_M, 0.3)
+    if low:
+        return Goal(_straight_up(arm), OPEN_M)
+    # The nearer the tool is over the cube, the lower it travels.
     height = max(0.09, min(TRAVEL_Z_M, 0.05 + offset))
-    return Goal(np.array([*cube[:2], TRAVEL_Z_M if low else height]) if not low else _straight_up(arm), OPEN_M)
+    return Goal(np.array([*cube[:2], height]), OPEN_M)
 
 
 def place(arm: ArmState, cube: NDArray[np.float64], bin_xy: NDArray[np.float64]) -> Goal:

@@ -116,7 +116,7 @@ class Sorting(Task):
             point = np.array([self._draw(rng, *SPAWN_X_M), self._draw(rng, *SPAWN_Y_M)])
             if all(np.linalg.norm(point - other) > MIN_DISTANCE_M for other in points):
                 points.append(point)
-            elif rng.random() < 0.02:  # a first point in an unlucky place: begin again
+            elif rng.random() < 0.02:  # the first points leave no room for the others: begin again
                 points.clear()
         return points
 
