@@ -15,7 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from aloe_msgs.msg import EpisodeEvent
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -31,10 +30,10 @@ from aloe_data.vocabulary import Verdict
 from aloe_pipeline.rollout import find_checkpoint
 from aloe_policy.backend import CheckpointError, load_policy
 from aloe_sim.rig.cameras import CameraRenderer
-from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.rollout.assisted import AssistedRig
-from aloe_sim.rollout.in_process import InProcessRig
-from aloe_sim.rollout.judge import Judge
+from aloe_sim.rollout.episode import Episode
+from aloe_sim.rollout.in_process import ChunkRefusedError, InProcessRig
 from aloe_sim.ros.demo_bag import DemoBag
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
@@ -86,6 +85,7 @@ class Collector:
         noise = ActuatorNoise(config.noise)
         variation = VARIATIONS[config.variation]
         self._process = InProcessRig(SimRig(self._rig, task, noise, variation))
+        self._episode = Episode(self._process, config.timeout_s, judge_hz=None)
         self._person = AssistedRig(self._process, person) if config.human else None
         self._renderer = CameraRenderer(self._process.sim.model, self._rig)
         self._rig_text, self._urdfs = read_rig_files(rig_file, self._rig)
@@ -93,7 +93,7 @@ class Collector:
     def episode(self, name: str, seed: int) -> str:
         """Record one; returns its verdict."""
         config = self._config
-        prompt = self._process.reset(seed)
+        prompt = self._episode.begin(seed)
         shipped = ROOT / "assets"
         named = config.task or self._rig.simulation.task
         self._policy = load_policy(str(find_checkpoint(config.policy, shipped, named)), self._rig, seed=seed)
@@ -102,31 +102,26 @@ class Collector:
         bag = DemoBag(config.out / name, record, self._process, self._renderer)
         if self._person is not None:
             self._person.begin(name, seed)
-        try:
-            verdict, reason = self._run(bag)
-        except UnstablePhysicsError as error:
-            verdict = EpisodeEvent.ABORT
-            reason = str(error)
-        bag.close(verdict, reason)
-        return Verdict(verdict).name.lower()
+        while not self._episode.verdict:
+            self._step(bag)
+        bag.close(self._episode.verdict, self._episode.reason)
+        return self._episode.verdict.name.lower()
 
-    def _run(self, bag: DemoBag) -> tuple[int, str]:
-        process = self._process
-        config = self._config
-        judge = Judge(process.sim.task)
-        judge.begin()
-        for tick in range(round(config.timeout_s * process.rig.rate_hz)):
-            if tick % config.n_action_steps == 0:
-                self._offer(bag)
-            verdict, reason = self._person.poll() if self._person is not None else (Verdict.NONE, "")
-            bag.tick(process.tick(bag.slice))
+    def _step(self, bag: DemoBag) -> None:
+        """One control tick: a chunk where one is due, what the operator does, and what is recorded of both."""
+        if self._episode.ticks % self._config.n_action_steps == 0:
+            self._offer(bag)
+        verdict = Verdict.NONE
+        reason = ""
+        if self._person is not None:
+            verdict, reason = self._person.poll()
+        result = self._episode.tick(bag.slice)
+        if result is not None:
+            bag.tick(result)
             bag.joint_states()
-            judgement = judge.judge(process.stamp_ns, process.sim.data)
-            if judgement is not None:
-                return EpisodeEvent.SUCCESS if judgement.success else EpisodeEvent.FAILURE, judgement.reason
-            if verdict or process.control.fault:
-                return EpisodeEvent.FAILURE, reason or process.control.fault
-        return EpisodeEvent.TIMEOUT, f"no success within {config.timeout_s:g} s"
+        # The judge knows better how an episode has ended than the operator does.
+        if verdict and not self._episode.verdict:
+            self._episode.end(Verdict.FAILURE, reason)
 
     def _offer(self, bag: DemoBag) -> None:
         images = {c.name: decode_of(c, bag.images[c.name]) for c in self._rig.cameras}
@@ -134,7 +129,7 @@ class Collector:
         rows: NDArray[np.float32] = self._policy.infer(seen)
         try:
             bag.chunk(self._process.offer(rows, self._policy.version))
-        except RuntimeError:
+        except ChunkRefusedError:
             return  # refused: the chunk before goes on, and control says why if it ends
 
 

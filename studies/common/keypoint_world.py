@@ -21,17 +21,16 @@ from aloe_policy.backend import ChunkPolicy, load_policy
 from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.kind import Kind
 from aloe_policy.tiny.policy import TinyPolicy
-from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig, UnstablePhysicsError
+from aloe_sim.rig.sim_rig import ActuatorNoise, SimRig
 from aloe_sim.rollout.assisted import AssistedRig
-from aloe_sim.rollout.in_process import InProcessRig
-from aloe_sim.rollout.judge import Judge
+from aloe_sim.rollout.episode import Episode
+from aloe_sim.rollout.in_process import ChunkRefusedError, InProcessRig
 from aloe_sim.tasks import make_task
 from aloe_sim.tasks.variation import VARIATIONS
 from aloe_teleop.devices.scripted import ScriptedConfig
 from studies.common.encoder_errors import EncoderErrors, true_places
 
 CAMERA_TICKS = 2  # control ticks between two frames of the cameras
-JUDGE_TICKS = 3
 NO_NOISE = ActuatorNoise()
 
 
@@ -131,13 +130,12 @@ class World:
             )
         self.rig = rig
         self.h = n_action_steps
-        self._timeout = round(timeout_s * rig.rate_hz)
         self._latency_ticks = latency_ticks
         sim = SimRig(rig, make_task(task), noise, VARIATIONS[variation])
         self.process = InProcessRig(sim)
         self.encoder = SimulatedEncoder(sim, errors)
         self._person = AssistedRig(self.process, person) if person else None
-        self._judge = Judge(sim.task)
+        self._episode = Episode(self.process, timeout_s)
 
     def roll(self, seed: int, policy: Any, recording: Recording | None = None, human: bool = False) -> Outcome:
         """An episode of a policy, with the person beside it or alone.
@@ -154,48 +152,42 @@ class World:
         if person is not None:
             person.begin(f"scene {seed}", seed)
 
-        verdict = Verdict.TIMEOUT
-        reason = "no success in time"
-        tick = 0
+        episode = self._episode
         by_human = 0
-        try:
-            for tick in range(self._timeout):
-                if tick % self.h == 0:
-                    stamp_ns = process.stamp_ns
-                    rows = self._infer(policy)
-                if tick % self.h == self._latency_ticks:
-                    with contextlib.suppress(RuntimeError):  # refused: control says why, if nothing goes on
-                        process.offer(rows, policy.version, stamp_ns)
-                said, why = person.poll() if person else (Verdict.NONE, "")
-                if recording is not None:
-                    self._note(recording, tick)
-                result = process.tick()
+        while not episode.verdict:
+            if episode.ticks % self.h == 0:
+                stamp_ns = process.stamp_ns
+                rows = self._infer(policy)
+            if episode.ticks % self.h == self._latency_ticks:
+                # The chunk before a refused one goes on; if it ends, the fault says why.
+                with contextlib.suppress(ChunkRefusedError):
+                    process.offer(rows, policy.version, stamp_ns)
+            given, why = person.poll() if person else (Verdict.NONE, "")
+            if recording is not None:
+                self._note(recording, episode.ticks)
+            result = episode.tick()
+            if result is not None:
                 by_human += sum(arm.source == Authority.HUMAN for arm in result.arms)
                 if recording is not None:
                     recording.ticks.append(result)
-                if ended := self._ended(tick, said, why):
-                    verdict, reason = ended
-                    break
-        except UnstablePhysicsError as error:
-            verdict = Verdict.ABORT
-            reason = str(error)
-        takeovers = sum(asked.request.ask is RequestKind.TAKE for asked in person.asked) if person else 0
-        share = by_human / ((tick + 1) * len(self.rig.arms))
-        ended_so = process.sim.prompt, verdict.name.lower(), reason, (tick + 1) / self.rig.rate_hz
-        return Outcome(seed, *ended_so, takeovers, share)
+            # The judge knows better how an episode has ended than the operator does.
+            if given and not episode.verdict:
+                episode.end(Verdict.FAILURE, why)
+        takeovers = sum(asked.request.kind is RequestKind.TAKE for asked in person.asked) if person else 0
+        return Outcome(
+            seed,
+            process.sim.prompt,
+            episode.verdict.name.lower(),
+            episode.reason,
+            episode.length_s,
+            takeovers,
+            by_human=by_human / (episode.ticks * len(self.rig.arms)),
+        )
 
     def _begin(self, seed: int) -> None:
         self.process.sim.data.time = 0.0
-        self.process.reset(seed)
+        self._episode.begin(seed)
         self.encoder.rng = np.random.default_rng([seed, 7])
-        self._judge.begin()
-
-    def _ended(self, tick: int, said: Verdict, why: str) -> tuple[Verdict, str] | None:
-        if tick % JUDGE_TICKS == 0 and (found := self._judge.judge(self.process.stamp_ns, self.process.sim.data)):
-            return (Verdict.SUCCESS if found.success else Verdict.FAILURE), found.reason
-        if said or self.process.control.fault:
-            return Verdict.FAILURE, why or self.process.control.fault
-        return None
 
     def _infer(self, policy: Any) -> NDArray[np.float32]:
         process = self.process
