@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import rclpy
-from aloe_msgs.msg import EpisodeEvent, ExecutedAction, Intervention
+from aloe_msgs.msg import ChunkRefused, EpisodeEvent, ExecutedAction, Intervention
 from aloe_msgs.srv import StartEpisode, StopEpisode
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, JointState
 
 from aloe_data.recorder_health import STALL_S
-from aloe_data.recording import RecordingError
+from aloe_data.recording import REFUSED_CHUNKS, RecordingError
 from aloe_data.ros.bag_reader import read_messages, read_record
 
 DOMAIN = 62
@@ -35,7 +35,8 @@ class Streams:
         self.joints = node.create_publisher(JointState, "/left_arm/joint_states", qos_profile_sensor_data)
         self.executed = node.create_publisher(ExecutedAction, "/executed_action", 50)
         self.intervention = node.create_publisher(Intervention, "/intervention", LATCHED)
-        publishers = (self.camera, self.joints, self.executed, self.intervention)
+        self.refused = node.create_publisher(ChunkRefused, REFUSED_CHUNKS, 10)
+        publishers = (self.camera, self.joints, self.executed, self.intervention, self.refused)
         assert until(lambda: all(p.get_subscription_count() for p in publishers))
 
     def send(self, count: int, first_tick: int = 0) -> None:
@@ -61,11 +62,13 @@ def test_an_episode_becomes_a_bag_with_every_message_and_its_story(
     answer = peer.call(StartEpisode, "/recorder/start", prompt="sort the cubes", seed=7)
     assert (answer.success, answer.episode_id, answer.bag) == (True, "ep_0012", str(tmp_path / "ep_0012"))
     streams.send(40)
+    streams.refused.publish(ChunkRefused(chunk_id=3, reason=ChunkRefused.INFEASIBLE, text="it jumps"))
     joints = JointState(name=["waist"], position=[1.0])
     # The publisher is best effort: the recorder has to notice and subscribe as that.
     assert until(lambda: streams.joints.publish(joints) or any(_written(d) > 90 for d in diagnostics))
     assert streams.executed.wait_for_all_acked()
     assert streams.camera.wait_for_all_acked()
+    assert streams.refused.wait_for_all_acked()
     stopped = peer.call(StopEpisode, "/recorder/stop", verdict=EpisodeEvent.SUCCESS, reason="sorted")
     assert stopped.success, stopped.message
     assert stopped.messages_lost == 0
@@ -77,6 +80,7 @@ def test_an_episode_becomes_a_bag_with_every_message_and_its_story(
     assert [m.tick for m in by_topic["/executed_action"]] == [100, 101, 102, *range(40)], "with the pre-roll"
     assert [m.data[0] for m in by_topic[HEAD]] == [0, 1, 2, *range(40)]
     assert by_topic["/intervention"][0].fault == "said before the start"
+    assert [(m.chunk_id, m.text) for m in by_topic[REFUSED_CHUNKS]] == [(3, "it jumps")]
     assert by_topic["/left_arm/joint_states"][0].position[0] == 1.0
     record = read_record(Path(stopped.bag))
     assert (record.prompt, record.seed, record.verdict, record.reason) == ("sort the cubes", 7, "SUCCESS", "sorted")
