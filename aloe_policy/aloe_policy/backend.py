@@ -24,7 +24,13 @@ def _tiny() -> Kind:
     return TINY
 
 
-KINDS: Mapping[str, Callable[[], Kind]] = {"tiny": _tiny}  # by `kind` of a checkpoint's config.json
+def _visual() -> Kind:
+    from aloe_policy.visual.kind import VISUAL
+
+    return VISUAL
+
+
+KINDS: Mapping[str, Callable[[], Kind]] = {"tiny": _tiny, "visual": _visual}  # by `kind` of a config.json
 
 
 def recipe_of(name: str, kinds: Mapping[str, Callable[[], Kind]] = KINDS) -> Recipe:
