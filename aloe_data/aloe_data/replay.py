@@ -122,9 +122,8 @@ class Replay:
         self._stop = np.array([segment.stop for segment in self.segments])
         self._last_row = np.array(self._last)
         self._terminal = np.array([segment.terminal for segment in self.segments], dtype=np.int64)
-        self._failure = np.array(
-            [segment.terminal and not segment.success for segment in self.segments], dtype=np.int64
-        )
+        failed = [segment.terminal and not segment.success for segment in self.segments]
+        self._failure = np.array(failed, dtype=np.int64)
         self._episode = np.array(self._segment_episode)
         self._source = np.array(self._sources)
         self._by_source = [np.flatnonzero(self._source[self._segment] == s) for s in range(len(SOURCES))]
