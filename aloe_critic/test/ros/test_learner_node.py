@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import rclpy
-from critic_store import LEARNING, NETWORK
+from critic_store import LEARNING, NETWORK, RIG
 from rclpy.parameter import Parameter
 
 from aloe_critic.checkpoint import load_critic
@@ -67,7 +67,7 @@ def test_after_the_last_step_it_leaves_a_critic_and_ends_itself(make, setting, m
     node, said = make(steps=2)
     assert ended.wait(30.0)
     node.finish()
-    assert node.error is None and not load_critic(setting.out).config["passed"]
+    assert node.error is None and not load_critic(setting.out, RIG).config["passed"]
     assert "the critic " in said[-1].message
 
 
