@@ -3,10 +3,8 @@
 One line per finding, with its remedy. FAIL: arms would not move, or data would not be kept (exit code 1). WARN: worse.
 """
 
-import argparse
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,8 @@ from ament_index_python.packages import get_package_share_directory
 
 from aloe_data.bag_folders import find_bags
 from aloe_data.bag_state import is_closed
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.finding import Finding, Level
 from aloe_data.frames import EpisodeError
 from aloe_data.installed_files import NO, find_rig_file, find_teleop_file
@@ -137,20 +136,18 @@ def _coverage(config: DoctorConfig, rig: Rig, probe: Probe) -> Iterator[Finding]
     yield check_chunks(space, normaliser, chunks, episode.state[ticks], bag.name)
 
 
-def main() -> None:
-    """Entry point of `doctor`."""
-    parser = argparse.ArgumentParser(
-        prog="doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_arguments(parser, DoctorConfig)
-    config = parser.parse_args()
+def report(config: DoctorConfig) -> int:
+    """Print every finding when it is known; returns the exit code, 1 where one is FAIL."""
     worst = Level.OK
     try:
-        for finding in examine(from_arguments(DoctorConfig, config)):
+        for finding in examine(config):
             worst = max(worst, finding.level)
             print(finding, flush=True)
-    except (ConfigError, RigError, TransportError, OSError) as error:
-        sys.exit(f"doctor: {error}")
     finally:
         rclpy.try_shutdown()
-    sys.exit(int(worst is Level.FAIL))
+    return int(worst is Level.FAIL)
+
+
+def main() -> None:
+    """Entry point of `doctor`."""
+    run_command("doctor", report, DoctorConfig, about=__doc__, refused=(RigError, TransportError, OSError))

@@ -8,7 +8,6 @@ well. Scenes from 900000 on are held out of all training here; others may have b
 what was finished is said and kept.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -22,7 +21,8 @@ import cv2
 import torch
 from ament_index_python.packages import get_package_share_directory
 
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import ConfigError, parameter
 from aloe_data.durable import replacing
 from aloe_data.installed_files import find_rig_file
 from aloe_data.rig import RigError
@@ -98,30 +98,25 @@ def new_file(path: Path) -> None:
         raise ConfigError(f"--json {path}: {error.strerror}; name a file in another folder") from error
 
 
-def main() -> None:
-    """Evaluate, summarise, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for parameters in (EvaluateConfig, EnvConfig):
-        add_arguments(parser, parameters)
-    options = parser.parse_args()
-    try:
-        config = from_arguments(EvaluateConfig, options)
-        of_env = from_arguments(EnvConfig, options)
-        share = Path(get_package_share_directory("aloe_bringup"))
-        rig_file = find_rig_file(config.rig, share / "config")
-        seeds = seed_range(config.seeds)
-        if config.json:
-            new_file(config.json)
-        if of_env.task:
-            make_task(of_env.task)  # refused here, not in every process
-        rig = load_rig(rig_file)
-        task = of_env.task or rig.simulation.task
-        policy = EXPERT if config.policy == EXPERT else str(find_checkpoint(config.policy, assets_folder(), task))
-        version = "" if policy == EXPERT else read_checkpoint(Path(policy), rig).version
-        env = partial(make_env, rig_file, of_env, config.threads)
-        done, problem = print_all(evaluate(env, partial(make_policy, policy), seeds, config.processes))
-    except (ConfigError, RigError, CheckpointError, ValueError) as error:
-        sys.exit(f"evaluate: {error}")
+def run(config: EvaluateConfig, of_env: EnvConfig) -> None:
+    """Evaluate, summarise, print.
+
+    Raises:
+        ConfigError, RigError, CheckpointError, ValueError: Bad input, before any episode.
+    """
+    share = Path(get_package_share_directory("aloe_bringup"))
+    rig_file = find_rig_file(config.rig, share / "config")
+    seeds = seed_range(config.seeds)
+    if config.json:
+        new_file(config.json)
+    if of_env.task:
+        make_task(of_env.task)  # refused here, not in every process
+    rig = load_rig(rig_file)
+    task = of_env.task or rig.simulation.task
+    policy = EXPERT if config.policy == EXPERT else str(find_checkpoint(config.policy, assets_folder(), task))
+    version = "" if policy == EXPERT else read_checkpoint(Path(policy), rig).version
+    env = partial(make_env, rig_file, of_env, config.threads)
+    done, problem = print_all(evaluate(env, partial(make_policy, policy), seeds, config.processes))
     total = summarise(done)
     print(total)
     low, high = total.interval
@@ -139,6 +134,12 @@ def main() -> None:
             file.write(line.encode() + b"\n")
     if problem:
         sys.exit(f"evaluate: {problem}; {len(done)} of {len(seeds)} episodes were finished")
+
+
+def main() -> None:
+    """Entry point of `evaluate`."""
+    refused = (RigError, CheckpointError, ValueError)
+    run_command("evaluate", run, EvaluateConfig, EnvConfig, about=__doc__, refused=refused)
 
 
 if __name__ == "__main__":

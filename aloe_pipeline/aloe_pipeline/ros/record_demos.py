@@ -6,9 +6,7 @@ With --noise the arms do not quite go where they are told (an offset on the join
 errors and recoveries. The bag holds what was really commanded and really measured.
 """
 
-import argparse
 import os
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,8 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from tqdm import tqdm
 
-from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
+from aloe_data.command import run_command
+from aloe_data.config import parameter
 from aloe_data.installed_files import find_rig_file
 from aloe_data.recording import EpisodeRecord, RecordingError, check_folder, next_episode_id, read_rig_files
 from aloe_data.rig import RigError
@@ -107,25 +106,28 @@ def record_fast(config: DemoConfig, rig_file: Path) -> None:
     print(f"{config.out}: {verdicts.total()} episodes, {verdicts[Verdict.SUCCESS]} successful")
 
 
-def main() -> None:
-    """Entry point of `record_demos`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser, DemoConfig)
-    try:
-        config = from_arguments(DemoConfig, parser.parse_args())
-        refuse_held_out(range(config.seed, config.seed + config.episodes), "--seed")
-        rig_file = find_rig_file(config.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
-        if config.fast:
-            record_fast(config, rig_file)
-            return
-    except (ConfigError, RigError, RecordingError, ValueError) as error:
-        sys.exit(f"record_demos: {error}")
+def record(config: DemoConfig) -> None:
+    """Record in one process, or become the rollout that does.
+
+    Raises:
+        ConfigError, RigError, RecordingError, ValueError: Bad input, before anything is recorded.
+    """
+    refuse_held_out(range(config.seed, config.seed + config.episodes), "--seed")
+    rig_file = find_rig_file(config.rig, Path(get_package_share_directory("aloe_bringup")) / "config")
+    if config.fast:
+        record_fast(config, rig_file)
+        return
     arguments = {"rig": rig_file, "policy": "expert", "episodes": config.episodes, "seed": config.seed}
     arguments |= {"task": config.task, "variation": config.variation}
     arguments |= {"record": config.out, "timeout_s": config.timeout_s, "noise": config.noise}
     given = (f"{name}:={value}" for name, value in arguments.items() if value != "")  # an empty one is malformed
     command = ["ros2", "launch", "aloe_bringup", "rollout.launch.py", *given]
     os.execvp(command[0], command)
+
+
+def main() -> None:
+    """Entry point of `record_demos`."""
+    run_command("record_demos", record, DemoConfig, about=__doc__, refused=(RigError, RecordingError, ValueError))
 
 
 if __name__ == "__main__":
