@@ -21,7 +21,6 @@ WITHOUT_TORCH = ("aloe_data", "aloe_control", "aloe_teleop")
 ROS = re.compile(
     r"(rclpy|rosbag2_py|rosidl_\w+|message_filters|cv_bridge|launch|launch_ros|ament_index_python|\w+_msgs)$"
 )
-WELDED_TO_TINY = {"aloe_critic"}
 PACKAGES = [name for name in MAY_IMPORT if (ROOT / name / name).is_dir()]
 
 
@@ -86,11 +85,10 @@ def test_a_kind_of_policy_is_imported_by_the_registry_alone() -> None:
     """So that another kind is one folder and one line, and what learns serves all kinds."""
     policies = ROOT / "aloe_policy" / "aloe_policy"
     rooms = {kind.parent.name for kind in policies.glob("*/kind.py")}
-    assert "tiny" in rooms
+    assert {"tiny", "visual"} <= rooms
     wrong = [
         f"{file.relative_to(ROOT)} imports {name}"
         for package in PACKAGES
-        if package not in WELDED_TO_TINY
         for file in modules(package)
         if file != policies / "backend.py"
         for name in imports(file)

@@ -137,7 +137,7 @@ def test_what_does_not_belong_together_is_refused_whatever_is_said(folder):
     with pytest.raises(CheckpointError, match="made for another rig"):
         load_scorer(folder / "two_cameras", folder / "policy", made.RIG, ask)
     policy = trainable_policy(folder / "policy", made.RIG)
-    policy.frame_encoder = KeypointEncoder(policy.encoder, (48, 64), torch.device("cpu"))
+    policy.frame_encoder = KeypointEncoder(policy.frame_encoder.network, (48, 64), torch.device("cpu"))
     policy.save(folder / "larger", {}, "")
     with pytest.raises(CheckpointError, match=r"reads frames of 48x32 px, .*larger of 64x48; train a critic"):
         load_scorer(folder / "critic", folder / "larger", made.RIG, ask)

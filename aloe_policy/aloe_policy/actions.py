@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from aloe_data.kinematics import ArmKinematics, rotation_from_6d, rotation_to_6d
 from aloe_data.rig import Arm, Rig
-from aloe_policy.encoders.triangulation import Triangulation
 
 Array = NDArray[np.float32]
 
@@ -20,15 +19,10 @@ class ActionSpace:
 
     Args:
         rig: Rig of the states and actions.
-        triangulated: Whether `tokens` adds views of where keypoints are in space, see `Triangulation`.
-
-    Raises:
-        ValueError: Triangulated, and the mount of a camera is not known.
     """
 
-    def __init__(self, rig: Rig, triangulated: bool = False) -> None:
+    def __init__(self, rig: Rig) -> None:
         self.rig = rig
-        self._triangulation = Triangulation(rig) if triangulated else None
         self._kinematics = {arm.name: ArmKinematics(arm) for arm in rig.arms}
 
     @property
@@ -59,16 +53,6 @@ class ActionSpace:
         """Proprioception that the network sees: joints [..., S] and the tools' positions [..., 3] each."""
         tools = [self._kinematics[arm.name].forward(q[..., :-1])[0] for arm, q in self._per_arm(joints)]
         return np.concatenate([joints, *tools], axis=-1).astype(np.float32)
-
-    @property
-    def tool_views(self) -> int:
-        """Views of displacements that `tokens` adds to those of the cameras."""
-        return len(self.rig.arms) if self._triangulation else 0
-
-    def tokens(self, features: NDArray[np.float16] | Array, joints: Array) -> Array:
-        """What the network sees of views [..., C, K, 3], at joints [..., S]: [..., C + tool_views, K, 3]."""
-        tokens = np.asarray(features, dtype=np.float32)
-        return self._triangulation.views(tokens, joints) if self._triangulation else tokens
 
     def relative(self, rows: Array, joints: Array) -> Array:
         """Rows [..., H, A] as displacements from the arms' measured joints [..., S].

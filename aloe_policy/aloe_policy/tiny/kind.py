@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aloe_data.config import ConfigError, parameter
 from aloe_data.rig import Rig
-from aloe_policy.actions import ActionSpace, Normaliser
+from aloe_policy.actions import Normaliser
 from aloe_policy.encoders.keypoint_frames import KeypointEncoder
 from aloe_policy.encoders.keypoints import STRIDE
 from aloe_policy.encoders.registry import FrameEncoder, load_encoder
@@ -54,7 +54,7 @@ def create_tiny(
                 action_dim=rig.action_dim,
                 action_horizon=options.action_horizon,
                 width=options.width,
-                tool_views=ActionSpace(rig, triangulated=triangulated).tool_views,
+                tool_views=len(rig.arms) if triangulated else 0,
             )
         )
     except ValueError as error:

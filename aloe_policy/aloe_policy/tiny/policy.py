@@ -18,7 +18,7 @@ from aloe_policy.advantage_condition import GOOD, AdvantageCondition
 from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.committed import Committed
 from aloe_policy.encoders.keypoint_frames import KeypointEncoder
-from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.encoders.triangulation import Triangulation
 from aloe_policy.flow import flow_loss, integrate, sample_tau
 from aloe_policy.observation_batch import ObservationBatch, observation_batch
 from aloe_policy.optimiser import block_matrices
@@ -61,7 +61,8 @@ class TinyPolicy:
         self.num_steps = parts.flow_steps
         self.token_dropout = parts.token_dropout
         self.advantage: AdvantageCondition | None = parts.advantage
-        self.space = ActionSpace(rig, triangulated=parts.model.config.tool_views > 0)
+        self.space = ActionSpace(rig)
+        self._triangulation = Triangulation(rig) if parts.model.config.tool_views else None
         self._device = torch.device(device)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         width, height = parts.image_size
@@ -82,11 +83,6 @@ class TinyPolicy:
         parts = parts_of(checkpoint)
         check_rig(checkpoint, parts, rig)
         return cls(parts, rig, version=checkpoint.version, seed=seed, device=device)
-
-    @property
-    def encoder(self) -> ImageEncoder:
-        """Network of the frozen encoder."""
-        return self.frame_encoder.network
 
     @property
     def feature_spec(self) -> FeatureSpec:
@@ -138,16 +134,22 @@ class TinyPolicy:
         """What the network reads of B observations.
 
         Returns:
-            Tokens [B, V, K, 3] of the cameras' views and of those of `ActionSpace.tokens`, words int64 [B, L], and
+            Tokens [B, V, K, 3] of the cameras' views and of those of `Triangulation`, words int64 [B, L], and
             normalised states [B, S'].
 
         Raises:
             ValueError: A prompt without words.
         """
         joints = batch.joints.cpu().numpy()
-        tokens = torch.from_numpy(self.space.tokens(batch.features.cpu().numpy(), joints))
-        state = torch.from_numpy(self.normaliser.state(self.space.state_features(joints)))
-        return tokens.to(self._device), self._words_of(batch), state.to(self._device)
+        tokens = batch.features.cpu().numpy().astype(np.float32)
+        if self._triangulation is not None:
+            tokens = self._triangulation.views(tokens, joints)
+        state = self.normaliser.state(self.space.state_features(joints))
+        return (
+            torch.from_numpy(tokens).to(self._device),
+            self._words_of(batch),
+            torch.from_numpy(state).to(self._device),
+        )
 
     def condition(self, batch: ObservationBatch) -> TinyCondition:
         """Prefixes of B observations; while the model is in training mode, of augmented ones."""
@@ -168,13 +170,9 @@ class TinyPolicy:
         if batch.good is not None:
             dropout = self.advantage.dropout if self.advantage and self.model.training else 0.0
             return condition_tokens(batch.good, dropout)
-        return self._asked(len(batch))
-
-    def _asked(self, count: int) -> Tensor | None:
-        """What the network is told of so many observations when it drives."""
         if self.advantage is None:
             return None
-        return condition_tokens(torch.full((count,), self.advantage.word == GOOD, device=self._device))
+        return condition_tokens(torch.full((len(batch),), self.advantage.word == GOOD, device=self._device))
 
     @torch.no_grad()
     def sample(self, condition: Condition, noise: Tensor, committed: Committed | None = None) -> Tensor:
@@ -196,13 +194,6 @@ class TinyPolicy:
         tau = sample_tau(len(chunks), device=chunks.device)
         prefix = self._own(condition).prefixes[0]
         return flow_loss(lambda x, t: self.model.velocity(prefix, x, t), chunks, noise, tau)
-
-    def sample_tokens(self, tokens: Tensor, words: Tensor, state: Tensor, noise: Tensor) -> Tensor:
-        """Normalised chunks [M, B, H, A] of what `inputs` gave for B observations."""
-        asked = self._asked(len(words))
-        with torch.no_grad():
-            condition = condition_of(self.model, tokens, words, state, asked, self._guidance != 1.0)
-        return self.sample(condition, noise)
 
     def trainable(self) -> Trainable:
         """The model; its trace, which has weights of its own, is given up."""

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from aloe_data.rig import Rig
-from aloe_policy.actions import ActionSpace, Normaliser
+from aloe_policy.actions import Normaliser
 from aloe_policy.advantage_condition import AdvantageCondition
 from aloe_policy.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 from aloe_policy.encoders.keypoints import ImageEncoder
+from aloe_policy.encoders.triangulation import Triangulation
 from aloe_policy.tiny.model import ModelConfig, TinyVLA
 
 KIND = "tiny"
@@ -78,7 +79,8 @@ def check_rig(checkpoint: Checkpoint, parts: TinyParts, rig: Rig) -> None:
     """
     sizes = parts.model.config
     try:
-        ActionSpace(rig, triangulated=sizes.tool_views > 0)
+        if sizes.tool_views:
+            Triangulation(rig)
     except ValueError as error:
         raise CheckpointError(
             f"{checkpoint.path}: it is told where things are in space, but {error}; add 'calibration:' to the rig "

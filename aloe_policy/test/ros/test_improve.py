@@ -74,8 +74,8 @@ def test_it_leaves_a_policy_that_sees_the_world_as_before_and_says_where_it_came
     assert after.version == version != before.version
     for name, array in vars(before.normaliser).items():
         np.testing.assert_array_equal(getattr(after.normaliser, name), array)
-    for name, tensor in before.encoder.state_dict().items():
-        assert torch.equal(tensor, after.encoder.state_dict()[name])
+    for name, tensor in before.frame_encoder.network.state_dict().items():
+        assert torch.equal(tensor, after.frame_encoder.network.state_dict()[name])
     assert not torch.equal(before.model.action_in.weight, after.model.action_in.weight)
     assert after.num_steps == before.num_steps and after.feature_spec == before.feature_spec
     facts = read_checkpoint(setting.out).config["training"]

@@ -59,7 +59,9 @@ def saved(policy, folder, condition):
         "card": "",
         "flow_steps": policy.num_steps,
     }
-    save_tiny(folder, made.RIG, policy.encoder, policy.model, policy.normaliser, advantage=condition, **options)
+    save_tiny(
+        folder, made.RIG, policy.frame_encoder.network, policy.model, policy.normaliser, advantage=condition, **options
+    )
     return load_policy(folder, made.RIG)
 
 
