@@ -32,9 +32,7 @@ TASKS = {
     "folding": "laundry_folding",
     "assembly": "phone_assembly",
 }
-FRAMES = 100
-SCALING_EPISODES = 16  # per measurement, after one that warms the processes up
-QUICK = ("--episodes=1",)
+QUICK = ("--episodes=1", "--scaling-episodes=2", "--frames=5")
 
 
 def blind_env(rig: Rig, task: str) -> RolloutEnv:
@@ -60,7 +58,7 @@ def physics_x_realtime(rig: Rig, task: str) -> float:
     return spent[0] / spent[1]
 
 
-def cameras_ms(rig: Rig) -> float:
+def cameras_ms(rig: Rig, frames: int) -> float:
     """Wall time of one frame of all cameras at 224x224 px."""
     sim = SimRig(rig)
     renderer = CameraRenderer(sim.model, rig, size=(224, 224))
@@ -71,10 +69,10 @@ def cameras_ms(rig: Rig) -> float:
 
     frame()
     start = time.perf_counter()
-    for _ in range(FRAMES):
+    for _ in range(frames):
         frame()
     renderer.close()
-    return 1e3 * (time.perf_counter() - start) / FRAMES
+    return 1e3 * (time.perf_counter() - start) / frames
 
 
 def rollout_x_realtime(rig: Rig, *, images: bool) -> float:
@@ -87,12 +85,12 @@ def rollout_x_realtime(rig: Rig, *, images: bool) -> float:
     return simulated_s / (time.perf_counter() - start)
 
 
-def episodes_per_s(make_env: Callable[[], RolloutEnv], processes: int) -> float:
+def episodes_per_s(make_env: Callable[[], RolloutEnv], processes: int, episodes: int) -> float:
     """Throughput once all processes are up."""
     warm = processes
     start = 0.0
     done = 0
-    for count, _ in enumerate(evaluate(make_env, expert_policy, range(warm + SCALING_EPISODES), processes), start=1):
+    for count, _ in enumerate(evaluate(make_env, expert_policy, range(warm + episodes), processes), start=1):
         if count == warm:
             start = time.perf_counter()
         done = count - warm
@@ -130,15 +128,18 @@ def main() -> None:
     """Measure, print."""
     parser = make_parser(__doc__, QUICK)
     parser.add_argument("--episodes", type=int, default=100, help="scenes per expert (default: 100)")
+    parser.add_argument("--scaling-episodes", type=int, default=16, help="per number of processes (default: 16)")
+    parser.add_argument("--frames", type=int, default=100, help="to render of three cameras (default: 100)")
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="for the experts' episodes")
     options = parser.parse_args()
     rig = load_rig(RIG_FILE)
     figures: dict[str, Any] = {f"{name}_x_realtime": physics_x_realtime(rig, task) for name, task in TASKS.items()}
-    figures["three_cameras_ms"] = cameras_ms(rig)
+    figures["three_cameras_ms"] = cameras_ms(rig, options.frames)
     figures["state_rollout_x_realtime"] = rollout_x_realtime(rig, images=False)
     figures["image_rollout_x_realtime"] = rollout_x_realtime(rig, images=True)
     make_env = partial(blind_env, rig, "sorting")
-    figures["two_process_scaling"] = episodes_per_s(make_env, 2) / episodes_per_s(make_env, 1)
+    many = options.scaling_episodes
+    figures["two_process_scaling"] = episodes_per_s(make_env, 2, many) / episodes_per_s(make_env, 1, many)
     success = {n: expert_success(rig, task, options.episodes, options.processes) for n, task in TASKS.items()}
     figures |= {"expert_success": success, "expert_success_min": min(success.values())}
     floors = dict.fromkeys(("phone_x_realtime", "sorting_x_realtime", "assembly_x_realtime"), 40.0)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aloe_data.episode_store import EpisodeStore
+from aloe_data.frame_store import FrameStore
 from aloe_data.rig import Rig
-from aloe_policy.ros.policy_store import Stored
 from aloe_sim.rig.sim_rig import SimRig
 from aloe_sim.rollout.demonstration import Demonstration
 from aloe_sim.rollout.in_process import InProcessRig
@@ -48,7 +49,9 @@ def demonstrate(process: InProcessRig, encoder: SimulatedEncoder, seed: int, noi
     return recording, Outcome(seed, *ended, takeovers=0, by_human=0.0)
 
 
-def fill(stored: Stored, rig: Rig, task: str, errors: EncoderErrors, wanted: Iterable[Series]) -> None:
+def fill(
+    stored: tuple[EpisodeStore, FrameStore], rig: Rig, task: str, errors: EncoderErrors, wanted: Iterable[Series]
+) -> None:
     """Add the demonstrations that a store does not have yet."""
     known = {episode.seed for episode in stored[0].episodes}
     for series in wanted:

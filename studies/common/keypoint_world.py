@@ -173,7 +173,7 @@ class World:
             # The judge knows better how an episode has ended than the operator does.
             if given and not episode.verdict:
                 episode.end(Verdict.FAILURE, why)
-        takeovers = sum(asked.request.kind is RequestKind.TAKE for asked in person.asked) if person else 0
+        takeovers = sum(asked.request.kind == RequestKind.TAKE for asked in person.asked) if person else 0
         return Outcome(
             seed,
             process.sim.prompt,

@@ -40,7 +40,8 @@ QUICK = (
     "--demos=4",
     "--episodes=4",
     "--blunders=2",
-    "--timeout-s=12",
+    "--stall-s=0.5",
+    "--timeout-s=8",
 )
 
 

@@ -20,7 +20,7 @@ DRAWS = 10_000
 FIRST_TEST = "none"  # scenes by which methods are ordered
 COMPARED_WITH = ("bc", "bc_more", "filtered_bc", "hg_dagger", "awr")
 Array = NDArray[np.float64]
-QUICK = ("{folder}/report", "--also={assets}/../studies/methods/one_round.json")
+QUICK = ("{folder}/report", "--also={assets}/../studies/methods/weak_start.json")
 
 
 @dataclass(frozen=True, eq=False)
