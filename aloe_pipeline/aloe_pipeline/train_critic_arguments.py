@@ -15,6 +15,7 @@ class TrainCriticArguments:
     out: str = parameter("", doc="checkpoint folder to write; empty: BAGS with _critic at its end")
     rig: str = parameter("sim", doc="rig file, or NAME for the installed config/rig_NAME.yaml")
     encoder: str = parameter("", doc="image encoder (.safetensors); empty: the policy's own")
+    critic_encoder: str = parameter("", doc="image encoder of the critic: policy, pretrained, or a file; empty: chosen")
     steps: int = parameter(0, low=0, doc="optimiser steps; 0: as train_critic has it")
     watch_s: float = parameter(0.0, unit="s", low=0.0, doc="look for new bags this often; 0: never")
     resume: bool = parameter(False, doc="go on with the training that was stopped")
@@ -32,6 +33,7 @@ def command_line(given: TrainCriticArguments, rig_file: Path, checkpoint: Path) 
     out = Path(given.out).expanduser().resolve() if given.out else bags.with_name(f"{bags.name}_critic")
     words = ["--bags", str(bags), "--policy", str(checkpoint), "--rig", str(rig_file), "--out", str(out)]
     words += ["--encoder", str(Path(given.encoder).expanduser().resolve())] if given.encoder else []
+    words += ["--critic-encoder", given.critic_encoder] if given.critic_encoder else []
     words += ["--steps", str(given.steps)] if given.steps else []
     words += ["--watch-s", str(given.watch_s)] if given.watch_s else []
     return [*words, *["--resume"] * given.resume]

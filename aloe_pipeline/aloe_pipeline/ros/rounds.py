@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aloe_critic.critic_encoder import critic_encoder
+from aloe_critic.ros.readers import Readers, open_both
 from aloe_data.bag_folders import find_bags
 from aloe_data.config import ConfigError, add_arguments, from_arguments, parameter
 from aloe_data.durable import InUseError, copy_in_place
@@ -32,7 +34,7 @@ from aloe_pipeline.rounds.plan import Plan, check
 from aloe_pipeline.rounds.report import write_report
 from aloe_pipeline.rounds.results import EpisodeFacts, numbered, read_decision, write_episodes, write_json
 from aloe_pipeline.rounds.runner import Interrupted, Runner, StageError
-from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy, open_store
+from aloe_policy.ros.policy_store import BAD_INPUT, StoreConfig, matching_policy
 from aloe_policy.training_state import interruptions
 
 STOPPED = 130
@@ -44,6 +46,7 @@ UNUSABLE = ("ABORT", "NONE")  # verdicts of episodes that are collected again
 class IngestStage(StoreConfig):
     """Bags to training data, and the facts about all episodes."""
 
+    critic_encoder: str = parameter("", doc="image encoder of the critic, as train_critic has it")
     folders: tuple[str, ...] = parameter((), doc="folders of bags")
     begin_with: str = parameter("", doc="another store; a new one begins as its copy")
     out: Path = parameter(doc="file for the facts")
@@ -133,12 +136,13 @@ def ingest(stage: IngestStage) -> None:
     """Bring the store up to date, and tell what it holds."""
     rig = load_rig(stage.rig)
     policy = matching_policy(stage, rig)
+    readers = Readers(policy, critic_encoder(stage.critic_encoder, policy, stage.device))
     if stage.begin_with and not stage.store_folder.exists():
         copy_in_place(Path(stage.begin_with), stage.store_folder)
     for folder in stage.folders:
-        open_store(replace(stage, bags=folder), policy)
-    store, _ = open_store(stage, policy)
-    write_episodes(stage.out, episode_facts(store, rig))
+        open_both(replace(stage, bags=folder), readers)
+    opened = open_both(stage, readers)
+    write_episodes(stage.out, episode_facts(opened.store, rig))
 
 
 def episode_facts(store: EpisodeStore, rig: Rig) -> list[EpisodeFacts]:

@@ -38,6 +38,11 @@ class RoundOptions(PromotionConfig):
     )
     critic_steps: int = parameter(1000, low=0, doc="optimiser steps of the critic; 0: as train_critic has it")
     actor_steps: int = parameter(0, low=0, doc="optimiser steps of the policy; 0: as improve has it")
+    critic_encoder: str = parameter(
+        "",
+        doc="image encoder of the critic: policy, pretrained or a file; empty: the policy's where that is frozen, else "
+        "pretrained",
+    )
     critic_options: str = parameter("", doc="more words for train_critic, such as '--num-critics 2'")
     weigh_options: str = parameter("", doc="more words for weigh, such as '--beta 0.3'")
     actor_options: str = parameter("", doc="more words for improve, such as '--learning-rate 1e-4'")

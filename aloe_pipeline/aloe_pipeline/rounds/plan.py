@@ -45,6 +45,12 @@ class Plan:
         return ("--rig", str(self.rig_file), "--store", str(self.store), f"--threads={self.options.threads}")
 
     @property
+    def critic_encoder(self) -> tuple[str, ...]:
+        """Words for the encoder of the critic, where it should not be the default one."""
+        chosen = self.options.critic_encoder
+        return ("--critic-encoder", chosen) if chosen else ()
+
+    @property
     def chunks(self) -> tuple[str, ...]:
         """Words for what drives or judges chunks, where it should not be as by default."""
         steps = self.options.n_action_steps

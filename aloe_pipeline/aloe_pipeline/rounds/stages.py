@@ -55,7 +55,8 @@ def ingest(plan: Plan, number: int, bags: Sequence[Path], current: Current) -> S
     out = plan.folder.round(number) / "episodes.json"
     known = plan.options.store if isinstance(plan.options, LoopOptions) else ""
     given += ("--begin-with", known) if known else ()
-    command = (*HERE, "ingest", *plan.common, "--policy", str(current.policy), *given, "--out", str(out))
+    words = (*plan.common, *plan.critic_encoder, "--policy", str(current.policy))
+    command = (*HERE, "ingest", *words, *given, "--out", str(out))
     inputs = (*bags, *_verdicts_beside(bags, known), current.policy)
     return Stage(number, "ingest", "bags to training data", command, out, inputs, shows="left out: .*")
 
@@ -72,7 +73,7 @@ def train_critic(plan: Plan, number: int, current: Current) -> Stage:
     """What the policy's chunks are worth."""
     out = plan.folder.round(number) / "critic"
     here = plan.folder.round(number)
-    words = (*plan.common, *plan.chunks, "--policy", str(current.policy), "--out", str(out))
+    words = (*plan.common, *plan.chunks, *plan.critic_encoder, "--policy", str(current.policy), "--out", str(out))
     command = (*RUN, "aloe_critic", "train_critic", *words, *_more(plan.options.critic_steps, "critic", plan.options))
     return Stage(
         number,
@@ -138,7 +139,8 @@ def weights(
     here = plan.folder.round(number)
     out = plan.folder.round(number) / "weights.npz"
     inputs = [here / "episodes.json", current.policy]
-    words = [*plan.common, *plan.chunks, "--policy", str(current.policy), "--method", method, "--out", str(out)]
+    words = [*plan.common, *plan.chunks, *plan.critic_encoder, "--policy", str(current.policy)]
+    words += ["--method", method, "--out", str(out)]
     if method in WITH_CRITIC:
         inputs.append(here / "critic")
         words += ["--critic", str(here / "critic"), *["--force"] * plan.options.force]

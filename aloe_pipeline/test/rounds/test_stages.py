@@ -43,6 +43,14 @@ def test_a_taken_candidate_collects_and_is_improved_next(tmp_path):
     assert word(planned["round_2/policy"], "--policy") == str(plan.candidate(1))
 
 
+@pytest.mark.parametrize("output", ["episodes.json", "critic", "weights.npz"])
+def test_all_that_reads_frames_for_the_critic_is_told_its_encoder(tmp_path, output):
+    _, planned = stages(tmp_path, replace(LOOP, rounds=1, critic_encoder="pretrained"))
+    assert word(planned[f"round_1/{output}"], "--critic-encoder") == "pretrained"
+    _, planned = stages(tmp_path / "other", replace(LOOP, rounds=1))
+    assert "--critic-encoder" not in planned[f"round_1/{output}"].command
+
+
 def test_in_continuous_mode_a_round_is_collected_and_the_one_before_learned_from_with_the_same_policy(tmp_path):
     plan, planned = stages(tmp_path, replace(LOOP, rounds=3, continuous=True))
     in_use = [plan.policy, plan.policy, plan.candidate(1), plan.candidate(2)]
