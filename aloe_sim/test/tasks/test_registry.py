@@ -133,7 +133,7 @@ def first_cube(sim: SimRig) -> Any:
     return sim.task.assignments[0]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", ["sorting", "sorting_3", "sorting_4"])
+@pytest.mark.parametrize("name", ["sorting", "sorting_1", "sorting_3", "sorting_4"])
 def test_cubes_are_missed_however_many_there_are(name: str) -> None:
     sim = SimRig(RIG, make_task(name))
     for seed in range(5):
