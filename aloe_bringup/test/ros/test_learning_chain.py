@@ -125,10 +125,10 @@ def test_a_damaged_bag_is_named_and_the_others_are_used(folder: Path, tmp_path: 
     assert "2 episodes" in done.stdout
 
 
-def test_a_training_that_was_stopped_does_not_go_on_with_other_eyes(folder: Path, tmp_path: Path) -> None:
-    eyes = tmp_path / "encoder.safetensors"
-    shutil.copy(folder / "encoder.safetensors", eyes)
-    files = ("--bags", folder / "bags", "--rig", RIG_FILE, "--encoder", eyes, "--out", tmp_path / "p")
+def test_a_training_that_was_stopped_does_not_go_on_with_another_encoder(folder: Path, tmp_path: Path) -> None:
+    encoder = tmp_path / "encoder.safetensors"
+    shutil.copy(folder / "encoder.safetensors", encoder)
+    files = ("--bags", folder / "bags", "--rig", RIG_FILE, "--encoder", encoder, "--out", tmp_path / "p")
     store = ("--store", tmp_path / "store")
     words = [*map(str, (*files, *store)), "--steps", "1000", "--batch-size", "4", "--threads", "1", "--save-every", "1"]
     process = subprocess.Popen([sys.executable, "-m", "aloe_policy.ros.train", *words], env=dict(os.environ))
@@ -137,9 +137,9 @@ def test_a_training_that_was_stopped_does_not_go_on_with_other_eyes(folder: Path
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.wait(60)
-    with safe_open(eyes, "pt") as file:
+    with safe_open(encoder, "pt") as file:
         metadata, weights = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    save_file({name: 1.01 * tensor for name, tensor in weights.items()}, eyes, metadata)
+    save_file({name: 1.01 * tensor for name, tensor in weights.items()}, encoder, metadata)
     done = run("aloe_policy.ros.train", *words, "--resume", check=False)
     assert done.returncode != 0 and "Traceback" not in done.stderr
-    assert "was trained with other choices: data.encoder was" in done.stderr
+    assert "was trained with other choices: data.features was" in done.stderr
