@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from aloe_policy.encoders.keypoint_tokens import DISPLACEMENT_FEATURES, PLACE_FEATURES, embed_views
+from aloe_policy.flow_network import FlowNetwork, FlowShape
 from aloe_policy.layers import ExpertBlock, Grounding, SelfBlock, sinusoidal
 from aloe_policy.tokenizer import MAX_WORDS, NUM_BUCKETS, PADDING, word_ids
 
@@ -44,7 +45,7 @@ class ModelConfig:
     tool_views: int = 0
 
 
-class TinyVLA(nn.Module):
+class TinyVLA(FlowNetwork):
     """See the module's docstring."""
 
     names: Tensor
@@ -101,6 +102,13 @@ class TinyVLA(nn.Module):
             mixed = block(mixed, padding)
         mixed = mixed[:, : 1 + seen.shape[1]]
         return torch.stack([cast(ExpertBlock, block).key_value(mixed) for block in self.expert], dim=1)
+
+    def flow_shape(self) -> FlowShape:
+        """See `FlowNetwork`."""
+        config = self.config
+        tokens = 1 + (config.num_cameras + config.tool_views) * len(config.keypoints)
+        prefix = (config.expert_layers, tokens, 2 * config.width)
+        return FlowShape(config, prefix, (config.action_horizon, config.action_dim))
 
     def velocity(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
         """Flow velocity [B, H, A] of a noisy chunk x_tau [B, H, A] at flow times tau [B]."""

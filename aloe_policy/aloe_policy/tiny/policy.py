@@ -28,8 +28,8 @@ from aloe_policy.tiny.augmentation import Renaming
 from aloe_policy.tiny.condition import TinyCondition, condition_of, condition_tokens, velocity_of
 from aloe_policy.tiny.model import TinyVLA
 from aloe_policy.tiny.storage import TinyParts, check_rig, parts_of, save_tiny
-from aloe_policy.tiny.traced import TracedFlow
 from aloe_policy.tokenizer import word_ids
+from aloe_policy.traced_flow import TracedFlow
 from aloe_policy.warm_up import made_up_observation
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from aloe_policy.encoders.precision import in_bfloat16
+from aloe_policy.flow_network import FlowNetwork, FlowShape
 from aloe_policy.layers import ExpertBlock, SelfBlock, sinusoidal
 from aloe_policy.tokenizer import MAX_WORDS, NUM_BUCKETS, PADDING
 from aloe_policy.visual.places import FEATURES, Places
@@ -73,7 +74,7 @@ class VisualSizes:
     patch: int = 10
 
 
-class VisualNetwork(nn.Module):
+class VisualNetwork(FlowNetwork):
     """See the module's docstring."""
 
     def __init__(self, sizes: VisualSizes) -> None:
@@ -165,6 +166,12 @@ class VisualNetwork(nn.Module):
     def predicted(self, scene: Tensor) -> Tensor:
         """The chunks [B, H, A] that the linear head predicts of scenes [B, hidden]."""
         return self.direct(scene).unflatten(-1, (self.sizes.action_horizon, -1))
+
+    def flow_shape(self) -> FlowShape:
+        """See `FlowNetwork`."""
+        sizes = self.sizes
+        prefix = (sizes.expert_layers, 1 + sizes.scene_tokens, 2 * sizes.width)
+        return FlowShape(sizes, prefix, (sizes.action_horizon, sizes.action_dim))
 
     def velocity(self, prefix: Tensor, x_tau: Tensor, tau: Tensor) -> Tensor:
         """Flow velocity [B, H, A] of a noisy chunk x_tau [B, H, A] at flow times tau [B]."""

@@ -25,6 +25,7 @@ from aloe_policy.optimiser import block_matrices
 from aloe_policy.policy_protocol import Condition, Trainable
 from aloe_policy.propose import rows_of_samples
 from aloe_policy.tokenizer import word_ids
+from aloe_policy.traced_flow import TracedFlow
 from aloe_policy.visual.augmentation import recoloured, shifted
 from aloe_policy.visual.condition import VisualCondition, condition_of, told_of, velocity_of
 from aloe_policy.visual.network import VisualNetwork
@@ -63,6 +64,7 @@ class VisualPolicy:
         self.network: VisualNetwork = parts.network.to(self._device).eval()
         self._parts = parts
         self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._flow: TracedFlow | None = None
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint, rig: Rig, *, seed: int = 0, device: str = "cpu") -> Self:
@@ -100,7 +102,8 @@ class VisualPolicy:
         return rows_of_samples(self, self.observe(observation), noise, committed)[0, 0]
 
     def warm_up(self) -> None:
-        """Infer on a made-up observation: allocations and kernels are then in place."""
+        """Trace the flow, and infer on a made-up observation: allocations and kernels are then in place."""
+        self._flow = TracedFlow(self.network, self._parts.flow_steps, self._guidance)
         state = self._generator.get_state()
         self.infer(made_up_observation(self.rig))
         self._generator.set_state(state)
@@ -142,8 +145,10 @@ class VisualPolicy:
         if committed is not None:
             rows = committed.rows.repeat(len(noise), 1, 1)
             columns = committed.columns(self.rig).repeat(len(noise), 1, 1)
-        velocity = velocity_of(self.network, prefixes, self._guidance)
         flat = noise.flatten(0, 1).contiguous()
+        if self._flow is not None:
+            return self._flow(prefixes, flat, rows, columns).view(noise.shape)
+        velocity = velocity_of(self.network, prefixes, self._guidance)
         return integrate(velocity, flat, self._parts.flow_steps, rows, columns).view(noise.shape)
 
     def loss(self, condition: Condition, chunks: Tensor) -> Tensor:
@@ -157,7 +162,8 @@ class VisualPolicy:
         return per_step
 
     def trainable(self) -> Trainable:
-        """The network."""
+        """The network; its trace, which has weights of its own, is given up."""
+        self._flow = None
         parameters = dict(self.network.named_parameters())
         chosen = {id(matrix) for matrix in block_matrices((self.network.mix, self.network.expert))}
         matrices = frozenset(name for name, parameter in parameters.items() if id(parameter) in chosen)

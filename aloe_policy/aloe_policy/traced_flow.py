@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from aloe_policy.committed import inpainted
-from aloe_policy.tiny.model import ModelConfig, TinyVLA
+from aloe_policy.flow_network import FlowNetwork, FlowShape
 
 WARM_UPS = 3  # calls until a trace runs at its speed, and its copies with it
-_traces: dict[tuple[ModelConfig, torch.device], torch.jit.ScriptModule] = {}
+_traces: dict[tuple[FlowShape, torch.device], torch.jit.ScriptModule] = {}
 
 
 class TracedFlow:
-    """`integrate` of `velocity_of`, for one network as it is now.
+    """`integrate` of a guided velocity, for one network as it is now.
 
     Args:
         model: Network in evaluation mode.
@@ -30,10 +30,10 @@ class TracedFlow:
         guidance: Guidance of an `AdvantageCondition`.
     """
 
-    def __init__(self, model: TinyVLA, num_steps: int, guidance: float = 1.0) -> None:
+    def __init__(self, model: FlowNetwork, num_steps: int, guidance: float = 1.0) -> None:
         self._num_steps = num_steps
         self._guidance = guidance
-        key = model.config, model.action_position.device
+        key = model.flow_shape(), next(model.parameters()).device
         if key not in _traces:
             _traces[key] = _trace(model)
         self._loop = copy.deepcopy(_traces[key])
@@ -46,7 +46,7 @@ class TracedFlow:
         """Chunks [B, H, A], as `integrate` gives them.
 
         Args:
-            prefixes: Prefixes of a `TinyCondition`, [P, B, ...].
+            prefixes: Prefixes of a condition, [P, B, ...]; the second one of two is that without guidance.
             noise: Noise, [B, H, A].
             rows: Committed rows, [B, H, A]; None: all values are free.
             columns: Which values of `rows` are committed, bool [B, H, A].
@@ -56,7 +56,7 @@ class TracedFlow:
 
 
 class _Velocity(nn.Module):
-    def __init__(self, model: TinyVLA) -> None:
+    def __init__(self, model: FlowNetwork) -> None:
         super().__init__()
         self.model = model
 
@@ -90,12 +90,11 @@ class _Euler(nn.Module):
         return x
 
 
-def _trace(model: TinyVLA) -> torch.jit.ScriptModule:
+def _trace(model: FlowNetwork) -> torch.jit.ScriptModule:
     """The loop for networks of this size."""
-    config = model.config
-    tokens = 1 + (config.num_cameras + config.tool_views) * len(config.keypoints)
-    prefix = torch.zeros(1, config.expert_layers, tokens, 2 * config.width, device=model.action_position.device)
-    chunk = prefix.new_zeros(1, config.action_horizon, config.action_dim)
+    shape = model.flow_shape()
+    prefix = torch.zeros(1, *shape.prefix, device=next(model.parameters()).device)
+    chunk = prefix.new_zeros(1, *shape.chunk)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore", DeprecationWarning)
         network = _Velocity(copy.deepcopy(model).requires_grad_(False)).eval()
