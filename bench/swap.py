@@ -198,7 +198,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench_swap_") as scratch:
         bags = Path(scratch) / "bags"
         other = copy_of(SHIPPED, Path(scratch) / "other")
-        with rollout(bags, "") as launch:
+        with rollout(bags, "", "false") as launch:
             rclpy.init()
             node = Node("bench_swap")
             try:

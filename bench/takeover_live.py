@@ -135,7 +135,8 @@ def measure(folder: Path, rig: Rig, seconds: float, policy: str) -> Live:
     end_s = time.monotonic() + seconds
     while time.monotonic() < end_s:
         began_s = time.monotonic()
-        with rollout(bags, policy) as launch, pedal_node(pipe, devices, launch):
+        # Somebody may take over, with a device that the launch does not start itself: here the pedals come in.
+        with rollout(bags, policy, "keyboard") as launch, pedal_node(pipe, devices, launch):
             rclpy.init()
             node = Node("bench_takeover")
             try:
@@ -206,10 +207,9 @@ def pedals_config() -> dict:
 
 
 @contextmanager
-def rollout(bags: Path, policy: str) -> Iterator["subprocess.Popen[bytes]"]:
+def rollout(bags: Path, policy: str, human: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A rollout that goes on until it is interrupted."""
-    # Somebody may take over, with a device that the launch does not start itself: here come the pedals in.
-    arguments = [f"record:={bags}", f"rig:={RIG_FILE}", "episodes:=1000", "human:=keyboard"]
+    arguments = [f"record:={bags}", f"rig:={RIG_FILE}", "episodes:=1000", f"human:={human}"]
     arguments += [f"policy:={policy}"] if policy else []
     with process(["ros2", "launch", "aloe_bringup", "rollout.launch.py", *arguments]) as launch:
         yield launch
