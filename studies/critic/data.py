@@ -38,8 +38,8 @@ QUICK = (
     "--store={assets}/phone_packing_demonstrations",
     "--pictures=20",
     "--demos=4",
-    "--episodes=4",
-    "--blunders=2",
+    "--episodes=3",
+    "--blunders=1",
     "--stall-s=0.5",
     "--timeout-s=8",
 )
