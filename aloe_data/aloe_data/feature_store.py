@@ -38,17 +38,21 @@ class FeatureStore(FrameStore):
         super().__init__(store, spec)
         self._column = Column("<f2", spec.shape)
         self._file = self._folder / "frames.f2"
+        self._mapped: NDArray[np.float16] | None = None
 
     def write(self, episode: StoredEpisode, values: NDArray[np.float16]) -> None:
         """Keep the features [frames, ...] of an episode, camera by camera."""
         self._check_size(episode, values)
         write_rows(self._file, self._column, episode.first_frame, values)
         self._confirm(episode)
+        self._mapped = None  # it has grown
 
     def rows(self) -> NDArray[np.float16]:
         """All of them; rows of episodes that are not there are zero."""
-        ends = [e.first_frame + e.frames for e in self._store.episodes if self.has(e)]
-        return mapped(self._file, self._column, max(ends, default=0))
+        if self._mapped is None:
+            ends = [e.first_frame + e.frames for e in self._store.episodes if self.has(e)]
+            self._mapped = mapped(self._file, self._column, max(ends, default=0))
+        return self._mapped
 
     def take(self, frame: NDArray[np.int64]) -> NDArray[np.float16]:
         """Features float16 [..., *shape] of the frames of these numbers [...]."""
