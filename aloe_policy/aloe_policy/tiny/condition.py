@@ -6,13 +6,11 @@ with the word in the prompt by 0.02).
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from aloe_policy.advantage_condition import BAD, GOOD
-from aloe_policy.flow import Velocity
 from aloe_policy.tiny.model import TinyVLA
 from aloe_policy.tokenizer import PADDING, bucket
 
@@ -66,12 +64,3 @@ def condition_of(
     if guided and condition_token is not None:
         prefixes.append(model.prefix(tokens, words, state, None))
     return TinyCondition(torch.stack(prefixes))
-
-
-def velocity_of(model: TinyVLA, prefixes: Tensor, guidance: float = 1.0) -> Velocity:
-    """The flow velocity under the prefixes [P, B, ...] of a condition."""
-    asked = partial(model.velocity, prefixes[0])
-    if len(prefixes) == 1:
-        return asked
-    unasked = partial(model.velocity, prefixes[1])
-    return lambda x, tau: torch.lerp(unasked(x, tau), asked(x, tau), guidance)

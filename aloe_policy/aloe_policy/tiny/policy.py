@@ -20,12 +20,13 @@ from aloe_policy.committed import Committed
 from aloe_policy.encoders.keypoint_frames import KeypointEncoder
 from aloe_policy.encoders.triangulation import Triangulation
 from aloe_policy.flow import flow_loss, integrate, sample_tau
+from aloe_policy.flow_network import velocity_of
 from aloe_policy.observation_batch import ObservationBatch, observation_batch
 from aloe_policy.optimiser import block_matrices
 from aloe_policy.policy_protocol import Condition, Trainable
 from aloe_policy.propose import rows_of_samples
 from aloe_policy.tiny.augmentation import Renaming
-from aloe_policy.tiny.condition import TinyCondition, condition_of, condition_tokens, velocity_of
+from aloe_policy.tiny.condition import TinyCondition, condition_of, condition_tokens
 from aloe_policy.tiny.model import TinyVLA
 from aloe_policy.tiny.storage import TinyParts, check_rig, parts_of, save_tiny
 from aloe_policy.tokenizer import word_ids

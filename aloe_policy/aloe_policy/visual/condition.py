@@ -1,14 +1,12 @@
 """What the visual policy computes of observations before it reads a chunk, and what it is told of chunks."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from aloe_policy.advantage_condition import GOOD as GOOD_WORD
 from aloe_policy.advantage_condition import AdvantageCondition
-from aloe_policy.flow import Velocity
 from aloe_policy.visual.network import BAD, GOOD, NOTHING, VisualNetwork
 
 
@@ -81,12 +79,3 @@ def condition_of(
     if guided:
         prefixes.append(network.prefix(scene, words, state, torch.full_like(told, NOTHING)))
     return VisualCondition(torch.stack(prefixes), network.predicted(scene) if network.training else None)
-
-
-def velocity_of(network: VisualNetwork, prefixes: Tensor, guidance: float = 1.0) -> Velocity:
-    """The flow velocity under the prefixes [P, B, ...] of a condition."""
-    asked = partial(network.velocity, prefixes[0])
-    if len(prefixes) == 1:
-        return asked
-    unasked = partial(network.velocity, prefixes[1])
-    return lambda x, tau: torch.lerp(unasked(x, tau), asked(x, tau), guidance)

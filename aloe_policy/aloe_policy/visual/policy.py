@@ -20,6 +20,7 @@ from aloe_policy.checkpoint import Checkpoint
 from aloe_policy.committed import Committed
 from aloe_policy.encoders.registry import FrameEncoder
 from aloe_policy.flow import flow_loss, integrate, sample_tau
+from aloe_policy.flow_network import velocity_of
 from aloe_policy.observation_batch import ObservationBatch, observation_batch
 from aloe_policy.optimiser import block_matrices
 from aloe_policy.policy_protocol import Condition, Trainable
@@ -27,7 +28,7 @@ from aloe_policy.propose import rows_of_samples
 from aloe_policy.tokenizer import word_ids
 from aloe_policy.traced_flow import TracedFlow
 from aloe_policy.visual.augmentation import recoloured, shifted
-from aloe_policy.visual.condition import VisualCondition, condition_of, told_of, velocity_of
+from aloe_policy.visual.condition import VisualCondition, condition_of, told_of
 from aloe_policy.visual.network import VisualNetwork
 from aloe_policy.visual.storage import VisualParts, parts_of, save_visual
 from aloe_policy.warm_up import made_up_observation

@@ -12,8 +12,9 @@ from aloe_policy.advantage_condition import BAD, GOOD, AdvantageCondition
 from aloe_policy.backend import load_policy
 from aloe_policy.checkpoint import CheckpointError, read_checkpoint
 from aloe_policy.flow import integrate
+from aloe_policy.flow_network import velocity_of
 from aloe_policy.observation_batch import ObservationBatch
-from aloe_policy.tiny.condition import condition_of, condition_tokens, velocity_of
+from aloe_policy.tiny.condition import condition_of, condition_tokens
 from aloe_policy.tiny.policy import save_tiny
 from aloe_policy.tokenizer import PADDING, bucket
 
