@@ -29,7 +29,8 @@ class MotionAudit:
     """
 
     def __init__(self, arm: Arm, rate_hz: float) -> None:
-        self._arm, self._rate_hz = arm, rate_hz
+        self._arm = arm
+        self._rate_hz = rate_hz
         joints = arm.all_joints
         self._lower = np.array([joint.lower for joint in joints])
         self._upper = np.array([joint.upper for joint in joints])
@@ -95,7 +96,8 @@ class MotionAudit:
         path = self._path
         if len(path) < 4:
             return ""
-        v, a = path[-1] - path[-2], path[-1] - 2.0 * path[-2] + path[-3]
+        v = path[-1] - path[-2]
+        a = path[-1] - 2.0 * path[-2] + path[-3]
         left = np.abs(self._released(v, a))
         if self._braking == 0:
             before = path[-2] - path[-3], path[-2] - 2.0 * path[-3] + path[-4]

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from aloe_data.config import parameter
 
-GOOD, BAD = "advantage: positive", "advantage: negative"  # one word each, and of no prompt: it holds a colon
+# one word each, and of no prompt: it holds a colon
+GOOD = "advantage: positive"
+BAD = "advantage: negative"
 DROPOUT = 0.2
 
 

@@ -57,14 +57,16 @@ def image_to_message(sent: bytes | codecs.Image, stamp_ns: int, frame_id: str) -
         return compressed_to_message(sent, stamp_ns, frame_id)
     height, width = sent.shape[:2]
     message = Image(height=height, width=width, encoding="rgb8", step=3 * width, data=array("B", sent.tobytes()))
-    message.header.stamp, message.header.frame_id = ns_to_stamp(stamp_ns), frame_id
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    message.header.frame_id = frame_id
     return message
 
 
 def compressed_to_message(data: bytes, stamp_ns: int, frame_id: str) -> CompressedImage:
     """JPEG bytes as a message."""
     message = CompressedImage(format="jpeg", data=array("B", data))
-    message.header.stamp, message.header.frame_id = ns_to_stamp(stamp_ns), frame_id
+    message.header.stamp = ns_to_stamp(stamp_ns)
+    message.header.frame_id = frame_id
     return message
 
 

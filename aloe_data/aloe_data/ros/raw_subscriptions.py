@@ -14,7 +14,9 @@ from rosidl_runtime_py.utilities import get_message
 
 from aloe_data.recording import RecordedTopic
 
-_REST_S, _AWAKE_S = 0.03, 0.005  # in turns; awake long enough for the rest of a look, timers and services
+# in turns; awake long enough for the rest of a look, timers and services
+_REST_S = 0.03
+_AWAKE_S = 0.005
 _DEPTH = 200  # messages per topic that may wait while a bag is opened or closed: 2 s and more of every stream
 
 
@@ -35,7 +37,9 @@ class RawSubscriptions:
         on_message: Callable[[RecordedTopic, bytes, int], None],
         on_missing: Callable[[RecordedTopic, int], None],
     ) -> None:
-        self._node, self._on_message, self._on_missing = node, on_message, on_missing
+        self._node = node
+        self._on_message = on_message
+        self._on_missing = on_missing
         self._refused: set[RecordedTopic] = set()
         self._rested_s = 0.0
         self._subscriptions = {topic: self._subscribe(topic, topic.latched, True) for topic in topics}
@@ -84,5 +88,6 @@ class RawSubscriptions:
             incompatible_qos=lambda _: self._refused.add(topic),
             use_default_callbacks=False,
         )
-        kind, take = get_message(topic.type), partial(self._take, topic)
+        kind = get_message(topic.type)
+        take = partial(self._take, topic)
         return self._node.create_subscription(kind, topic.source, take, qos, raw=True, event_callbacks=events)

@@ -79,15 +79,19 @@ def pretrain(
 @torch.no_grad()
 def pixel_error(encoder: ImageEncoder, images: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> dict[str, float]:
     """Held-out quality: recall and precision of presence, and the median error of the position in pixels."""
-    rows, columns = images.shape[1] // STRIDE, images.shape[2] // STRIDE
+    rows = images.shape[1] // STRIDE
+    columns = images.shape[2] // STRIDE
     hits = present = claims = 0
     errors: list[NDArray[np.float32]] = []
     for start in range(0, len(images), 256):
         logits, offsets = encoder.grid(torch.from_numpy(images[start : start + 256]))
         truth = keypoints[start : start + 256]
         score, cell = logits.max(dim=1)
-        found, there = (score > 0).numpy(), truth[..., 2] > 0.5
-        hits, present, claims = hits + (found & there).sum(), present + there.sum(), claims + found.sum()
+        found = (score > 0).numpy()
+        there = truth[..., 2] > 0.5
+        hits = hits + (found & there).sum()
+        present = present + there.sum()
+        claims = claims + found.sum()
         offset = offsets.gather(1, cell[:, None, :, None].expand(-1, -1, -1, 2))[:, 0].numpy()
         place = np.stack([cell.numpy() % columns, cell.numpy() // columns], axis=-1) + offset
         error = (place - truth[..., :2] * [columns, rows]) * STRIDE

@@ -79,7 +79,8 @@ def keypoint_loss(
     """
     rows, columns = grid
     there = keypoints[..., 2] > 0.5
-    column, row = keypoints[..., 0] * columns, keypoints[..., 1] * rows
+    column = keypoints[..., 0] * columns
+    row = keypoints[..., 1] * rows
     cell = row.long().clamp(0, rows - 1) * columns + column.long().clamp(0, columns - 1)  # [B, K]
     present = torch.zeros_like(logits)
     present.scatter_(1, cell[:, None, :], there.to(logits.dtype)[:, None, :])

@@ -37,7 +37,9 @@ def load_scenes(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float32], tup
     """
     try:
         with np.load(path, allow_pickle=False) as data:
-            images, keypoints, names = data["images"], data["keypoints"], tuple(map(str, data["names"]))
+            images = data["images"]
+            keypoints = data["keypoints"]
+            names = tuple(map(str, data["names"]))
     except (OSError, ValueError, KeyError) as error:
         hint = "make one with `ros2 run aloe_sim render_scenes`"
         raise ConfigError(f"{path}: not a scenes file ({error}); {hint}") from error
@@ -59,7 +61,8 @@ def main() -> None:
     add_arguments(parser, PretrainConfig)
     try:
         arguments = parser.parse_args()
-        files, config = from_arguments(Files, arguments), from_arguments(PretrainConfig, arguments)
+        files = from_arguments(Files, arguments)
+        config = from_arguments(PretrainConfig, arguments)
         images, keypoints, names = load_scenes(files.scenes)
     except ConfigError as error:
         sys.exit(f"pretrain_encoder: {error}")

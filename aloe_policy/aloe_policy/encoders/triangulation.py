@@ -12,7 +12,9 @@ from aloe_data.rig import Rig
 
 Array = NDArray[np.float64]
 LEAST_PRESENCE = 0.1  # a view that is less sure says nothing
-TABLE_Z_M, TABLE_WEIGHT = 0.02, 1e-4  # where things are along a ray that no other one crosses; share of all weight
+# where things are along a ray that no other one crosses; share of all weight
+TABLE_Z_M = 0.02
+TABLE_WEIGHT = 1e-4
 SCALE_M = 0.1  # displacements are told in this unit
 NOTHING = 1e-12  # keeps what no view sees solvable
 PASSES = 3  # the first weighs all views alike, further ones by how precise they are there
@@ -31,7 +33,8 @@ class Triangulation:
     def __init__(self, rig: Rig) -> None:
         if missing := [camera.name for camera in rig.cameras if camera.name not in rig.mounts]:
             raise ValueError(f"rig '{rig.name}': where camera '{missing[0]}' is mounted is not known")
-        self._rig, self._arms = rig, {arm.name: ArmKinematics(arm) for arm in rig.arms}
+        self._rig = rig
+        self._arms = {arm.name: ArmKinematics(arm) for arm in rig.arms}
         mounts = [rig.mounts[camera.name] for camera in rig.cameras]
         self._parents = [str(mount["parent"]) for mount in mounts]
         poses = [(np.array(m["xyz"], float), _axes(np.array(m["xy_axes"], float))) for m in mounts]
@@ -98,14 +101,17 @@ class Triangulation:
 
     def _rays(self, tokens: Array, poses: list[tuple[Array, Array]]) -> tuple[Array, Array]:
         """Where the views look from and along which unit vectors they see the keypoints, [..., K, C, 3] each."""
-        names, origins, rays = [arm.name for arm in self._rig.arms], [], []
+        names = [arm.name for arm in self._rig.arms]
+        origins = []
+        rays = []
         for c, parent in enumerate(self._parents):
             uv = tokens[..., c, :, :2] / np.maximum(tokens[..., c, :, 2:], LEAST_PRESENCE) * self._half[c]
             ray = np.stack([uv[..., 0], -uv[..., 1], -np.ones(uv.shape[:-1])], axis=-1)  # x right, y up, along -z
             offset, turn = self._poses_in_parent[c]
             if parent != "world":
                 tool_xyz, tool_turn = poses[names.index(parent)]
-                offset, turn = tool_xyz + (tool_turn @ offset[:, None])[..., 0], tool_turn @ turn
+                offset = tool_xyz + (tool_turn @ offset[:, None])[..., 0]
+                turn = tool_turn @ turn
             ray = ray @ np.swapaxes(turn, -1, -2)
             rays.append(ray / np.linalg.norm(ray, axis=-1, keepdims=True))
             origins.append(np.broadcast_to(offset[..., None, :], ray.shape))

@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-_GAIN, _TINT, _BRIGHTNESS = 0.15, 0.075, 0.1  # largest changes; brightness of a range of 2
+# largest changes; brightness of a range of 2
+_GAIN = 0.15
+_TINT = 0.075
+_BRIGHTNESS = 0.1
 
 
 def recoloured(frames: Tensor, strength: float) -> Tensor:

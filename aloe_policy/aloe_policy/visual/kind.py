@@ -16,7 +16,8 @@ from aloe_policy.visual.trunk import STRIDE
 
 ABOUT = """It learned from pixels, words and joint positions alone: nobody labelled anything, and nothing of it knows
 that there is a simulator. One image encoder serves all cameras."""
-CONVOLUTIONS, PRETRAINED = "conv", "pretrained"
+CONVOLUTIONS = "conv"
+PRETRAINED = "pretrained"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from aloe_policy.visual.network import VisualNetwork, VisualSizes
 
 KIND = "visual"
 FLOW_STEPS = 10
-_NETWORK, _ENCODER = "network.", "encoder."
+_NETWORK = "network."
+_ENCODER = "encoder."
 
 
 @dataclass(frozen=True)
